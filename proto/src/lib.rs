@@ -1,0 +1,25 @@
+//! The public contract of Claviger.
+//!
+//! `proto/claviger/v1/*.proto` define it; [`v1`] is the code made from them. Beside it stand the things that both ends must do alike
+//! and that protobuf cannot say: the JSON form ([`json`]) and the signed envelope ([`envelope`]).
+//!
+//! This crate does no input or output.
+
+pub mod envelope;
+pub mod json;
+
+/// Generated from the proto files; `tests/generated.rs` keeps it true.
+#[allow(
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    unused_qualifications,
+    unreachable_pub,
+    reason = "generated"
+)]
+pub mod v1 {
+    include!("gen/claviger.v1.rs");
+}
+
+/// The encoded `FileDescriptorSet` of the package, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/claviger.v1.fds");
