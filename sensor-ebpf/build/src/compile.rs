@@ -168,10 +168,12 @@ fn encoded_flags(toolchain: &Toolchain, manifest_dir: &Path) -> String {
 /// Under the outer build's target directory, so that its profiles share it and `cargo clean` removes it; one for each set of features, so
 /// that neither replaces the other's object between its making and its copying.
 fn target_dir(out_dir: &Path, debug_logs: bool) -> PathBuf {
-    let root = out_dir
-        .ancestors()
-        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
-        .unwrap_or(out_dir);
+    let is_root = |directory: &&Path| {
+        [".rustc_info.json", "CACHEDIR.TAG"]
+            .iter()
+            .any(|mark| directory.join(mark).is_file())
+    };
+    let root = out_dir.ancestors().find(is_root).unwrap_or(out_dir);
     root.join(if debug_logs { "ebpf-debug-logs" } else { "ebpf" })
 }
 

@@ -22,15 +22,9 @@ fn directives(manifest_dir: &Path) -> Vec<String> {
         common.join("src"),
         common.join("Cargo.toml"),
     ];
-    let paths = paths
-        .iter()
-        .map(|path| format!("rerun-if-changed={}", path.display()));
     paths
-        .chain(
-            VARIABLES
-                .iter()
-                .map(|name| format!("rerun-if-env-changed={name}")),
-        )
+        .iter()
+        .map(|path| format!("rerun-if-changed={}", path.display()))
         .collect()
 }
 
