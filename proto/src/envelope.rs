@@ -64,6 +64,9 @@ mod tests {
     #[test]
     fn key_id_is_the_hash_of_the_public_half() {
         // SHA-256 of 32 zero bytes.
-        assert_eq!(key_id(&[0; 32]), "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+        assert_eq!(
+            key_id(&[0; 32]),
+            "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+        );
     }
 }

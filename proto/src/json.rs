@@ -46,7 +46,10 @@ fn word<E: Enumeration>(value: &E) -> String {
 }
 
 /// Serializes an enum field by its word; a value this version does not know stays a number.
-pub(crate) fn enumeration<E: Enumeration, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn enumeration<E: Enumeration, S: Serializer>(
+    value: &i32,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match E::try_from(*value) {
         Ok(known) => serializer.serialize_str(&word(&known)),
         Err(_) => serializer.serialize_i32(*value),
@@ -89,7 +92,11 @@ mod tests {
     #[test]
     fn an_event_reads_as_the_contract_says() {
         let event = Event {
-            id: Some(EventId { sensor_id: "s".into(), boot_id: "b".into(), sequence: 7 }),
+            id: Some(EventId {
+                sensor_id: "s".into(),
+                boot_id: "b".into(),
+                sequence: 7,
+            }),
             kind: EventKind::CredentialAccess.into(),
             time: Some(prost_types::Timestamp { seconds: 0, nanos: 5 }),
             outcome: Outcome::Succeeded.into(),
@@ -106,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_value_from_a_later_version_stays_a_number() {
-        let event = Event { kind: 4711, ..Event::default() };
+        let event = Event {
+            kind: 4711,
+            ..Event::default()
+        };
         assert_eq!(serde_json::to_value(&event).expect("serializes")["kind"], 4711);
     }
 }
