@@ -1,10 +1,12 @@
 //! The public contract of Claviger.
 //!
 //! `proto/claviger/v1/*.proto` define it; [`v1`] is the code made from them. Beside it stand the things that both ends must do alike
-//! and that protobuf cannot say: the JSON form ([`json`]) and the signed envelope ([`envelope`]).
+//! and that protobuf cannot say: the JSON form ([`json`]), the signed envelope ([`envelope`]), and what credentials there are
+//! ([`catalogue`]).
 //!
 //! This crate does no input or output.
 
+pub mod catalogue;
 pub mod envelope;
 pub mod json;
 

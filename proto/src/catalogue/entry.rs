@@ -1,0 +1,142 @@
+//! What a catalogue holds once it has been read.
+
+use std::collections::HashMap;
+
+use super::pattern::Pattern;
+use crate::v1;
+
+/// Everything that is known about places of credentials. Made by [`Catalogue::parse`] or [`Catalogue::shipped`].
+#[derive(Debug)]
+pub struct Catalogue {
+    pub(super) entries: Vec<Entry>,
+    pub(super) kinds: HashMap<String, Kind>,
+}
+
+/// One place, or several of the same sort, where credentials of one kind lie.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) opt_in: bool,
+    pub(super) needs_content: bool,
+}
+
+/// A kind of credential.
+#[derive(Debug)]
+pub struct Kind {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) usual_readers: Vec<String>,
+    pub(super) reader_patterns: Vec<Pattern>,
+}
+
+/// What of a credential is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Opening it for reading.
+    Read,
+    /// Opening it for writing.
+    Write,
+}
+
+impl Catalogue {
+    /// All entries in the order of the file: where two match one path, the first names it.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry with this id.
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// What is known about a kind.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<&Kind> {
+        self.kinds.get(name)
+    }
+
+    /// Patterns of the executables that usually read this kind; none for a kind that is not known.
+    #[must_use]
+    pub fn usual_readers(&self, kind: &str) -> &[String] {
+        self.kinds.get(kind).map_or(&[], |kind| &kind.usual_readers)
+    }
+
+    /// Whether the executable at this absolute path is among the kind's usual readers. An empty path, a relative one and a kind that is
+    /// not known are not.
+    #[must_use]
+    pub fn is_usual_reader(&self, kind: &str, exe_path: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|kind| {
+            kind.reader_patterns
+                .iter()
+                .any(|pattern| pattern.matches(exe_path.as_bytes()))
+        })
+    }
+}
+
+impl Entry {
+    /// The entry's name, e.g. `aws-credentials`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The kind of credential that lies there, e.g. `aws_access_key`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Where, with all alternatives written out.
+    #[must_use]
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// What of it is watched.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Whether an open of this sort is a use worth reporting. One whose operation is not known always is.
+    #[must_use]
+    pub fn watches(&self, operation: v1::Operation) -> bool {
+        let has = |operation| self.operations.contains(&operation);
+        match operation {
+            v1::Operation::Read => has(Operation::Read),
+            v1::Operation::Write => has(Operation::Write),
+            v1::Operation::ReadWrite | v1::Operation::Unspecified => true,
+        }
+    }
+
+    /// Whether it is watched only where the operator asks for it.
+    #[must_use]
+    pub fn is_opt_in(&self) -> bool {
+        self.opt_in
+    }
+
+    /// Whether the name alone does not make it a credential: the content has to be looked at.
+    #[must_use]
+    pub fn needs_content(&self) -> bool {
+        self.needs_content
+    }
+}
+
+impl Kind {
+    /// The word that events use, e.g. `aws_access_key`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What a person calls it, e.g. `AWS access key`.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+}
