@@ -1,0 +1,194 @@
+//! From the raw form to the valid one. Every rule about values stands here.
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::raw::{Field, RawConfig};
+use super::settings::{Batch, Catalogue, Config, Detector, FileOpenHook, Log, Probes, Spool};
+
+/// A value that no configuration may have.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) key: &'static str,
+    pub(super) span: Range<usize>,
+    pub(super) reason: String,
+}
+
+/// Takes the defaults where nothing is said.
+pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
+    let default = Config::default();
+    let spool_span = span_of(&raw.spool.max_bytes)
+        .or(span_of(&raw.spool.segment_bytes))
+        .unwrap_or(0..0);
+    let config = Config {
+        state_dir: path("state_dir", raw.state_dir, default.state_dir)?,
+        runtime_dir: path("runtime_dir", raw.runtime_dir, default.runtime_dir)?,
+        host_name: raw.host_name.map(host_name).transpose()?,
+        detector: Detector {
+            address: match raw.detector.address {
+                None => default.detector.address,
+                Some(text) => text
+                    .get_ref()
+                    .parse()
+                    .map_err(|why| refused("detector.address", &text, format!("{why}")))?,
+            },
+        },
+        spool: Spool {
+            max_bytes: number(
+                "spool.max_bytes",
+                raw.spool.max_bytes,
+                (128 << 10)..=(1 << 44),
+                default.spool.max_bytes,
+            )?,
+            segment_bytes: number(
+                "spool.segment_bytes",
+                raw.spool.segment_bytes,
+                (64 << 10)..=(1 << 30),
+                default.spool.segment_bytes,
+            )?,
+            when_full: raw
+                .spool
+                .when_full
+                .map_or(default.spool.when_full, Spanned::into_inner),
+        },
+        batch: Batch {
+            max_events: usize::try_from(number("batch.max_events", raw.batch.max_events, 1..=10_000, 512)?)
+                .unwrap_or(default.batch.max_events),
+            max_delay: Duration::from_millis(number(
+                "batch.max_delay_ms",
+                raw.batch.max_delay_ms,
+                1..=100,
+                100,
+            )?),
+        },
+        probes: Probes {
+            file_open_hooks: raw
+                .probes
+                .file_open_hooks
+                .map_or(Ok(default.probes.file_open_hooks), hooks)?,
+        },
+        catalogue: Catalogue {
+            rescan_interval: Duration::from_millis(number(
+                "catalogue.rescan_interval_ms",
+                raw.catalogue.rescan_interval_ms,
+                100..=3_600_000,
+                2_000,
+            )?),
+            extra_homes: raw
+                .catalogue
+                .extra_homes
+                .map_or(Ok(default.catalogue.extra_homes), homes)?,
+        },
+        log: Log {
+            level: raw.log.level.map_or(default.log.level, Spanned::into_inner),
+            format: raw.log.format.map_or(default.log.format, Spanned::into_inner),
+        },
+    };
+    if config.spool.max_bytes / 2 < config.spool.segment_bytes {
+        return Err(Refused {
+            key: "spool.max_bytes",
+            span: spool_span,
+            reason: format!(
+                "{} must be at least twice spool.segment_bytes, which is {}",
+                config.spool.max_bytes, config.spool.segment_bytes
+            ),
+        });
+    }
+    Ok(config)
+}
+
+fn span_of<T>(field: &Field<T>) -> Option<Range<usize>> {
+    field.as_ref().map(Spanned::span)
+}
+
+fn refused<T>(key: &'static str, value: &Spanned<T>, reason: String) -> Refused {
+    Refused {
+        key,
+        span: value.span(),
+        reason,
+    }
+}
+
+fn number(
+    key: &'static str,
+    field: Field<u64>,
+    allowed: RangeInclusive<u64>,
+    default: u64,
+) -> Result<u64, Refused> {
+    match field {
+        None => Ok(default),
+        Some(value) if allowed.contains(value.get_ref()) => Ok(value.into_inner()),
+        Some(value) => Err(refused(
+            key,
+            &value,
+            format!(
+                "{} is not in {} to {}",
+                value.get_ref(),
+                allowed.start(),
+                allowed.end()
+            ),
+        )),
+    }
+}
+
+fn path(key: &'static str, field: Field<PathBuf>, default: PathBuf) -> Result<PathBuf, Refused> {
+    match field {
+        None => Ok(default),
+        Some(value) if is_plain_absolute(value.get_ref()) => Ok(value.into_inner()),
+        Some(value) => Err(refused(
+            key,
+            &value,
+            format!("{:?} must be an absolute path without \"..\"", value.get_ref()),
+        )),
+    }
+}
+
+fn is_plain_absolute(path: &Path) -> bool {
+    path.is_absolute()
+        && !path
+            .components()
+            .any(|part| part == std::path::Component::ParentDir)
+}
+
+fn host_name(value: Spanned<String>) -> Result<String, Refused> {
+    let name = value.get_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
+        let reason = format!("{name:?} is not a host name: 1 to 253 letters, digits, \"-\", \"_\" and \".\"");
+        return Err(refused("host_name", &value, reason));
+    }
+    Ok(value.into_inner())
+}
+
+fn hooks(value: Spanned<Vec<FileOpenHook>>) -> Result<Vec<FileOpenHook>, Refused> {
+    const KEY: &str = "probes.file_open_hooks";
+    let list = value.get_ref();
+    if list.is_empty() {
+        return Err(refused(
+            KEY,
+            &value,
+            "the list is empty: without a hook nothing is seen".to_owned(),
+        ));
+    }
+    if list
+        .iter()
+        .enumerate()
+        .any(|(at, hook)| list[..at].contains(hook))
+    {
+        return Err(refused(KEY, &value, "a hook is listed twice".to_owned()));
+    }
+    Ok(value.into_inner())
+}
+
+fn homes(value: Spanned<Vec<PathBuf>>) -> Result<Vec<PathBuf>, Refused> {
+    match value.get_ref().iter().find(|home| !is_plain_absolute(home)) {
+        None => Ok(value.into_inner()),
+        Some(home) => {
+            let reason = format!("{home:?} must be an absolute path without \"..\"");
+            Err(refused("catalogue.extra_homes", &value, reason))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The valid form: what the rest of the program works with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::DetectorAddress;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What must outlive a restart: identity and spool. Whoever removes it loses the enrolment and every event that the detector
+    /// has not acknowledged. Default `/var/lib/claviger/sensor`.
+    pub state_dir: PathBuf,
+    /// What ends with the boot: the lock that keeps a second sensor out, and the control socket. Default `/run/claviger`.
+    pub runtime_dir: PathBuf,
+    /// The host's name in workload ids and at enrolment; the kernel's host name where it is not given. Changing it changes
+    /// every workload id of this host.
+    pub host_name: Option<String>,
+    /// Where events go.
+    pub detector: Detector,
+    /// The queue on disk.
+    pub spool: Spool,
+    /// How events are put together.
+    pub batch: Batch,
+    /// Which hooks may be used.
+    pub probes: Probes,
+    /// Where credentials are looked for.
+    pub catalogue: Catalogue,
+    /// The sensor's own log.
+    pub log: Log,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detector {
+    /// The detector's gRPC address. Default `127.0.0.1:7402`.
+    pub address: DetectorAddress,
+}
+
+/// The queue on disk, which holds what the detector has not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spool {
+    /// Most bytes on disk; at least two segments. A detector that is away for longer than this lasts costs events, by
+    /// `when_full`. Default 256 MiB.
+    pub max_bytes: u64,
+    /// Size at which a new segment is begun, 64 KiB to 1 GiB. `drop_oldest` loses this much at a time. Default 8 MiB.
+    pub segment_bytes: u64,
+    /// What is lost when the spool is full. Default `drop_oldest`.
+    pub when_full: WhenFull,
+}
+
+/// What a full spool loses. Either way the loss is counted and told in a signed gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// The new batch: what began an incident is kept, what follows is lost.
+    DropNewest,
+    /// The oldest segment: the present is kept, the beginning is lost.
+    DropOldest,
+}
+
+/// How events are put together into one signed batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Most events in a batch, 1 to 10 000. Default 512.
+    pub max_events: usize,
+    /// Longest that an event waits for its batch to fill, 1 to 100 ms: also what a crash of the sensor can lose. Default 100 ms.
+    pub max_delay: Duration,
+}
+
+/// Which hooks may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probes {
+    /// Hooks for file opens in order of preference; a hook that is not listed is never tried. Default all: lsm, fentry, tracepoint.
+    pub file_open_hooks: Vec<FileOpenHook>,
+}
+
+/// A hook that sees files being opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileOpenHook {
+    /// `fentry/security_file_open`.
+    Fentry,
+    /// `lsm/file_open`.
+    Lsm,
+    /// `tracepoint/syscalls/sys_exit_open*`.
+    Tracepoint,
+}
+
+/// Where credentials are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    /// How often the places of the catalogue are looked through for new files, 100 ms to an hour. In a directory that did not exist
+    /// before, uses of a credential go unseen for up to this long. Default 2 s.
+    pub rescan_interval: Duration,
+    /// More directories that are homes, absolute, for users that /etc/passwd does not list. Default none.
+    pub extra_homes: Vec<PathBuf>,
+}
+
+/// The sensor's own log, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The least important lines that are written. Default `info`.
+    pub level: LogLevel,
+    /// Lines for people or JSON objects. Default `text`.
+    pub format: LogFormat,
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Lost data, or someone must act.
+    Error,
+    /// Unexpected, nothing lost.
+    Warn,
+    /// Start, stop, changes of state.
+    Info,
+    /// For finding faults.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as the configuration and tracing's filters spell it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("/var/lib/claviger/sensor"),
+            runtime_dir: PathBuf::from("/run/claviger"),
+            host_name: None,
+            detector: Detector {
+                address: DetectorAddress::default(),
+            },
+            spool: Spool {
+                max_bytes: 256 << 20,
+                segment_bytes: 8 << 20,
+                when_full: WhenFull::DropOldest,
+            },
+            batch: Batch {
+                max_events: 512,
+                max_delay: Duration::from_millis(100),
+            },
+            probes: Probes {
+                file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
+            },
+            catalogue: Catalogue {
+                rescan_interval: Duration::from_secs(2),
+                extra_homes: Vec::new(),
+            },
+            log: Log {
+                level: LogLevel::Info,
+                format: LogFormat::Text,
+            },
+        }
+    }
+}
+
+impl Config {
+    /// The host's name: the configured one, else the kernel's.
+    #[must_use]
+    pub fn effective_host_name(&self) -> String {
+        self.host_name
+            .clone()
+            .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+    }
+}
