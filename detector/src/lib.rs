@@ -1,1 +1,23 @@
-//! x
+//! The detector: takes signed evidence from sensors, checks it, keeps it, and says what is unusual in it.
+//!
+//! The way of the data is `receive ─ verify ─ store ─ detect ─ show`. What may import what is another order:
+//!
+//! Rooms, in order of import: verify, store, detect, enrol, receive, show, cli; shelf: config, clock
+//!
+//! Invariants:
+//! - Nothing unverified reaches `detect`: it takes [`verify::Verified`], which only `verify` can make.
+//! - A receipt is sent only after the evidence is on durable storage (fsync) *and* has been through detection.
+//! - `verify`'s chain and `detect` do no input or output and know no clock: time is handed to them.
+//! - `receive` and `cli` are the only rooms that know gRPC; `show` only turns values into text.
+
+
+pub mod clock;
+
+
+
+
+
+
+pub mod verify;
+
+
