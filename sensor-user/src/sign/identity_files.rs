@@ -1,0 +1,214 @@
+//! The identity on disk: `STATE_DIR/identity/` with `sensor_id` (text), `signing.key` (the 32 bytes of the Ed25519 seed), `tls.key`
+//! (PKCS #8, DER), `tls.der` and `authority.der` (certificates, DER).
+//!
+//! The directory comes into being under another name and is renamed when all of it is on disk, so that there is a whole identity
+//! or none, and one that is replaced is replaced at once.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustls::pki_types::CertificateDer;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::durable::{create_private_dir, sync_dir, write_private};
+use super::{Identity, ValidityError};
+
+/// The directory below the state directory.
+pub const IDENTITY_DIR: &str = "identity";
+
+/// Keys and certificates are a few hundred bytes.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+
+/// Why there is no identity to work with, or none could be kept.
+#[derive(Debug, Error)]
+pub enum IdentityError {
+    /// There is one, and it was not said that it may be replaced.
+    #[error("this sensor is enrolled already ({}): pass --force to give it a new identity", dir.display())]
+    AlreadyEnrolled {
+        /// Where it is.
+        dir: PathBuf,
+    },
+    /// The certificate does not fit.
+    #[error("{}: enrol again with `claviger-sensor enrol --force`", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ValidityError,
+    },
+    /// A file holds something else than it must.
+    #[error("{}: {reason}: enrol again with `claviger-sensor enrol --force`", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// There is none.
+    #[error("this sensor is not enrolled ({} is not there): run `claviger-sensor enrol`", dir.display())]
+    NotEnrolled {
+        /// Where it would be.
+        dir: PathBuf,
+    },
+    /// Others than the owner may read a key.
+    #[error("{0} can be read by others (mode {mode:04o}): find out who could, then run `chmod 600 {0}`", path.display())]
+    TooOpen {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file operation failed.
+    #[error("cannot {step} {}", path.display())]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IdentityError {
+    let path = path.to_owned();
+    move |source| IdentityError::Io { step, path, source }
+}
+
+impl Identity {
+    /// Whether an identity is there, whole or not.
+    #[must_use]
+    pub fn is_enrolled(state_dir: &Path) -> bool {
+        fs::symlink_metadata(state_dir.join(IDENTITY_DIR)).is_ok()
+    }
+
+    /// Reads the identity.
+    ///
+    /// # Errors
+    /// Where there is none, where others may read its keys, and where it is damaged.
+    pub fn load(state_dir: &Path) -> Result<Self, IdentityError> {
+        let dir = state_dir.join(IDENTITY_DIR);
+        if let Err(source) = fs::metadata(&dir) {
+            return Err(match source.kind() {
+                io::ErrorKind::NotFound => IdentityError::NotEnrolled { dir },
+                _ => IdentityError::Io {
+                    step: "look at",
+                    path: dir,
+                    source,
+                },
+            });
+        }
+        let malformed = |name: &str, reason| IdentityError::Malformed {
+            path: dir.join(name),
+            reason,
+        };
+
+        let text = read(&dir.join("sensor_id"), Secrecy::Public)?;
+        let sensor_id = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| malformed("sensor_id", "it holds no UUID"))?;
+        let seed = read(&dir.join("signing.key"), Secrecy::Private)?;
+        let seed: Zeroizing<[u8; 32]> = Zeroizing::new(
+            seed.as_slice()
+                .try_into()
+                .map_err(|_| malformed("signing.key", "it does not hold 32 bytes"))?,
+        );
+        let tls_key = read(&dir.join("tls.key"), Secrecy::Private)?;
+        let certificate = CertificateDer::from(read(&dir.join("tls.der"), Secrecy::Public)?.to_vec());
+        let authority = CertificateDer::from(read(&dir.join("authority.der"), Secrecy::Public)?.to_vec());
+        Self::new(sensor_id, &seed, tls_key, certificate, authority).map_err(|source| {
+            IdentityError::Certificate {
+                path: dir.join("tls.der"),
+                source,
+            }
+        })
+    }
+
+    /// Keeps the identity; `replace` allows that there is one already.
+    ///
+    /// # Errors
+    /// Where it cannot be written; then nothing has changed.
+    pub fn store(&self, state_dir: &Path, replace: bool) -> Result<(), IdentityError> {
+        let dir = state_dir.join(IDENTITY_DIR);
+        let new = state_dir.join("identity.new");
+        if Self::is_enrolled(state_dir) && !replace {
+            return Err(IdentityError::AlreadyEnrolled { dir });
+        }
+        fs::create_dir_all(state_dir).map_err(io_error("make", state_dir))?;
+        // Left by an enrolment that was killed, or the identity that one replaced.
+        remove_if_there(&new)?;
+        create_private_dir(&new).map_err(io_error("make", &new))?;
+        let sensor_id = format!("{}\n", self.sensor_id());
+        let files: [(&str, &[u8]); 5] = [
+            ("sensor_id", sensor_id.as_bytes()),
+            ("signing.key", self.signing_seed()),
+            ("tls.key", self.tls_key_bytes()),
+            ("tls.der", self.certificate()),
+            ("authority.der", self.authority()),
+        ];
+        for (name, bytes) in files {
+            let path = new.join(name);
+            write_private(&path, bytes).map_err(io_error("write", &path))?;
+        }
+        sync_dir(&new).map_err(io_error("sync", &new))?;
+        let flags = if Self::is_enrolled(state_dir) {
+            RenameFlags::EXCHANGE
+        } else {
+            RenameFlags::NOREPLACE
+        };
+        renameat_with(CWD, &new, CWD, &dir, flags)
+            .map_err(|why| io_error("put into place", &new)(io::Error::from(why)))?;
+        sync_dir(state_dir).map_err(io_error("sync", state_dir))?;
+        remove_if_there(&new)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Secrecy {
+    Private,
+    Public,
+}
+
+fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    let failed = || io_error("read", path);
+    let file = File::open(path).map_err(failed())?;
+    let metadata = file.metadata().map_err(failed())?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if secrecy == Secrecy::Private && mode & 0o077 != 0 {
+        return Err(IdentityError::TooOpen {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(IdentityError::Malformed {
+            path: path.to_owned(),
+            reason: "it is too large",
+        });
+    }
+    // Sized at once: a growing vector would leave copies of a key behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len()).unwrap_or(0) + 1,
+    ));
+    file.take(metadata.len())
+        .read_to_end(&mut bytes)
+        .map_err(failed())?;
+    Ok(bytes)
+}
+
+fn remove_if_there(dir: &Path) -> Result<(), IdentityError> {
+    match fs::remove_dir_all(dir) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(io_error("remove", dir)(why)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+use crate::sign::SensorId;
+
+fn identity(byte: u8) -> Identity {
+    let key = rcgen::KeyPair::generate().expect("made");
+    let certificate = rcgen::CertificateParams::new(vec![])
+        .expect("valid")
+        .self_signed(&key)
+        .expect("signed");
+    Identity::new(
+        SensorId::from_bytes([byte; 16]),
+        &[byte ^ 0x5a; 32],
+        Zeroizing::new(key.serialize_der()),
+        certificate.der().clone(),
+        certificate.der().clone(),
+    )
+    .expect("valid")
+}
+
+#[test]
+fn what_is_stored_is_loaded() {
+    let dir = tempfile::tempdir().expect("made");
+    let state = dir.path().join("state");
+    assert!(!Identity::is_enrolled(&state));
+    identity(7).store(&state, false).expect("stored");
+    let loaded = Identity::load(&state).expect("loaded");
+    assert_eq!(loaded.sensor_id(), SensorId::from_bytes([7; 16]));
+    assert_eq!(loaded.signing_public_key(), identity(7).signing_public_key());
+    for name in ["sensor_id", "signing.key", "tls.key", "tls.der", "authority.der"] {
+        let mode = fs::metadata(state.join("identity").join(name))
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(
+        fs::metadata(state.join("identity"))
+            .expect("there")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o700
+    );
+}
+
+#[test]
+fn an_identity_is_replaced_only_when_that_is_said() {
+    let dir = tempfile::tempdir().expect("made");
+    identity(1).store(dir.path(), false).expect("stored");
+    let why = identity(2).store(dir.path(), false).expect_err("refused");
+    assert!(matches!(why, IdentityError::AlreadyEnrolled { .. }), "{why}");
+    assert!(why.to_string().contains("--force"), "{why}");
+    identity(2).store(dir.path(), true).expect("replaced");
+    assert_eq!(
+        Identity::load(dir.path()).expect("loaded").sensor_id(),
+        SensorId::from_bytes([2; 16])
+    );
+    assert_eq!(
+        fs::read_dir(dir.path()).expect("read").count(),
+        1,
+        "the old identity is gone"
+    );
+}
+
+#[test]
+fn a_killed_enrolment_is_in_nobodys_way() {
+    let dir = tempfile::tempdir().expect("made");
+    fs::create_dir(dir.path().join("identity.new")).expect("made");
+    fs::write(dir.path().join("identity.new/signing.key"), b"half").expect("written");
+    assert!(matches!(
+        Identity::load(dir.path()),
+        Err(IdentityError::NotEnrolled { .. })
+    ));
+    identity(3).store(dir.path(), false).expect("stored");
+    assert!(Identity::load(dir.path()).is_ok());
+}
+
+#[test]
+fn without_an_identity_it_says_what_to_do() {
+    let dir = tempfile::tempdir().expect("made");
+    let why = Identity::load(dir.path()).expect_err("none there");
+    assert!(why.to_string().ends_with("run `claviger-sensor enrol`"), "{why}");
+}
+
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    for name in ["signing.key", "tls.key"] {
+        let dir = tempfile::tempdir().expect("made");
+        identity(4).store(dir.path(), false).expect("stored");
+        let path = dir.path().join("identity").join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+        let why = Identity::load(dir.path()).expect_err("refused");
+        assert!(why.to_string().contains("mode 0640"), "{why}");
+        assert!(why.to_string().contains("chmod 600 "), "{why}");
+    }
+}
+
+#[test]
+fn damage_is_named() {
+    for (name, content, expected) in [
+        ("sensor_id", &b"x"[..], "no UUID"),
+        ("signing.key", b"short", "32 bytes"),
+        ("tls.der", b"x", "enrol again"),
+        ("authority.der", &[0; 70_000], "too large"),
+    ] {
+        let dir = tempfile::tempdir().expect("made");
+        identity(5).store(dir.path(), false).expect("stored");
+        fs::write(dir.path().join("identity").join(name), content).expect("written");
+        let why = Identity::load(dir.path()).expect_err("refused").to_string();
+        assert!(why.contains(name) && why.contains(expected), "{why}");
+    }
+    let dir = tempfile::tempdir().expect("made");
+    identity(5).store(dir.path(), false).expect("stored");
+    fs::remove_file(dir.path().join("identity/tls.key")).expect("removed");
+    let why = Identity::load(dir.path()).expect_err("refused").to_string();
+    assert!(why.contains("cannot read") && why.contains("tls.key"), "{why}");
+}
+
+#[test]
+fn no_key_is_in_the_debug_form() {
+    let identity = identity(0xa5);
+    let debug = format!("{identity:?}");
+    assert!(!debug.contains("ffffffff"), "{debug}");
+    assert!(!debug.contains("255, 255"), "{debug}");
+    assert!(debug.contains(&identity.key_id()), "{debug}");
+}
