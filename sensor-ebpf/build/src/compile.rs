@@ -100,7 +100,7 @@ pub fn compile(
     out_dir: &Path,
     debug_logs: bool,
 ) -> Result<PathBuf, CompileError> {
-    let mut cargo = command(toolchain);
+    let mut cargo = cargo(toolchain, "build");
     cargo.args([
         "--release",
         "--locked",
@@ -137,9 +137,11 @@ pub fn compile(
     place(&object, out_dir)
 }
 
-/// cargo with the compiler chosen. Within a build, `CARGO` is the cargo that runs it, past rustup's proxy.
-fn command(toolchain: &Toolchain) -> Command {
+/// A cargo subcommand with the compiler chosen and nothing inherited from an outer build; target, profile and flags are the caller's.
+#[must_use]
+pub fn cargo(toolchain: &Toolchain, subcommand: &str) -> Command {
     let mut command = match &toolchain.compiler {
+        // Within a build, this is the cargo that runs it, past rustup's proxy.
         Compiler::Prebuilt { .. } => Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
         Compiler::Nightly { rustup } => Command::new(rustup),
     };
@@ -149,9 +151,9 @@ fn command(toolchain: &Toolchain) -> Command {
         Compiler::Prebuilt { rustc } => command
             .env("RUSTC", rustc)
             .env("RUSTC_BOOTSTRAP", "1")
-            .arg("build"),
+            .arg(subcommand),
         Compiler::Nightly { .. } => {
-            command.args(["run", "nightly", "cargo", "build", "-Z", "build-std=core"])
+            command.args(["run", "nightly", "cargo", subcommand, "-Z", "build-std=core"])
         }
     };
     command

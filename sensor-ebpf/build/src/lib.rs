@@ -6,12 +6,16 @@
 //! - Nothing is installed here. What is missing is named, with what to do about it ([`MissingToolchain`]).
 //!
 //! Used by the sensor's build script and by xtask. It has no dependencies, for it is among the first things compiled on a bare machine.
+#![forbid(unsafe_code)]
 
 mod compile;
 mod environment;
 mod rerun;
 mod toolchain;
 
-pub use compile::{CompileError, TARGET, compile};
+pub use compile::{CompileError, TARGET, cargo, compile};
 pub use rerun::rerun_if_changed;
-pub use toolchain::{Compiler, LINKER_VERSION, Missing, MissingToolchain, Toolchain, find_toolchain};
+pub use toolchain::{
+    Compiler, LINKER_VERSION, Missing, MissingToolchain, Toolchain, find_compiler, find_linker,
+    find_toolchain,
+};

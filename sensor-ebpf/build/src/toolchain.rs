@@ -104,7 +104,9 @@ fn choose(compiler: Option<Compiler>, linker: Option<PathBuf>) -> Result<Toolcha
     }
 }
 
-fn find_compiler() -> Option<Compiler> {
+/// Looks for a compiler alone.
+#[must_use]
+pub fn find_compiler() -> Option<Compiler> {
     prebuilt(Path::new(DEBIAN_RUSTC)).or_else(nightly)
 }
 
@@ -137,7 +139,9 @@ fn sysroot(mut rustc: Command) -> Option<PathBuf> {
     output.status.success().then(|| PathBuf::from(text.trim_end()))
 }
 
-fn find_linker() -> Option<PathBuf> {
+/// Looks for bpf-linker alone, in `PATH` and where `cargo install` puts programs.
+#[must_use]
+pub fn find_linker() -> Option<PathBuf> {
     find_program("bpf-linker")
 }
 
