@@ -10,14 +10,7 @@
 //! - `verify`'s chain and `detect` do no input or output and know no clock: time is handed to them.
 //! - `receive` and `cli` are the only rooms that know gRPC; `show` only turns values into text.
 
-
 pub mod clock;
-
-
-
-
-
+pub mod store;
 
 pub mod verify;
-
-

@@ -1,0 +1,187 @@
+//! What was derived from the evidence, in SQLite: sensors and their keys, tokens, the index of the log, findings.
+//!
+//! Reads are on [`Rows`]; writes are on [`Write`], a transaction that is immediate (so it waits for other writers at its beginning
+//! and cannot fail for them later) and durable when [`Write::commit`] returns.
+
+mod batches;
+mod findings;
+mod sensors;
+mod tokens;
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use uuid::Uuid;
+
+pub use batches::{BatchPlace, NewBatch};
+pub use findings::StoredFinding;
+pub use sensors::{NewSensor, SensorRow};
+pub use tokens::TokenRow;
+
+use super::StoreError;
+
+/// How long a write waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const STEPS: &[M<'static>] = &[M::up(include_str!("../../../migrations/0001-first.sql"))];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+/// What `user_version` is after all of them.
+const VERSION: i64 = 1;
+
+/// A connection to the database.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+}
+
+impl Database {
+    /// Opens it for writing, makes it where it is not there, and brings it up to date.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            // FULL: a commit is on disk when it returns, so a burnt token stays burnt.
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "foreign_keys", "on")?;
+            Ok(connection)
+        };
+        let mut connection = open().map_err(StoreError::sqlite("open tables"))?;
+        MIGRATIONS
+            .to_latest(&mut connection)
+            .map_err(|error| match error {
+                rusqlite_migration::Error::MigrationDefinition(
+                    rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+                ) => StoreError::Version {
+                    found: version(&connection).unwrap_or(-1),
+                    known: VERSION,
+                },
+                other => StoreError::Migration(other),
+            })?;
+        Ok(Self { connection })
+    }
+
+    /// Opens it for reading; works while another process writes.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(StoreError::sqlite("open tables"))?;
+        let found = version(&connection).map_err(StoreError::sqlite("read the version"))?;
+        if found != VERSION {
+            return Err(StoreError::Version {
+                found,
+                known: VERSION,
+            });
+        }
+        Ok(Self { connection })
+    }
+
+    /// Reads.
+    #[must_use]
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            connection: &self.connection,
+        }
+    }
+
+    /// Begins a write.
+    pub fn write(&mut self) -> Result<Write<'_>, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        Ok(Write {
+            transaction: transaction.map_err(StoreError::sqlite("begin a write"))?,
+        })
+    }
+}
+
+/// What is in the database.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'c> {
+    connection: &'c Connection,
+}
+
+/// A write that is not there until it is committed; dropped, it never was.
+#[derive(Debug)]
+pub struct Write<'c> {
+    transaction: Transaction<'c>,
+}
+
+impl Write<'_> {
+    /// Reads, with this write's changes.
+    #[must_use]
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            connection: &self.transaction,
+        }
+    }
+
+    /// Makes it durable.
+    pub fn commit(self) -> Result<(), StoreError> {
+        self.transaction.commit().map_err(StoreError::sqlite("commit"))
+    }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn to_us(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+fn from_us(microseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(microseconds).map_err(|_| StoreError::Garbled { what: "time" })
+}
+
+fn to_uuid(text: &str) -> Result<Uuid, StoreError> {
+    Uuid::parse_str(text).map_err(|_| StoreError::Garbled { what: "id" })
+}
+
+/// SQLite's integers end where `i64` does; all that is stored was checked to fit, or cannot grow so far.
+fn to_i64(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Garbled { what: "number" })
+}
+
+fn to_u64(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Garbled { what: "number" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_sound_and_counted() {
+        MIGRATIONS.validate().expect("sound");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("detector.db");
+        let database = Database::open(&path).expect("opens");
+        assert_eq!(version(&database.connection).expect("reads"), VERSION);
+        Database::open_to_read(&path).expect("opens");
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("detector.db");
+        let database = Database::open(&path).expect("opens");
+        database
+            .connection
+            .pragma_update(None, "user_version", 99)
+            .expect("updates");
+        drop(database);
+        for result in [Database::open(&path), Database::open_to_read(&path)] {
+            let Err(StoreError::Version { found, known }) = result else {
+                panic!("{result:?}")
+            };
+            assert_eq!((found, known), (99, VERSION));
+        }
+    }
+}
