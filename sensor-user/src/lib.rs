@@ -1,4 +1,10 @@
-//! x
+//! The sensor's user half: from the kernel's records to signed events at a detector.
+//!
+//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, agent, cli; shelf: config, clock
+//!
+//! A room imports only rooms before it and the shelf.
 
 pub mod clock;
 pub mod config;
+pub mod sign;
+pub mod kernel;

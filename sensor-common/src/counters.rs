@@ -1,0 +1,61 @@
+//! The kernel half's accounts. Per probe and CPU, in 64-bit slots added to atomically:
+//! `seen = submitted + Σ lost(reason)`, always.
+
+/// A family of hooks that observes one thing.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Probe {
+    /// Opens of labelled files that the kernel let happen.
+    FileOpen = 0,
+    /// Opens that the kernel refused with EACCES or EPERM.
+    FileOpenDenied = 1,
+    /// Programs started.
+    ProcessExec = 2,
+    /// Processes created.
+    ProcessFork = 3,
+    /// Processes ended.
+    ProcessExit = 4,
+}
+
+/// All probes, in the order of their numbers.
+pub const PROBES: [Probe; 5] =
+    [Probe::FileOpen, Probe::FileOpenDenied, Probe::ProcessExec, Probe::ProcessFork, Probe::ProcessExit];
+
+impl Probe {
+    /// The word that stands for it in events, logs and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::FileOpen => "file_open",
+            Self::FileOpenDenied => "file_open_denied",
+            Self::ProcessExec => "process_exec",
+            Self::ProcessFork => "process_fork",
+            Self::ProcessExit => "process_exit",
+        }
+    }
+}
+
+/// One account of a probe.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Observations that were to be reported.
+    Seen = 0,
+    /// Records handed to the ring buffer.
+    Submitted = 1,
+    /// Lost: the ring buffer was full.
+    LostRingFull = 2,
+    /// Lost: kernel or user memory could not be read.
+    LostUnreadable = 3,
+}
+
+/// Slots of one probe.
+pub const COUNTERS_PER_PROBE: u32 = 4;
+
+impl Counter {
+    /// Index of this account in the map of counters.
+    #[must_use]
+    pub const fn index(self, probe: Probe) -> u32 {
+        probe as u32 * COUNTERS_PER_PROBE + self as u32
+    }
+}

@@ -1,0 +1,70 @@
+//! How objects are known: keys made of the kernel's own numbers, and the handshake by which the agent learns and sets them.
+//!
+//! User space cannot learn these numbers on every file system, so it does not try: the agent arms a [`LabelRequest`] and opens the
+//! candidate, and the hook that sees this very thread open a file writes the numbers.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A file system object by the kernel's numbers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ObjectKey {
+    /// Inode number.
+    pub inode: u64,
+    /// Device of the superblock in the kernel's own encoding (20 bits of minor).
+    pub device: u32,
+    /// Generation of the inode; 0 on file systems without.
+    pub generation: u32,
+}
+
+/// A name in a labelled directory.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct NameKey {
+    /// The directory.
+    pub directory: ObjectKey,
+    /// [`crate::name_hash`] of the name.
+    pub name_hash: u64,
+}
+
+/// What is known of an object, a directory or a name.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Label {
+    /// Index in the agent's own table.
+    pub id: u32,
+    /// For a directory: [`DIRECTORY_HAS_PATTERNS`]; otherwise 0.
+    pub flags: u32,
+}
+
+/// Names are not all known beforehand: every regular file opened in this directory is reported and the agent looks at its name.
+pub const DIRECTORY_HAS_PATTERNS: u32 = 1;
+
+/// The handshake: the agent arms it and opens a file; the hook fills in the numbers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct LabelRequest {
+    /// One of the `REQUEST_` states.
+    pub state: u32,
+    /// The thread that will open, in the initial pid namespace.
+    pub tid: u32,
+    /// What to set.
+    pub label: Label,
+    /// Answer: the object.
+    pub object: ObjectKey,
+}
+
+/// Nothing is asked.
+pub const REQUEST_IDLE: u32 = 0;
+/// Asked, not yet answered: any `REQUEST_*` purpose below added to it.
+pub const REQUEST_ARMED: u32 = 0x10;
+/// Answered.
+pub const REQUEST_DONE: u32 = 0x20;
+/// Purpose: only tell the numbers.
+pub const REQUEST_IDENTIFY: u32 = 0x1;
+/// Purpose: label the object.
+pub const REQUEST_OBJECT: u32 = 0x2;
+/// Purpose: label the object as a directory.
+pub const REQUEST_DIRECTORY: u32 = 0x3;
+/// Purpose: tell that a refused open of this thread was seen; there is no object.
+pub const REQUEST_DENIED: u32 = 0x4;

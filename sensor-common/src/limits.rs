@@ -1,0 +1,37 @@
+//! Bounds of the kernel half. Each says what happens at it.
+
+/// Bytes of a command name, as the kernel has it.
+pub const COMM_BYTES: usize = 16;
+
+/// Ancestors kept in a snapshot; older ones are left out.
+pub const ANCESTORS_MAX: usize = 16;
+
+/// Bytes in which a path may begin a component. A path that needs more is cut at its root end and marked truncated.
+pub const PATH_USABLE_BYTES: usize = 1024;
+
+/// Longest file name with its terminating zero (NAME_MAX + 1).
+pub const NAME_BYTES: usize = 256;
+
+/// Bytes of a recorded path: a last component may begin at the end of the usable part.
+pub const PATH_BYTES: usize = PATH_USABLE_BYTES + NAME_BYTES;
+
+/// Steps of the walk from a file to its root, components and mounts together; a deeper path is marked truncated.
+pub const PATH_COMPONENTS_MAX: usize = 40;
+
+/// Bytes of a path as a process gave it in a denied attempt; a longer one is cut at its end and marked truncated.
+pub const GIVEN_PATH_BYTES: usize = 1024;
+
+/// Labelled objects. At the bound no further object is labelled, which the agent counts and says.
+pub const OBJECTS_MAX: u32 = 131_072;
+
+/// Names in labelled directories. At the bound no further name is watched, which the agent counts and says.
+pub const NAMES_MAX: u32 = 65_536;
+
+/// Labelled directories. At the bound no further directory is labelled, which the agent counts and says.
+pub const DIRECTORIES_MAX: u32 = 16_384;
+
+/// 64-bit words of the prefilter, a power of two. Only its rate of false alarms depends on it.
+pub const PREFILTER_WORDS: u32 = 8_192;
+
+/// Bytes of the ring buffer, a power of two and a multiple of the page size. A record that finds it full is counted as lost.
+pub const RING_BYTES: u32 = 4 * 1024 * 1024;

@@ -1,0 +1,126 @@
+//! Where the running kernel keeps what the programs read. Filled from its BTF before load, then frozen.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Stands for a member that this kernel does not have and that the programs can do without.
+pub const MISSING: u32 = u32::MAX;
+
+macro_rules! offsets {
+    ($($(#[$doc:meta])* $field:ident),+ $(,)?) => {
+        /// Offsets in bytes.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        pub struct Offsets {
+            $($(#[$doc])* pub $field: u32,)+
+        }
+    };
+}
+
+offsets! {
+    /// `task_struct.files`
+    task_files,
+    /// `task_struct.fs`
+    task_fs,
+    /// `task_struct.cred`
+    task_cred,
+    /// `task_struct.group_leader`
+    task_group_leader,
+    /// `task_struct.real_parent`
+    task_real_parent,
+    /// `task_struct.pid`
+    task_pid,
+    /// `task_struct.tgid`
+    task_tgid,
+    /// `task_struct.start_boottime`
+    task_start_boottime,
+    /// `task_struct.comm`
+    task_comm,
+    /// `task_struct.mm`
+    task_mm,
+    /// `task_struct.nsproxy`
+    task_nsproxy,
+    /// `task_struct.signal`
+    task_signal,
+    /// `task_struct.loginuid`; [`MISSING`] without CONFIG_AUDIT
+    task_loginuid,
+    /// `signal_struct.live`
+    signal_live,
+    /// `files_struct.fdt`
+    files_fdt,
+    /// `fdtable.fd`
+    fdtable_fd,
+    /// `file.f_inode`
+    file_inode,
+    /// `file.f_mode`
+    file_mode,
+    /// `file.f_path.dentry`
+    file_dentry,
+    /// `file.f_path.mnt`
+    file_mnt,
+    /// `inode.i_ino`
+    inode_ino,
+    /// `inode.i_generation`
+    inode_generation,
+    /// `inode.i_mode`
+    inode_mode,
+    /// `inode.i_sb`
+    inode_sb,
+    /// `super_block.s_dev`
+    sb_dev,
+    /// `dentry.d_parent`
+    dentry_parent,
+    /// `dentry.d_inode`
+    dentry_inode,
+    /// `dentry.d_name.name`
+    dentry_name,
+    /// `mount.mnt` within its `mount`
+    mount_mnt,
+    /// `mount.mnt_parent`
+    mount_parent,
+    /// `mount.mnt_mountpoint`
+    mount_mountpoint,
+    /// `vfsmount.mnt_root`
+    vfsmount_root,
+    /// `fs_struct.root.dentry`
+    fs_root_dentry,
+    /// `fs_struct.root.mnt`
+    fs_root_mnt,
+    /// `fs_struct.pwd.dentry`
+    fs_pwd_dentry,
+    /// `fs_struct.pwd.mnt`
+    fs_pwd_mnt,
+    /// `mm_struct.exe_file`
+    mm_exe_file,
+    /// `cred.uid`
+    cred_uid,
+    /// `cred.gid`
+    cred_gid,
+    /// `cred.euid`
+    cred_euid,
+    /// `cred.egid`
+    cred_egid,
+    /// `cred.cap_effective`
+    cred_cap_effective,
+    /// `cred.user_ns`
+    cred_user_ns,
+    /// `nsproxy.mnt_ns`
+    nsproxy_mnt_ns,
+    /// `nsproxy.pid_ns_for_children`
+    nsproxy_pid_ns,
+    /// `nsproxy.net_ns`
+    nsproxy_net_ns,
+    /// `mnt_namespace.ns.inum`
+    mnt_ns_inum,
+    /// `pid_namespace.ns.inum`
+    pid_ns_inum,
+    /// `net.ns.inum`
+    net_ns_inum,
+    /// `user_namespace.ns.inum`
+    user_ns_inum,
+    /// `pt_regs.di`: first argument of a system call
+    regs_first,
+    /// `pt_regs.si`: second argument
+    regs_second,
+    /// `pt_regs.dx`: third argument
+    regs_third,
+}

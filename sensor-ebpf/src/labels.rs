@@ -1,0 +1,135 @@
+//! What is known of objects, and the handshake by which the agent sets it.
+
+use aya_ebpf::{
+    helpers::bpf_probe_read_kernel_str_bytes,
+    macros::map,
+    maps::{Array, HashMap},
+};
+use claviger_sensor_common::{
+    DIRECTORIES_MAX, Label, LabelRequest, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey, NAME_HASH_BYTES, PREFILTER_WORDS, REQUEST_ARMED,
+    REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_OBJECT, name_hash,
+};
+use zerocopy::IntoBytes as _;
+
+use crate::{
+    offsets::offset,
+    read::{Probed, Read, pointer},
+    task,
+};
+
+/// `BPF_F_NO_PREALLOC`: memory is taken as labels are set.
+const NO_PREALLOC: u32 = 1;
+
+/// Labelled objects.
+#[map]
+static OBJECTS: HashMap<ObjectKey, Label> = HashMap::with_max_entries(OBJECTS_MAX, NO_PREALLOC);
+
+/// Labelled directories.
+#[map]
+static DIRECTORIES: HashMap<ObjectKey, Label> = HashMap::with_max_entries(DIRECTORIES_MAX, NO_PREALLOC);
+
+/// Known names in labelled directories.
+#[map]
+static NAMES: HashMap<NameKey, Label> = HashMap::with_max_entries(NAMES_MAX, NO_PREALLOC);
+
+/// One bit for each inode number that may be labelled: dismisses an unrelated file without a hash lookup. Bits are only ever set.
+#[map]
+static PREFILTER: Array<u64> = Array::with_max_entries(PREFILTER_WORDS, 0);
+
+/// The agent's question.
+#[map]
+static REQUEST: Array<LabelRequest> = Array::with_max_entries(1, 0);
+
+/// Word and bit of an inode number.
+#[inline(always)]
+fn prefilter_place(inode: u64) -> (u32, u64) {
+    let mixed = inode ^ (inode >> 19);
+    ((mixed >> 6) as u32 & (PREFILTER_WORDS - 1), 1 << (mixed & 63))
+}
+
+/// Whether an object of this inode number may be labelled.
+#[inline(always)]
+pub fn may_be_labelled(inode: u64) -> bool {
+    let (word, bit) = prefilter_place(inode);
+    PREFILTER.get(word).is_some_and(|word| word & bit != 0)
+}
+
+/// The key of an inode.
+#[inline(always)]
+pub fn key<R: Read>(inode: *const u8) -> ObjectKey {
+    ObjectKey {
+        inode: R::read(inode, offset!(inode_ino)),
+        device: Probed::read(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_dev)),
+        generation: R::read(inode, offset!(inode_generation)),
+    }
+}
+
+/// The label of an object.
+#[inline(always)]
+pub fn of_object(key: &ObjectKey) -> Option<Label> {
+    // SAFETY: a label is eight bytes written once; a copy torn by a concurrent update would name another label of this agent.
+    unsafe { OBJECTS.get(key) }.copied()
+}
+
+/// The label of a directory.
+#[inline(always)]
+pub fn of_directory(key: &ObjectKey) -> Option<Label> {
+    // SAFETY: as for objects.
+    unsafe { DIRECTORIES.get(key) }.copied()
+}
+
+/// The label of a dentry's name in a labelled directory.
+#[inline(always)]
+pub fn of_name(directory: ObjectKey, dentry: *const u8) -> Option<Label> {
+    let mut padded = [0u64; NAME_HASH_BYTES / 8];
+    let name = pointer::<Probed>(dentry, offset!(dentry_name));
+    // SAFETY: the helper copies a string of at most this many bytes from any address and reports a fault instead of taking it.
+    unsafe { bpf_probe_read_kernel_str_bytes(name, padded.as_mut_bytes()) }.ok()?;
+    let name_hash = name_hash(&padded);
+    // SAFETY: as for objects.
+    unsafe { NAMES.get(NameKey { directory, name_hash }) }.copied()
+}
+
+/// The agent's question, where this very thread asked it.
+#[inline(always)]
+fn asked() -> Option<&'static mut LabelRequest> {
+    let request = REQUEST.get_ptr_mut(0)?;
+    // SAFETY: the one element of an array, written by one agent thread at a time, which waits for the answer.
+    let request = unsafe { &mut *request };
+    (request.state & REQUEST_ARMED != 0 && request.tid == task::current_tid()).then_some(request)
+}
+
+/// Answers the agent: writes the numbers of the inode that it opens, and labels it.
+#[inline(always)]
+pub fn answer<R: Read>(inode: *const u8) {
+    let Some(request) = asked() else { return };
+    let key = key::<R>(inode);
+    let purpose = request.state & 0xf;
+    let set = match purpose {
+        REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0),
+        REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0),
+        _ => Ok(()),
+    };
+    if set.is_err() || purpose == REQUEST_DENIED {
+        return;
+    }
+    if purpose == REQUEST_OBJECT || purpose == REQUEST_DIRECTORY {
+        let (word, bit) = prefilter_place(key.inode);
+        if let Some(word) = PREFILTER.get_ptr_mut(word) {
+            // SAFETY: an element of an array is eight aligned bytes; only this thread's opens write here.
+            unsafe { *word |= bit };
+        }
+    }
+    request.object = key;
+    request.state = REQUEST_DONE | purpose;
+}
+
+/// Answers the agent that its open was refused.
+#[inline(always)]
+pub fn answer_denied() {
+    if let Some(request) = asked()
+        && request.state & 0xf == REQUEST_DENIED
+    {
+        request.state = REQUEST_DONE | REQUEST_DENIED;
+    }
+}

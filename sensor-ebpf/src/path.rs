@@ -1,0 +1,91 @@
+//! Where a file lies, as the current task's root shows it: the walk from the object upwards, over mounts.
+//!
+//! `bpf_d_path` would do this in one call, but tracepoints may not call it, and one form for all hooks is worth more than the cost:
+//! the walk happens only for a file that is to be reported.
+
+use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
+use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes};
+
+use crate::{
+    offsets::offset,
+    read::{Probed, Typed, pointer},
+    task,
+};
+
+/// A place in the tree of mounts.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// `struct dentry *`
+    pub dentry: *const u8,
+    /// `struct vfsmount *`
+    pub mount: *const u8,
+}
+
+/// Where an open file lies.
+#[inline(always)]
+pub fn of_file(file: *const u8) -> Place {
+    Place { dentry: pointer::<Probed>(file, offset!(file_dentry)), mount: pointer::<Probed>(file, offset!(file_mnt)) }
+}
+
+/// The current task's working directory.
+#[inline(always)]
+pub fn working_directory() -> Place {
+    let fs = pointer::<Typed>(task::current(), offset!(task_fs));
+    Place { dentry: pointer::<Probed>(fs, offset!(fs_pwd_dentry)), mount: pointer::<Probed>(fs, offset!(fs_pwd_mnt)) }
+}
+
+/// Writes the components from `place` up to the root of the current task.
+#[inline(never)]
+pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
+    let fs = pointer::<Typed>(task::current(), offset!(task_fs));
+    let root = Place {
+        dentry: pointer::<Probed>(fs, offset!(fs_root_dentry)),
+        mount: pointer::<Probed>(fs, offset!(fs_root_mnt)),
+    };
+    let Place { mut dentry, mut mount } = *place;
+    // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
+    // the loop look the same to it and are checked once.
+    let length = &raw mut out.length;
+    // SAFETY: `length` points into `out`, of which nothing else borrows this part.
+    unsafe { length.write_volatile(0) };
+    let mut truncated = 1;
+    for _ in 0..PATH_COMPONENTS_MAX {
+        if dentry == root.dentry && mount == root.mount {
+            truncated = 0;
+            break;
+        }
+        let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
+        if dentry == pointer::<Probed>(mount, offset!(vfsmount_root)) || dentry == parent {
+            // The top of a mount: go on where it is mounted. `struct mount` holds its `struct vfsmount`.
+            let holder = mount.wrapping_sub(offset!(mount_mnt) as usize);
+            let above = pointer::<Probed>(holder, offset!(mount_parent));
+            if above == holder || above.is_null() {
+                // The top of all: a file that the task's root does not hold (a detached mount, a memfd, a descriptor from outside).
+                truncated = 0;
+                break;
+            }
+            dentry = pointer::<Probed>(holder, offset!(mount_mountpoint));
+            mount = above.wrapping_add(offset!(mount_mnt) as usize);
+            continue;
+        }
+        // SAFETY: as above.
+        let used = unsafe { length.read_volatile() } as usize;
+        if used >= PATH_USABLE_BYTES {
+            break;
+        }
+        let name = pointer::<Probed>(dentry, offset!(dentry_name));
+        // The bound is repeated as a mask for the verifier, which loses the comparison above.
+        let at = used & (PATH_USABLE_BYTES - 1);
+        let Some(room) = out.components.get_mut(at..at + NAME_BYTES) else { break };
+        // SAFETY: the helper copies a string from any address into `room` and reports a fault instead of taking it.
+        match unsafe { bpf_probe_read_kernel_str_bytes(name, room) } {
+            // The terminating zero is not counted, but stays.
+            // SAFETY: as above.
+            Ok(copied) => unsafe { length.write_volatile((at + copied.len() + 1) as u32) },
+            Err(_) => break,
+        }
+        dentry = parent;
+    }
+    out.truncated = truncated;
+    truncated
+}

@@ -1,0 +1,68 @@
+//! Programs started, processes created and ended: `tp_btf/sched_process_{exec,fork,exit}`, stable in name and first arguments
+//! since 4.x; tp_btf needs 5.5.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use claviger_sensor_common::{
+    ExecRecord, ExitRecord, ForkRecord, Probe, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
+};
+
+use crate::{
+    offsets::offset,
+    path,
+    read::{Probed, Read, Typed, pointer},
+    report::submit,
+    task,
+};
+
+/// `sched_process_exec(task, old_pid, bprm)`: the task runs its new program.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn process_exec(_ctx: BtfTracePointContext) -> i32 {
+    submit::<ExecRecord>(Probe::ProcessExec, RECORD_EXEC, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        let record = unsafe { &mut *record };
+        task::snapshot(&raw mut record.task);
+        let mm = pointer::<Typed>(task::current(), offset!(task_mm));
+        let exe = pointer::<Probed>(mm, offset!(mm_exe_file));
+        path::walk(&path::of_file(exe), &mut record.exe);
+        true
+    });
+    0
+}
+
+/// `sched_process_fork(parent, child)`: threads are left out.
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
+    let parent: *const u8 = ctx.arg(0);
+    let child: *const u8 = ctx.arg(1);
+    let pid: u32 = Typed::read(child, offset!(task_pid));
+    let tgid: u32 = Typed::read(child, offset!(task_tgid));
+    if pid != tgid {
+        return 0;
+    }
+    submit::<ForkRecord>(Probe::ProcessFork, RECORD_FORK, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        unsafe {
+            (&raw mut (*record).child).write(task::identify::<Typed>(child));
+            (&raw mut (*record).parent).write(task::identify::<Typed>(parent));
+        }
+        true
+    });
+    0
+}
+
+/// `sched_process_exit(task)`: only the last thread's end is the process's.
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
+    let ended: *const u8 = ctx.arg(0);
+    let signal = pointer::<Typed>(ended, offset!(task_signal));
+    let live: u32 = Probed::read(signal, offset!(signal_live));
+    if live != 0 {
+        return 0;
+    }
+    submit::<ExitRecord>(Probe::ProcessExit, RECORD_EXIT, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        unsafe { (&raw mut (*record).process).write(task::identify::<Typed>(ended)) };
+        true
+    });
+    0
+}

@@ -1,0 +1,57 @@
+//! Accounts and records. `seen = submitted + Σ lost(reason)` holds for each probe because every observation goes through
+//! [`submit`], which counts it once on each side.
+
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::{
+    helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns},
+    macros::map,
+    maps::{PerCpuArray, RingBuf},
+};
+use claviger_sensor_common::{COUNTERS_PER_PROBE, Counter, PROBES, Probe, RING_BYTES, RecordHeader};
+
+/// One ring for all records, so that their order is that of the events.
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+/// The accounts.
+#[map]
+static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
+
+/// Adds one. Atomic: a program can be preempted by another on its CPU between load and store. (`AtomicU64` has no `fetch_add` for this
+/// target, although the instruction is as old as BPF.)
+#[inline(always)]
+pub fn count(probe: Probe, counter: Counter) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(counter.index(probe)) {
+        // SAFETY: a slot of a per-CPU array is eight aligned bytes that live as long as the map.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(slot, 1) };
+    }
+}
+
+/// Reserves a record, lets `fill` write it, and submits it. `fill` returns false where what it must read cannot be read; the record
+/// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at.
+#[inline(always)]
+pub fn submit<T: 'static>(probe: Probe, kind: u32, fill: impl FnOnce(*mut T) -> bool) {
+    count(probe, Counter::Seen);
+    let Some(mut entry) = EVENTS.reserve::<T>(0) else {
+        count(probe, Counter::LostRingFull);
+        return;
+    };
+    let record: *mut T = entry.as_mut_ptr();
+    let header = RecordHeader {
+        kind,
+        // SAFETY: these helpers only return a number.
+        cpu: unsafe { bpf_get_smp_processor_id() },
+        // SAFETY: as above.
+        time_boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+    };
+    // SAFETY: every record begins with a header (tested with the layouts), and the reservation is as large as T.
+    unsafe { record.cast::<RecordHeader>().write(header) };
+    if fill(record) {
+        entry.submit(0);
+        count(probe, Counter::Submitted);
+    } else {
+        entry.discard(0);
+        count(probe, Counter::LostUnreadable);
+    }
+}

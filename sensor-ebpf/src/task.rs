@@ -1,0 +1,109 @@
+//! Who acts: the current task as it is at this moment.
+
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel_buf,
+    generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf},
+};
+use claviger_sensor_common::{ANCESTORS_MAX, Ancestor, COMM_BYTES, MISSING, TaskSnapshot, UNKNOWN_ID};
+
+use crate::{
+    offsets::offset,
+    read::{Probed, Read, Typed, pointer},
+};
+
+/// The current task, typed for the verifier.
+#[inline(always)]
+pub fn current() -> *const u8 {
+    // SAFETY: the helper has no conditions; a task runs.
+    unsafe { bpf_get_current_task_btf() as *const u8 }
+}
+
+/// Process id of the current task, in the initial pid namespace.
+#[inline(always)]
+pub fn current_pid() -> u32 {
+    (aya_ebpf::helpers::bpf_get_current_pid_tgid() >> 32) as u32
+}
+
+/// Thread id of the current task, in the initial pid namespace.
+#[inline(always)]
+pub fn current_tid() -> u32 {
+    aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32
+}
+
+/// What identifies the process of a task given by any pointer.
+#[inline(always)]
+pub fn identify<R: Read>(task: *const u8) -> Ancestor {
+    let leader = pointer::<R>(task, offset!(task_group_leader));
+    Ancestor {
+        pid: R::read(task, offset!(task_tgid)),
+        reserved: 0,
+        start_boottime_ns: R::read(leader, offset!(task_start_boottime)),
+    }
+}
+
+/// Writes the snapshot of the current task to `out`.
+#[inline(always)]
+pub fn snapshot(out: *mut TaskSnapshot) {
+    let task = current();
+    let leader = pointer::<Typed>(task, offset!(task_group_leader));
+    let cred = pointer::<Typed>(task, offset!(task_cred));
+    let nsproxy = pointer::<Typed>(task, offset!(task_nsproxy));
+    let exe = pointer::<Probed>(pointer::<Typed>(task, offset!(task_mm)), offset!(mm_exe_file));
+    let exe_inode = pointer::<Probed>(exe, offset!(file_inode));
+    let login_uid = offset!(task_loginuid);
+
+    // SAFETY: `out` points into a reservation of the ring that holds a TaskSnapshot.
+    unsafe {
+        (&raw mut (*out).pid).write(Typed::read(task, offset!(task_tgid)));
+        (&raw mut (*out).tid).write(Typed::read(task, offset!(task_pid)));
+        (&raw mut (*out).start_boottime_ns).write(Typed::read(leader, offset!(task_start_boottime)));
+        (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
+        (&raw mut (*out).cgroup_id).write(bpf_get_current_cgroup_id());
+        (&raw mut (*out).exe_inode).write(Probed::read(exe_inode, offset!(inode_ino)));
+        (&raw mut (*out).exe_device)
+            .write(Probed::read(pointer::<Probed>(exe_inode, offset!(inode_sb)), offset!(sb_dev)));
+        (&raw mut (*out).uid).write(Probed::read(cred, offset!(cred_uid)));
+        (&raw mut (*out).gid).write(Probed::read(cred, offset!(cred_gid)));
+        (&raw mut (*out).euid).write(Probed::read(cred, offset!(cred_euid)));
+        (&raw mut (*out).egid).write(Probed::read(cred, offset!(cred_egid)));
+        (&raw mut (*out).login_uid).write(if login_uid == MISSING {
+            UNKNOWN_ID
+        } else {
+            Probed::read(task, login_uid)
+        });
+        (&raw mut (*out).mount_namespace).write(namespace(nsproxy, offset!(nsproxy_mnt_ns), offset!(mnt_ns_inum)));
+        (&raw mut (*out).pid_namespace).write(namespace(nsproxy, offset!(nsproxy_pid_ns), offset!(pid_ns_inum)));
+        (&raw mut (*out).network_namespace).write(namespace(nsproxy, offset!(nsproxy_net_ns), offset!(net_ns_inum)));
+        (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
+        let comm = &mut *(&raw mut (*out).comm);
+        if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
+            *comm = [0; COMM_BYTES];
+        }
+        ancestors(task, &raw mut (*out).ancestors);
+    }
+}
+
+#[inline(always)]
+fn namespace(holder: *const u8, member: u32, number: u32) -> u32 {
+    Probed::read(pointer::<Probed>(holder, member), number)
+}
+
+/// Writes the ancestors of a task, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
+#[inline(always)]
+fn ancestors(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
+    let mut task = pointer::<Typed>(task, offset!(task_group_leader));
+    let mut ended = false;
+    for place in 0..ANCESTORS_MAX {
+        let mut ancestor = Ancestor { pid: 0, reserved: 0, start_boottime_ns: 0 };
+        if !ended {
+            task = pointer::<Probed>(task, offset!(task_real_parent));
+            ancestor = identify::<Probed>(task);
+            ended = ancestor.pid == 0;
+            if ended {
+                ancestor.start_boottime_ns = 0;
+            }
+        }
+        // SAFETY: `place` is below the length of the array that `out` points to.
+        unsafe { (&raw mut (*out)[place]).write(ancestor) };
+    }
+}

@@ -1,0 +1,28 @@
+//! The room that talks to the kernel: loads the programs, chooses the hooks, hands out records, sets labels, reads the accounts.
+//!
+//! - It is the only room that names aya, and the only one with `unsafe`.
+//! - A hook is in use only after it was seen to work: the canary is the labelling handshake itself, so a hook that is attached and
+//!   never runs, or that reads at wrong offsets, is found out before anything relies on it.
+//! - Nothing it does outlives it: programs and links go with their descriptors, nothing is pinned, and the file systems it has to mount
+//!   are seen by one thread of its own that has ended when loading is done.
+
+mod accounts;
+mod error;
+mod hooks;
+mod labeller;
+mod load;
+mod object;
+mod offsets;
+mod preconditions;
+mod private_mounts;
+mod ring;
+
+pub use accounts::{Accounts, ProbeAccounts};
+pub use error::KernelError;
+pub use hooks::{FileOpenHook, HookTrial, ProbeState};
+pub use labeller::{LabelError, Labeller, Purpose};
+pub use load::{Kernel, LoadOptions};
+pub use object::OBJECT;
+pub use offsets::resolve as resolve_offsets;
+pub use preconditions::active_lsms;
+pub use ring::Records;

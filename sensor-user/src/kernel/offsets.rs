@@ -1,0 +1,200 @@
+//! Where the running kernel keeps what the programs read, from its BTF.
+
+use std::path::Path;
+
+use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
+use claviger_sensor_common::{MISSING, Offsets};
+
+use super::KernelError;
+
+/// Reads the BTF at `path` (`/sys/kernel/btf/vmlinux`) and finds every member.
+///
+/// # Errors
+/// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
+pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
+    if !path.exists() {
+        return Err(KernelError::NoBtf { path: path.to_owned() });
+    }
+    let btf = Btf::from_file_with_backend(path, Backend::Mmap)
+        .map_err(|source| KernelError::Btf { path: path.to_owned(), source })?;
+    Resolver { btf, path }.all()
+}
+
+struct Resolver<'a> {
+    btf: Btf,
+    path: &'a Path,
+}
+
+impl Resolver<'_> {
+    fn all(&self) -> Result<Offsets, KernelError> {
+        let task = self.structure("task_struct")?;
+        let file = self.structure("file")?;
+        let inode = self.structure("inode")?;
+        let dentry = self.structure("dentry")?;
+        let mount = self.structure("mount")?;
+        let fs = self.structure("fs_struct")?;
+        let cred = self.structure("cred")?;
+        let nsproxy = self.structure("nsproxy")?;
+        let regs = self.structure("pt_regs")?;
+        Ok(Offsets {
+            task_files: self.member(&task, "task_struct", "files")?,
+            task_fs: self.member(&task, "task_struct", "fs")?,
+            task_cred: self.member(&task, "task_struct", "cred")?,
+            task_group_leader: self.member(&task, "task_struct", "group_leader")?,
+            task_real_parent: self.member(&task, "task_struct", "real_parent")?,
+            task_pid: self.member(&task, "task_struct", "pid")?,
+            task_tgid: self.member(&task, "task_struct", "tgid")?,
+            task_start_boottime: self.member(&task, "task_struct", "start_boottime")?,
+            task_comm: self.member(&task, "task_struct", "comm")?,
+            task_mm: self.member(&task, "task_struct", "mm")?,
+            task_nsproxy: self.member(&task, "task_struct", "nsproxy")?,
+            task_signal: self.member(&task, "task_struct", "signal")?,
+            task_loginuid: optional(self.member(&task, "task_struct", "loginuid"))?,
+            signal_live: self.of("signal_struct", "live")?,
+            files_fdt: self.of("files_struct", "fdt")?,
+            fdtable_fd: self.of("fdtable", "fd")?,
+            file_inode: self.member(&file, "file", "f_inode")?,
+            file_mode: self.member(&file, "file", "f_mode")?,
+            file_dentry: self.member(&file, "file", "f_path.dentry")?,
+            file_mnt: self.member(&file, "file", "f_path.mnt")?,
+            inode_ino: self.member(&inode, "inode", "i_ino")?,
+            inode_generation: self.member(&inode, "inode", "i_generation")?,
+            inode_mode: self.member(&inode, "inode", "i_mode")?,
+            inode_sb: self.member(&inode, "inode", "i_sb")?,
+            sb_dev: self.of("super_block", "s_dev")?,
+            dentry_parent: self.member(&dentry, "dentry", "d_parent")?,
+            dentry_inode: self.member(&dentry, "dentry", "d_inode")?,
+            dentry_name: self.member(&dentry, "dentry", "d_name.name")?,
+            mount_mnt: self.member(&mount, "mount", "mnt")?,
+            mount_parent: self.member(&mount, "mount", "mnt_parent")?,
+            mount_mountpoint: self.member(&mount, "mount", "mnt_mountpoint")?,
+            vfsmount_root: self.of("vfsmount", "mnt_root")?,
+            fs_root_dentry: self.member(&fs, "fs_struct", "root.dentry")?,
+            fs_root_mnt: self.member(&fs, "fs_struct", "root.mnt")?,
+            fs_pwd_dentry: self.member(&fs, "fs_struct", "pwd.dentry")?,
+            fs_pwd_mnt: self.member(&fs, "fs_struct", "pwd.mnt")?,
+            mm_exe_file: self.of("mm_struct", "exe_file")?,
+            cred_uid: self.member(&cred, "cred", "uid")?,
+            cred_gid: self.member(&cred, "cred", "gid")?,
+            cred_euid: self.member(&cred, "cred", "euid")?,
+            cred_egid: self.member(&cred, "cred", "egid")?,
+            cred_cap_effective: self.member(&cred, "cred", "cap_effective")?,
+            cred_user_ns: self.member(&cred, "cred", "user_ns")?,
+            nsproxy_mnt_ns: self.member(&nsproxy, "nsproxy", "mnt_ns")?,
+            nsproxy_pid_ns: self.member(&nsproxy, "nsproxy", "pid_ns_for_children")?,
+            nsproxy_net_ns: self.member(&nsproxy, "nsproxy", "net_ns")?,
+            mnt_ns_inum: self.of("mnt_namespace", "ns.inum")?,
+            pid_ns_inum: self.of("pid_namespace", "ns.inum")?,
+            net_ns_inum: self.of("net", "ns.inum")?,
+            user_ns_inum: self.of("user_namespace", "ns.inum")?,
+            regs_first: self.member(&regs, "pt_regs", "di")?,
+            regs_second: self.member(&regs, "pt_regs", "si")?,
+            regs_third: self.member(&regs, "pt_regs", "dx")?,
+        })
+    }
+
+    fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {
+        self.member(&self.structure(structure)?, structure, member)
+    }
+
+    /// The definition of a structure; names are shared with functions and variables, which are passed over.
+    fn structure(&self, name: &str) -> Result<Struct, KernelError> {
+        let types = match self.btf.resolve_types_by_name(name) {
+            Ok(types) => types,
+            Err(source) => return Err(KernelError::Btf { path: self.path.to_owned(), source }),
+        };
+        types
+            .into_iter()
+            .find_map(|found| match found {
+                Type::Struct(structure) if !structure.members.is_empty() => Some(structure),
+                _ => None,
+            })
+            .ok_or_else(|| KernelError::NoMember { structure: name.to_owned(), member: "(the structure itself)".to_owned() })
+    }
+
+    /// Offset in bytes of a member, or of a member of a member by dots.
+    fn member(&self, structure: &Struct, name: &str, path: &str) -> Result<u32, KernelError> {
+        let missing = || KernelError::NoMember { structure: name.to_owned(), member: path.to_owned() };
+        let mut bits = 0;
+        let mut within = structure.clone();
+        let mut names = path.split('.').peekable();
+        while let Some(next) = names.next() {
+            let (offset, kind) = self.find(&within, next, 0).ok_or_else(missing)?;
+            bits += offset;
+            if names.peek().is_some() {
+                within = self.aggregate(kind).ok_or_else(missing)?;
+            }
+        }
+        if bits % 8 == 0 { Ok(bits / 8) } else { Err(missing()) }
+    }
+
+    /// A member by name, also inside anonymous structures and unions (where new kernels keep some). Offset in bits and type.
+    fn find(&self, within: &Struct, name: &str, depth: u32) -> Option<(u32, u32)> {
+        for member in &within.members {
+            let kind = member.get_type_id()?;
+            match self.btf.resolve_name(member).unwrap_or_default().as_str() {
+                "" if depth < 8 => {
+                    let found = self.aggregate(kind).and_then(|inner| self.find(&inner, name, depth + 1));
+                    if let Some((offset, kind)) = found {
+                        return Some((member.bit_offset() + offset, kind));
+                    }
+                }
+                found if found == name => return Some((member.bit_offset(), kind)),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The structure or union behind a type id, past qualifiers and typedefs (at most eight).
+    fn aggregate(&self, mut id: u32) -> Option<Struct> {
+        for _ in 0..8 {
+            match self.btf.resolve_type_by_id(id).ok()? {
+                Type::Struct(found) | Type::Union(found) => return Some(found),
+                Type::Typedef(next) => id = next.get_type_id()?,
+                Type::Const(next) => id = next.get_type_id()?,
+                Type::Volatile(next) => id = next.get_type_id()?,
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// A member that the programs can do without.
+fn optional(found: Result<u32, KernelError>) -> Result<u32, KernelError> {
+    match found {
+        Err(KernelError::NoMember { .. }) => Ok(MISSING),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_btf_is_told_so() {
+        let error = resolve(Path::new("/nonexistent/btf/vmlinux")).expect_err("there is none");
+        assert!(error.to_string().contains("CONFIG_DEBUG_INFO_BTF"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_btf_is_an_error() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), b"not BTF at all, but long enough for a header").expect("written");
+        assert!(matches!(resolve(file.path()), Err(KernelError::Btf { .. })));
+    }
+
+    #[test]
+    fn this_kernel_has_every_member() {
+        let path = Path::new("/sys/kernel/btf/vmlinux");
+        if !path.exists() {
+            eprintln!("skipped: this kernel has no BTF");
+            return;
+        }
+        let offsets = resolve(path).expect("all members are there");
+        assert_ne!(offsets.task_pid, offsets.task_tgid);
+        assert_eq!(offsets.fs_root_dentry, offsets.fs_root_mnt + 8, "struct path is a mount and a dentry");
+    }
+}
