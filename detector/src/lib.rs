@@ -11,6 +11,7 @@
 //! - `receive` and `cli` are the only rooms that know gRPC; `show` only turns values into text.
 
 pub mod clock;
+pub mod detect;
 pub mod store;
 
 pub mod verify;

@@ -1,0 +1,122 @@
+//! Which uses have been reported, so that the sensor's later counts of the same use give no further findings.
+
+use std::collections::{HashSet, VecDeque};
+
+use claviger_proto::v1::Event;
+use sha2::{Digest as _, Sha256};
+
+/// How many uses are remembered, at 16 bytes twice each. Beyond it the oldest is forgotten and may be reported once more.
+const MOST: usize = 65_536;
+
+type Key = [u8; 16];
+
+/// Uses that have their finding. A use is one process, one credential, one operation, one outcome.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    known: HashSet<Key>,
+    oldest_first: VecDeque<Key>,
+}
+
+impl Reported {
+    /// Whether the event is of a use that is new here; remembers it.
+    pub(super) fn is_new(&mut self, event: &Event) -> bool {
+        let Some(key) = key(event) else { return true };
+        if !self.known.insert(key) {
+            return false;
+        }
+        self.oldest_first.push_back(key);
+        if self.oldest_first.len() > MOST
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// Nothing where the process is not known well enough to be told from another.
+fn key(event: &Event) -> Option<Key> {
+    let id = event.id.as_ref()?;
+    let process = event.actor.as_ref()?.process.as_ref()?;
+    let credential = event.credential.as_ref()?;
+    if process.start_time_ticks == 0 {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for text in [
+        &id.sensor_id,
+        &id.boot_id,
+        &process.exe_path,
+        &credential.kind,
+        &credential.path,
+    ] {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    let numbers = [
+        u64::from(process.pid),
+        process.start_time_ticks,
+        credential.device,
+        credential.inode,
+    ];
+    hash.update(numbers.map(u64::to_le_bytes).concat());
+    hash.update(
+        [event.outcome, credential.operation]
+            .map(i32::to_le_bytes)
+            .concat(),
+    );
+    let digest: [u8; 32] = hash.finalize().into();
+    let (key, _) = digest.split_first_chunk::<16>()?;
+    Some(*key)
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_proto::v1::{Actor, Credential, EventId, Process};
+
+    use super::*;
+
+    fn event(pid: u32) -> Event {
+        let process = Process {
+            pid,
+            start_time_ticks: 7,
+            ..Process::default()
+        };
+        Event {
+            id: Some(EventId {
+                sensor_id: "s".into(),
+                boot_id: "b".into(),
+                sequence: 1,
+            }),
+            actor: Some(Actor {
+                process: Some(process),
+                ..Actor::default()
+            }),
+            credential: Some(Credential::default()),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn a_use_is_new_once_and_again_after_too_many_others() {
+        let mut reported = Reported::default();
+        assert!(reported.is_new(&event(0)));
+        assert!(!reported.is_new(&event(0)));
+        let mut other = event(0);
+        other.outcome = 2;
+        assert!(reported.is_new(&other), "another outcome is another use");
+        for pid in 1..=u32::try_from(MOST).expect("small") {
+            assert!(reported.is_new(&event(pid)));
+        }
+        assert_eq!(reported.known.len(), MOST);
+        assert!(reported.is_new(&event(0)));
+    }
+
+    #[test]
+    fn processes_that_cannot_be_told_apart_are_never_merged() {
+        let mut nameless = event(1);
+        nameless.actor = None;
+        let mut reported = Reported::default();
+        assert!(reported.is_new(&nameless) && reported.is_new(&nameless));
+    }
+}

@@ -1,0 +1,176 @@
+//! `unusual_reader`: a credential is taken by a program that is not among its kind's usual readers.
+//!
+//! What it cannot tell: whether a program at a usual path is the usual program (a container has its own `/usr/bin/aws`), and what a
+//! usual reader does with it. Attempts that were refused count too.
+
+use claviger_proto::v1::{Event, Finding};
+
+use super::{State, finding, severity::severity, technique::technique, wording};
+use crate::verify::Verified;
+
+const NAME: &str = "unusual_reader";
+
+pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Finding> {
+    let id = event.id.as_ref()?;
+    let credential = event.credential.as_ref()?;
+    let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
+    let exe_path = process.map_or("", |process| process.exe_path.as_str());
+    if state.catalogue.is_usual_reader(&credential.kind, exe_path) || !state.reported.is_new(event) {
+        return None;
+    }
+    let outcome = event.outcome();
+    Some(Finding {
+        id: finding::id(NAME, id, b""),
+        time: None,
+        severity: severity(&credential.kind, outcome).into(),
+        detection: NAME.into(),
+        title: wording::title(state.catalogue, credential, outcome),
+        summary: wording::summary(state.catalogue, event, credential),
+        evidence: vec![id.clone()],
+        credential: Some(credential.clone()),
+        actor: event.actor.clone(),
+        workload: event.workload.clone(),
+        event_time: event.time,
+        elapsed_us: 0,
+        attack_techniques: vec![technique(&credential.kind).into()],
+        attack_version: finding::ATTACK_VERSION.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_proto::catalogue::Catalogue;
+    use claviger_proto::v1::{
+        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Severity, Workload,
+    };
+
+    use super::super::detect;
+    use super::*;
+    use crate::verify::testing::Signer;
+
+    fn process(pid: u32, comm: &str, exe_path: &str) -> Process {
+        let (comm, exe_path) = (comm.into(), exe_path.into());
+        Process {
+            pid,
+            start_time_ticks: 100 + u64::from(pid),
+            comm,
+            exe_path,
+            euid: Some(0),
+            ..Process::default()
+        }
+    }
+
+    fn read_by(exe_path: &str) -> Event {
+        let identity = Identity {
+            kind: "aws_access_key_id".into(),
+            id: "AKIAIOSFODNN7EXAMPLE".into(),
+            attributes: [("profile".to_owned(), "default".to_owned())].into(),
+            evidence: Vec::new(),
+        };
+        Event {
+            kind: EventKind::CredentialAccess.into(),
+            outcome: Outcome::Succeeded.into(),
+            count: 1,
+            actor: Some(Actor {
+                process: Some(process(412, "cat", exe_path)),
+                ancestors: vec![process(411, "sh", "/bin/sh"), process(1, "systemd", "/sbin/init")],
+                ..Actor::default()
+            }),
+            credential: Some(Credential {
+                kind: "aws_access_key".into(),
+                path: "/home/demo/.aws/credentials".into(),
+                operation: Operation::Read.into(),
+                identities: vec![identity],
+                ..Credential::default()
+            }),
+            ..Event::default()
+        }
+    }
+
+    fn findings(events: Vec<Event>) -> Vec<Finding> {
+        let mut state = State::new(Catalogue::shipped());
+        let (_, _, events) = Signer::new(1).verified(events).split();
+        events
+            .iter()
+            .flat_map(|event| detect(event, &mut state))
+            .collect()
+    }
+
+    #[test]
+    fn an_unusual_reader_is_told_in_one_sentence() {
+        let found = findings(vec![read_by("/usr/bin/cat")]);
+        let [finding] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            finding.summary,
+            "/usr/bin/cat (pid 412), started by sh (411) under systemd (1), as root read /home/demo/.aws/credentials, \
+             which holds AKIAIOSFODNN7EXAMPLE of profile default; it is not among the programs that usually do so \
+             (AWS access key)"
+        );
+        assert_eq!(finding.title, "AWS access key read by an unusual program");
+        assert_eq!(finding.severity(), Severity::Medium);
+        assert_eq!(finding.attack_techniques, ["T1552.001"]);
+        assert_eq!(finding.evidence[0].sequence, 1);
+    }
+
+    #[test]
+    fn the_usual_reader_is_not_reported() {
+        assert_eq!(findings(vec![read_by("/usr/local/bin/aws")]), []);
+    }
+
+    #[test]
+    fn a_refused_attempt_and_an_unknown_executable_count() {
+        let mut refused = read_by("/usr/bin/cat");
+        refused.set_outcome(Outcome::Denied);
+        refused.errno = 13;
+        let unknown = read_by("");
+        let mut nobody = read_by("");
+        nobody.actor = None;
+        let found = findings(vec![refused, unknown, nobody]);
+        assert_eq!(found.len(), 3);
+        assert!(found[0].summary.contains("tried to read") && found[0].summary.contains("errno 13"));
+        assert_eq!(found[0].severity(), Severity::Low);
+        assert!(found[1].summary.contains("its executable is not known"));
+        assert!(found[2].summary.starts_with("an unknown process"));
+    }
+
+    #[test]
+    fn a_write_is_worded_as_one() {
+        let mut write = read_by("/usr/bin/tee");
+        let credential = write.credential.as_mut().expect("has one");
+        credential.kind = "ssh_authorized_keys".into();
+        credential.set_operation(Operation::Write);
+        write.workload = Some(Workload {
+            user: "demo".into(),
+            ..Workload::default()
+        });
+        let process = write
+            .actor
+            .as_mut()
+            .and_then(|actor| actor.process.as_mut())
+            .expect("has one");
+        process.euid = Some(1000);
+        let found = findings(vec![write]);
+        assert!(
+            found[0].summary.contains("as demo (uid 1000) opened for writing"),
+            "{}",
+            found[0].summary
+        );
+        assert_eq!(found[0].attack_techniques, ["T1098.004"]);
+    }
+
+    #[test]
+    fn the_count_of_repeats_gives_no_second_finding() {
+        let mut repeats = read_by("/usr/bin/cat");
+        repeats.count = 41;
+        assert_eq!(findings(vec![read_by("/usr/bin/cat"), repeats]).len(), 1);
+    }
+
+    #[test]
+    fn other_kinds_of_events_are_not_reads() {
+        let mut other = read_by("/usr/bin/cat");
+        other.set_kind(EventKind::CredentialChange);
+        assert_eq!(findings(vec![other]), []);
+    }
+}
