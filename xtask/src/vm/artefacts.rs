@@ -1,0 +1,115 @@
+//! What goes into the image, compiled: both programs, the init, and every end-to-end test.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::build::{self, Profile, Programs};
+use crate::step;
+use crate::workspace::Workspace;
+
+const TESTS: &str = "claviger-tests";
+const INIT: &str = "vm-init";
+
+/// Paths of everything compiled.
+#[derive(Debug)]
+pub(super) struct Artefacts {
+    pub(super) programs: Programs,
+    pub(super) init: PathBuf,
+    /// Name and path of each test binary.
+    pub(super) tests: Vec<(String, PathBuf)>,
+}
+
+/// Without optimisation, as the tests of this host are.
+pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Artefacts> {
+    let programs = build::build(workspace, Profile::Dev)?;
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "test",
+        "--no-run",
+        "--locked",
+        "--message-format",
+        "json",
+        "--package",
+        TESTS,
+    ]);
+    let ended = step::must(
+        workspace,
+        "compiling the end-to-end tests",
+        "vm-tests",
+        &mut cargo,
+    )?;
+    let messages = step::text(&ended.log)?;
+    let mut init = None;
+    let mut tests = Vec::new();
+    for artefact in messages.lines().filter_map(executable) {
+        match artefact {
+            Executable::Test(name, path) => tests.push((name, path)),
+            Executable::Program(name, path) if name == INIT => init = Some(path),
+            Executable::Program(..) => {}
+        }
+    }
+    anyhow::ensure!(!tests.is_empty(), "{TESTS} has no test binaries");
+    Ok(Artefacts {
+        programs,
+        init: init.with_context(|| format!("{TESTS} has no binary {INIT}"))?,
+        tests,
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Executable {
+    Test(String, PathBuf),
+    Program(String, PathBuf),
+}
+
+/// A line of cargo's messages that tells of an integration test or a program; the log holds the compiler's own lines too.
+fn executable(line: &str) -> Option<Executable> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let path = PathBuf::from(message.get("executable")?.as_str()?);
+    let target = message.get("target")?;
+    let name = target.get("name")?.as_str()?.to_owned();
+    let is = |kind: &str| {
+        target
+            .get("kind")
+            .and_then(Value::as_array)
+            .is_some_and(|kinds| kinds.iter().any(|k| k == kind))
+    };
+    let is_test = message.get("profile")?.get("test")?.as_bool()?;
+    match (is("test"), is("bin"), is_test) {
+        (true, _, true) => Some(Executable::Test(name, path)),
+        (_, true, false) => Some(Executable::Program(name, path)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integration_tests_and_programs_are_told_from_the_rest() {
+        let line = |kind: &str, test: bool| {
+            format!(
+                r#"{{"target":{{"name":"x","kind":["{kind}"]}},"profile":{{"test":{test}}},"executable":"/t/x"}}"#
+            )
+        };
+        assert_eq!(
+            executable(&line("test", true)),
+            Some(Executable::Test("x".into(), "/t/x".into()))
+        );
+        assert_eq!(
+            executable(&line("bin", false)),
+            Some(Executable::Program("x".into(), "/t/x".into()))
+        );
+        assert_eq!(
+            executable(&line("bin", true)),
+            None,
+            "a program's unit tests are not for the VM"
+        );
+        assert_eq!(executable(&line("lib", true)), None);
+        assert_eq!(executable("   Compiling x"), None);
+        assert_eq!(executable(r#"{"executable":null}"#), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! The image: init, programs, tests, a few of the host's own programs, and the libraries of them all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use super::archive::Archive;
+use super::artefacts::Artefacts;
+use super::libraries;
+use crate::step::Progress;
+use crate::workspace::{Workspace, find_program};
+
+/// What tests start. One that the host lacks is left out; the test that needs it says so.
+const HOST_PROGRAMS: [&str; 23] = [
+    "bash", "cat", "chmod", "chown", "cp", "dd", "env", "head", "id", "ln", "ls", "mkdir", "mount", "mv",
+    "rm", "sh", "sleep", "stat", "sync", "true", "umount", "unshare", "setpriv",
+];
+const DIRECTORIES: [&str; 9] = [
+    "dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp",
+];
+/// As Debian has it; everything is put under /usr.
+const LINKS: [(&str, &str); 4] = [
+    ("bin", "usr/bin"),
+    ("lib", "usr/lib"),
+    ("lib64", "usr/lib64"),
+    ("sbin", "usr/sbin"),
+];
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n";
+const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
+
+/// Where `vm-init` looks.
+const PROGRAMS: &str = "opt/claviger";
+const TESTS: &str = "opt/claviger/tests";
+
+/// Writes the image and returns its path.
+pub(super) fn build(workspace: &Workspace, artefacts: &Artefacts) -> anyhow::Result<PathBuf> {
+    let progress = Progress::start("making the VMs' image");
+    let stage = workspace.scratch("xtask/vm/stage")?;
+    let mut archive = Archive::default();
+    for directory in DIRECTORIES {
+        archive.directory(directory);
+    }
+    for (link, target) in LINKS {
+        archive.link(link, target);
+    }
+    archive.console("dev/console");
+    archive.text("etc/passwd", PASSWD);
+    archive.text("etc/group", GROUP);
+    add_compiled(&mut archive, &stage, "init", &artefacts.init)?;
+    add_compiled(
+        &mut archive,
+        &stage,
+        &format!("{PROGRAMS}/claviger-sensor"),
+        &artefacts.programs.sensor,
+    )?;
+    add_compiled(
+        &mut archive,
+        &stage,
+        &format!("{PROGRAMS}/claviger-detector"),
+        &artefacts.programs.detector,
+    )?;
+    for (name, path) in &artefacts.tests {
+        add_compiled(&mut archive, &stage, &format!("{TESTS}/{name}"), path)?;
+    }
+    for name in HOST_PROGRAMS {
+        if let Some(path) = find_program(name) {
+            add_with_libraries(&mut archive, &format!("usr/bin/{name}"), &path)?;
+        }
+    }
+    let image = stage.with_file_name("image.cpio.gz");
+    archive.write(&image)?;
+    progress.end("done");
+    Ok(image)
+}
+
+/// Removes the image and what it was made from.
+pub(super) fn remove(image: &Path) -> anyhow::Result<()> {
+    let stage = image.with_file_name("stage");
+    fs::remove_dir_all(&stage).with_context(|| format!("removing {}", stage.display()))?;
+    fs::remove_file(image).with_context(|| format!("removing {}", image.display()))
+}
+
+/// Without its debug information, which is most of it and would have to fit into the VM's memory.
+fn add_compiled(archive: &mut Archive, stage: &Path, place: &str, program: &Path) -> anyhow::Result<()> {
+    let stripped = stage.join(place.replace('/', "_"));
+    let status = Command::new("strip")
+        .arg("--strip-debug")
+        .arg("-o")
+        .arg(&stripped)
+        .arg(program)
+        .status();
+    let status = status.context("starting strip")?;
+    anyhow::ensure!(status.success(), "strip {}: {status}", program.display());
+    add_with_libraries(archive, place, &stripped)
+}
+
+fn add_with_libraries(archive: &mut Archive, place: &str, program: &Path) -> anyhow::Result<()> {
+    archive.program(place, program);
+    for library in libraries::of(program)? {
+        let place = under_usr(&library);
+        if !archive.contains(&place) {
+            archive.program(&place, &library);
+        }
+    }
+    Ok(())
+}
+
+/// `/lib/x` and `/usr/lib/x` are one file; the image has it once.
+fn under_usr(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if LINKS
+        .iter()
+        .any(|(link, _)| text.starts_with(&format!("/{link}/")))
+    {
+        format!("/usr{text}")
+    } else {
+        text.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_put_where_the_links_lead() {
+        assert_eq!(
+            under_usr(Path::new("/lib64/ld-linux-x86-64.so.2")),
+            "/usr/lib64/ld-linux-x86-64.so.2"
+        );
+        assert_eq!(under_usr(Path::new("/usr/lib/libx.so")), "/usr/lib/libx.so");
+        assert_eq!(under_usr(Path::new("/opt/libx.so")), "/opt/libx.so");
+    }
+}
