@@ -6,5 +6,8 @@
 
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod sign;
 pub mod kernel;
+pub mod decode;
+pub mod attribute;

@@ -1,74 +1,33 @@
 //! The hooks of each probe, in order of preference, and what each cannot see.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use claviger_sensor_common::Probe;
 
-/// A hook that sees files opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FileOpenHook {
-    /// `lsm/file_open`.
-    Lsm,
-    /// `fentry/security_file_open`.
-    Fentry,
-    /// `tracepoint/syscalls/sys_exit_{open,openat,openat2}`.
-    Tracepoint,
-}
+use crate::config::FileOpenHook;
 
-impl FileOpenHook {
-    /// All, best first.
-    pub const ALL: [Self; 3] = [Self::Lsm, Self::Fentry, Self::Tracepoint];
-
-    /// The hook's full name, as events and `check` show it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lsm => "lsm/file_open",
-            Self::Fentry => "fentry/security_file_open",
-            Self::Tracepoint => "tracepoint/syscalls/sys_exit_openat",
-        }
-    }
-
-    /// The word for it in configuration.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Lsm => "lsm",
-            Self::Fentry => "fentry",
-            Self::Tracepoint => "tracepoint",
-        }
-    }
-
-    /// What it cannot see.
-    #[must_use]
-    pub const fn cannot_see(self) -> &'static [&'static str] {
-        match self {
-            Self::Lsm => &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
-            Self::Fentry => &["whether an LSM refused the open: its outcome is then said as succeeded"],
-            Self::Tracepoint => &[
-                "opens by 32-bit system calls (int 0x80)",
-                "opens by io_uring",
-                "opens by open_by_handle_at",
-                "opens by creat",
-            ],
-        }
+/// A hook's full name, as events and `check` show it.
+#[must_use]
+pub const fn name(hook: FileOpenHook) -> &'static str {
+    match hook {
+        FileOpenHook::Lsm => "lsm/file_open",
+        FileOpenHook::Fentry => "fentry/security_file_open",
+        FileOpenHook::Tracepoint => "tracepoint/syscalls/sys_exit_openat",
     }
 }
 
-impl fmt::Display for FileOpenHook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for FileOpenHook {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|hook| hook.word() == word)
-            .ok_or_else(|| format!("unknown hook {word:?}: expected lsm, fentry or tracepoint"))
+/// What a hook cannot see.
+#[must_use]
+pub const fn cannot_see(hook: FileOpenHook) -> &'static [&'static str] {
+    match hook {
+        FileOpenHook::Lsm => &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
+        FileOpenHook::Fentry => &["whether an LSM refused the open: its outcome is then said as succeeded"],
+        FileOpenHook::Tracepoint => &[
+            "opens by 32-bit system calls (int 0x80)",
+            "opens by io_uring",
+            "opens by open_by_handle_at",
+            "opens by creat",
+        ],
     }
 }
 
@@ -98,17 +57,4 @@ pub struct ProbeState {
     pub refused: Vec<HookTrial>,
     /// What is not seen by the hook in use.
     pub cannot_see: Vec<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_hook_is_found_by_its_word() {
-        for hook in FileOpenHook::ALL {
-            assert_eq!(hook.word().parse(), Ok(hook));
-        }
-        assert!("kprobe".parse::<FileOpenHook>().expect_err("not one of ours").contains("tracepoint"));
-    }
 }

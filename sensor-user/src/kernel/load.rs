@@ -22,10 +22,10 @@ use rustix::{
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, FileOpenHook, HookTrial, KernelError, Labeller, OBJECT, ProbeState, Purpose, Records, offsets,
+    Accounts, HookTrial, KernelError, LabelError, Labeller, OBJECT, ProbeState, Purpose, Records, hooks, offsets,
     preconditions, private_mounts::with_private_mounts,
 };
-
+use crate::config::FileOpenHook;
 
 /// How to load.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
-            file_open_hooks: FileOpenHook::ALL.to_vec(),
+            file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
             canary_command: vec!["/bin/true".into()],
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
@@ -84,7 +84,7 @@ impl Kernel {
             let btf = Btf::from_sys_fs().map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
             let mut attach = Attacher { ebpf: &mut ebpf, btf: &btf, programs: Vec::new() };
             let file_open = attach.file_open(&options.file_open_hooks, &mut labeller)?;
-            let by_tracepoint = file_open.hook.as_deref() == Some(FileOpenHook::Tracepoint.name());
+            let by_tracepoint = file_open.hook.as_deref() == Some(hooks::name(FileOpenHook::Tracepoint));
             let denied = attach.file_open_denied(by_tracepoint, &mut labeller);
             let mut probes = vec![file_open, denied];
             probes.extend(attach.process(&options.canary_command));
@@ -126,15 +126,15 @@ impl Attacher<'_> {
             let tried = names.iter().try_for_each(|name| self.start(name, Probe::FileOpen)).and_then(|()| canary(labeller));
             match tried {
                 Ok(()) => {
-                    let cannot_see = hook.cannot_see().iter().map(|&what| what.to_owned()).collect();
-                    return Ok(ProbeState { probe: Probe::FileOpen, hook: Some(hook.name().into()), refused, cannot_see });
+                    let cannot_see = hooks::cannot_see(hook).iter().map(|&what| what.to_owned()).collect();
+                    return Ok(ProbeState { probe: Probe::FileOpen, hook: Some(hooks::name(hook).into()), refused, cannot_see });
                 }
                 Err(reason) => {
                     for name in names {
                         self.stop(name);
                     }
                     self.programs.retain(|(probe, _)| *probe != Probe::FileOpen);
-                    refused.push(HookTrial { hook: hook.name().into(), reason });
+                    refused.push(HookTrial { hook: hooks::name(hook).into(), reason });
                 }
             }
         }
@@ -253,7 +253,7 @@ fn canary(labeller: &mut Labeller) -> Result<(), String> {
     let (opened, object) = labeller
         .ask(Purpose::Identify, || File::open("/proc/self/status").map(OwnedFd::from))
         .map_err(|error| match error {
-            super::LabelError::NotAnswered => "attached but never ran (or the sensor is in a pid namespace of its own: give it the host's)".to_owned(),
+            LabelError::NotAnswered => "attached but never ran (or the sensor is in a pid namespace of its own: give it the host's)".to_owned(),
             other => chain(&other),
         })?;
     let expected = File::from(opened).metadata().map_err(|error| error.to_string())?.ino();

@@ -19,7 +19,7 @@ mod ring;
 
 pub use accounts::{Accounts, ProbeAccounts};
 pub use error::KernelError;
-pub use hooks::{FileOpenHook, HookTrial, ProbeState};
+pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use load::{Kernel, LoadOptions};
 pub use object::OBJECT;

@@ -1,0 +1,137 @@
+//! From the kernel's cgroup id to the path, also for a process that is gone: the id is the inode of the cgroup's directory.
+
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::DirEntryExt as _, fs::MetadataExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::decode::display;
+
+/// Paths kept. At the bound the cache is emptied and filled anew.
+pub const CACHE_MAX: usize = 16_384;
+
+/// Cgroups looked at in one walk; more are left out and found by the next.
+const WALK_MAX: usize = CACHE_MAX;
+
+/// A cgroup that is not found is not looked for again for so long: the walk reads every directory.
+const WALK_PAUSE: Duration = Duration::from_millis(250);
+
+/// The cgroup v2 tree.
+#[derive(Debug)]
+pub struct Cgroups {
+    /// Where it is mounted; nothing where it is not.
+    root: Option<PathBuf>,
+    paths: HashMap<u64, String>,
+    walked: Option<Instant>,
+}
+
+impl Cgroups {
+    /// Finds the mount of cgroup v2.
+    #[must_use]
+    pub fn find() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        Self::at(mount_point(&mounts))
+    }
+
+    /// The tree at `root`.
+    #[must_use]
+    pub fn at(root: Option<PathBuf>) -> Self {
+        Self { root, paths: HashMap::new(), walked: None }
+    }
+
+    /// Where the tree is mounted.
+    #[must_use]
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// The path below the root, or why it is not known.
+    ///
+    /// # Errors
+    /// A reason for [`claviger_proto::v1::Process::unknown_reason`].
+    pub fn path_of(&mut self, id: u64) -> Result<&str, &'static str> {
+        let Some(root) = self.root.clone() else { return Err("cgroup v2 is not mounted") };
+        if !self.paths.contains_key(&id) && self.walked.is_none_or(|at| at.elapsed() >= WALK_PAUSE) {
+            self.walk(&root);
+            self.walked = Some(Instant::now());
+        }
+        self.paths.get(&id).map(String::as_str).ok_or("its cgroup was removed before it was looked at")
+    }
+
+    /// Ids and paths of all cgroups of this moment. Those removed since stay, for what ran in them may still be reported.
+    fn walk(&mut self, root: &Path) {
+        if self.paths.len() >= CACHE_MAX {
+            self.paths.clear();
+        }
+        if let Ok(metadata) = fs::metadata(root) {
+            self.paths.insert(metadata.ino(), "/".to_owned());
+        }
+        let mut waiting = vec![root.to_owned()];
+        let mut seen = 0;
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                if seen >= WALK_MAX || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    continue;
+                }
+                seen += 1;
+                let path = entry.path();
+                if let Ok(below) = path.strip_prefix(root) {
+                    self.paths.insert(entry.ino(), format!("/{}", display(below.as_os_str().as_bytes())));
+                }
+                waiting.push(path);
+            }
+        }
+    }
+}
+
+/// The first mount of type cgroup2 in mountinfo (proc_pid_mountinfo(5)), unescaped.
+fn mount_point(mountinfo: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        after.starts_with("cgroup2 ").then(|| before.split(' ').nth(4).map(unescape))?
+    })
+}
+
+/// mountinfo writes space, tab, line end and backslash as three octal digits.
+fn unescape(field: &str) -> PathBuf {
+    let mut text = field.to_owned();
+    for (code, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
+        text = text.replace(code, character);
+    }
+    PathBuf::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_is_found_beside_version_one() {
+        let text = "30 23 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+                    31 30 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                    32 30 0:28 / /sys/fs/cgroup/uni\\040fied rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(mount_point(text), Some(PathBuf::from("/sys/fs/cgroup/uni fied")));
+        assert_eq!(mount_point("31 30 0:27 / /x rw - cgroup cgroup rw,cpu\n"), None);
+    }
+
+    #[test]
+    fn a_directory_is_found_by_its_inode() {
+        let root = tempfile::tempdir().expect("a directory");
+        let unit = root.path().join("system.slice/x.service");
+        fs::create_dir_all(&unit).expect("made");
+        let id = fs::metadata(&unit).expect("there").ino();
+        let mut cgroups = Cgroups::at(Some(root.path().to_owned()));
+        assert_eq!(cgroups.path_of(id), Ok("/system.slice/x.service"));
+        fs::remove_dir(&unit).expect("removed");
+        assert_eq!(cgroups.path_of(id), Ok("/system.slice/x.service"), "what ran in it can still be named");
+        assert!(cgroups.path_of(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn without_the_tree_the_reason_is_told() {
+        assert_eq!(Cgroups::at(None).path_of(1), Err("cgroup v2 is not mounted"));
+    }
+}

@@ -1,0 +1,22 @@
+//! Who did it and on whose behalf: processes, their ancestors, and the workload as an operator names it.
+//!
+//! - What the kernel half saw at the moment of a use comes first; /proc and the cgroup file system only add to it, and a process that is
+//!   gone loses nothing that the snapshot had.
+//! - A pid means nothing without its start: every look into /proc is confirmed by field 22 of `stat`.
+//! - Unknown is said, with the reason. Every statement about a workload names what it rests on.
+//! - Bounds: the process table holds at most [`process_table::LIVE_MAX`] living and [`process_table::ENDED_MAX`] ended processes; the
+//!   cgroup cache at most [`cgroups::CACHE_MAX`] paths.
+
+pub mod cgroups;
+mod cgroup_path;
+pub mod process_table;
+mod proc_fs;
+mod users;
+mod workload;
+
+pub use cgroup_path::{CgroupRole, classify};
+pub use cgroups::Cgroups;
+pub use proc_fs::{boot_id, start_ticks_of};
+pub use process_table::{ProcessFacts, ProcessTable};
+pub use users::Users;
+pub use workload::{WorkloadContext, workload};

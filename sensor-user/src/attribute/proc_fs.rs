@@ -1,0 +1,99 @@
+//! /proc, read totally: anything may be gone or different at any moment.
+
+use std::{fs, io, os::unix::ffi::OsStrExt as _, path::Path};
+
+use super::ProcessFacts;
+use crate::decode::{ProcessKey, display};
+
+/// The kernel's boot id.
+///
+/// # Errors
+/// Where /proc is not mounted.
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+}
+
+/// Field 22 of /proc/PID/stat; nothing where the process is gone.
+#[must_use]
+pub fn start_ticks_of(pid: u32) -> Option<u64> {
+    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?).map(|stat| stat.start_ticks)
+}
+
+/// What /proc tells of a process that is running now; nothing where it is gone.
+pub(super) fn read_process(pid: u32) -> Option<(ProcessKey, ProcessFacts)> {
+    let directory = format!("/proc/{pid}");
+    let directory = Path::new(&directory);
+    let stat = parse_stat(&fs::read(directory.join("stat")).ok()?)?;
+    let exe = fs::read_link(directory.join("exe")).ok();
+    let uid = fs::read_to_string(directory.join("status")).ok().and_then(|status| parse_uid(&status));
+    let key = ProcessKey { pid, start_ticks: stat.start_ticks };
+    let parent = start_ticks_of(stat.parent_pid).map(|start_ticks| ProcessKey { pid: stat.parent_pid, start_ticks });
+    let facts = ProcessFacts {
+        comm: stat.comm,
+        exe_path: exe.map(|path| display(path.as_os_str().as_bytes())).unwrap_or_default(),
+        uid,
+        parent,
+    };
+    Some((key, facts))
+}
+
+/// The processes of this moment.
+pub(super) fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+}
+
+struct Stat {
+    comm: String,
+    parent_pid: u32,
+    start_ticks: u64,
+}
+
+/// proc_pid_stat(5). The command name stands in parentheses and may hold any byte, parentheses and line ends too; so the last one ends
+/// it.
+fn parse_stat(bytes: &[u8]) -> Option<Stat> {
+    let open = bytes.iter().position(|byte| *byte == b'(')?;
+    let close = bytes.iter().rposition(|byte| *byte == b')')?;
+    let comm = bytes.get(open + 1..close)?;
+    let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    // The rest begins with field 3.
+    let parent_pid = fields.nth(1)?.parse().ok()?;
+    let start_ticks = fields.nth(17)?.parse().ok()?;
+    Some(Stat { comm: display(comm), parent_pid, start_ticks })
+}
+
+fn parse_uid(status: &str) -> Option<u32> {
+    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_is_read_whatever_the_command_is_called() {
+        let line = b"42 (a) (b\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9876 1000 10 18446744073709551615";
+        let stat = parse_stat(line).expect("parses");
+        assert_eq!((stat.comm.as_str(), stat.parent_pid, stat.start_ticks), ("a) (b\\x0a", 7, 9876));
+    }
+
+    #[test]
+    fn broken_lines_give_nothing() {
+        for line in [&b""[..], b"42", b"42 (x", b"42 )x( S 1", b"42 (x) S", b"42 (x) S one"] {
+            assert!(parse_stat(line).is_none());
+        }
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let pid = std::process::id();
+        let (key, facts) = read_process(pid).expect("it runs");
+        assert_eq!(start_ticks_of(pid), Some(key.start_ticks));
+        assert!(facts.exe_path.starts_with('/'));
+        assert!(facts.parent.is_some());
+    }
+}

@@ -1,0 +1,16 @@
+//! From bytes to records: what the kernel half wrote, as types that the rest of the agent can rely on.
+//!
+//! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
+//! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
+
+mod error;
+mod numbers;
+mod path;
+mod record;
+mod task;
+
+pub use error::DecodeError;
+pub use numbers::{NANOSECONDS_PER_TICK, ticks};
+pub use path::{FilePath, display};
+pub use record::{Access, Denied, Exec, Match, Object, Open, Record, decode};
+pub use task::{ProcessKey, Task};

@@ -1,0 +1,149 @@
+//! Paths: put together from the kernel's components, and shown so that no byte of them is lost.
+
+use claviger_sensor_common::PathBytes;
+
+use super::DecodeError;
+
+/// An absolute path as the process's root shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePath {
+    /// Its bytes. Begins with `/` unless it is truncated or empty.
+    pub bytes: Vec<u8>,
+    /// True where its beginning is missing.
+    pub truncated: bool,
+}
+
+impl FilePath {
+    /// The text that stands for it.
+    #[must_use]
+    pub fn display(&self) -> String {
+        display(&self.bytes)
+    }
+
+    /// The last component.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.bytes.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    }
+
+    /// This path with what a process gave relative to it: `.` and `..` are resolved by their names, for a refused open has no object to
+    /// ask.
+    #[must_use]
+    pub fn join(&self, given: &[u8]) -> Self {
+        let mut parts: Vec<&[u8]> = Vec::new();
+        let base: &[u8] = if given.first() == Some(&b'/') { &[] } else { &self.bytes };
+        for part in base.split(|byte| *byte == b'/').chain(given.split(|byte| *byte == b'/')) {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        let mut bytes = vec![b'/'];
+        bytes.extend_from_slice(&parts.join(&b'/'));
+        Self { bytes, truncated: self.truncated && given.first() != Some(&b'/') }
+    }
+
+    /// From the components as the kernel half wrote them: from the object upwards, each with a terminating zero.
+    pub(super) fn from_record(record: &PathBytes) -> Result<Self, DecodeError> {
+        let out_of_range = DecodeError::OutOfRange { field: "path length", value: record.length };
+        let length = usize::try_from(record.length).map_err(|_| out_of_range)?;
+        let used = record.components.get(..length).ok_or(out_of_range)?;
+        let used = used.strip_suffix(&[0]).unwrap_or(used);
+        let truncated = record.truncated != 0;
+        let mut bytes = Vec::with_capacity(length + 1);
+        if !used.is_empty() {
+            for component in used.rsplit(|byte| *byte == 0) {
+                bytes.push(b'/');
+                bytes.extend_from_slice(component);
+            }
+        } else if !truncated {
+            bytes.push(b'/');
+        }
+        if truncated && !bytes.is_empty() {
+            // It does not begin at the root, so it must not look as if it did.
+            bytes.remove(0);
+        }
+        Ok(Self { bytes, truncated })
+    }
+}
+
+/// Bytes as text: what is not UTF-8, control characters and backslashes as `\xNN`, so that it can be shown anywhere and turned back.
+#[must_use]
+pub fn display(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() || character == '\\' {
+                let mut buffer = [0; 4];
+                escape(&mut text, character.encode_utf8(&mut buffer).as_bytes());
+            } else {
+                text.push(character);
+            }
+        }
+        escape(&mut text, chunk.invalid());
+    }
+    text
+}
+
+fn escape(text: &mut String, bytes: &[u8]) {
+    use std::fmt::Write as _;
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "\\x{byte:02x}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(components: &[u8], truncated: u32) -> PathBytes {
+        let mut record = PathBytes {
+            length: u32::try_from(components.len()).expect("short"),
+            truncated,
+            components: [0xee; claviger_sensor_common::PATH_BYTES],
+        };
+        record.components[..components.len()].copy_from_slice(components);
+        record
+    }
+
+    #[test]
+    fn components_are_put_in_order() {
+        let path = FilePath::from_record(&record(b"credentials\0.aws\0demo\0home\0", 0)).expect("a path");
+        assert_eq!(path.bytes, b"/home/demo/.aws/credentials");
+        assert_eq!(path.name(), b"credentials");
+        assert_eq!(FilePath::from_record(&record(b"", 0)).expect("the root").bytes, b"/");
+    }
+
+    #[test]
+    fn a_truncated_path_does_not_look_absolute() {
+        let path = FilePath::from_record(&record(b"c\0b\0", 1)).expect("a path");
+        assert_eq!(path.bytes, b"b/c");
+        assert!(path.truncated);
+    }
+
+    #[test]
+    fn a_length_beyond_the_buffer_is_refused() {
+        let mut bad = record(b"x\0", 0);
+        bad.length = 1 << 20;
+        assert!(matches!(FilePath::from_record(&bad), Err(DecodeError::OutOfRange { field: "path length", .. })));
+    }
+
+    #[test]
+    fn relative_paths_are_joined_by_name() {
+        let base = FilePath { bytes: b"/home/demo".to_vec(), truncated: false };
+        assert_eq!(base.join(b".aws/./credentials").bytes, b"/home/demo/.aws/credentials");
+        assert_eq!(base.join(b"../../etc//shadow").bytes, b"/etc/shadow");
+        assert_eq!(base.join(b"../../../../etc/shadow").bytes, b"/etc/shadow");
+        assert_eq!(base.join(b"/etc/shadow").bytes, b"/etc/shadow");
+    }
+
+    #[test]
+    fn every_byte_can_be_shown() {
+        assert_eq!(display("schlüssel".as_bytes()), "schlüssel");
+        assert_eq!(display(b"a\xff\nb\\c"), "a\\xff\\x0ab\\x5cc");
+    }
+}
