@@ -12,6 +12,7 @@
 
 pub mod clock;
 pub mod detect;
+pub mod enrol;
 pub mod store;
 
 pub mod verify;

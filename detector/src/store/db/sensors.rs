@@ -105,6 +105,13 @@ impl Rows<'_> {
         Ok(ring)
     }
 
+    /// Whether some sensor has registered that signing key.
+    pub fn has_key(&self, public_key: &[u8; 32]) -> Result<bool, StoreError> {
+        const QUERY: &str = "SELECT EXISTS (SELECT 1 FROM signing_keys WHERE public_key = ?1)";
+        let found = self.connection.query_row(QUERY, [public_key], |row| row.get(0));
+        found.map_err(StoreError::sqlite("look for a signing key"))
+    }
+
     /// Where a sensor's chain stands.
     pub fn chain(&self, sensor: SensorId) -> Result<ChainState, StoreError> {
         const READ: &str = "read a sensor's chain";
