@@ -5,6 +5,7 @@
 //! ([`catalogue`]).
 //!
 //! This crate does no input or output.
+#![forbid(unsafe_code)]
 
 pub mod catalogue;
 pub mod envelope;

@@ -18,6 +18,7 @@ pub struct Entry {
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) patterns: Vec<Pattern>,
+    pub(super) exceptions: Vec<Pattern>,
     pub(super) operations: Vec<Operation>,
     pub(super) opt_in: bool,
     pub(super) needs_content: bool,
@@ -95,6 +96,12 @@ impl Entry {
     #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
+    }
+
+    /// What matches one of the patterns and is no credential all the same, as the public half of a key beside it.
+    #[must_use]
+    pub fn exceptions(&self) -> &[Pattern] {
+        &self.exceptions
     }
 
     /// What of it is watched.

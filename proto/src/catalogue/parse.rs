@@ -35,6 +35,8 @@ struct RawEntry {
     id: Spanned<String>,
     kind: Spanned<String>,
     globs: Vec<Spanned<String>>,
+    #[serde(default)]
+    except: Vec<Spanned<String>>,
     #[serde(default = "only_read")]
     operations: Vec<RawOperation>,
     #[serde(default)]
@@ -151,6 +153,11 @@ impl Place<'_> {
             kind: raw.kind.get_ref().clone(),
             patterns: self
                 .patterns(&raw.globs, &raw.id)?
+                .into_iter()
+                .flatten()
+                .collect(),
+            exceptions: self
+                .patterns(&raw.except, &raw.id)?
                 .into_iter()
                 .flatten()
                 .collect(),
