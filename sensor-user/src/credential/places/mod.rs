@@ -1,0 +1,123 @@
+//! Where credentials can lie on this host: the catalogue's patterns laid over the users' homes.
+//!
+//! - Planning and classifying are pure; only [`Places::scan`] looks at the file system, and it opens directories, never files.
+//! - Which entry names a path is decided in one way for the scan and for [`Places::match_path`]: the first of the catalogue that
+//!   matches and has no exception for it.
+//! - Entries that the operator has to ask for, or that only the content decides, take no part.
+//! - Patterns that begin with `**` classify a path, but nothing is searched for them: that would be a walk over the whole host.
+
+mod homes;
+mod index;
+mod mounts;
+mod scan;
+
+use std::collections::HashSet;
+
+use claviger_proto::catalogue::{Anchor, Catalogue, Entry, Pattern};
+
+use index::Index;
+
+pub use homes::{Home, homes};
+pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult};
+
+/// One pattern of one entry.
+#[derive(Clone, Copy, Debug)]
+struct Rule<'c> {
+    entry: &'c Entry,
+    pattern: &'c Pattern,
+}
+
+/// Where credentials can lie. Rebuild it when the homes change.
+#[derive(Debug)]
+pub struct Places<'c> {
+    /// In the catalogue's order: of two that match, the first counts.
+    rules: Vec<Rule<'c>>,
+    index: Index<'c>,
+    homes: Vec<Home>,
+    home_paths: HashSet<Vec<u8>>,
+}
+
+impl<'c> Places<'c> {
+    /// Lays a catalogue over homes.
+    #[must_use]
+    pub fn new(catalogue: &'c Catalogue, homes: Vec<Home>) -> Self {
+        let rules: Vec<Rule<'c>> = catalogue
+            .entries()
+            .iter()
+            .filter(|entry| !entry.is_opt_in() && !entry.needs_content())
+            .flat_map(|entry| {
+                entry
+                    .patterns()
+                    .iter()
+                    .map(move |pattern| Rule { entry, pattern })
+            })
+            .collect();
+        let index = Index::new(&rules);
+        let home_paths = homes.iter().map(Home::to_bytes).collect();
+        Self {
+            rules,
+            index,
+            homes,
+            home_paths,
+        }
+    }
+
+    /// The entry that names an absolute path, by the path alone. `.`, `..` and doubled slashes in it are resolved as text, so a path
+    /// with `..` behind a symbolic link can be taken for another.
+    #[must_use]
+    pub fn match_path(&self, path: &[u8]) -> Option<&'c Entry> {
+        let names = names(path)?;
+        let below_homes = self.below_homes(&names);
+        self.index
+            .candidates(names.last()?)
+            .map(|at| self.rules[at])
+            .find(|rule| {
+                matches(rule.pattern, &names, &below_homes)
+                    && !rule
+                        .entry
+                        .exceptions()
+                        .iter()
+                        .any(|one| matches(one, &names, &below_homes))
+            })
+            .map(|rule| rule.entry)
+    }
+
+    /// For each home that the path is below: how many of its names lead there.
+    fn below_homes(&self, names: &[&[u8]]) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut path = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            if self.home_paths.contains(&path) {
+                found.push(at);
+            }
+            path.push(b'/');
+            path.extend_from_slice(name);
+        }
+        found
+    }
+}
+
+fn matches(pattern: &Pattern, names: &[&[u8]], below_homes: &[usize]) -> bool {
+    match pattern.anchor() {
+        Anchor::Root | Anchor::Anywhere => pattern.matches_names(names),
+        Anchor::Home => below_homes.iter().any(|at| pattern.matches_names(&names[*at..])),
+    }
+}
+
+/// The names of an absolute path.
+fn names(path: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut names = Vec::new();
+    for name in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => {
+                names.pop();
+            }
+            _ => names.push(name),
+        }
+    }
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests;

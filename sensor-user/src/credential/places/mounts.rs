@@ -1,0 +1,111 @@
+//! Which directories are on file systems that others serve, by what the kernel says about mounts: asking such a file system itself
+//! (also by statfs) can wait for ever.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+/// How far a file system can be trusted to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// By a program of some user (FUSE): not entered at all.
+    ByProgram,
+    /// By another host: only exact names are looked up, nothing is listed.
+    ByNetwork,
+}
+
+/// The mount points where that is so.
+#[derive(Debug, Default)]
+pub(super) struct Mounts {
+    served: HashMap<PathBuf, Option<Served>>,
+}
+
+impl Mounts {
+    /// Reads a mountinfo(5). A line that is not understood is passed over. Of several mounts at one place the last is on top.
+    pub(super) fn parse(mountinfo: &[u8]) -> Self {
+        let served = mountinfo.split(|byte| *byte == b'\n').filter_map(mount).collect();
+        Self { served }
+    }
+
+    /// What begins at this directory: `None` where it is no mount point, `Some(None)` where it is one of an ordinary file system.
+    pub(super) fn at(&self, path: &Path) -> Option<Option<Served>> {
+        self.served.get(path).copied()
+    }
+}
+
+fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let point = fields.nth(4)?;
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    let served = match kind {
+        b"nfs" | b"nfs4" | b"cifs" | b"smb3" | b"smbfs" | b"ceph" | b"afs" | b"9p" | b"lustre" | b"gpfs"
+        | b"glusterfs" | b"ocfs2" | b"gfs2" | b"orangefs" | b"coda" | b"ncpfs" | b"autofs" => {
+            Some(Served::ByNetwork)
+        }
+        _ if kind.starts_with(b"fuse") => Some(Served::ByProgram),
+        _ => None,
+    };
+    Some((PathBuf::from(OsString::from_vec(unescape(point))), served))
+}
+
+/// Space, tab, newline and backslash stand there as `\040` and the like.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let octal = match (byte, after.first_chunk::<3>()) {
+            (b'\\', Some(digits)) if digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) => {
+                u8::try_from(
+                    digits
+                        .iter()
+                        .fold(0_u32, |value, digit| value * 8 + u32::from(digit - b'0')),
+                )
+                .ok()
+            }
+            _ => None,
+        };
+        match octal {
+            Some(value) => {
+                out.push(value);
+                rest = &after[3..];
+            }
+            None => out.push(byte),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn mounts_are_told_apart() {
+        let mounts = Mounts::parse(
+            b"25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n\
+              36 25 0:32 / /home/a\\040b rw shared:1 master:2 - nfs4 server:/x rw\n\
+              37 25 0:33 / /home/c/mnt rw - fuse.sshfs host: rw\n\
+              garbage\n",
+        );
+        assert_eq!(mounts.at(Path::new("/sys")), Some(None));
+        assert_eq!(mounts.at(Path::new("/home/a b")), Some(Some(Served::ByNetwork)));
+        assert_eq!(mounts.at(Path::new("/home/c/mnt")), Some(Some(Served::ByProgram)));
+        assert_eq!(mounts.at(Path::new("/home/c")), None);
+    }
+
+    #[test]
+    fn what_looks_like_an_escape_and_is_none_stays() {
+        assert_eq!(unescape(b"a\\777b\\04\\x"), b"a\\777b\\04\\x");
+    }
+
+    proptest! {
+        #[test]
+        fn any_mountinfo_is_read(content in proptest::collection::vec(any::<u8>(), 0..500)) {
+            let _ = Mounts::parse(&content);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Walks the file system only where a pattern can match, and says what is there and what could appear.
+//!
+//! - Every directory is met once with all patterns that are still possible there: where they only name exact names, these are looked
+//!   up; a directory is listed only where one of them has a wildcard next.
+//! - Files are never opened, only looked at (lstat).
+//! - A symbolic link is followed where a pattern names it exactly or where it is the credential itself, and only if it belongs to root
+//!   or to the owner of what it points at: else a user could have foreign files taken for credentials. Links met in a listing of
+//!   directories are not followed.
+//! - FUSE is not entered, network file systems are not listed ([`super::mounts`]), both counted. A link that leads onto a dead one can
+//!   still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
+//! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
+
+mod state;
+mod walk;
+
+use std::path::{Path, PathBuf};
+
+use claviger_proto::catalogue::Entry;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Places;
+use super::mounts::Mounts;
+
+/// Bounds of a scan.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanLimits {
+    /// Names listed or looked up in each home, and again in everything that is in no home.
+    pub names_per_home: usize,
+    /// Directories below each other, counted from the root.
+    pub depth: usize,
+    /// Files and directories reported.
+    pub found: usize,
+}
+
+impl Default for ScanLimits {
+    fn default() -> Self {
+        Self {
+            names_per_home: 20_000,
+            depth: 32,
+            found: 100_000,
+        }
+    }
+}
+
+/// A file that is there and lies where a credential lies.
+#[derive(Clone, Debug)]
+pub struct Candidate<'c> {
+    /// Where, as seen from the root of the scan.
+    pub path: PathBuf,
+    /// The entry that names it.
+    pub entry: &'c Entry,
+}
+
+/// A directory in which a credential could appear, or be replaced.
+#[derive(Clone, Debug)]
+pub struct LabelledDirectory<'c> {
+    /// Where, as seen from the root of the scan.
+    pub path: PathBuf,
+    /// Names that would be a credential, whether they are there or not.
+    pub names: Vec<(Vec<u8>, &'c Entry)>,
+    /// Whether other names could be one too: ask [`Places::match_path`].
+    pub has_patterns: bool,
+}
+
+/// What a scan left out, by reason; all zero where it left nothing out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsHit {
+    /// Homes in which the bound on names was reached.
+    pub names: u64,
+    /// Directories not entered for their depth.
+    pub depth: u64,
+    /// Files and directories not reported.
+    pub found: u64,
+    /// Directories not entered or not listed because another program or host serves them.
+    pub served_elsewhere: u64,
+    /// Directories that could not be opened or listed, for lack of permission or an error of the disk.
+    pub unreadable: u64,
+    /// Symbolic links not followed because they belong to another than what they point at.
+    pub foreign_links: u64,
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, Default)]
+pub struct ScanResult<'c> {
+    /// Credentials that are there.
+    pub files: Vec<Candidate<'c>>,
+    /// Where others could appear.
+    pub directories: Vec<LabelledDirectory<'c>>,
+    /// What was left out.
+    pub limits_hit: LimitsHit,
+}
+
+/// Why a scan did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot open the root of the scan")]
+pub struct ScanError(#[source] Errno);
+
+impl<'c> Places<'c> {
+    /// Looks what is there below `root`. Blocks for as long as the file systems take: run it in a thread of its own, never in a task.
+    pub fn scan(&self, root: &Path, limits: &ScanLimits) -> Result<ScanResult<'c>, ScanError> {
+        // Of another root the mounts have other names; there, nothing is known about who serves what.
+        let mountinfo = if root == Path::new("/") {
+            std::fs::read("/proc/self/mountinfo").unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        self.scan_with(root, limits, &Mounts::parse(&mountinfo))
+    }
+
+    fn scan_with(
+        &self,
+        root: &Path,
+        limits: &ScanLimits,
+        mounts: &Mounts,
+    ) -> Result<ScanResult<'c>, ScanError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty()).map_err(ScanError)?;
+        Ok(walk::walk(self, &root, limits, mounts))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use claviger_proto::catalogue::Catalogue;
+use tempfile::TempDir;
+
+use super::{Places, ScanLimits, ScanResult};
+use crate::credential::places::Home;
+use crate::credential::places::mounts::Mounts;
+
+/// A host with these files, below a folder of its own.
+fn host(files: &[&str]) -> TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    for file in files {
+        let path = root.path().join(&file[1..]);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        if !file.ends_with('/') {
+            fs::write(path, "decoy").expect("written");
+        }
+    }
+    root
+}
+
+fn places() -> Places<'static> {
+    let homes = ["/root", "/home/ann", "/home/bob"].map(|path| Home::new(Path::new(path)).expect("absolute"));
+    Places::new(Catalogue::shipped(), homes.to_vec())
+}
+
+fn scan(root: &TempDir, limits: &ScanLimits) -> ScanResult<'static> {
+    places().scan(root.path(), limits).expect("scanned")
+}
+
+fn files<'a>(result: &'a ScanResult<'_>) -> Vec<(&'a str, &'a str)> {
+    let mut files: Vec<_> = result
+        .files
+        .iter()
+        .map(|file| (file.path.to_str().expect("text"), file.entry.id()))
+        .collect();
+    files.sort_unstable();
+    files
+}
+
+#[test]
+fn what_is_there_is_found_and_nothing_else() {
+    let root = host(&[
+        "/root/.aws/credentials",
+        "/root/.aws/other",
+        "/home/ann/.ssh/id_ed25519",
+        "/home/ann/.ssh/id_ed25519.pub",
+        "/home/ann/.ssh/known_hosts",
+        "/home/ann/.config/gcloud/legacy_credentials/a/b/adc.json",
+        "/home/carol/.aws/credentials",
+        "/etc/shadow",
+        "/etc/passwd",
+        "/etc/kubernetes/pki/etcd/server.key",
+        "/etc/kubernetes/pki/etcd/server.crt",
+        "/etc/kubernetes/admin.conf",
+        "/srv/x.tfstate",
+        "/srv/x.pem",
+    ]);
+    let result = scan(&root, &ScanLimits::default());
+    assert_eq!(
+        files(&result),
+        [
+            ("/etc/kubernetes/admin.conf", "kubeconfig"),
+            ("/etc/kubernetes/pki/etcd/server.key", "kubernetes-pki-key"),
+            ("/etc/shadow", "host-password-hashes"),
+            (
+                "/home/ann/.config/gcloud/legacy_credentials/a/b/adc.json",
+                "gcp-user-credentials"
+            ),
+            ("/home/ann/.ssh/id_ed25519", "ssh-private-key"),
+            ("/root/.aws/credentials", "aws-credentials"),
+        ]
+    );
+    assert_eq!(result.limits_hit, super::LimitsHit::default());
+    for file in &result.files {
+        let by_path = places()
+            .match_path(file.path.as_os_str().as_encoded_bytes())
+            .map(|entry| entry.id().to_owned());
+        assert_eq!(
+            by_path.as_deref(),
+            Some(file.entry.id()),
+            "scan and match_path agree"
+        );
+    }
+}
+
+#[test]
+fn directories_say_what_could_appear_in_them() {
+    let root = host(&["/home/ann/.aws/", "/home/ann/.ssh/", "/etc/x"]);
+    let result = scan(&root, &ScanLimits::default());
+    let directory = |path: &str| result.directories.iter().find(|one| one.path == Path::new(path));
+    let names = |path: &str| -> Vec<(&str, &str)> {
+        let names = &directory(path).expect("labelled").names;
+        names
+            .iter()
+            .map(|(name, entry)| (std::str::from_utf8(name).expect("text"), entry.id()))
+            .collect()
+    };
+    assert_eq!(
+        names("/home/ann/.aws"),
+        [("config", "aws-config"), ("credentials", "aws-credentials")]
+    );
+    assert!(!directory("/home/ann/.aws").expect("labelled").has_patterns);
+    assert!(directory("/home/ann/.ssh").expect("labelled").has_patterns);
+    assert!(names("/etc").contains(&("shadow", "host-password-hashes")));
+    assert!(names("/etc").contains(&("krb5.keytab", "kerberos-keytab")));
+    assert!(names("/home/ann").contains(&(".netrc", "netrc")));
+    assert!(directory("/home/bob").is_none(), "it is not there");
+    assert!(directory("/home").is_none());
+}
+
+#[test]
+fn projected_tokens_are_found_behind_their_links() {
+    let root = host(&["/run/secrets/kubernetes.io/serviceaccount/..2026/token"]);
+    let folder = root.path().join("run/secrets/kubernetes.io/serviceaccount");
+    symlink("..2026", folder.join("..data")).expect("linked");
+    symlink("..data/token", folder.join("token")).expect("linked");
+    fs::create_dir(root.path().join("var")).expect("made");
+    symlink("/run", root.path().join("var/run")).expect("linked");
+    let result = scan(&root, &ScanLimits::default());
+    let entry = "kubernetes-service-account-token";
+    assert_eq!(
+        files(&result),
+        [
+            ("/run/secrets/kubernetes.io/serviceaccount/..2026/token", entry),
+            ("/run/secrets/kubernetes.io/serviceaccount/token", entry),
+            (
+                "/var/run/secrets/kubernetes.io/serviceaccount/..2026/token",
+                entry
+            ),
+            ("/var/run/secrets/kubernetes.io/serviceaccount/token", entry),
+        ]
+    );
+}
+
+#[test]
+fn links_are_followed_by_exact_name_only() {
+    let root = host(&[
+        "/data/aws/credentials",
+        "/home/ann/.config/gcloud/legacy_credentials/",
+        "/data/deep/x",
+    ]);
+    symlink("/data/aws", root.path().join("home/ann/.aws")).expect("linked");
+    symlink(
+        "/data/deep",
+        root.path()
+            .join("home/ann/.config/gcloud/legacy_credentials/deep"),
+    )
+    .expect("linked");
+    symlink(".", root.path().join("home/ann/.codex")).expect("linked");
+    assert_eq!(
+        files(&scan(&root, &ScanLimits::default())),
+        [("/home/ann/.aws/credentials", "aws-credentials")]
+    );
+}
+
+#[test]
+fn a_link_to_what_belongs_to_another_is_not_followed() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can give a link to somebody else");
+        return;
+    }
+    let root = host(&["/etc/passwd", "/home/ann/.ssh/"]);
+    let link = root.path().join("home/ann/.ssh/id_rsa");
+    symlink("/etc/passwd", &link).expect("linked");
+    std::os::unix::fs::lchown(&link, Some(1000), None).expect("given away");
+    let result = scan(&root, &ScanLimits::default());
+    assert_eq!(files(&result), []);
+    assert_eq!(result.limits_hit.foreign_links, 1);
+}
+
+#[test]
+fn what_is_no_file_is_no_credential() {
+    let root = host(&["/root/.aws/credentials/x", "/root/.netrc/"]);
+    let fifo = root.path().join("root/.npmrc");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .expect("made");
+    symlink("nowhere", root.path().join("root/.pypirc")).expect("linked");
+    assert_eq!(files(&scan(&root, &ScanLimits::default())), []);
+}
+
+#[test]
+fn one_home_cannot_use_up_what_another_needs() {
+    let root = host(&["/home/ann/.codex/", "/home/bob/.aws/credentials"]);
+    for number in 0..300 {
+        fs::write(root.path().join(format!("home/ann/.codex/{number}")), "").expect("written");
+    }
+    let result = scan(
+        &root,
+        &ScanLimits {
+            names_per_home: 200,
+            ..ScanLimits::default()
+        },
+    );
+    assert!(files(&result).contains(&("/home/bob/.aws/credentials", "aws-credentials")));
+    assert_eq!(result.limits_hit.names, 1);
+    assert!(result.files.len() < 200);
+}
+
+#[test]
+fn depth_and_number_are_bounded_and_counted() {
+    let deep = format!("/root/.codex/{}x", "d/".repeat(50));
+    let root = host(&[&deep, "/root/.codex/a"]);
+    let result = scan(
+        &root,
+        &ScanLimits {
+            depth: 10,
+            ..ScanLimits::default()
+        },
+    );
+    assert_eq!(files(&result), [("/root/.codex/a", "ai-agent-token")]);
+    assert_eq!(result.limits_hit.depth, 1);
+    let result = scan(
+        &root,
+        &ScanLimits {
+            found: 3,
+            ..ScanLimits::default()
+        },
+    );
+    assert_eq!(result.files.len() + result.directories.len(), 3);
+    assert!(result.limits_hit.found > 0);
+}
+
+#[test]
+fn what_others_serve_is_not_listed() {
+    let root = host(&[
+        "/home/ann/.aws/credentials",
+        "/home/ann/.ssh/id_rsa",
+        "/home/bob/.aws/credentials",
+    ]);
+    let mounts =
+        Mounts::parse(b"1 2 0:1 / /home/ann rw - nfs4 s:/ rw\n1 2 0:1 / /home/bob rw - fuse.sshfs s:/ rw\n");
+    let result = places()
+        .scan_with(root.path(), &ScanLimits::default(), &mounts)
+        .expect("scanned");
+    assert_eq!(
+        files(&result),
+        [("/home/ann/.aws/credentials", "aws-credentials")]
+    );
+    assert!(result.limits_hit.served_elsewhere >= 2);
+}
+
+#[test]
+fn a_root_that_is_not_there_is_told() {
+    let error = places()
+        .scan(Path::new("/nowhere/at/all"), &ScanLimits::default())
+        .expect_err("not there");
+    assert_eq!(error.to_string(), "cannot open the root of the scan");
+}
+
+#[test]
+fn this_host_can_be_scanned() {
+    let places = Places::new(
+        Catalogue::shipped(),
+        crate::credential::homes(Path::new("/"), &[]),
+    );
+    let result = places
+        .scan(Path::new("/"), &ScanLimits::default())
+        .expect("scanned");
+    assert!(result.directories.iter().any(|one| one.path == Path::new("/etc")));
+}

@@ -1,0 +1,291 @@
+//! The walk itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::state::{self, Next, State};
+use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult};
+use crate::credential::places::Places;
+use crate::credential::places::mounts::{Mounts, Served};
+
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+pub(super) fn walk<'c>(
+    places: &Places<'c>,
+    root: &OwnedFd,
+    limits: &ScanLimits,
+    mounts: &Mounts,
+) -> ScanResult<'c> {
+    let result = ScanResult::default();
+    let mut walk = Walk {
+        places,
+        root: root.as_fd(),
+        limits,
+        mounts,
+        result,
+        names_left: limits.names_per_home,
+    };
+    let states = state::start(places);
+    walk.directory(root.as_fd(), Path::new("/"), &states, 0, None);
+    walk.result
+}
+
+struct Walk<'a, 'c> {
+    places: &'a Places<'c>,
+    root: BorrowedFd<'a>,
+    limits: &'a ScanLimits,
+    mounts: &'a Mounts,
+    result: ScanResult<'c>,
+    /// Of the home that the walk is in.
+    names_left: usize,
+}
+
+impl<'c> Walk<'_, 'c> {
+    fn directory(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        states: &[State],
+        depth: usize,
+        above: Option<Served>,
+    ) {
+        let served = self.mounts.at(path).unwrap_or(above);
+        if served == Some(Served::ByProgram) && depth > 0 {
+            self.result.limits_hit.served_elsewhere += 1;
+            return;
+        }
+        if depth > self.limits.depth {
+            self.result.limits_hit.depth += 1;
+            return;
+        }
+        if !state::reaches_home(self.places, states) || depth == 0 {
+            return self.inside(folder, path, states, depth, served);
+        }
+        let outside = std::mem::replace(&mut self.names_left, self.limits.names_per_home);
+        self.inside(folder, path, states, depth, served);
+        self.names_left = outside;
+    }
+
+    fn inside(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        states: &[State],
+        depth: usize,
+        served: Option<Served>,
+    ) {
+        self.label(path, states);
+        let wants_listing = states.iter().any(|one| {
+            matches!(
+                state::next(self.places, *one),
+                Some(Next::Wildcard(_) | Next::AnyDepth)
+            )
+        });
+        let mut names: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
+        if wants_listing && served.is_some() {
+            self.result.limits_hit.served_elsewhere += 1;
+        } else if wants_listing {
+            self.list(folder, states, &mut names);
+        }
+        for name in names {
+            if !self.take_name() {
+                break;
+            }
+            self.name(folder, path, states, &name, depth, served);
+        }
+    }
+
+    /// Adds the names of a directory that a pattern can match.
+    fn list(&mut self, folder: BorrowedFd<'_>, states: &[State], names: &mut BTreeSet<Vec<u8>>) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let listing = rustix::fs::openat(folder, ".", flags, Mode::empty()).and_then(Dir::new);
+        let Ok(listing) = listing else {
+            self.result.limits_hit.unreadable += 1;
+            return;
+        };
+        for entry in listing {
+            let Ok(entry) = entry else {
+                self.result.limits_hit.unreadable += 1;
+                return;
+            };
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            if !self.take_name() {
+                return;
+            }
+            if !state::advance(self.places, states, name).is_empty() {
+                names.insert(name.to_vec());
+            }
+        }
+    }
+
+    fn name(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        states: &[State],
+        name: &[u8],
+        depth: usize,
+        served: Option<Served>,
+    ) {
+        let name = state::as_path(name);
+        let here = path.join(name);
+        let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR) => return,
+            Err(_) => {
+                self.result.limits_hit.unreadable += 1;
+                return;
+            }
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => self.file(here, &state::advance(self.places, states, name.as_bytes())),
+            FileType::Directory => {
+                let below = state::advance(self.places, states, name.as_bytes());
+                if !self.goes_on(&below) {
+                    return;
+                }
+                match rustix::fs::openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
+                    Ok(child) => self.directory(child.as_fd(), &here, &below, depth + 1, served),
+                    Err(Errno::NOENT | Errno::NOTDIR) => {}
+                    Err(_) => self.result.limits_hit.unreadable += 1,
+                }
+            }
+            FileType::Symlink => self.link(here, states, &stat, depth, served),
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, here: PathBuf, states: &[State], link: &Stat, depth: usize, served: Option<Served>) {
+        let Some(name) = here.file_name() else { return };
+        let as_file = state::advance(self.places, states, name.as_bytes());
+        let as_folder = state::advance_exact(self.places, states, name.as_bytes());
+        let ends = as_file
+            .iter()
+            .any(|one| state::finished(self.places, *one).is_some());
+        if !ends && !self.goes_on(&as_folder) {
+            return;
+        }
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let target = rustix::fs::openat2(
+            self.root,
+            &here,
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            resolve,
+        );
+        let Some((target, stat)) = target
+            .ok()
+            .and_then(|target| rustix::fs::fstat(&target).ok().map(|stat| (target, stat)))
+        else {
+            return;
+        };
+        if link.st_uid != 0 && link.st_uid != stat.st_uid {
+            self.result.limits_hit.foreign_links += 1;
+            return;
+        }
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => self.file(here, &as_file),
+            FileType::Directory if self.goes_on(&as_folder) => {
+                self.directory(target.as_fd(), &here, &as_folder, depth + 1, served);
+            }
+            _ => {}
+        }
+    }
+
+    fn file(&mut self, path: PathBuf, states: &[State]) {
+        let rules: BTreeSet<usize> = states
+            .iter()
+            .filter_map(|one| state::finished(self.places, *one))
+            .collect();
+        let entry = rules.into_iter().map(|rule| self.places.rules[rule].entry);
+        let Some(entry) = entry.into_iter().find(|entry| !self.is_exception(entry, &path)) else {
+            return;
+        };
+        if self.take_found() {
+            self.result.files.push(Candidate { path, entry });
+        }
+    }
+
+    fn is_exception(&self, entry: &claviger_proto::catalogue::Entry, path: &Path) -> bool {
+        let Some(names) = super::super::names(path.as_os_str().as_bytes()) else {
+            return false;
+        };
+        let below_homes = self.places.below_homes(&names);
+        entry
+            .exceptions()
+            .iter()
+            .any(|pattern| super::super::matches(pattern, &names, &below_homes))
+    }
+
+    fn label(&mut self, path: &Path, states: &[State]) {
+        let mut names: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let mut has_patterns = false;
+        for one in states
+            .iter()
+            .filter(|one| state::is_last_step(self.places, **one))
+        {
+            match (self.exact_name(*one), one) {
+                (Some(name), State::Rule(rule, _)) => {
+                    names
+                        .entry(name)
+                        .and_modify(|first| *first = (*first).min(*rule))
+                        .or_insert(*rule);
+                }
+                _ => has_patterns = true,
+            }
+        }
+        if (!names.is_empty() || has_patterns) && self.take_found() {
+            let names = names
+                .into_iter()
+                .map(|(name, rule)| (name, self.places.rules[rule].entry))
+                .collect();
+            self.result.directories.push(LabelledDirectory {
+                path: path.to_owned(),
+                names,
+                has_patterns,
+            });
+        }
+    }
+
+    fn exact_name(&self, one: State) -> Option<Vec<u8>> {
+        match state::next(self.places, one) {
+            Some(Next::Name(name)) => Some(name.to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Whether any way leads further down.
+    fn goes_on(&self, states: &[State]) -> bool {
+        states
+            .iter()
+            .any(|one| state::finished(self.places, *one).is_none())
+    }
+
+    /// Counts a name; says no where this home has had its share.
+    fn take_name(&mut self) -> bool {
+        match self.names_left {
+            0 => false,
+            left => {
+                self.names_left = left - 1;
+                if left == 1 {
+                    self.result.limits_hit.names += 1;
+                }
+                left > 1
+            }
+        }
+    }
+
+    fn take_found(&mut self) -> bool {
+        let has_room = self.result.files.len() + self.result.directories.len() < self.limits.found;
+        self.result.limits_hit.found += u64::from(!has_room);
+        has_room
+    }
+}
