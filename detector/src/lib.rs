@@ -11,8 +11,11 @@
 //! - `receive` and `cli` are the only rooms that know gRPC; `show` only turns values into text.
 
 pub mod clock;
+pub mod config;
 pub mod detect;
 pub mod enrol;
+pub mod receive;
 pub mod store;
 
 pub mod verify;
+pub use receive::serve;

@@ -21,6 +21,8 @@ mod reader;
 mod record;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use medium::testing;
 pub use medium::{Medium, OsMedium, SegmentFile};
 pub use reader::{LogReader, Scan};
 pub use record::MAX_RECORD_BYTES;

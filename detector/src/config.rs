@@ -1,0 +1,162 @@
+//! What an operator can set. `detector.full.toml` shows every option with its default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::Deserialize;
+
+/// Where the configuration is looked for unless told otherwise.
+pub const DEFAULT_PATH: &str = "/etc/claviger/detector.toml";
+
+/// Why there is no valid configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A value that makes no sense.
+    #[error("{path}: {key}: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The option.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Text that is not what is wanted: no TOML, an unknown option, a wrong type. The message names line and option.
+    #[error("{path}: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        message: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The detector's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where sensors and operators connect to.
+    pub listen: SocketAddr,
+    /// Further DNS names and addresses in the server's certificate, beside localhost, the loopback addresses and the host's name.
+    pub server_names: Vec<String>,
+    /// Connections at the same time. One more waits until another ends.
+    pub max_connections: u32,
+    /// What is logged, as `error`, `warn`, `info`, `debug`, `trace`, or by target as `info,claviger_detector::receive=debug`.
+    pub log_level: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/claviger/detector"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7402)),
+            server_names: Vec::new(),
+            max_connections: 1024,
+            log_level: "info".into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    data_dir: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    server_names: Option<Vec<String>>,
+    max_connections: Option<u32>,
+    log_level: Option<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`; without one, [`DEFAULT_PATH`], and the defaults where that is not there.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.unwrap_or(Path::new(DEFAULT_PATH));
+        match fs::read_to_string(named) {
+            Ok(text) => Self::parse(&text, named),
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(ConfigError::Read { path: named.to_owned(), source }),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let invalid = |key, reason: &str| ConfigError::Invalid { path: path.to_owned(), key, reason: reason.into() };
+        let default = Self::default();
+        let config = Self {
+            data_dir: raw.data_dir.unwrap_or(default.data_dir),
+            listen: raw.listen.unwrap_or(default.listen),
+            server_names: raw.server_names.unwrap_or_default(),
+            max_connections: raw.max_connections.unwrap_or(default.max_connections),
+            log_level: raw.log_level.unwrap_or(default.log_level),
+        };
+        if !config.data_dir.is_absolute() {
+            return Err(invalid("data_dir", "must be an absolute path"));
+        }
+        if config.max_connections == 0 {
+            return Err(invalid("max_connections", "must be at least 1"));
+        }
+        if let Some(name) = config.server_names.iter().find(|name| !is_name(name)) {
+            return Err(invalid("server_names", &format!("{name:?} is neither a DNS name nor an address")));
+        }
+        if config.log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            return Err(invalid("log_level", "is not a level such as \"info\""));
+        }
+        Ok(config)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    rustls::pki_types::ServerName::try_from(name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(text: &str) -> String {
+        Config::parse(text, Path::new("x.toml")).expect_err("is refused").to_string()
+    }
+
+    #[test]
+    fn the_full_example_is_the_defaults() {
+        let full = include_str!("../detector.full.toml");
+        assert_eq!(Config::parse(full, Path::new("detector.full.toml")).expect("parses"), Config::default());
+        assert_eq!(Config::parse("", Path::new("x.toml")).expect("parses"), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_file() {
+        let error = refuse("listn = \"127.0.0.1:1\"");
+        assert!(error.contains("x.toml") && error.contains("listn") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        assert!(refuse("data_dir = \"here\"").contains("data_dir"));
+        assert!(refuse("max_connections = 0").contains("max_connections"));
+        assert!(refuse("server_names = [\"a b\"]").contains("server_names"));
+        assert!(refuse("log_level = \"=,=\"").contains("log_level"));
+        assert!(refuse("listen = \"nowhere\"").contains("listen"));
+    }
+
+    #[test]
+    fn a_file_that_is_asked_for_must_be_there() {
+        let missing = Path::new("/nonexistent/claviger.toml");
+        assert!(matches!(Config::load(Some(missing)), Err(ConfigError::Read { .. })));
+    }
+}
