@@ -62,13 +62,23 @@ pub(super) fn time_of_seconds(seconds: i64) -> Option<String> {
     claviger_proto::json::rfc3339(&prost_types::Timestamp { seconds, nanos: 0 })
 }
 
-/// The host, and port if any, of a URL; whatever else stands in it (a password, a path, a query) is left out.
+/// The host, and port if any, of a URL; whatever else stands in it (a password, a path, a query) is left out. Where a password is not
+/// escaped as it should be, it can look like a host to us, so a URL in doubt has none.
 pub(super) fn host(url: &str) -> Option<&str> {
-    let rest = url.split_once("://").map(|(_, rest)| rest)?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
-    (!host.is_empty() && host.len() <= 260 && host.chars().all(allowed)).then_some(host)
+    let (_, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    let host_and_port = authority.rsplit('@').next()?;
+    let (host, port) = match host_and_port.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (host_and_port, ""),
+    };
+    let is_address = host.starts_with('[') && host.ends_with(']');
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c) || (is_address && ":[]".contains(c));
+    let is_host = !host.is_empty() && host.len() <= 253 && host.chars().all(allowed);
+    let is_port = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    (is_host && is_port && !behind.contains('@')).then_some(host_and_port)
 }
 
 #[cfg(test)]
@@ -84,6 +94,11 @@ mod tests {
                 Some("k8s.example.com"),
             ),
             ("https://a@b@[fd00::1]:6443/", Some("[fd00::1]:6443")),
+            ("https://[fd00::1]", Some("[fd00::1]")),
+            ("https://user:pa/ss@k8s.example.com/", None),
+            ("https://pa/ss@k8s.example.com/", None),
+            ("https://user:pass", None),
+            ("https://a:b:c", None),
             ("https://", None),
             ("k8s.example.com", None),
             ("https://a b/", None),

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use claviger_proto::catalogue::{Anchor, Catalogue, Component};
+use claviger_proto::catalogue::{Anchor, Catalogue, Component, Entry, Pattern};
 use proptest::prelude::*;
 
 use super::{Home, Places};
@@ -40,7 +40,7 @@ fn a_path_is_named_by_its_entry() {
         ("etc/shadow", None),
     ] {
         assert_eq!(
-            places.match_path(path.as_bytes()).map(|entry| entry.id()),
+            places.match_path(path.as_bytes()).map(Entry::id),
             expected,
             "{path}"
         );
@@ -59,11 +59,11 @@ fn the_first_entry_names_a_path() {
 
 /// What the catalogue says without any index.
 fn named_slowly(places: &Places<'_>, path: &str) -> Option<String> {
-    let matches = |pattern: &claviger_proto::catalogue::Pattern| match pattern.anchor() {
+    let matches = |pattern: &Pattern| match pattern.anchor() {
         Anchor::Home => places.homes.iter().any(|home| {
             let below = Path::new(path).strip_prefix(home.path()).ok();
             below.is_some_and(|below| {
-                let names: Vec<&[u8]> = below.iter().map(|name| name.as_encoded_bytes()).collect();
+                let names: Vec<&[u8]> = below.iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
                 !names.is_empty() && pattern.matches_names(&names)
             })
         }),
@@ -78,12 +78,9 @@ fn named_slowly(places: &Places<'_>, path: &str) -> Option<String> {
 }
 
 fn names_of_the_catalogue() -> Vec<String> {
-    let patterns = Catalogue::shipped()
-        .entries()
-        .iter()
-        .flat_map(|entry| entry.patterns());
+    let patterns = Catalogue::shipped().entries().iter().flat_map(Entry::patterns);
     let mut names: Vec<String> = patterns
-        .flat_map(|pattern| pattern.components())
+        .flat_map(Pattern::components)
         .filter_map(|component| match component {
             Component::Literal(name) => Some(name.clone()),
             Component::Wildcard(name) => Some(name.replace(['*', '?'], "x")),

@@ -1,11 +1,10 @@
 //! How far each pattern has come on the way to a directory: the steps of an automaton over names.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use claviger_proto::catalogue::{Anchor, Component};
 
-use crate::credential::places::Places;
+use crate::credential::places::{Places, Rule};
 
 /// A way through names, and how many of its steps are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +30,7 @@ pub(super) fn start(places: &Places<'_>) -> Vec<State> {
     close(places, rules.chain(homes).collect())
 }
 
-/// All ways that go on below a directory of this name. The second says whether every step to it was by exact name.
+/// All ways that go on through this name.
 pub(super) fn advance(places: &Places<'_>, states: &[State], name: &[u8]) -> Vec<State> {
     advance_where(places, states, name, |_| true)
 }
@@ -91,16 +90,11 @@ pub(super) fn is_last_step(places: &Places<'_>, state: State) -> bool {
     matches!(state, State::Rule(rule, at) if at + 1 == places.rules[rule].pattern.components().len())
 }
 
-/// The homes that have just been reached, as names.
+/// Whether the way to a home ends here.
 pub(super) fn reaches_home(places: &Places<'_>, states: &[State]) -> bool {
     states
         .iter()
         .any(|state| matches!(state, State::Home(..)) && next(places, *state).is_none())
-}
-
-/// Shows the path of a name for the host's own functions.
-pub(super) fn as_path(name: &[u8]) -> &OsStr {
-    OsStr::from_bytes(name)
 }
 
 /// Adds what a state also is: behind a home, the beginning of the patterns of homes; at `**`, also behind it.
@@ -124,7 +118,7 @@ fn close(places: &Places<'_>, mut states: Vec<State>) -> Vec<State> {
 }
 
 fn rules_with(places: &Places<'_>, anchor: Anchor) -> impl Iterator<Item = State> {
-    let is_of = move |(_, rule): &(usize, &super::super::Rule<'_>)| rule.pattern.anchor() == anchor;
+    let is_of = move |(_, rule): &(usize, &Rule<'_>)| rule.pattern.anchor() == anchor;
     places
         .rules
         .iter()

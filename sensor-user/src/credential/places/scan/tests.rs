@@ -9,13 +9,15 @@ use super::{Places, ScanLimits, ScanResult};
 use crate::credential::places::Home;
 use crate::credential::places::mounts::Mounts;
 
-/// A host with these files, below a folder of its own.
+/// A host with these files, and empty directories where the name ends with a slash, below a folder of its own.
 fn host(files: &[&str]) -> TempDir {
     let root = tempfile::tempdir().expect("a folder");
     for file in files {
         let path = root.path().join(&file[1..]);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-        if !file.ends_with('/') {
+        if file.ends_with('/') {
+            fs::create_dir_all(path).expect("made");
+        } else {
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(path, "decoy").expect("written");
         }
     }

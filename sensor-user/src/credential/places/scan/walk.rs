@@ -1,17 +1,19 @@
 //! The walk itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use claviger_proto::catalogue::Entry;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::state::{self, Next, State};
 use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult};
-use crate::credential::places::Places;
 use crate::credential::places::mounts::{Mounts, Served};
+use crate::credential::places::{Places, matches, names};
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -135,7 +137,7 @@ impl<'c> Walk<'_, 'c> {
         depth: usize,
         served: Option<Served>,
     ) {
-        let name = state::as_path(name);
+        let name = OsStr::from_bytes(name);
         let here = path.join(name);
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -214,15 +216,15 @@ impl<'c> Walk<'_, 'c> {
         }
     }
 
-    fn is_exception(&self, entry: &claviger_proto::catalogue::Entry, path: &Path) -> bool {
-        let Some(names) = super::super::names(path.as_os_str().as_bytes()) else {
+    fn is_exception(&self, entry: &Entry, path: &Path) -> bool {
+        let Some(names) = names(path.as_os_str().as_bytes()) else {
             return false;
         };
         let below_homes = self.places.below_homes(&names);
         entry
             .exceptions()
             .iter()
-            .any(|pattern| super::super::matches(pattern, &names, &below_homes))
+            .any(|pattern| matches(pattern, &names, &below_homes))
     }
 
     fn label(&mut self, path: &Path, states: &[State]) {
