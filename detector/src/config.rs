@@ -86,7 +86,10 @@ impl Config {
         match fs::read_to_string(named) {
             Ok(text) => Self::parse(&text, named),
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(ConfigError::Read { path: named.to_owned(), source }),
+            Err(source) => Err(ConfigError::Read {
+                path: named.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -95,7 +98,11 @@ impl Config {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let invalid = |key, reason: &str| ConfigError::Invalid { path: path.to_owned(), key, reason: reason.into() };
+        let invalid = |key, reason: &str| ConfigError::Invalid {
+            path: path.to_owned(),
+            key,
+            reason: reason.into(),
+        };
         let default = Self::default();
         let config = Self {
             data_dir: raw.data_dir.unwrap_or(default.data_dir),
@@ -111,7 +118,10 @@ impl Config {
             return Err(invalid("max_connections", "must be at least 1"));
         }
         if let Some(name) = config.server_names.iter().find(|name| !is_name(name)) {
-            return Err(invalid("server_names", &format!("{name:?} is neither a DNS name nor an address")));
+            return Err(invalid(
+                "server_names",
+                &format!("{name:?} is neither a DNS name nor an address"),
+            ));
         }
         if config.log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
             return Err(invalid("log_level", "is not a level such as \"info\""));
@@ -129,20 +139,31 @@ mod tests {
     use super::*;
 
     fn refuse(text: &str) -> String {
-        Config::parse(text, Path::new("x.toml")).expect_err("is refused").to_string()
+        Config::parse(text, Path::new("x.toml"))
+            .expect_err("is refused")
+            .to_string()
     }
 
     #[test]
     fn the_full_example_is_the_defaults() {
         let full = include_str!("../detector.full.toml");
-        assert_eq!(Config::parse(full, Path::new("detector.full.toml")).expect("parses"), Config::default());
-        assert_eq!(Config::parse("", Path::new("x.toml")).expect("parses"), Config::default());
+        assert_eq!(
+            Config::parse(full, Path::new("detector.full.toml")).expect("parses"),
+            Config::default()
+        );
+        assert_eq!(
+            Config::parse("", Path::new("x.toml")).expect("parses"),
+            Config::default()
+        );
     }
 
     #[test]
     fn an_unknown_key_is_named_with_its_file() {
         let error = refuse("listn = \"127.0.0.1:1\"");
-        assert!(error.contains("x.toml") && error.contains("listn") && error.contains("listen"), "{error}");
+        assert!(
+            error.contains("x.toml") && error.contains("listn") && error.contains("listen"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -157,6 +178,9 @@ mod tests {
     #[test]
     fn a_file_that_is_asked_for_must_be_there() {
         let missing = Path::new("/nonexistent/claviger.toml");
-        assert!(matches!(Config::load(Some(missing)), Err(ConfigError::Read { .. })));
+        assert!(matches!(
+            Config::load(Some(missing)),
+            Err(ConfigError::Read { .. })
+        ));
     }
 }

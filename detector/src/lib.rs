@@ -7,15 +7,17 @@
 //! Invariants:
 //! - Nothing unverified reaches `detect`: it takes [`verify::Verified`], which only `verify` can make.
 //! - A receipt is sent only after the evidence is on durable storage (fsync) *and* has been through detection.
-//! - `verify`'s chain and `detect` do no input or output and know no clock: time is handed to them.
+//! - `verify` and `detect` do no input or output and know no clock: time is handed to them.
 //! - `receive` and `cli` are the only rooms that know gRPC; `show` only turns values into text.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
 pub mod enrol;
 pub mod receive;
+pub mod show;
 pub mod store;
-
 pub mod verify;
+
 pub use receive::serve;

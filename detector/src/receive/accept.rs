@@ -42,13 +42,29 @@ pub(super) fn accept(
     stopping: Stopping,
 ) -> Accepted {
     let (ready, accepted) = mpsc::channel(READY);
-    let acceptor = Acceptor { tls, anonymous: Arc::new(Semaphore::new(MAX_ANONYMOUS)), ready };
-    let most = usize::try_from(max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-    tokio::spawn(run(listener, Arc::new(acceptor), Arc::new(Semaphore::new(most)), stopping));
+    let acceptor = Acceptor {
+        tls,
+        anonymous: Arc::new(Semaphore::new(MAX_ANONYMOUS)),
+        ready,
+    };
+    let most = usize::try_from(max_connections)
+        .unwrap_or(usize::MAX)
+        .min(Semaphore::MAX_PERMITS);
+    tokio::spawn(run(
+        listener,
+        Arc::new(acceptor),
+        Arc::new(Semaphore::new(most)),
+        stopping,
+    ));
     accepted
 }
 
-async fn run(listener: TcpListener, acceptor: Arc<Acceptor>, connections: Arc<Semaphore>, mut stopping: Stopping) {
+async fn run(
+    listener: TcpListener,
+    acceptor: Arc<Acceptor>,
+    connections: Arc<Semaphore>,
+    mut stopping: Stopping,
+) {
     loop {
         let next = async {
             // The semaphore is never closed.
@@ -104,7 +120,11 @@ async fn shake_hands(
         },
     };
     let peer = Peer { address, role };
-    let connection = PeerStream { peer, stream, _permits: [permit, anonymous] };
+    let connection = PeerStream {
+        peer,
+        stream,
+        _permits: [permit, anonymous],
+    };
     // Nobody takes it only when the detector stops.
     let _ = acceptor.ready.send(Ok(connection)).await;
 }

@@ -59,7 +59,10 @@ mod tests {
     fn a_backlog_says_nothing() {
         let mut watch = ClockWatch::default();
         for batch in 0..100 {
-            assert_eq!(watch.observe(at(1_000 + 60 * batch), at(100_000 + batch / 50)), None);
+            assert_eq!(
+                watch.observe(at(1_000 + 60 * batch), at(100_000 + batch / 50)),
+                None
+            );
         }
     }
 
@@ -75,8 +78,13 @@ mod tests {
 
     #[test]
     fn a_batch_of_the_future_is_enough() {
-        let ahead = ClockWatch::default().observe(at(103_600), at(100_000)).expect("is told");
+        let ahead = ClockWatch::default()
+            .observe(at(103_600), at(100_000))
+            .expect("is told");
         assert_eq!(in_words(ahead), "about 60 minutes ahead of the detector's");
-        assert_eq!(in_words(SignedDuration::from_hours(-72)), "about 3 days behind the detector's");
+        assert_eq!(
+            in_words(SignedDuration::from_hours(-72)),
+            "about 3 days behind the detector's"
+        );
     }
 }

@@ -16,12 +16,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::Ingest;
 use super::clock_watch::{ClockWatch, TOLERATED, in_words};
 use super::ingest::Stowed;
 use super::peer;
 use super::status::{self, SharedDatabase};
 use super::stopping::Stopping;
-use super::Ingest;
 use crate::clock::{self, SharedClock};
 use crate::store::StoreError;
 use crate::verify::{Header, KeyRing, MAX_BATCH_BYTES, SensorId, VerifyError, verify};
@@ -61,13 +61,21 @@ struct Inbound {
 impl EventCollector for CollectorService {
     type PushStream = Pin<Box<dyn Stream<Item = Result<PushResponse, Status>> + Send>>;
 
-    async fn push(&self, request: Request<Streaming<PushRequest>>) -> Result<Response<Self::PushStream>, Status> {
+    async fn push(
+        &self,
+        request: Request<Streaming<PushRequest>>,
+    ) -> Result<Response<Self::PushStream>, Status> {
         let sensor = peer::sensor(&request)?;
-        let keys = self.database.with(move |database| database.rows().keys(Some(sensor))).await?;
+        let keys = self
+            .database
+            .with(move |database| database.rows().keys(Some(sensor)))
+            .await?;
         let keys = keys.map_err(|error| logged(&error))?;
         if keys.is_empty() {
             tracing::warn!(%sensor, "a sensor with a certificate, but without a signing key here, was turned away");
-            return Err(Status::permission_denied("this sensor is not known here; enrol it again"));
+            return Err(Status::permission_denied(
+                "this sensor is not known here; enrol it again",
+            ));
         }
         let (answers, pending) = mpsc::channel(WINDOW);
         let inbound = Inbound {
@@ -138,16 +146,29 @@ impl Inbound {
     fn reject(&self, digest: Sha256Digest, error: &VerifyError) -> Answer {
         let (reason, message) = (error.reason(), status::chain(error));
         tracing::error!(sensor = %self.sensor, reason, message, batch = hex::encode(digest), "a batch was refused for good");
-        Answer::Rejection(Rejection { batch_sha256: digest.to_vec(), reason: reason.into(), message })
+        Answer::Rejection(Rejection {
+            batch_sha256: digest.to_vec(),
+            reason: reason.into(),
+            message,
+        })
     }
 
     /// Says once that the sensor's clock is off, and once that it is right again.
     async fn watch_clock(&mut self, header: &Header) {
-        let Some(ahead) = self.clock_watch.observe(header.sealed_at, self.service.clock.now()) else { return };
+        let Some(ahead) = self
+            .clock_watch
+            .observe(header.sealed_at, self.service.clock.now())
+        else {
+            return;
+        };
         let off = ahead.abs() > TOLERATED;
         let sensor = self.sensor;
         let told = {
-            let mut told = self.service.clock_offsets.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self
+                .service
+                .clock_offsets
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             told.insert(sensor, off)
         };
         if told == Some(off) {
@@ -176,11 +197,16 @@ async fn answer(pending: Pending, clock: SharedClock) -> Result<PushResponse, St
         Pending::Failed(status) => return Err(status),
         Pending::Ready(answer) => answer,
         Pending::Waiting(outcome) => {
-            let stowed = outcome.await.map_err(|_| Status::unavailable("the detector is stopping"))??;
+            let stowed = outcome
+                .await
+                .map_err(|_| Status::unavailable("the detector is stopping"))??;
             receipt(&stowed)
         }
     };
-    Ok(PushResponse { collector_time: Some(clock::to_proto(clock.now())), answer: Some(answer) })
+    Ok(PushResponse {
+        collector_time: Some(clock::to_proto(clock.now())),
+        answer: Some(answer),
+    })
 }
 
 fn receipt(stowed: &Stowed) -> Answer {
@@ -197,7 +223,11 @@ fn receipt(stowed: &Stowed) -> Answer {
                 stored.first_sequence, stored.last_sequence
             );
             tracing::error!(sensor = %header.sensor, batch = hex::encode(header.digest), "a fork of the evidence was refused");
-            Answer::Rejection(Rejection { batch_sha256: header.digest.to_vec(), reason: "fork".into(), message })
+            Answer::Rejection(Rejection {
+                batch_sha256: header.digest.to_vec(),
+                reason: "fork".into(),
+                message,
+            })
         }
     }
 }

@@ -29,7 +29,10 @@ impl Enrolment for EnrolmentService {
         let request = request.into_inner();
         let token = request.token_id.clone();
         let (authority, now) = (Arc::clone(&self.authority), self.clock.now());
-        let enrolled = self.database.with(move |database| enrol(database, &authority, &request, now)).await?;
+        let enrolled = self
+            .database
+            .with(move |database| enrol(database, &authority, &request, now))
+            .await?;
         enrolled.map(Response::new).map_err(|error| {
             let reason = status::chain(&error);
             match error {

@@ -49,32 +49,40 @@ impl Findings for FindingsService {
         request: Request<ListFindingsRequest>,
     ) -> Result<Response<ListFindingsResponse>, Status> {
         peer::operator(&request)?;
-        let ListFindingsRequest { page_size, page_token } = request.into_inner();
+        let ListFindingsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let before = match page_token.as_str() {
             "" => i64::MAX,
-            token => token.parse().map_err(|_| Status::invalid_argument("page_token is not one of an answer before"))?,
+            token => token
+                .parse()
+                .map_err(|_| Status::invalid_argument("page_token is not one of an answer before"))?,
         };
-        let limit = if page_size == 0 { DEFAULT_PAGE } else { page_size.min(MAX_PAGE) };
-        let found = self.database.with(move |database| database.rows().findings_before(before, limit + 1)).await?;
+        let limit = if page_size == 0 {
+            DEFAULT_PAGE
+        } else {
+            page_size.min(MAX_PAGE)
+        };
+        let found = self
+            .database
+            .with(move |database| database.rows().findings_before(before, limit + 1))
+            .await?;
         let found = found.map_err(|error| logged(&error))?;
-        Ok(Response::new(page(found, usize::try_from(limit).unwrap_or(usize::MAX))))
+        Ok(Response::new(page(
+            found,
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        )))
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         peer::operator(&request)?;
         // Before the answer's headers: whoever has them misses nothing.
-        let subscription = self.hub.subscribe();
-        let processed = self.database.with(|database| database.rows().processed()).await?;
-        let processed = processed.map_err(|error| logged(&error))?;
-        let processed = processed.into_iter().map(|(sensor, boot, sequence)| EventId {
-            sensor_id: sensor.to_string(),
-            boot_id: boot.to_string(),
-            sequence,
-        });
+        let (processed, subscription) = self.hub.subscribe();
         let (items, stream) = mpsc::channel(AHEAD);
         let findings_only = request.into_inner().findings_only;
         let watcher = Watcher { items, findings_only };
-        tokio::spawn(watcher.run(processed.collect(), subscription, self.stopping.clone()));
+        tokio::spawn(watcher.run(processed, subscription, self.stopping.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
@@ -92,8 +100,13 @@ fn page(found: Vec<StoredFinding>, limit: usize) -> ListFindingsResponse {
         last = Some(number);
     }
     let more = findings.len() < total;
-    let next_page_token = last.filter(|_| more).map_or_else(String::new, |number| number.to_string());
-    ListFindingsResponse { findings, next_page_token }
+    let next_page_token = last
+        .filter(|_| more)
+        .map_or_else(String::new, |number| number.to_string());
+    ListFindingsResponse {
+        findings,
+        next_page_token,
+    }
 }
 
 struct Watcher {
@@ -121,7 +134,10 @@ impl Watcher {
             }
         }
         // An error means that the watcher has gone.
-        let _ = self.items.send(Err(Status::unavailable("the detector is stopping"))).await;
+        let _ = self
+            .items
+            .send(Err(Status::unavailable("the detector is stopping")))
+            .await;
     }
 
     async fn pass_on(&self, missed: Totals, news: &News) -> Result<(), Gone> {
@@ -144,7 +160,10 @@ impl Watcher {
     }
 
     async fn send(&self, item: Item) -> Result<(), Gone> {
-        self.items.send(Ok(WatchResponse { item: Some(item) })).await.map_err(|_| Gone)
+        self.items
+            .send(Ok(WatchResponse { item: Some(item) }))
+            .await
+            .map_err(|_| Gone)
     }
 }
 
@@ -160,8 +179,17 @@ mod tests {
     use super::*;
 
     fn stored(numbers: std::ops::Range<i64>, bytes: usize) -> Vec<StoredFinding> {
-        let finding = Finding { summary: "x".repeat(bytes), ..Finding::default() };
-        numbers.rev().map(|number| StoredFinding { number, finding: finding.clone() }).collect()
+        let finding = Finding {
+            summary: "x".repeat(bytes),
+            ..Finding::default()
+        };
+        numbers
+            .rev()
+            .map(|number| StoredFinding {
+                number,
+                finding: finding.clone(),
+            })
+            .collect()
     }
 
     #[test]

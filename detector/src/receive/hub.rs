@@ -2,7 +2,8 @@
 //!
 //! Bound: [`BATCHES`] batches wait for a watcher. One that is slower is told how many items it missed; nobody waits for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claviger_proto::v1::{Event, EventId, Finding};
 use tokio::sync::broadcast;
@@ -34,7 +35,15 @@ pub(super) struct Totals {
 #[derive(Clone, Debug)]
 pub(super) struct Hub {
     sender: broadcast::Sender<Arc<News>>,
-    totals: Arc<Mutex<Totals>>,
+    state: Arc<Mutex<State>>,
+}
+
+/// What is changed and read together with sending and subscribing, so that a subscription cannot fall between.
+#[derive(Debug, Default)]
+struct State {
+    totals: Totals,
+    /// The last event of each sensor that went through detection.
+    processed: HashMap<String, EventId>,
 }
 
 /// One watcher's end.
@@ -45,22 +54,54 @@ pub(super) struct Subscription {
 }
 
 impl Hub {
-    pub(super) fn new() -> Self {
-        Self { sender: broadcast::channel(BATCHES).0, totals: Arc::default() }
+    /// A hub for a store in which these events are the last of their sensors.
+    pub(super) fn new(processed: impl IntoIterator<Item = EventId>) -> Self {
+        let processed = processed
+            .into_iter()
+            .map(|id| (id.sensor_id.clone(), id))
+            .collect();
+        let state = State {
+            totals: Totals::default(),
+            processed,
+        };
+        Self {
+            sender: broadcast::channel(BATCHES).0,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     pub(super) fn publish(&self, events: Vec<Event>, findings: Vec<Finding>, processed: Option<EventId>) {
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = *totals;
-        totals.events += events.len() as u64;
-        totals.findings += findings.len() as u64;
-        // An error only says that nobody watches. Sent under the lock, so that a subscription cannot fall between.
-        let _ = self.sender.send(Arc::new(News { before, events, findings, processed }));
+        let mut state = self.state();
+        let before = state.totals;
+        state.totals.events += events.len() as u64;
+        state.totals.findings += findings.len() as u64;
+        if let Some(id) = &processed {
+            state.processed.insert(id.sensor_id.clone(), id.clone());
+        }
+        // An error only says that nobody watches.
+        let _ = self.sender.send(Arc::new(News {
+            before,
+            events,
+            findings,
+            processed,
+        }));
     }
 
-    pub(super) fn subscribe(&self) -> Subscription {
-        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        Subscription { receiver: self.sender.subscribe(), seen: *totals }
+    /// Everything from now on, and what went through detection until now.
+    pub(super) fn subscribe(&self) -> (Vec<EventId>, Subscription) {
+        let state = self.state();
+        let processed = state.processed.values().cloned().collect();
+        (
+            processed,
+            Subscription {
+                receiver: self.sender.subscribe(),
+                seen: state.totals,
+            },
+        )
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,9 +134,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_watcher_is_told_exactly_what_it_missed() {
-        let hub = Hub::new();
+        let hub = Hub::new([]);
         hub.publish(vec![Event::default(); 9], vec![], None);
-        let mut watcher = hub.subscribe();
+        let (_, mut watcher) = hub.subscribe();
         let sent = BATCHES as u64 + 10;
         for _ in 0..sent {
             hub.publish(vec![Event::default(); 3], vec![Finding::default()], None);
@@ -109,6 +150,27 @@ mod tests {
             seen.findings += news.findings.len() as u64;
         }
         assert!(missed.events >= 30, "{missed:?}");
-        assert_eq!((missed.events + seen.events, missed.findings + seen.findings), (sent * 3, sent));
+        assert_eq!(
+            (missed.events + seen.events, missed.findings + seen.findings),
+            (sent * 3, sent)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_subscription_begins_exactly_behind_what_it_says_was_processed() {
+        let id = |sequence| EventId {
+            sensor_id: "s".into(),
+            boot_id: "b".into(),
+            sequence,
+        };
+        let hub = Hub::new([id(4)]);
+        hub.publish(vec![], vec![], Some(id(5)));
+        let (processed, mut watcher) = hub.subscribe();
+        hub.publish(vec![], vec![], Some(id(6)));
+        assert_eq!(processed, [id(5)]);
+        assert_eq!(
+            watcher.next().await.and_then(|(_, news)| news.processed.clone()),
+            Some(id(6))
+        );
     }
 }

@@ -11,8 +11,8 @@ use super::hub::Hub;
 use super::pipeline::{Outcome, Pipeline};
 use super::status;
 use crate::store::StoreError;
-use crate::verify::{Header, SignedBatch, Verified};
 use crate::verify::chain::Stored;
+use crate::verify::{Header, SignedBatch, Verified};
 
 /// Batches that wait for the thread.
 const QUEUE: usize = 64;
@@ -63,7 +63,10 @@ impl Ingest {
     ) -> Result<oneshot::Receiver<Result<Stowed, Status>>, Status> {
         let (reply, outcome) = oneshot::channel();
         let job = Job { batch, reply };
-        self.jobs.send(job).await.map_err(|_| Status::unavailable("the detector is stopping"))?;
+        self.jobs
+            .send(job)
+            .await
+            .map_err(|_| Status::unavailable("the detector is stopping"))?;
         Ok(outcome)
     }
 }
@@ -78,7 +81,8 @@ fn run(mut pipeline: Pipeline, hub: &Hub, mut queue: mpsc::Receiver<Job>) {
             bytes += job.batch.envelope.len();
             group.push(job);
         }
-        let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.batch, job.reply)).unzip();
+        let (batches, replies): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|job| (job.batch, job.reply)).unzip();
         let taken = pipeline.take(batches);
         trouble.note(taken.as_ref().err());
         answer(taken, replies, hub);
@@ -91,7 +95,12 @@ fn answer(taken: Result<Vec<Outcome>, StoreError>, replies: Vec<Reply>, hub: &Hu
         Ok(outcomes) => {
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
                 let last = outcome.last_event();
-                let Outcome { header, fork_of, events, findings } = outcome;
+                let Outcome {
+                    header,
+                    fork_of,
+                    events,
+                    findings,
+                } = outcome;
                 let new = !events.is_empty();
                 if new || !findings.is_empty() {
                     hub.publish(events, findings, new.then_some(last));
@@ -118,7 +127,11 @@ impl Trouble {
         match error {
             Some(error) => {
                 if self.failed_groups == 0 {
-                    let advice = if error.is_full() { "free some space" } else { "see the error" };
+                    let advice = if error.is_full() {
+                        "free some space"
+                    } else {
+                        "see the error"
+                    };
                     tracing::error!(
                         error = status::chain(error),
                         advice,

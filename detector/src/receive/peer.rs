@@ -35,7 +35,9 @@ pub(super) struct PeerStream {
 pub(super) fn sensor<T>(request: &Request<T>) -> Result<SensorId, Status> {
     match role(request)? {
         Role::Sensor(id) => Ok(id),
-        Role::Operator => Err(Status::permission_denied("only sensors send evidence; this is an operator's certificate")),
+        Role::Operator => Err(Status::permission_denied(
+            "only sensors send evidence; this is an operator's certificate",
+        )),
     }
 }
 
@@ -43,14 +45,18 @@ pub(super) fn sensor<T>(request: &Request<T>) -> Result<SensorId, Status> {
 pub(super) fn operator<T>(request: &Request<T>) -> Result<(), Status> {
     match role(request)? {
         Role::Operator => Ok(()),
-        Role::Sensor(_) => Err(Status::permission_denied("only operators read findings; this is a sensor's certificate")),
+        Role::Sensor(_) => Err(Status::permission_denied(
+            "only operators read findings; this is a sensor's certificate",
+        )),
     }
 }
 
 fn role<T>(request: &Request<T>) -> Result<Role, Status> {
     let peer = request.extensions().get::<Peer>().copied();
     peer.and_then(|peer| peer.role).ok_or_else(|| {
-        Status::unauthenticated("show a client certificate of this detector; a sensor gets one with `claviger-sensor enrol`")
+        Status::unauthenticated(
+            "show a client certificate of this detector; a sensor gets one with `claviger-sensor enrol`",
+        )
     })
 }
 
@@ -73,7 +79,11 @@ impl AsyncRead for PeerStream {
 }
 
 impl AsyncWrite for PeerStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

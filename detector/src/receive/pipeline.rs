@@ -40,7 +40,12 @@ pub(super) struct Outcome {
 
 impl Pipeline {
     pub(super) fn new(log: EvidenceLog, database: Database, detection: State, clock: SharedClock) -> Self {
-        Self { log, database, detection, clock }
+        Self {
+            log,
+            database,
+            detection,
+            clock,
+        }
     }
 
     /// Takes a group of batches, in order. When this returns, all of them are durable and have been through detection.
@@ -51,7 +56,10 @@ impl Pipeline {
             // Detection has seen events that are not stored.
             self.detection.forget();
             if let Err(error) = self.log.roll_back(start) {
-                tracing::error!(error = status::chain(&error), "evidence log could not be cut back; a new segment is begun");
+                tracing::error!(
+                    error = status::chain(&error),
+                    "evidence log could not be cut back; a new segment is begun"
+                );
             }
         }
         taken
@@ -60,8 +68,14 @@ impl Pipeline {
     fn try_take(&mut self, group: Vec<Verified<SignedBatch>>) -> Result<Vec<Outcome>, StoreError> {
         let write = self.database.write()?;
         let log = &mut self.log;
-        let mut step = Step { write: &write, detection: &mut self.detection, clock: &self.clock };
-        let outcomes = group.into_iter().map(|batch| step.place(batch, |envelope| log.append(envelope)));
+        let mut step = Step {
+            write: &write,
+            detection: &mut self.detection,
+            clock: &self.clock,
+        };
+        let outcomes = group
+            .into_iter()
+            .map(|batch| step.place(batch, |envelope| log.append(envelope)));
         let mut outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
         let end = self.log.sync()?;
         step.store_findings(&mut outcomes)?;
@@ -79,13 +93,20 @@ impl Pipeline {
         let mut caught_up = 0;
         loop {
             let write = self.database.write()?;
-            let mut step = Step { write: &write, detection: &mut self.detection, clock: &self.clock };
+            let mut step = Step {
+                write: &write,
+                detection: &mut self.detection,
+                clock: &self.clock,
+            };
             let (mut outcomes, mut reached) = (Vec::new(), None);
             for record in scan.by_ref().take(CATCH_UP_GROUP) {
                 let (position, envelope, behind) = match record {
                     Ok(record) => record,
                     Err(error @ StoreError::Damaged { .. }) => {
-                        tracing::error!(error = status::chain(&error), "rest of this segment cannot be indexed");
+                        tracing::error!(
+                            error = status::chain(&error),
+                            "rest of this segment cannot be indexed"
+                        );
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -93,7 +114,10 @@ impl Pipeline {
                 reached = Some(behind);
                 match verify_stored(&envelope, &keys) {
                     Some(batch) => outcomes.push(step.place(batch, |_| Ok(position))?),
-                    None => tracing::error!(?position, "record of the evidence log does not verify; it is left out"),
+                    None => tracing::error!(
+                        ?position,
+                        "record of the evidence log does not verify; it is left out"
+                    ),
                 }
             }
             step.store_findings(&mut outcomes)?;
@@ -131,24 +155,42 @@ impl Step<'_, '_> {
         let (header, envelope, events) = batch.split();
         let rows = self.write.rows();
         let stored = rows.overlapping(&header)?;
-        let dropped: Vec<_> = events.iter().filter_map(|event| Dropped::of(event.gap.as_ref()?)).collect();
-        let judgement = rows.chain(header.sensor)?.judge(&header, stored.as_ref(), &dropped);
+        let dropped: Vec<_> = events
+            .iter()
+            .filter_map(|event| Dropped::of(event.gap.as_ref()?))
+            .collect();
+        let judgement = rows
+            .chain(header.sensor)?
+            .judge(&header, stored.as_ref(), &dropped);
         let now = self.clock.now();
-        let mut outcome = Outcome { header, fork_of: None, events: Vec::new(), findings: Vec::new() };
+        let mut outcome = Outcome {
+            header,
+            fork_of: None,
+            events: Vec::new(),
+            findings: Vec::new(),
+        };
         let header = &outcome.header;
         match &judgement.verdict {
             Verdict::Duplicate => return Ok(outcome),
             Verdict::Fork(stored) => {
                 if !rows.has_fork(&header.digest)? {
                     let position = keep(&envelope)?;
-                    self.write.add_fork(NewBatch { header, position, stored: now })?;
+                    self.write.add_fork(NewBatch {
+                        header,
+                        position,
+                        stored: now,
+                    })?;
                 }
                 outcome.findings = chain_findings(header, &judgement);
                 outcome.fork_of = Some(stored.clone());
             }
             Verdict::Accept | Verdict::Break(_) => {
                 let position = keep(&envelope)?;
-                self.write.add_batch(NewBatch { header, position, stored: now })?;
+                self.write.add_batch(NewBatch {
+                    header,
+                    position,
+                    stored: now,
+                })?;
                 self.write.set_chain(header.sensor, &judgement.next, now)?;
                 outcome.findings = chain_findings(header, &judgement);
                 for event in events {

@@ -18,7 +18,10 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let fixture = Self { root: tempfile::tempdir().expect("a directory"), signer: Signer::new(1) };
+        let fixture = Self {
+            root: tempfile::tempdir().expect("a directory"),
+            signer: Signer::new(1),
+        };
         let mut database = Database::open(&fixture.directory().database()).expect("opens");
         let sensor = NewSensor {
             id: fixture.signer.sensor,
@@ -50,28 +53,57 @@ impl Fixture {
         let (log, recovery) = EvidenceLog::open(&directory.evidence(), medium, indexed).expect("opens");
         assert_eq!(recovery, Default::default());
         let now = Timestamp::from_second(1_795_000_001).expect("in range");
-        Pipeline::new(log, database, State::new(Catalogue::shipped()), ManualClock::at(now))
+        Pipeline::new(
+            log,
+            database,
+            State::new(Catalogue::shipped()),
+            ManualClock::at(now),
+        )
     }
 }
 
 fn read_by_cat() -> Event {
-    let process = Process { pid: 5, start_time_ticks: 7, exe_path: "/usr/bin/cat".into(), ..Process::default() };
+    let process = Process {
+        pid: 5,
+        start_time_ticks: 7,
+        exe_path: "/usr/bin/cat".into(),
+        ..Process::default()
+    };
     Event {
         kind: EventKind::CredentialAccess.into(),
         outcome: EventOutcome::Succeeded.into(),
-        actor: Some(Actor { process: Some(process), ..Actor::default() }),
-        credential: Some(Credential { kind: "aws_access_key".into(), ..Credential::default() }),
+        actor: Some(Actor {
+            process: Some(process),
+            ..Actor::default()
+        }),
+        credential: Some(Credential {
+            kind: "aws_access_key".into(),
+            ..Credential::default()
+        }),
         ..Event::default()
     }
 }
 
 fn detections(pipeline: &Pipeline) -> Vec<String> {
-    let findings = pipeline.database.rows().findings_before(i64::MAX, 1000).expect("reads");
-    findings.into_iter().rev().map(|stored| stored.finding.detection).collect()
+    let findings = pipeline
+        .database
+        .rows()
+        .findings_before(i64::MAX, 1000)
+        .expect("reads");
+    findings
+        .into_iter()
+        .rev()
+        .map(|stored| stored.finding.detection)
+        .collect()
 }
 
 fn batches(pipeline: &Pipeline) -> usize {
-    pipeline.database.rows().batches_after(0, 1000).expect("reads").len()
+    pipeline
+        .database
+        .rows()
+        .batches_after(0, 1000)
+        .expect("reads")
+        .len()
 }
 
 #[test]
@@ -81,10 +113,26 @@ fn a_batch_is_stored_and_detected_in_once() {
     let batch = fixture.signer.verified(vec![read_by_cat(), Event::default()]);
     let outcomes = pipeline.take(vec![batch.clone(), batch.clone()]).expect("takes");
     assert_eq!((outcomes[0].events.len(), outcomes[0].findings.len()), (2, 1));
-    assert_eq!((outcomes[1].events.len(), outcomes[1].findings.len()), (0, 0), "twice in one group");
-    assert!(pipeline.take(vec![batch]).expect("takes")[0].events.is_empty(), "and again later");
-    assert_eq!((batches(&pipeline), detections(&pipeline)), (1, vec!["unusual_reader".to_owned()]));
-    let at = pipeline.database.rows().batches_after(0, 1).expect("reads").remove(0).position;
+    assert_eq!(
+        (outcomes[1].events.len(), outcomes[1].findings.len()),
+        (0, 0),
+        "twice in one group"
+    );
+    assert!(
+        pipeline.take(vec![batch]).expect("takes")[0].events.is_empty(),
+        "and again later"
+    );
+    assert_eq!(
+        (batches(&pipeline), detections(&pipeline)),
+        (1, vec!["unusual_reader".to_owned()])
+    );
+    let at = pipeline
+        .database
+        .rows()
+        .batches_after(0, 1)
+        .expect("reads")
+        .remove(0)
+        .position;
     let kept = pipeline.log.reader().read(at).expect("reads");
     assert!(verify_stored(&kept, &fixture.signer.ring()).is_some());
 }
@@ -96,7 +144,12 @@ fn a_crash_between_fsync_and_commit_loses_nothing_and_doubles_nothing() {
     let first = fixture.signer.verified(vec![read_by_cat()]);
     pipeline.take(vec![first]).expect("takes");
     let mut other = read_by_cat();
-    other.actor.as_mut().and_then(|actor| actor.process.as_mut()).expect("has one").pid = 6;
+    other
+        .actor
+        .as_mut()
+        .and_then(|actor| actor.process.as_mut())
+        .expect("has one")
+        .pid = 6;
     let second = fixture.signer.verified(vec![other]);
     pipeline.log.begin_group().expect("begins");
     pipeline.log.append(&second.envelope).expect("appends");
@@ -111,7 +164,9 @@ fn a_crash_between_fsync_and_commit_loses_nothing_and_doubles_nothing() {
 
     let mut pipeline = fixture.open();
     assert_eq!(pipeline.catch_up().expect("catches up"), 0);
-    let outcomes = pipeline.take(vec![second]).expect("takes what the sensor sends again");
+    let outcomes = pipeline
+        .take(vec![second])
+        .expect("takes what the sensor sends again");
     assert!(outcomes[0].events.is_empty() && outcomes[0].fork_of.is_none());
     assert_eq!((batches(&pipeline), detections(&pipeline).len()), (2, 2));
 }
@@ -121,13 +176,19 @@ fn a_full_disk_keeps_all_or_nothing_of_a_group() {
     let mut fixture = Fixture::new();
     let disk = SmallDisk::with_room_for(700);
     let mut pipeline = fixture.open_on(Box::new(disk.clone()));
-    let group: Vec<_> = (0..3).map(|_| fixture.signer.verified(vec![read_by_cat(); 2])).collect();
+    let group: Vec<_> = (0..3)
+        .map(|_| fixture.signer.verified(vec![read_by_cat(); 2]))
+        .collect();
     let error = pipeline.take(group.clone()).expect_err("does not fit");
     assert!(error.is_full(), "{error}");
     assert_eq!((batches(&pipeline), detections(&pipeline).len()), (0, 0));
     disk.0.store(1 << 20, Ordering::SeqCst);
     let outcomes = pipeline.take(group).expect("fits now");
-    assert_eq!(outcomes[0].findings.len(), 1, "what was not stored was not reported either");
+    assert_eq!(
+        outcomes[0].findings.len(),
+        1,
+        "what was not stored was not reported either"
+    );
     assert_eq!((batches(&pipeline), detections(&pipeline).len()), (3, 1));
     drop(pipeline);
     assert_eq!(fixture.open().catch_up().expect("catches up"), 0);
@@ -147,7 +208,12 @@ fn a_fork_is_kept_once_refused_and_reported() {
     }
     assert_eq!(detections(&pipeline), ["evidence_forked"]);
     assert_eq!(batches(&pipeline), 1);
-    let records = pipeline.log.reader().scan(Position::START).expect("scans").count();
+    let records = pipeline
+        .log
+        .reader()
+        .scan(Position::START)
+        .expect("scans")
+        .count();
     assert_eq!(records, 2, "the fork is kept, once");
 }
 

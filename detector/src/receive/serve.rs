@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use claviger_proto::FILE_DESCRIPTOR_SET;
 use claviger_proto::catalogue::Catalogue;
+use claviger_proto::v1::EventId;
 use claviger_proto::v1::enrolment_server::EnrolmentServer;
 use claviger_proto::v1::event_collector_server::EventCollectorServer;
 use claviger_proto::v1::findings_server::FindingsServer;
@@ -32,9 +33,9 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::detect::State;
 use crate::enrol::{Authority, EnrolError, MadeToken, make_token, operator_identity, server_identity};
-use crate::store::db::Database;
+use crate::store::db::{Database, SensorRow};
 use crate::store::log::{EvidenceLog, Medium, OsMedium, Recovery};
-use crate::store::{DataDir, DirectoryLock};
+use crate::store::{DataDir, DirectoryLock, StoreError};
 
 /// How long open streams and the ingest thread have to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,12 +77,16 @@ pub async fn start_with(
     let pipeline = open_store(&directory, medium, &clock)?;
 
     let listener = bind(config.listen).await?;
-    let address = listener.local_addr().map_err(|source| ServeError::Bind { address: config.listen, source })?;
+    let address = listener.local_addr().map_err(|source| ServeError::Bind {
+        address: config.listen,
+        source,
+    })?;
     let tls = tls::server_config(identity, authority.certificate().clone(), Arc::clone(&clock))?;
     let (stop, stopping) = stop();
-    let hub = Hub::new();
+    let database = Database::open(&directory.database())?;
+    let hub = Hub::new(processed(&database)?);
     let (ingest, thread) = Ingest::start(pipeline, hub.clone()).map_err(ServeError::Thread)?;
-    let database = SharedDatabase::new(Database::open(&directory.database())?);
+    let database = SharedDatabase::new(database);
     let services = Services {
         collector: CollectorService {
             ingest,
@@ -95,14 +100,27 @@ pub async fn start_with(
             database: database.clone(),
             clock: Arc::clone(&clock),
         },
-        findings: FindingsService { hub, database, stopping: stopping.clone() },
+        findings: FindingsService {
+            hub,
+            database,
+            stopping: stopping.clone(),
+        },
     };
     let tls = TlsAcceptor::from(Arc::new(tls));
     let accepted = accept(listener, tls, config.max_connections, stopping.clone());
     let server = services.spawn(accepted, stopping).await?;
     directory.write("listening", format!("{address}\n").as_bytes())?;
     tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
-    Ok(Handle { address, directory, authority, clock, stop, server, ingest: Some(thread), _lock: lock })
+    Ok(Handle {
+        address,
+        directory,
+        authority,
+        clock,
+        stop,
+        server,
+        ingest: Some(thread),
+        _lock: lock,
+    })
 }
 
 impl Handle {
@@ -124,7 +142,10 @@ impl Handle {
             tracing::debug!(%error, "the file that tells the address was gone already");
         }
         self.stop.now();
-        if tokio::time::timeout(STOP_TIMEOUT, &mut self.server).await.is_err() {
+        if tokio::time::timeout(STOP_TIMEOUT, &mut self.server)
+            .await
+            .is_err()
+        {
             tracing::warn!("connections did not end in time and were cut");
             self.server.abort();
         }
@@ -132,8 +153,12 @@ impl Handle {
             let joined = tokio::task::spawn_blocking(move || thread.join());
             match tokio::time::timeout(STOP_TIMEOUT, joined).await {
                 Ok(Ok(Ok(()))) => {}
-                Ok(_) => tracing::error!("the ingest thread ended in a panic; what it had no receipt for will be sent again"),
-                Err(_) => tracing::error!("the ingest thread did not end in time; what it had no receipt for will be sent again"),
+                Ok(_) => tracing::error!(
+                    "the ingest thread ended in a panic; what it had no receipt for will be sent again"
+                ),
+                Err(_) => tracing::error!(
+                    "the ingest thread did not end in time; what it had no receipt for will be sent again"
+                ),
             }
         }
         tracing::info!("stopped");
@@ -149,7 +174,9 @@ struct Services {
 impl Services {
     async fn spawn(self, accepted: Accepted, mut stopping: Stopping) -> Result<Task<()>, ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<EventCollectorServer<CollectorService>>().await;
+        health
+            .set_serving::<EventCollectorServer<CollectorService>>()
+            .await;
         health.set_serving::<EnrolmentServer<EnrolmentService>>().await;
         health.set_serving::<FindingsServer<FindingsService>>().await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -173,7 +200,9 @@ impl Services {
             not_serving(&health).await;
         };
         Ok(tokio::spawn(async move {
-            let served = server.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stopped).await;
+            let served = server
+                .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stopped)
+                .await;
             if let Err(error) = served {
                 tracing::error!(error = status::chain(&error), "serving ended");
             }
@@ -182,13 +211,21 @@ impl Services {
 }
 
 async fn not_serving(health: &HealthReporter) {
-    health.set_not_serving::<EventCollectorServer<CollectorService>>().await;
-    health.set_not_serving::<EnrolmentServer<EnrolmentService>>().await;
+    health
+        .set_not_serving::<EventCollectorServer<CollectorService>>()
+        .await;
+    health
+        .set_not_serving::<EnrolmentServer<EnrolmentService>>()
+        .await;
     health.set_not_serving::<FindingsServer<FindingsService>>().await;
 }
 
 /// Opens log and index, and takes up what a crash left between them.
-fn open_store(directory: &DataDir, medium: Box<dyn Medium>, clock: &SharedClock) -> Result<Pipeline, ServeError> {
+fn open_store(
+    directory: &DataDir,
+    medium: Box<dyn Medium>,
+    clock: &SharedClock,
+) -> Result<Pipeline, ServeError> {
     let database = Database::open(&directory.database())?;
     let indexed = database.rows().progress()?;
     let (log, recovery) = EvidenceLog::open(&directory.evidence(), medium, indexed)?;
@@ -201,23 +238,49 @@ fn open_store(directory: &DataDir, medium: Box<dyn Medium>, clock: &SharedClock)
     Ok(pipeline)
 }
 
+/// The last event of each sensor that is stored and has been through detection.
+fn processed(database: &Database) -> Result<Vec<EventId>, StoreError> {
+    let event_id = |sensor: SensorRow| {
+        let head = sensor.chain.head?;
+        let (sensor_id, boot_id) = (sensor.id.to_string(), head.boot.to_string());
+        Some(EventId {
+            sensor_id,
+            boot_id,
+            sequence: head.last_sequence,
+        })
+    };
+    Ok(database
+        .rows()
+        .sensors()?
+        .into_iter()
+        .filter_map(event_id)
+        .collect())
+}
+
 fn tell(recovery: &Recovery) {
     if recovery.cut_bytes > 0 {
-        tracing::warn!(bytes = recovery.cut_bytes, "evidence log ended in a torn record without a receipt; it was cut off");
+        tracing::warn!(
+            bytes = recovery.cut_bytes,
+            "evidence log ended in a torn record without a receipt; it was cut off"
+        );
     }
     if let Some((bytes, file)) = &recovery.set_aside {
         tracing::error!(bytes, file = %file.display(), "end of the evidence log was damaged; it was set aside, sensors send it again");
     }
     if recovery.shorter_than_index {
-        tracing::error!("evidence log holds less than its index knows: evidence with a receipt is gone; restore it from a backup");
+        tracing::error!(
+            "evidence log holds less than its index knows: evidence with a receipt is gone; restore it from a backup"
+        );
     }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ServeError::AddressInUse { address },
-        _ => ServeError::Bind { address, source },
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::AddressInUse { address },
+            _ => ServeError::Bind { address, source },
+        })
 }
 
 /// The names by which sensors may call this detector.

@@ -61,7 +61,9 @@ impl SharedDatabase {
     {
         let database = Arc::clone(&self.0);
         let step = move || step(&mut database.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(step).await.map_err(|_| Status::internal("the detector failed; see its log"))
+        tokio::task::spawn_blocking(step)
+            .await
+            .map_err(|_| Status::internal("the detector failed; see its log"))
     }
 }
 
@@ -77,7 +79,10 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
         let store = |kind| StoreError::io("append to", Path::new("/x"))(io::Error::from(kind));
-        assert_eq!(of_store(&store(io::ErrorKind::StorageFull)).code(), Code::ResourceExhausted);
+        assert_eq!(
+            of_store(&store(io::ErrorKind::StorageFull)).code(),
+            Code::ResourceExhausted
+        );
         let broken = of_store(&store(io::ErrorKind::PermissionDenied));
         assert_eq!(broken.code(), Code::Unavailable);
         assert!(!broken.message().contains("/x"), "paths stay in the log");

@@ -11,7 +11,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 
 use super::ServeError;
@@ -51,7 +52,9 @@ struct Time(SharedClock);
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {
         let seconds = u64::try_from(self.0.now().as_second()).ok()?;
-        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+            seconds,
+        )))
     }
 }
 
@@ -80,25 +83,42 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.inner.verify_client_cert(certificate, intermediates, now).inspect_err(|error| {
-            use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-            let Error::InvalidCertificate(why) = error else { return };
-            let Some(facts) = facts(certificate) else { return };
-            let who = facts.role.map_or_else(|| "without a role".to_owned(), |role| role.to_string());
-            match why {
-                Expired | ExpiredContext { .. } => {
-                    let ended = to_the_second(facts.not_after);
-                    tracing::warn!(who, ended, "client certificate has expired; enrol the sensor again");
+        self.inner
+            .verify_client_cert(certificate, intermediates, now)
+            .inspect_err(|error| {
+                use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+                let Error::InvalidCertificate(why) = error else {
+                    return;
+                };
+                let Some(facts) = facts(certificate) else { return };
+                let who = facts
+                    .role
+                    .map_or_else(|| "without a role".to_owned(), |role| role.to_string());
+                match why {
+                    Expired | ExpiredContext { .. } => {
+                        let ended = to_the_second(facts.not_after);
+                        tracing::warn!(
+                            who,
+                            ended,
+                            "client certificate has expired; enrol the sensor again"
+                        );
+                    }
+                    NotValidYet | NotValidYetContext { .. } => {
+                        let begins = to_the_second(facts.not_before);
+                        let now = i64::try_from(now.as_secs())
+                            .ok()
+                            .and_then(|now| Timestamp::from_second(now).ok());
+                        let now = now.map(to_the_second).unwrap_or_default();
+                        tracing::warn!(
+                            who,
+                            begins,
+                            now,
+                            "client certificate is not valid yet; this machine's clock may be behind"
+                        );
+                    }
+                    _ => {}
                 }
-                NotValidYet | NotValidYetContext { .. } => {
-                    let begins = to_the_second(facts.not_before);
-                    let now = i64::try_from(now.as_secs()).ok().and_then(|now| Timestamp::from_second(now).ok());
-                    let now = now.map(to_the_second).unwrap_or_default();
-                    tracing::warn!(who, begins, now, "client certificate is not valid yet; this machine's clock may be behind");
-                }
-                _ => {}
-            }
-        })
+            })
     }
 
     fn verify_tls12_signature(

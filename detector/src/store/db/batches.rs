@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
-use uuid::Uuid;
 
 use super::{Rows, StoreError, Write, from_us, to_i64, to_u64, to_us, to_uuid};
 use crate::store::log::Position;
@@ -153,15 +152,6 @@ impl Rows<'_> {
             .map_err(StoreError::sqlite(READ))?;
         rows.map(|row| parse(row.map_err(StoreError::sqlite(READ))?))
             .collect()
-    }
-
-    /// The newest sequence of each sensor and its boot: what detection has seen of it.
-    pub fn processed(&self) -> Result<Vec<(SensorId, Uuid, u64)>, StoreError> {
-        let heads = self.sensors()?.into_iter().filter_map(|sensor| {
-            let head = sensor.chain.head?;
-            Some((sensor.id, head.boot, head.last_sequence))
-        });
-        Ok(heads.collect())
     }
 }
 

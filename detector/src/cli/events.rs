@@ -1,0 +1,129 @@
+//! `events`: reads the evidence log through its index, and checks every signature again.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use clap::Args;
+use claviger_proto::v1::{Envelope, Event};
+use prost::Message as _;
+
+use super::Which;
+use super::output::Output;
+use crate::show::clean;
+use crate::store::db::{BatchPlace, Database};
+use crate::store::log::LogReader;
+use crate::verify::verify;
+
+/// Batches that are looked up at a time.
+const PAGE: u32 = 64;
+/// How often `--follow` looks for more.
+const POLL: Duration = Duration::from_millis(250);
+
+#[derive(Args, Debug)]
+pub(super) struct Events {
+    #[command(flatten)]
+    which: Which,
+    /// Show the newest N
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+    /// Print {"event":{…}}, one a line
+    #[arg(long)]
+    json: bool,
+    /// Go on with what is stored from now on, until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+}
+
+struct Reader {
+    database: Database,
+    log: LogReader,
+    unreadable: u64,
+}
+
+impl Events {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let directory = self.which.directory()?;
+        let database = Database::open_to_read(&directory.database())?;
+        let mut reader = Reader {
+            database,
+            log: LogReader::new(&directory.evidence()),
+            unreadable: 0,
+        };
+        let output = Output::new(self.json);
+        let (events, mut last) = reader.newest(self.limit)?;
+        if events.is_empty() && !self.json && !self.follow {
+            anstream::eprintln!("no events");
+        }
+        for event in &events {
+            output.event(event)?;
+        }
+        while self.follow {
+            sleep(POLL);
+            for place in reader.database.rows().batches_after(last, PAGE)? {
+                for event in reader.events(&place) {
+                    output.event(&event)?;
+                }
+                last = place.number;
+            }
+        }
+        match reader.unreadable {
+            0 => Ok(()),
+            batches => anyhow::bail!("{batches} batches could not be read or do not verify; see above"),
+        }
+    }
+}
+
+impl Reader {
+    /// The newest events in their order, and the number of the newest batch.
+    fn newest(&mut self, limit: u32) -> anyhow::Result<(Vec<Event>, i64)> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut before, mut newest, mut batches, mut count) = (i64::MAX, 0, Vec::new(), 0);
+        while count < limit {
+            let places = self.database.rows().batches_before(before, PAGE)?;
+            let Some(oldest) = places.last() else { break };
+            before = oldest.number;
+            for place in &places {
+                newest = newest.max(place.number);
+                if count < limit {
+                    let events = self.events(place);
+                    count += events.len();
+                    batches.push(events);
+                }
+            }
+        }
+        let events = batches
+            .into_iter()
+            .rev()
+            .flatten()
+            .skip(count.saturating_sub(limit));
+        Ok((events.collect(), newest))
+    }
+
+    /// A batch's events; none, and a line on standard error, where it cannot be read or does not verify.
+    fn events(&mut self, place: &BatchPlace) -> Vec<Event> {
+        match self.verified(place) {
+            Ok(events) => events,
+            Err(error) => {
+                self.unreadable += 1;
+                let error = format!("{error:#}");
+                anstream::eprintln!(
+                    "claviger-detector: batch {} of sensor {}: {}",
+                    place.number,
+                    place.sensor,
+                    clean(&error)
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    fn verified(&self, place: &BatchPlace) -> anyhow::Result<Vec<Event>> {
+        let envelope = Envelope::decode(self.log.read(place.position)?.as_slice())?;
+        let keys = self.database.rows().keys(Some(place.sensor))?;
+        let (_, _, events) = verify(envelope, &keys, place.sensor)?.split();
+        Ok(events
+            .into_iter()
+            .map(crate::verify::Verified::into_inner)
+            .collect())
+    }
+}

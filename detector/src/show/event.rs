@@ -1,0 +1,174 @@
+//! An event for people.
+
+use claviger_proto::v1::{Event, EventId, EventKind, Gap, LossCount, Outcome, SensorStatus};
+
+use super::clean;
+use super::parts::{Lines, done, place};
+use super::style::{FAINT, STRONG, in_style, outcome};
+use crate::clock::{from_proto, to_the_second};
+
+/// An event: a line that says what happened, and lines below it that say by whom.
+#[must_use]
+pub fn event(event: &Event) -> String {
+    let time = event
+        .time
+        .as_ref()
+        .and_then(from_proto)
+        .map_or_else(|| "no time".into(), to_the_second);
+    let mut first = format!("{}  {}", in_style(FAINT, time), in_style(STRONG, kind(event)));
+    if event.outcome() != Outcome::Unspecified {
+        let word = event.outcome().word();
+        let word = if event.errno == 0 {
+            word
+        } else {
+            format!("{word} (errno {})", event.errno)
+        };
+        first.push_str(&format!("  {}", in_style(outcome(event.outcome()), word)));
+    }
+    if event.count > 1 {
+        first.push_str(&format!("  {} times", event.count));
+    }
+    if event.pre_existing {
+        first.push_str("  before the sensor was started");
+    }
+    first.push('\n');
+    first + &details(event)
+}
+
+fn kind(event: &Event) -> String {
+    match event.kind() {
+        EventKind::Unspecified => format!("event of kind {}", event.kind),
+        known => known.word(),
+    }
+}
+
+fn details(event: &Event) -> String {
+    let mut lines = Lines::default();
+    if let Some(credential) = &event.credential {
+        lines.add(&done(credential), &place(credential));
+    }
+    lines.add_some(
+        "of",
+        event.process_secret.as_ref().map(|secret| {
+            let (comm, pid) = secret
+                .target
+                .as_ref()
+                .map_or(("?", 0), |target| (target.comm.as_str(), target.pid));
+            format!("{} of {} (pid {pid})", clean(&secret.part), clean(comm))
+        }),
+    );
+    lines.add_some(
+        "to",
+        event.endpoint.as_ref().map(|endpoint| {
+            format!(
+                "{}:{} {} {}",
+                clean(&endpoint.address),
+                endpoint.port,
+                clean(&endpoint.name),
+                clean(&endpoint.provider)
+            )
+        }),
+    );
+    lines.add_some(
+        "socket",
+        event
+            .agent_socket
+            .as_ref()
+            .map(|s| format!("{} ({})", clean(&s.path), clean(&s.kind))),
+    );
+    lines.add_some(
+        "key",
+        event
+            .kernel_key
+            .as_ref()
+            .map(|k| format!("{} {}", clean(&k.r#type), clean(&k.description))),
+    );
+    lines.add_some(
+        "listed",
+        event
+            .discovery
+            .as_ref()
+            .map(|discovery| clean(&discovery.path).into_owned()),
+    );
+    lines.add_some(
+        "change",
+        event
+            .change
+            .as_ref()
+            .map(|c| format!("{} {} → {}", clean(&c.what), clean(&c.before), clean(&c.after))),
+    );
+    lines.add_some(
+        "tamper",
+        event
+            .tamper
+            .as_ref()
+            .map(|t| format!("{} {}", clean(&t.what), clean(&t.target))),
+    );
+    lines.add_actor(event.actor.as_ref(), event.workload.as_ref());
+    if let Some(credential) = &event.credential {
+        lines.add_identities(credential);
+    }
+    if let Some(status) = &event.sensor_status {
+        add_status(&mut lines, status);
+    }
+    if let Some(gap) = &event.gap {
+        add_gap(&mut lines, gap);
+    }
+    lines.add_some(
+        "amends",
+        event.amendment.as_ref().and_then(|a| a.amends.as_ref()).map(id),
+    );
+    lines.add_some(
+        "seen by",
+        event
+            .observation
+            .as_ref()
+            .map(|seen| clean(&seen.hook).into_owned()),
+    );
+    lines.add_some("event", event.id.as_ref().map(|event| in_style(FAINT, id(event))));
+    lines.finish()
+}
+
+/// An event's id as `watch` takes it: `SENSOR/BOOT/SEQUENCE`.
+pub(super) fn id(id: &EventId) -> String {
+    format!("{}/{}/{}", clean(&id.sensor_id), clean(&id.boot_id), id.sequence)
+}
+
+fn add_status(lines: &mut Lines, status: &SensorStatus) {
+    let (reason, version, kernel) = (
+        clean(&status.reason),
+        clean(&status.version),
+        clean(&status.kernel),
+    );
+    lines.add("sensor", &format!("{reason}, version {version}, Linux {kernel}"));
+    for probe in &status.probes {
+        let hook = if probe.hook.is_empty() {
+            "no hook works".into()
+        } else {
+            clean(&probe.hook)
+        };
+        let lost: u64 = probe
+            .lost
+            .iter()
+            .map(|loss| loss.count)
+            .fold(0, u64::saturating_add);
+        let accounts = format!("seen {}, submitted {}, lost {lost}", probe.seen, probe.submitted);
+        lines.add("probe", &format!("{} by {hook}; {accounts}", clean(&probe.probe)));
+    }
+}
+
+fn add_gap(lines: &mut Lines, gap: &Gap) {
+    lines.add("gap", &clean(&gap.reason));
+    if gap.first_lost_sequence > 0 {
+        lines.add(
+            "lost",
+            &format!("events {} to {}", gap.first_lost_sequence, gap.last_lost_sequence),
+        );
+    }
+    for LossCount { stage, reason, count } in &gap.losses {
+        lines.add(
+            "lost",
+            &format!("{count} in {} ({})", clean(stage), clean(reason)),
+        );
+    }
+}
