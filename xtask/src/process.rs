@@ -1,13 +1,29 @@
-//! Waiting for a child, with an end to the waiting.
+//! Children that end with xtask, and waiting for them with an end to the waiting.
 
+use std::env;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, ExitStatus};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+/// A command that becomes the program within a process that gets SIGTERM should this one die, however it dies.
+pub(crate) fn with_this(program: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(this_program()?);
+    command
+        .args(["exec", "--with-parent", &std::process::id().to_string(), "--"])
+        .arg(program);
+    Ok(command)
+}
+
+pub(crate) fn this_program() -> anyhow::Result<PathBuf> {
+    env::current_exe().context("finding this program")
+}
 
 /// A handle that becomes readable when the child ends.
 pub(crate) fn handle(child: &Child) -> io::Result<OwnedFd> {
@@ -63,7 +79,6 @@ pub(crate) fn stop(child: &mut Child, grace: Duration) -> io::Result<ExitStatus>
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt as _;
-    use std::process::Command;
 
     use super::*;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::service::{Came, interrupted, this_program, wait};
+use super::service::{Came, interrupted, wait};
 use super::signals::Signals;
 use crate::process;
 
@@ -36,7 +36,7 @@ impl Held {
     ) -> anyhow::Result<Self> {
         let path = directory.join("gate");
         let listener = UnixListener::bind(&path).with_context(|| format!("binding {}", path.display()))?;
-        let mut holder = Command::new(this_program()?);
+        let mut holder = Command::new(process::this_program()?);
         holder
             .arg("exec")
             .arg("--gate")

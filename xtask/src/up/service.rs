@@ -1,7 +1,5 @@
 //! A program of ours that runs beside the command: started, waited for until ready, stopped.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -51,21 +49,11 @@ pub(super) fn interrupted() -> anyhow::Error {
     Failure::new(INTERRUPTED, "interrupted").into()
 }
 
-/// A command that becomes the program within a process that ends with this one and is not reached by the terminal's Ctrl-C: it is for
-/// xtask to stop things in order.
+/// A command that is not reached by the terminal's Ctrl-C: it is for xtask to stop things in order.
 pub(super) fn detached(program: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(this_program()?);
-    command
-        .args(["exec", "--with-parent", &std::process::id().to_string(), "--"])
-        .arg(program);
+    let mut command = process::with_this(program)?;
     command.process_group(0).stdin(Stdio::null());
     Ok(command)
-}
-
-pub(super) fn this_program() -> anyhow::Result<OsString> {
-    Ok(env::current_exe()
-        .context("finding this program")?
-        .into_os_string())
 }
 
 /// A running program.

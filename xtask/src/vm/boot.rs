@@ -1,7 +1,7 @@
 //! One boot in QEMU, with an end to it.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ pub(super) struct Boot {
     pub(super) kernel: PathBuf,
     pub(super) image: PathBuf,
     pub(super) lsm: String,
+    pub(super) kvm: bool,
 }
 
 impl Boot {
@@ -51,7 +52,7 @@ impl Boot {
         let errors = file
             .try_clone()
             .with_context(|| format!("opening {} twice", log.display()))?;
-        let mut qemu = self.command();
+        let mut qemu = self.command()?;
         if keep {
             eprintln!("{qemu:?}");
         }
@@ -92,12 +93,10 @@ impl Boot {
         Ok(report)
     }
 
-    fn command(&self) -> Command {
-        let mut qemu = Command::new("qemu-system-x86_64");
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut qemu = process::with_this(Path::new("qemu-system-x86_64"))?;
         qemu.args(["-M", "q35", "-cpu", "max", "-smp", "2", "-m", MEMORY_MIB]);
-        // Emulation is slow and everywhere; where there is KVM it is taken.
-        let kvm = File::options().read(true).write(true).open("/dev/kvm").is_ok();
-        qemu.args(["-accel", if kvm { "kvm" } else { "tcg,thread=multi" }]);
+        qemu.args(["-accel", if self.kvm { "kvm" } else { "tcg,thread=multi" }]);
         qemu.args([
             "-display",
             "none",
@@ -118,7 +117,7 @@ impl Boot {
             self.lsm,
             self.expected_hook()
         ));
-        qemu
+        Ok(qemu)
     }
 }
 
@@ -132,6 +131,7 @@ mod tests {
             kernel: "/k".into(),
             image: "/i".into(),
             lsm: lsm.to_owned(),
+            kvm: false,
         }
     }
 

@@ -26,7 +26,7 @@ use serial::Report;
 /// Run the end-to-end tests on other kernels, in QEMU.
 ///
 /// Boots Debian's newest cloud kernel of each series with an initramfs that holds both programs and the end-to-end tests. Takes an x86-64
-/// Debian or Ubuntu; uses KVM where there is one.
+/// Debian or Ubuntu.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Which kernel: a series, or all of them.
@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Boot only with this list of LSMs (default: once with bpf in it, once without).
     #[arg(long, value_name = "LIST")]
     lsm: Option<String>,
+    /// Use KVM. Without it the processor is emulated, which is slow and works everywhere; a /dev/kvm inside a VM is often there and broken.
+    #[arg(long)]
+    kvm: bool,
     /// Keep the image of each boot, and print the command that boots it.
     #[arg(long)]
     keep: bool,
@@ -64,7 +67,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         .lsm
         .as_deref()
         .map_or_else(|| boot::LSM_LISTS.to_vec(), |list| vec![list]);
-    let results = boot_all(workspace, options.kernel.series(), &lists, options.keep)?;
+    let results = boot_all(workspace, options.kernel.series(), &lists, options)?;
     let mut all_passed = true;
     for (name, report) in &results {
         all_passed &= report.failed() == 0;
@@ -79,7 +82,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
 
 /// Both boots of every kernel, for `cargo xtask test`.
 pub(crate) fn run_all(workspace: &Workspace) -> anyhow::Result<Vec<(String, Report)>> {
-    boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, false)
+    let options = Options {
+        kernel: Choice::All,
+        lsm: None,
+        kvm: false,
+        keep: false,
+    };
+    boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, &options)
 }
 
 /// One after the other: a machine that emulates two cores has none left for a second one.
@@ -87,7 +96,7 @@ fn boot_all(
     workspace: &Workspace,
     series: &[Series],
     lists: &[&str],
-    keep: bool,
+    options: &Options,
 ) -> anyhow::Result<Vec<(String, Report)>> {
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
     let artefacts = artefacts::build(workspace)?;
@@ -101,11 +110,12 @@ fn boot_all(
                 kernel: kernel.clone(),
                 image: image.clone(),
                 lsm: (*list).to_owned(),
+                kvm: options.kvm,
             };
-            results.push((boot.name(), boot.run(workspace, keep)?));
+            results.push((boot.name(), boot.run(workspace, options.keep)?));
         }
     }
-    if !keep {
+    if !options.keep {
         image::remove(&image)?;
     }
     Ok(results)
