@@ -42,7 +42,9 @@ pub fn identities(kind: &str, path: &Path, content: &[u8]) -> Parsed {
 }
 
 impl Parsed {
-    fn unknown(reason: &'static str) -> Self {
+    /// No identity, for this reason.
+    #[must_use]
+    pub fn unknown(reason: &'static str) -> Self {
         Self {
             identities: Vec::new(),
             unknown_reason: Some(reason),

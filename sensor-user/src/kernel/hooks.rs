@@ -18,7 +18,7 @@ pub const fn name(hook: FileOpenHook) -> &'static str {
 
 /// What a hook cannot see.
 #[must_use]
-pub const fn cannot_see(hook: FileOpenHook) -> &'static [&'static str] {
+pub(super) const fn cannot_see(hook: FileOpenHook) -> &'static [&'static str] {
     match hook {
         FileOpenHook::Lsm => &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
         FileOpenHook::Fentry => &["whether an LSM refused the open: its outcome is then said as succeeded"],

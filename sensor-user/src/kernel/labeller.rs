@@ -1,9 +1,6 @@
 //! The handshake: learn an object's numbers from the kernel, and label it.
 
-use std::{
-    io,
-    os::fd::OwnedFd,
-};
+use std::io;
 
 use aya::{
     Ebpf,
@@ -28,25 +25,15 @@ pub enum Purpose {
     Directory(Label),
 }
 
-/// Why there is no answer.
+/// A map refused.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LabelError {
-    /// The candidate could not be opened.
-    #[error("opening the candidate")]
-    Open(#[source] io::Error),
-    /// The hook did not run, or could not set the label because the map is full.
-    #[error("the hook did not answer")]
-    NotAnswered,
-    /// A map refused.
-    #[error("map {name} of the kernel half")]
-    Map {
-        /// Its name.
-        name: &'static str,
-        /// What aya said.
-        #[source]
-        source: Box<MapError>,
-    },
+#[error("map {name} of the kernel half")]
+pub struct LabelError {
+    /// Its name.
+    name: &'static str,
+    /// What aya said.
+    #[source]
+    source: Box<MapError>,
 }
 
 type Bytes<const N: usize> = [u8; N];
@@ -55,7 +42,6 @@ type Bytes<const N: usize> = [u8; N];
 pub struct Labeller {
     request: Array<MapData, Bytes<{ size_of::<LabelRequest>() }>>,
     names: HashMap<MapData, Bytes<{ size_of::<NameKey>() }>, Bytes<{ size_of::<Label>() }>>,
-    objects: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, Bytes<{ size_of::<Label>() }>>,
 }
 
 impl Labeller {
@@ -66,44 +52,42 @@ impl Labeller {
                 .ok_or_else(|| KernelError::io(format!("finding map {name}"))(io::ErrorKind::NotFound.into()))?;
             T::try_from(map).map_err(|source| KernelError::Map { name, source: Box::new(source) })
         }
-        Ok(Self { request: take(ebpf, "REQUEST")?, names: take(ebpf, "NAMES")?, objects: take(ebpf, "OBJECTS")? })
+        Ok(Self { request: take(ebpf, "REQUEST")?, names: take(ebpf, "NAMES")? })
     }
 
-    /// Calls `open` on this thread and returns what it opened together with the kernel's numbers for it. `open` must open the
-    /// candidate and nothing else.
+    /// Calls `open` on this thread; returns what it returned, and the kernel's numbers of the file that it opened first. No numbers: the
+    /// hook did not run, or could not set the label because the map is full. `open` must open the candidate and nothing else.
     ///
     /// # Errors
     /// [`LabelError`].
-    pub fn ask(
+    pub fn ask<T>(
         &mut self,
         purpose: Purpose,
-        open: impl FnOnce() -> io::Result<OwnedFd>,
-    ) -> Result<(OwnedFd, ObjectKey), LabelError> {
+        open: impl FnOnce() -> T,
+    ) -> Result<(T, Option<ObjectKey>), LabelError> {
         let (code, label) = match purpose {
             Purpose::Identify => (REQUEST_IDENTIFY, Label::default()),
             Purpose::Object(label) => (REQUEST_OBJECT, label),
             Purpose::Directory(label) => (REQUEST_DIRECTORY, label),
         };
-        let (opened, answer) = self.handshake(code, label, open)?;
-        let opened = opened.map_err(LabelError::Open)?;
-        answer.map(|object| (opened, object)).ok_or(LabelError::NotAnswered)
+        self.handshake(code, label, open)
     }
 
     /// Calls `open` on this thread, which must be refused, and tells whether the probe for refused opens saw it.
     ///
     /// # Errors
-    /// [`LabelError::Map`].
-    pub fn sees_denied(&mut self, open: impl FnOnce() -> io::Result<OwnedFd>) -> Result<bool, LabelError> {
+    /// [`LabelError`].
+    pub fn sees_denied<T>(&mut self, open: impl FnOnce() -> T) -> Result<bool, LabelError> {
         let (_, answer) = self.handshake(REQUEST_DENIED, Label::default(), open)?;
         Ok(answer.is_some())
     }
 
-    fn handshake(
+    fn handshake<T>(
         &mut self,
         code: u32,
         label: Label,
-        open: impl FnOnce() -> io::Result<OwnedFd>,
-    ) -> Result<(io::Result<OwnedFd>, Option<ObjectKey>), LabelError> {
+        open: impl FnOnce() -> T,
+    ) -> Result<(T, Option<ObjectKey>), LabelError> {
         self.set(LabelRequest {
             state: REQUEST_ARMED | code,
             tid: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
@@ -120,32 +104,21 @@ impl Labeller {
     /// Watches a name in a labelled directory.
     ///
     /// # Errors
-    /// [`LabelError::Map`], e.g. where the map is full.
+    /// [`LabelError`], e.g. where the map is full.
     pub fn watch_name(&mut self, key: NameKey, label: Label) -> Result<(), LabelError> {
         self.names
             .insert(bytes_of_name(key), bytes_of_label(label), 0)
-            .map_err(|source| LabelError::Map { name: "NAMES", source: Box::new(source) })
-    }
-
-    /// Takes the label off an object that is no credential any more. One that has none is left as it is.
-    ///
-    /// # Errors
-    /// [`LabelError::Map`].
-    pub fn forget_object(&mut self, key: ObjectKey) -> Result<(), LabelError> {
-        match self.objects.remove(&transmute!(key)) {
-            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
-            Err(source) => Err(LabelError::Map { name: "OBJECTS", source: Box::new(source) }),
-        }
+            .map_err(|source| LabelError { name: "NAMES", source: Box::new(source) })
     }
 
     fn set(&mut self, request: LabelRequest) -> Result<(), LabelError> {
         let bytes: [u8; size_of::<LabelRequest>()] = transmute!(request);
-        self.request.set(0, bytes, 0).map_err(|source| LabelError::Map { name: "REQUEST", source: Box::new(source) })
+        self.request.set(0, bytes, 0).map_err(|source| LabelError { name: "REQUEST", source: Box::new(source) })
     }
 
     fn get(&self) -> Result<LabelRequest, LabelError> {
         let bytes =
-            self.request.get(&0, 0).map_err(|source| LabelError::Map { name: "REQUEST", source: Box::new(source) })?;
+            self.request.get(&0, 0).map_err(|source| LabelError { name: "REQUEST", source: Box::new(source) })?;
         Ok(transmute!(bytes))
     }
 }

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::File,
     io,
-    os::fd::OwnedFd,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -15,14 +15,11 @@ use aya::{
     programs::{BtfTracePoint, FEntry, Lsm, ProgramError, ProgramFd, TracePoint},
 };
 use claviger_sensor_common::Probe;
-use rustix::{
-    fs::{MetadataExt as _, Mode, OFlags},
-    process::{Resource, Rlimit, setrlimit},
-};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, HookTrial, KernelError, LabelError, Labeller, OBJECT, ProbeState, Purpose, Records, hooks, offsets,
+    Accounts, HookTrial, KernelError, Labeller, OBJECT, ProbeState, Purpose, Records, hooks, offsets,
     preconditions, private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
@@ -48,10 +45,15 @@ impl Default for LoadOptions {
     }
 }
 
-/// The kernel half at work. Everything is detached and unloaded when it is dropped.
-pub struct Kernel {
-    /// Keeps programs and links alive.
+/// Keeps programs and links alive: everything is detached and unloaded when it is dropped.
+pub struct Attached {
     _ebpf: Ebpf,
+}
+
+/// The kernel half at work.
+pub struct Kernel {
+    /// To be kept for as long as the kernel is to be watched.
+    pub attached: Attached,
     /// What the kernel reports.
     pub records: Records,
     /// Sets labels.
@@ -93,7 +95,7 @@ impl Kernel {
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
             Ok((ebpf, ring, labeller, accounts, probes, preconditions::active_lsms()))
         })?;
-        Ok(Self { _ebpf: ebpf, records: Records::new(ring)?, labeller, accounts, probes, active_lsms })
+        Ok(Self { attached: Attached { _ebpf: ebpf }, records: Records::new(ring)?, labeller, accounts, probes, active_lsms })
     }
 }
 
@@ -250,13 +252,12 @@ fn program_names(hook: FileOpenHook) -> &'static [&'static str] {
 
 /// Opens a file and compares what the hook read of it with what the kernel tells user space. procfs shows its inode numbers as they are.
 fn canary(labeller: &mut Labeller) -> Result<(), String> {
-    let (opened, object) = labeller
-        .ask(Purpose::Identify, || File::open("/proc/self/status").map(OwnedFd::from))
-        .map_err(|error| match error {
-            LabelError::NotAnswered => "attached but never ran (or the sensor is in a pid namespace of its own: give it the host's)".to_owned(),
-            other => chain(&other),
-        })?;
-    let expected = File::from(opened).metadata().map_err(|error| error.to_string())?.ino();
+    let (opened, object) =
+        labeller.ask(Purpose::Identify, || File::open("/proc/self/status")).map_err(|error| chain(&error))?;
+    let object = object.ok_or(
+        "attached but never ran (or the sensor is in a pid namespace of its own: give it the host's)",
+    )?;
+    let expected = opened.and_then(|file| file.metadata()).map_err(|error| error.to_string())?.ino();
     if object.inode == expected {
         Ok(())
     } else {
@@ -265,8 +266,8 @@ fn canary(labeller: &mut Labeller) -> Result<(), String> {
 }
 
 /// An open that is refused even to root: a constant of sysctl, for writing.
-fn open_refused() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open("/proc/sys/kernel/ostype", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?)
+fn open_refused() -> io::Result<File> {
+    File::options().write(true).open("/proc/sys/kernel/ostype")
 }
 
 fn run(command: &[OsString]) -> io::Result<()> {

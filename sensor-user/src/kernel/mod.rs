@@ -21,7 +21,7 @@ pub use accounts::{Accounts, ProbeAccounts};
 pub use error::KernelError;
 pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
-pub use load::{Kernel, LoadOptions};
+pub use load::{Attached, Kernel, LoadOptions};
 pub use object::OBJECT;
 pub use offsets::resolve as resolve_offsets;
 pub use preconditions::active_lsms;

@@ -17,7 +17,7 @@ const MOUNTS: [(&str, &str); 2] = [("tracefs", "/sys/kernel/tracing"), ("securit
 ///
 /// # Errors
 /// Those of `work`, and [`KernelError::Io`] where no thread or namespace is to be had.
-pub fn with_private_mounts<T: Send>(work: impl FnOnce() -> Result<T, KernelError> + Send) -> Result<T, KernelError> {
+pub(super) fn with_private_mounts<T: Send>(work: impl FnOnce() -> Result<T, KernelError> + Send) -> Result<T, KernelError> {
     thread::scope(|scope| {
         let worker = thread::Builder::new()
             .name("claviger-attach".into())

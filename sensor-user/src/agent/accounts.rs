@@ -1,0 +1,88 @@
+//! What became of every record: `received = delivered + waiting + Σ dropped(reason) + Σ lost(reason)`.
+
+use std::collections::BTreeMap;
+
+use claviger_proto::v1::LossCount;
+
+/// The agent's accounts since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Accounts {
+    /// Records taken from the ring that report a use (not those that only keep the process table).
+    pub received: u64,
+    /// Events handed on.
+    pub delivered: u64,
+    /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`.
+    pub dropped: BTreeMap<String, u64>,
+    /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`, `not_delivered`. Every one is in a gap.
+    pub lost: BTreeMap<String, u64>,
+    /// Delivered events that were lost behind the agent, by reason, e.g. `spool_full`. Every one is in a gap.
+    pub lost_behind: BTreeMap<String, u64>,
+}
+
+impl Accounts {
+    /// Counts a record that is no use.
+    pub fn drop_record(&mut self, reason: &str) {
+        *self.dropped.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// Counts losses.
+    pub fn lose(&mut self, reason: &str, count: u64) {
+        *self.lost.entry(reason.to_owned()).or_default() += count;
+    }
+
+    /// Counts losses behind the agent.
+    pub fn lose_behind(&mut self, reason: &str, count: u64) {
+        *self.lost_behind.entry(reason.to_owned()).or_default() += count;
+    }
+
+    /// The agent's losses in total.
+    #[must_use]
+    pub fn losses(&self) -> Vec<LossCount> {
+        as_losses("agent", &self.lost)
+    }
+
+    /// The losses behind the agent in total.
+    #[must_use]
+    pub fn losses_behind(&self) -> Vec<LossCount> {
+        as_losses("spool", &self.lost_behind)
+    }
+}
+
+fn as_losses(stage: &str, counts: &BTreeMap<String, u64>) -> Vec<LossCount> {
+    counts
+        .iter()
+        .map(|(reason, count)| LossCount { stage: stage.to_owned(), reason: reason.clone(), count: *count })
+        .collect()
+}
+
+/// What grew between two totals.
+#[must_use]
+pub(super) fn growth(before: &[LossCount], now: &[LossCount]) -> Vec<LossCount> {
+    now.iter()
+        .filter_map(|loss| {
+            let had = before
+                .iter()
+                .find(|old| old.stage == loss.stage && old.reason == loss.reason)
+                .map_or(0, |old| old.count);
+            let count = loss.count.saturating_sub(had);
+            (count > 0).then(|| LossCount { count, ..loss.clone() })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(reason: &str, count: u64) -> LossCount {
+        LossCount { stage: "file_open".into(), reason: reason.into(), count }
+    }
+
+    #[test]
+    fn growth_is_what_was_not_there_before() {
+        let before = [loss("ring_full", 3)];
+        let now = [loss("ring_full", 5), loss("unreadable", 1)];
+        assert_eq!(growth(&before, &now), [loss("ring_full", 2), loss("unreadable", 1)]);
+        assert_eq!(growth(&now, &now), []);
+    }
+}

@@ -1,0 +1,243 @@
+//! The control socket: how `claviger-sensor status` and `flush` talk to a running sensor. One JSON object a line each way.
+//!
+//! The socket lies in the runtime directory, 0600: who may connect is root. A request is at most [`REQUEST_MAX`] bytes, must come within
+//! [`PATIENCE`], and at most [`CLIENTS_MAX`] clients are served at a time.
+
+use std::{collections::BTreeMap, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{Accounts, ScanCounts, SelfUsage};
+
+const REQUEST_MAX: u64 = 4_096;
+const PATIENCE: Duration = Duration::from_secs(5);
+const CLIENTS_MAX: usize = 16;
+const NAME: &str = "control.sock";
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "request", deny_unknown_fields)]
+pub enum Request {
+    /// How is it going?
+    Status,
+    /// Seal and keep everything that happened until now, then say up to where.
+    Flush,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Flush`].
+    Flushed(Flushed),
+    /// The request could not be answered.
+    Error(String),
+}
+
+/// Up to where everything is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flushed {
+    /// The sensor's id.
+    pub sensor_id: String,
+    /// The boot.
+    pub boot_id: String,
+    /// The last event's sequence; 0 where there is none yet.
+    pub sequence: u64,
+}
+
+/// One probe's state and accounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// The probe.
+    pub probe: String,
+    /// The hook in use; nothing where none works.
+    pub hook: Option<String>,
+    /// Hooks tried before it, with why they are not in use.
+    pub refused: Vec<String>,
+    /// What is not seen.
+    pub cannot_see: Vec<String>,
+    /// Observations that were to be reported.
+    pub seen: u64,
+    /// Records handed to the ring buffer.
+    pub submitted: u64,
+    /// Losses by reason.
+    pub lost: BTreeMap<String, u64>,
+}
+
+/// How a running sensor is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Seconds since it began to watch.
+    pub uptime_s: f64,
+    /// What it costs.
+    pub usage: SelfUsage,
+    /// CPU since it began to watch, as a share of one core.
+    pub cpu_share: f64,
+    /// The probes.
+    pub probes: Vec<ProbeReport>,
+    /// What became of the records.
+    pub accounts: Accounts,
+    /// What is labelled.
+    pub labelled: ScanCounts,
+    /// Processes in the table.
+    pub processes: usize,
+    /// The way behind it: spool and detector.
+    pub evidence: serde_json::Value,
+}
+
+/// Why a running sensor could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// None runs, or it is not ours to ask.
+    #[error("no running sensor answers at {path}; is it started, and are you root?")]
+    Connect {
+        /// The socket.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The conversation broke.
+    #[error("talking to the running sensor")]
+    Io(#[from] io::Error),
+    /// What came back is no answer.
+    #[error("the running sensor's answer cannot be read; is it of another version?")]
+    Malformed(#[from] serde_json::Error),
+    /// It did not answer in time.
+    #[error("the running sensor did not answer within {0:?}")]
+    Silent(Duration),
+    /// It refused.
+    #[error("the running sensor says: {0}")]
+    Refused(String),
+}
+
+/// Asks a running sensor.
+///
+/// # Errors
+/// [`ControlError`].
+pub async fn ask(runtime_dir: &Path, request: Request, patience: Duration) -> Result<Answer, ControlError> {
+    let path = runtime_dir.join(NAME);
+    let connected = UnixStream::connect(&path).await;
+    let mut stream = connected.map_err(|source| ControlError::Connect { path: path.display().to_string(), source })?;
+    let conversation = async {
+        let mut line = serde_json::to_vec(&request)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).await?;
+        Ok::<_, ControlError>(serde_json::from_str(&answer)?)
+    };
+    match timeout(patience, conversation).await.map_err(|_| ControlError::Silent(patience))?? {
+        Answer::Error(message) => Err(ControlError::Refused(message)),
+        answer => Ok(answer),
+    }
+}
+
+/// A request with the way back.
+pub(super) type Asked = (Request, oneshot::Sender<Answer>);
+
+/// Listens until it is dropped with its runtime.
+///
+/// # Errors
+/// Where the socket cannot be made.
+pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
+    let path = runtime_dir.join(NAME);
+    // The run lock is held, so a socket that is there is a dead one.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let (requests, asked) = mpsc::channel(CLIENTS_MAX);
+    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    tokio::spawn(async move {
+        loop {
+            let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "accepting on the control socket");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let requests = requests.clone();
+            tokio::spawn(async move {
+                if let Err(error) = serve(stream, &requests).await {
+                    tracing::debug!(%error, "a control client went away");
+                }
+                drop(permit);
+            });
+        }
+    });
+    Ok(asked)
+}
+
+async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Result<()> {
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader.take(REQUEST_MAX));
+    timeout(PATIENCE, reader.read_line(&mut line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let answer = match serde_json::from_str(&line) {
+        Ok(request) => {
+            let (back, answer) = oneshot::channel();
+            let sent = requests.send((request, back)).await.is_ok();
+            match (sent, answer.await) {
+                (true, Ok(answer)) => answer,
+                _ => Answer::Error("the sensor is stopping".into()),
+            }
+        }
+        Err(error) => Answer::Error(format!("not a request: {error}; expected {{\"request\":\"status\"}} or \"flush\"")),
+    };
+    let mut line = serde_json::to_vec(&answer).map_err(io::Error::other)?;
+    line.push(b'\n');
+    writer.write_all(&line).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_question_comes_through_and_nonsense_is_told_so() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut asked = listen(directory.path()).expect("listens");
+        let mode = std::fs::metadata(directory.path().join(NAME)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        tokio::spawn(async move {
+            while let Some((Request::Flush, back)) = asked.recv().await {
+                let flushed = Flushed { sensor_id: "s".into(), boot_id: "b".into(), sequence: 9 };
+                back.send(Answer::Flushed(flushed)).expect("the client waits");
+            }
+        });
+        let answer = ask(directory.path(), Request::Flush, PATIENCE).await.expect("answered");
+        assert!(matches!(answer, Answer::Flushed(Flushed { sequence: 9, .. })));
+
+        let mut stream = UnixStream::connect(directory.path().join(NAME)).await.expect("connects");
+        stream.write_all(b"nonsense\n").await.expect("sent");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await.expect("read");
+        assert!(line.contains("not a request"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn without_a_sensor_the_error_says_what_to_do() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let error = ask(directory.path(), Request::Status, PATIENCE).await.expect_err("nobody is there");
+        assert!(error.to_string().contains("is it started"), "{error}");
+    }
+}

@@ -1,0 +1,215 @@
+//! From a record and the facts to an event.
+
+use claviger_proto::{
+    catalogue::Entry,
+    v1::{
+        Actor, Credential, Event, EventKind, Gap, LossCount, MatchBasis, Namespaces, Observation, Operation, Outcome, Process,
+        ProbeStatus, SensorStatus,
+    },
+};
+use claviger_sensor_common::Probe;
+
+use super::{
+    boot_clock::{BootClock, timestamp},
+    self_usage::SelfUsage,
+};
+use crate::{
+    attribute::{Cgroups, ProcessTable, Users, WorkloadContext, classify, workload, CgroupRole},
+    decode::{Access, FilePath, ProcessKey, Task},
+    kernel::{ProbeAccounts, ProbeState},
+};
+
+/// Host facts that events are built from.
+pub(super) struct Facts {
+    pub host: String,
+    pub processes: ProcessTable,
+    pub cgroups: Cgroups,
+    pub users: Users,
+}
+
+/// What was used.
+pub(super) struct Used<'a> {
+    pub entry: &'static Entry,
+    pub path: &'a FilePath,
+    pub device: u64,
+    pub inode: u64,
+    pub generation: u32,
+    pub access: Access,
+    pub matched_by: MatchBasis,
+}
+
+/// The operation of the contract.
+pub(super) fn operation(access: Access) -> Operation {
+    match access {
+        Access::Read => Operation::Read,
+        Access::Write => Operation::Write,
+        Access::ReadWrite => Operation::ReadWrite,
+        Access::Unknown => Operation::Unspecified,
+    }
+}
+
+impl Facts {
+    /// A use of a credential file.
+    pub(super) fn credential_access(
+        &mut self,
+        time_boot_ns: u64,
+        task: &Task,
+        used: &Used<'_>,
+        outcome: (Outcome, u32),
+        observation: Observation,
+    ) -> Event {
+        let (actor, workload) = self.actor(task);
+        let path = used.path.display();
+        let path_bytes = if path.as_bytes() == used.path.bytes { Vec::new() } else { used.path.bytes.clone() };
+        Event {
+            kind: EventKind::CredentialAccess.into(),
+            time: Some(timestamp(BootClock::read().wall(time_boot_ns))),
+            time_since_boot_ns: time_boot_ns,
+            actor: Some(actor),
+            workload: Some(workload),
+            outcome: outcome.0.into(),
+            errno: outcome.1,
+            count: 1,
+            observation: Some(observation),
+            credential: Some(Credential {
+                kind: used.entry.kind().to_owned(),
+                path,
+                path_bytes,
+                device: used.device,
+                inode: used.inode,
+                generation: used.generation,
+                operation: operation(used.access).into(),
+                matched_by: used.matched_by.into(),
+                catalogue_entry: used.entry.id().to_owned(),
+                path_truncated: used.path.truncated,
+                ..Credential::default()
+            }),
+            ..Event::default()
+        }
+    }
+
+    /// The acting process with its ancestors, and its workload.
+    fn actor(&mut self, task: &Task) -> (Actor, claviger_proto::v1::Workload) {
+        let mut process = self.process(task.process, &task.comm);
+        let cgroup = self.cgroups.path_of(task.cgroup_id).map(str::to_owned);
+        process.tid = task.tid;
+        (process.exe_device, process.exe_inode) = task.exe.unwrap_or_default();
+        process.uid = task.uid;
+        process.gid = task.gid;
+        process.euid = task.euid;
+        process.egid = task.egid;
+        process.login_uid = task.login_uid;
+        process.effective_capabilities = Some(task.effective_capabilities);
+        process.cgroup_id = task.cgroup_id;
+        process.namespaces = Some(Namespaces {
+            mount: task.mount_namespace,
+            pid: task.pid_namespace,
+            network: task.network_namespace,
+            user: task.user_namespace,
+        });
+        match &cgroup {
+            Ok(path) => process.cgroup_path.clone_from(path),
+            Err(reason) if process.unknown_reason.is_empty() => process.unknown_reason = (*reason).to_owned(),
+            Err(_) => {}
+        }
+        let owner = match cgroup.as_deref().map(classify) {
+            Ok(CgroupRole::Unit { user, .. } | CgroupRole::Session { user, .. }) => user,
+            _ => None,
+        };
+        let user = owner.and_then(|uid| self.users.name(uid)).map(str::to_owned);
+        let workload = workload(&WorkloadContext {
+            host: &self.host,
+            cgroup: Some(cgroup.as_deref().map_err(|reason| *reason)),
+            exe_path: &process.exe_path,
+            user: user.as_deref(),
+        });
+        let ancestors = task.ancestors.iter().map(|ancestor| self.process(*ancestor, "")).collect();
+        (Actor { process: Some(process), ancestors, basis: 0 }, workload)
+    }
+
+    /// What is known of a process that is named by its key.
+    fn process(&mut self, key: ProcessKey, comm: &str) -> Process {
+        let mut process = Process {
+            pid: key.pid,
+            start_time_ticks: key.start_ticks,
+            comm: comm.to_owned(),
+            ..Process::default()
+        };
+        match self.processes.describe(key) {
+            Some(facts) => {
+                process.exe_path.clone_from(&facts.exe_path);
+                process.uid = facts.uid;
+                if comm.is_empty() {
+                    process.comm.clone_from(&facts.comm);
+                }
+            }
+            None => process.unknown_reason = "it ended before it was looked at".into(),
+        }
+        process
+    }
+}
+
+/// The sensor's word about itself.
+pub(super) fn sensor_status(
+    reason: &str,
+    kernel: &str,
+    probes: &[ProbeState],
+    accounts: impl Fn(Probe) -> ProbeAccounts,
+) -> Event {
+    let usage = SelfUsage::read();
+    let clock = BootClock::read();
+    let probes = probes
+        .iter()
+        .map(|state| {
+            let accounts = accounts(state.probe);
+            ProbeStatus {
+                probe: state.probe.word().to_owned(),
+                hook: state.hook.clone().unwrap_or_default(),
+                refused: state.refused.iter().map(ToString::to_string).collect(),
+                cannot_see: state.cannot_see.clone(),
+                seen: accounts.seen,
+                submitted: accounts.submitted,
+                lost: losses_of(state.probe, &accounts),
+            }
+        })
+        .collect();
+    Event {
+        kind: EventKind::SensorStatus.into(),
+        time: Some(timestamp(clock.wall(clock.since_boot_ns()))),
+        time_since_boot_ns: clock.since_boot_ns(),
+        sensor_status: Some(SensorStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: kernel.to_owned(),
+            probes,
+            reason: reason.to_owned(),
+            resident_memory_bytes: usage.resident_memory_bytes,
+            cpu_time_us: usage.cpu_time_us,
+        }),
+        ..Event::default()
+    }
+}
+
+/// A gap, told now.
+pub(super) fn gap(gap: Gap) -> Event {
+    let clock = BootClock::read();
+    Event {
+        kind: EventKind::Gap.into(),
+        time: Some(timestamp(clock.wall(clock.since_boot_ns()))),
+        time_since_boot_ns: clock.since_boot_ns(),
+        gap: Some(gap),
+        ..Event::default()
+    }
+}
+
+/// One probe's losses as the contract has them.
+pub(super) fn losses_of(probe: Probe, accounts: &ProbeAccounts) -> Vec<LossCount> {
+    accounts
+        .lost
+        .iter()
+        .map(|(reason, count)| LossCount {
+            stage: probe.word().to_owned(),
+            reason: (*reason).to_owned(),
+            count: *count,
+        })
+        .collect()
+}

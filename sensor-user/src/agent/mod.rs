@@ -1,0 +1,30 @@
+//! The agent: puts the rooms together. Records come in, events go out, in one loop that owns all state.
+//!
+//! - Nothing waits for a file system but the worker thread: what it finds out too late is an amendment.
+//! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
+//! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
+//! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited.
+
+mod accounts;
+mod boot_clock;
+mod control;
+mod events;
+mod labels;
+mod lock;
+mod pending;
+mod pipeline;
+mod publicly;
+mod self_usage;
+mod sink;
+mod watched_until;
+mod worker;
+
+pub use accounts::Accounts;
+pub use control::{Answer, ControlError, Flushed, Request, Status, ask};
+pub use lock::{LockError, RunLock};
+pub use pending::{LATE_MAX, PENDING_MAX};
+pub use pipeline::{Agent, AgentError, AgentOptions, Control};
+pub use self_usage::SelfUsage;
+pub use sink::{Delivered, Sink, SinkError};
+pub use watched_until::WatchedUntil;
+pub use worker::{QUEUE_MAX, ScanCounts};

@@ -1,0 +1,182 @@
+//! Events on their way out: waiting for their attribution, and sealed ones whose answer is still awaited. No clock, no channel: time and
+//! answers are handed in.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use claviger_proto::v1::{Event, EventId, Identity};
+
+/// Events waiting. At the bound the oldest go out as they are.
+pub const PENDING_MAX: usize = 8_192;
+
+/// Sealed events whose answer is awaited. At the bound a late answer is dropped and counted.
+pub const LATE_MAX: usize = 1_024;
+
+/// What came of an answer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Settled {
+    /// The event was still here and has it now.
+    InTime,
+    /// The event is sealed: this amends it.
+    Late(EventId),
+    /// Nobody waits for it any more.
+    Unknown,
+}
+
+struct Waiting {
+    event: Event,
+    /// The question that it waits for.
+    token: Option<u64>,
+    since: Duration,
+}
+
+/// The queue.
+#[derive(Default)]
+pub(super) struct Pending {
+    waiting: VecDeque<Waiting>,
+    late: HashMap<u64, EventId>,
+    late_order: VecDeque<u64>,
+}
+
+impl Pending {
+    /// Takes up an event at `now` (any clock that only goes forward), waiting for `token` if there is one.
+    pub(super) fn push(&mut self, event: Event, token: Option<u64>, now: Duration) {
+        self.waiting.push_back(Waiting { event, token, since: now });
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// When the oldest has waited long enough.
+    #[must_use]
+    pub(super) fn due(&self, delay: Duration) -> Option<Duration> {
+        self.waiting.front().map(|waiting| waiting.since + delay)
+    }
+
+    /// Takes up an answer.
+    pub(super) fn settle(&mut self, token: u64, identities: &[Identity], unknown_reason: Option<&str>) -> Settled {
+        let found = self.waiting.iter_mut().find(|waiting| waiting.token == Some(token));
+        if let Some(waiting) = found {
+            waiting.token = None;
+            if let Some(credential) = &mut waiting.event.credential {
+                credential.identities = identities.to_vec();
+                credential.unknown_reason = unknown_reason.unwrap_or_default().to_owned();
+            }
+            return Settled::InTime;
+        }
+        self.late.remove(&token).map_or(Settled::Unknown, Settled::Late)
+    }
+
+    /// Those that go out now: at most `limit`, in their order; those that are answered, and those that have waited for `delay`. The
+    /// second part are the tokens that the sealed events still wait for, by their place in the first.
+    pub(super) fn take(&mut self, now: Duration, delay: Duration, limit: usize) -> (Vec<Event>, Vec<(usize, u64)>) {
+        let crowded = self.waiting.len() > PENDING_MAX;
+        let mut events = Vec::new();
+        let mut tokens = Vec::new();
+        let mut left = VecDeque::new();
+        for waiting in self.waiting.drain(..) {
+            let ripe = waiting.token.is_none() || crowded || waiting.since + delay <= now;
+            if ripe && events.len() < limit {
+                if let Some(token) = waiting.token {
+                    tokens.push((events.len(), token));
+                }
+                events.push(waiting.event);
+            } else {
+                left.push_back(waiting);
+            }
+        }
+        self.waiting = left;
+        (events, tokens)
+    }
+
+    /// Remembers that the answer to `token` amends a sealed event. Returns false where an older one had to be forgotten for it.
+    pub(super) fn await_late(&mut self, token: u64, event: EventId) -> bool {
+        self.late.insert(token, event);
+        self.late_order.push_back(token);
+        let mut forgotten = false;
+        while self.late_order.len() > LATE_MAX {
+            if let Some(oldest) = self.late_order.pop_front() {
+                forgotten |= self.late.remove(&oldest).is_some();
+            }
+        }
+        !forgotten
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_proto::v1::Credential;
+
+    use super::*;
+
+    const DELAY: Duration = Duration::from_millis(100);
+
+    fn event(sequence: u64) -> Event {
+        Event { time_since_boot_ns: sequence, credential: Some(Credential::default()), ..Event::default() }
+    }
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn identity() -> Identity {
+        Identity { kind: "aws_access_key_id".into(), id: "AKIA".into(), ..Identity::default() }
+    }
+
+    #[test]
+    fn an_answer_in_time_is_in_the_event() {
+        let mut pending = Pending::default();
+        pending.push(event(1), Some(7), at(0));
+        assert_eq!(pending.take(at(50), DELAY, 10).0.len(), 0, "it still may be answered");
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::InTime);
+        let (events, tokens) = pending.take(at(50), DELAY, 10);
+        assert_eq!(events[0].credential.as_ref().expect("kept").identities, [identity()]);
+        assert_eq!(tokens, []);
+    }
+
+    #[test]
+    fn an_event_waits_no_longer_than_its_delay() {
+        let mut pending = Pending::default();
+        pending.push(event(1), Some(7), at(0));
+        pending.push(event(2), Some(8), at(90));
+        let (events, tokens) = pending.take(at(100), DELAY, 10);
+        assert_eq!((events.len(), tokens), (1, vec![(0, 7)]));
+        assert_eq!(pending.due(DELAY), Some(at(190)));
+        let id = EventId { sequence: 1, ..EventId::default() };
+        assert!(pending.await_late(7, id.clone()));
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::Late(id));
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::Unknown, "once");
+    }
+
+    #[test]
+    fn what_is_awaited_is_bounded() {
+        let mut pending = Pending::default();
+        for token in 0..LATE_MAX as u64 {
+            assert!(pending.await_late(token, EventId::default()));
+        }
+        assert!(!pending.await_late(u64::MAX, EventId::default()), "the oldest was forgotten, and that is told");
+        assert_eq!(pending.settle(0, &[], None), Settled::Unknown);
+    }
+
+    #[test]
+    fn order_and_limit_hold() {
+        let mut pending = Pending::default();
+        for sequence in 0..5 {
+            pending.push(event(sequence), None, at(0));
+        }
+        let (first, _) = pending.take(at(0), DELAY, 3);
+        assert_eq!(first.iter().map(|event| event.time_since_boot_ns).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(pending.len(), 2);
+    }
+}

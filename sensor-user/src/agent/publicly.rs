@@ -1,0 +1,92 @@
+//! What the public part of a credential says, read at most once for each version of the file.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    os::{fd::{AsFd as _, OwnedFd}, unix::fs::MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use claviger_sensor_common::ObjectKey;
+
+use crate::{
+    credential::{Parsed, identities, open_candidate, read_public},
+    kernel::{Labeller, Purpose},
+};
+
+/// Versions remembered. At the bound all are forgotten and read anew when they are used.
+const CACHE_MAX: usize = 4_096;
+
+/// One version of one file.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Version {
+    object: ObjectKey,
+    kind: &'static str,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Reads public parts.
+#[derive(Default)]
+pub(super) struct Public {
+    by_version: HashMap<Version, Parsed>,
+    /// The newest version known of an object, for a file that is gone when it is asked for.
+    newest: HashMap<ObjectKey, Parsed>,
+}
+
+impl Public {
+    /// Reads through an open descriptor of the object.
+    pub(super) fn of_file(&mut self, object: ObjectKey, kind: &'static str, path: &Path, file: OwnedFd) -> Parsed {
+        let file = File::from(file);
+        let Ok(metadata) = file.metadata() else { return Parsed::unknown("it could not be looked at") };
+        let version = Version {
+            object,
+            kind,
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        if let Some(known) = self.by_version.get(&version) {
+            return known.clone();
+        }
+        let parsed = match read_public(file.as_fd()) {
+            Ok(content) => identities(kind, path, &content),
+            Err(error) => Parsed::unknown(error.reason()),
+        };
+        if self.by_version.len() >= CACHE_MAX {
+            self.by_version.clear();
+            self.newest.clear();
+        }
+        self.newest.insert(object, parsed.clone());
+        self.by_version.insert(version, parsed.clone());
+        parsed
+    }
+
+    /// Finds the object again by the paths that may lead to it, and reads it. What lies there now counts only if the kernel says that it
+    /// is the same object; so nobody can make the agent read something else in its place.
+    pub(super) fn of_use(
+        &mut self,
+        labeller: &mut Labeller,
+        object: ObjectKey,
+        kind: &'static str,
+        paths: &[(PathBuf, PathBuf)],
+    ) -> Parsed {
+        let mut reason = "no path leads to it";
+        for (root, path) in paths {
+            let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+            let Ok(root) = rustix::fs::open(root, flags, rustix::fs::Mode::empty()) else { continue };
+            match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
+                Ok((Ok(file), Some(found))) if found == object => return self.of_file(object, kind, path, file),
+                Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
+                Ok((Ok(_), None)) => reason = "the hook did not confirm which file it is",
+                Ok((Err(error), _)) => reason = error.reason(),
+                Err(error) => {
+                    tracing::warn!(error = %error, "asking the kernel half failed");
+                    reason = "the kernel half could not be asked";
+                }
+            }
+        }
+        self.newest.get(&object).cloned().unwrap_or_else(|| Parsed::unknown(reason))
+    }
+}
