@@ -170,7 +170,7 @@ impl Identity {
     }
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Secrecy {
     Private,
     Public,

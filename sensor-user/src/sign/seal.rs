@@ -30,6 +30,8 @@ pub struct Sealed {
     pub last_sequence: u64,
     /// SHA-256 of the payload.
     pub digest: Sha256Digest,
+    /// SHA-256 of the payload of the batch before it.
+    pub previous_digest: Sha256Digest,
     /// When it was sealed.
     pub sealed_at: SystemTime,
 }
@@ -156,6 +158,7 @@ impl Sealer {
             first_sequence,
             last_sequence,
             digest,
+            previous_digest,
             sealed_at: now,
         })
     }

@@ -1,0 +1,343 @@
+//! Opening: from whatever is on the disk to a spool that keeps its invariants.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::{failed, is_disk_full};
+use super::ledger::{Ledger, TEMPORARY_NAME};
+use super::lost::{LossReason, Losses, Lost, LostRange};
+use super::record::Meta;
+use super::scan::{Found, Tail, record_at, search, tail};
+use super::segment::{self, HEADER_LEN, Segment};
+use super::{FileSystem, Mark, Spool, SpoolError, SpoolFile as _};
+use crate::clock::{Clock, unix_milliseconds};
+use crate::config::Spool as SpoolConfig;
+use crate::sign::ChainState;
+
+/// An event with its id takes more than this, encoded: so many bytes hold at most so many events.
+const MIN_EVENT_BYTES: u64 = 64;
+
+/// What was found at opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Batches that wait for the detector.
+    pub waiting_batches: u64,
+    /// Bytes behind the last whole record that were cut off.
+    pub cut_bytes: u64,
+    /// Places where records are damaged or missing that were not known before.
+    pub damaged_places: u64,
+    /// Whether the ledger was damaged. Batches may then be offered that the detector has already.
+    pub ledger_damaged: bool,
+}
+
+/// What is missing between where the chain should go on and where it does; nothing where nothing is.
+pub(super) fn lost_between(expected: &ChainState, found: &ChainState, now_ms: i64) -> Option<Lost> {
+    if expected.previous_digest == found.previous_digest {
+        return None;
+    }
+    let first_sequence = if expected.boot_id == found.boot_id {
+        expected.next_sequence
+    } else {
+        1
+    };
+    let last_sequence = found.next_sequence.saturating_sub(1);
+    let range = (first_sequence <= last_sequence).then_some(LostRange {
+        boot_id: found.boot_id,
+        first_sequence,
+        last_sequence,
+        last_digest: Some(found.previous_digest),
+    });
+    let events = if range.is_some() {
+        last_sequence - first_sequence + 1
+    } else {
+        0
+    };
+    Some(Lost {
+        range,
+        ..Lost::unsequenced(LossReason::SpoolCorrupted, 0, events, now_ms)
+    })
+}
+
+impl<F: FileSystem> Spool<F> {
+    /// Opens the spool in a directory, made where it is not there.
+    ///
+    /// # Errors
+    /// Where another process has it open, and where files cannot be read or written.
+    pub fn open(
+        fs: F,
+        dir: &Path,
+        config: &SpoolConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovery), SpoolError> {
+        fs.create_dir_all(dir).map_err(failed("make", dir))?;
+        let lock_path = dir.join("lock");
+        let lock = fs
+            .lock(&lock_path)
+            .map_err(failed("lock", &lock_path))?
+            .ok_or_else(|| SpoolError::InUse { dir: dir.to_owned() })?;
+        let mut recovery = Recovery::default();
+        let ledger = match Ledger::read(&fs, dir) {
+            Ok(ledger) => ledger.unwrap_or_default(),
+            Err(why) if why.kind() == io::ErrorKind::InvalidData => {
+                recovery.ledger_damaged = true;
+                Ledger::default()
+            }
+            Err(why) => return Err(failed("read the ledger in", dir)(why)),
+        };
+        let spool = Self {
+            fs,
+            dir: dir.to_owned(),
+            config: config.clone(),
+            clock,
+            _lock: lock,
+            segments: VecDeque::new(),
+            active: None,
+            tail_is_clean: true,
+            stray: None,
+            next_number: 1,
+            chain: None,
+            acknowledged: ledger.acknowledged,
+            first_segment: ledger.first_segment,
+            losses: Losses::default(),
+            totals: BTreeMap::new(),
+            known_breaks: ledger.known_breaks.clone(),
+        };
+        let mut walk = Walk {
+            spool,
+            ledger,
+            recovery,
+            expected: None,
+        };
+        walk.run()?;
+        walk.recovery.waiting_batches = walk.spool.waiting_batches();
+        Ok((walk.spool, walk.recovery))
+    }
+}
+
+/// One pass over all that is there.
+struct Walk<F: FileSystem> {
+    spool: Spool<F>,
+    ledger: Ledger,
+    recovery: Recovery,
+    /// Where the chain stands as far as the pass has come.
+    expected: Option<ChainState>,
+}
+
+impl<F: FileSystem> Walk<F> {
+    fn run(&mut self) -> Result<(), SpoolError> {
+        for lost in std::mem::take(&mut self.ledger.lost) {
+            self.spool.lose(lost);
+        }
+        let numbers = self.tidy()?;
+        self.expected = match self.spool.acknowledged {
+            Some(mark) if self.spool.first_segment <= mark.segment => Some(mark.leaves()),
+            _ => None,
+        };
+        for (at, &number) in numbers.iter().enumerate() {
+            self.segment(number, at + 1 == numbers.len())?;
+        }
+        self.finish()
+    }
+
+    /// Removes what is left over and gives the numbers of the segments that count.
+    fn tidy(&mut self) -> Result<Vec<u64>, SpoolError> {
+        let dir = self.spool.dir.clone();
+        let names = self.spool.fs.list(&dir).map_err(failed("list", &dir))?;
+        let acknowledged_before = self.spool.acknowledged.map_or(0, |mark| mark.segment);
+        let mut numbers = Vec::new();
+        for name in names {
+            let number = segment::number(&name);
+            let is_left_over =
+                number.is_some_and(|number| number < self.spool.first_segment.max(acknowledged_before));
+            if is_left_over || name == TEMPORARY_NAME {
+                let path = dir.join(&name);
+                self.spool.fs.remove(&path).map_err(failed("remove", &path))?;
+            } else {
+                numbers.extend(number);
+            }
+        }
+        numbers.sort_unstable();
+        let chain_segment = self.ledger.chain.map_or(0, |at| at.segment);
+        let highest = numbers
+            .last()
+            .copied()
+            .unwrap_or(0)
+            .max(acknowledged_before)
+            .max(chain_segment);
+        self.spool.next_number = highest.saturating_add(1);
+        Ok(numbers)
+    }
+
+    fn segment(&mut self, number: u64, is_last: bool) -> Result<(), SpoolError> {
+        let path = segment::path(&self.spool.dir, number);
+        let reading = || failed("read", &path);
+        let file = self.spool.fs.open(&path).map_err(failed("open", &path))?;
+        let mut header = [0; HEADER_LEN];
+        let filled = file.read_at(&mut header, 0).map_err(reading())?;
+        let header = segment::parse_header(&header[..filled]);
+        let mark = self.spool.acknowledged.filter(|mark| mark.segment == number);
+        if mark.is_none()
+            && let Some(header) = header
+        {
+            self.check(self.end(), header);
+            self.expected = Some(header);
+        }
+
+        let mut segment = Segment::new(number, header);
+        loop {
+            let damaged_at = segment.end;
+            let next = match record_at(&file, segment.end).map_err(reading())? {
+                Some(found) => Some(found),
+                None => search(&file, segment.end + 1)
+                    .map_err(reading())?
+                    .map(|(_, found)| found),
+            };
+            let Some(Found { meta, end, .. }) = next else {
+                break;
+            };
+            let is_acknowledged = mark.is_some_and(|mark| end <= mark.end);
+            if !is_acknowledged {
+                if let Some(mark) = mark.filter(|mark| damaged_at <= mark.end) {
+                    self.expected = Some(mark.leaves());
+                }
+                self.check((number, damaged_at), meta.builds_on());
+            }
+            self.expected = Some(meta.leaves());
+            segment.push(&meta, end);
+        }
+
+        if segment.records == 0 && header.is_none() {
+            // Its making was interrupted, or nothing of it is left.
+            drop(file);
+            return self.spool.fs.remove(&path).map_err(failed("remove", &path));
+        }
+        let is_cut_short = mark.is_some_and(|mark| mark.end > segment.end);
+        if let Some(mark) = mark.filter(|mark| mark.end >= segment.end) {
+            self.expected = Some(mark.leaves());
+        }
+        let end = segment.end;
+        self.spool.segments.push_back(segment);
+        if is_last && !is_cut_short {
+            self.end_of_last(number, end, file)?;
+        }
+        Ok(())
+    }
+
+    /// Cuts off what stands behind the last record, after telling what it was.
+    fn end_of_last(&mut self, number: u64, end: u64, mut file: F::File) -> Result<(), SpoolError> {
+        let path = segment::path(&self.spool.dir, number);
+        let length = file.length().map_err(failed("read", &path))?;
+        if length > end {
+            let expected = self.expected;
+            let is_plausible = |meta: &Meta| expected.is_some_and(|chain| meta.is_plausible_after(&chain));
+            let after = match tail(&file, end, is_plausible).map_err(failed("read", &path))? {
+                Tail::Unwritten => None,
+                Tail::Begun(meta) => Some(meta.leaves()),
+                // Whole batches may have stood there and may have been sent: their sequences must not come again.
+                Tail::Damaged(bytes) => expected.map(|chain| ChainState {
+                    next_sequence: chain.next_sequence.saturating_add(bytes / MIN_EVENT_BYTES + 1),
+                    ..chain
+                }),
+            };
+            // Known already where an opening before this one told it and was interrupted before the cut.
+            if let (Some(before), Some(after)) = (expected, after)
+                && self.spool.known_breaks.insert((number, end))
+            {
+                self.lose_tail(&before, &after);
+                self.expected = Some(after);
+                self.spool.chain = Some(after);
+                self.save_unless_full()?;
+                self.ledger.chain = None;
+            }
+            file.set_length(end)
+                .and_then(|()| file.sync())
+                .map_err(failed("cut", &path))?;
+            self.recovery.cut_bytes = length - end;
+        }
+        self.spool.active = Some(file);
+        Ok(())
+    }
+
+    fn lose_tail(&mut self, before: &ChainState, after: &ChainState) {
+        let now = unix_milliseconds(self.spool.clock.now());
+        let first_sequence = if before.boot_id == after.boot_id {
+            before.next_sequence
+        } else {
+            1
+        };
+        let last_sequence = after.next_sequence.saturating_sub(1);
+        let digest_known = before.previous_digest != after.previous_digest;
+        self.recovery.damaged_places += 1;
+        self.spool.lose(Lost {
+            range: Some(LostRange {
+                boot_id: after.boot_id,
+                first_sequence,
+                last_sequence,
+                last_digest: digest_known.then_some(after.previous_digest),
+            }),
+            ..Lost::unsequenced(
+                LossReason::SpoolCorrupted,
+                u64::from(digest_known),
+                // Without the record's numbers the range is a bound, not a count.
+                if digest_known {
+                    last_sequence.saturating_sub(first_sequence).saturating_add(1)
+                } else {
+                    0
+                },
+                now,
+            )
+        });
+    }
+
+    fn check(&mut self, place: (u64, u64), found: ChainState) {
+        let never_dropped = self.spool.acknowledged.is_none() && self.spool.first_segment == 0;
+        let from_start = never_dropped.then(|| ChainState::start(found.boot_id));
+        let Some(expected) = self.expected.or(from_start) else {
+            return;
+        };
+        let now = unix_milliseconds(self.spool.clock.now());
+        if let Some(lost) = lost_between(&expected, &found, now)
+            && self.spool.known_breaks.insert(place)
+        {
+            self.recovery.damaged_places += 1;
+            self.spool.lose(lost);
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), SpoolError> {
+        let end = self.end();
+        if let Some(at) = self.ledger.chain.filter(|at| (at.segment, at.end) >= end) {
+            if (at.segment, at.end) > end {
+                self.check(end, at.chain);
+            }
+            self.expected = Some(at.chain);
+        }
+        self.spool.chain = self
+            .expected
+            .or(self.spool.acknowledged.as_ref().map(Mark::leaves));
+        if self.recovery.damaged_places > 0 {
+            self.save_unless_full()?;
+        }
+        self.spool.remove_acknowledged();
+        Ok(())
+    }
+
+    /// The place behind all that the pass has met, or where the acknowledged part ends.
+    fn end(&self) -> (u64, u64) {
+        let acknowledged = self.spool.acknowledged.map_or((0, 0), |mark| mark.position());
+        self.spool
+            .segments
+            .back()
+            .map_or(acknowledged, |last| (last.number, last.end))
+    }
+
+    /// A full disk must not keep the sensor from starting; the losses are then told as long as this process lives.
+    fn save_unless_full(&mut self) -> Result<(), SpoolError> {
+        match self.spool.save_ledger() {
+            Err(SpoolError::Io { source, .. }) if is_disk_full(&source) => Ok(()),
+            saved => saved,
+        }
+    }
+}
