@@ -50,21 +50,15 @@ impl Events {
             unreadable: 0,
         };
         let output = Output::new(self.json);
-        let (events, mut last) = reader.newest(self.limit)?;
+        let (events, last) = reader.newest(self.limit)?;
         if events.is_empty() && !self.json && !self.follow {
             anstream::eprintln!("no events");
         }
         for event in &events {
             output.event(event)?;
         }
-        while self.follow {
-            sleep(POLL);
-            for place in reader.database.rows().batches_after(last, PAGE)? {
-                for event in reader.events(&place) {
-                    output.event(&event)?;
-                }
-                last = place.number;
-            }
+        if self.follow {
+            reader.follow(last, output)?;
         }
         match reader.unreadable {
             0 => Ok(()),
@@ -99,6 +93,19 @@ impl Reader {
         Ok((events.collect(), newest))
     }
 
+    /// Shows what comes after a batch; ends only when the output does.
+    fn follow(&mut self, mut last: i64, output: Output) -> anyhow::Result<()> {
+        loop {
+            sleep(POLL);
+            for place in self.database.rows().batches_after(last, PAGE)? {
+                for event in self.events(&place) {
+                    output.event(&event)?;
+                }
+                last = place.number;
+            }
+        }
+    }
+
     /// A batch's events; none, and a line on standard error, where it cannot be read or does not verify.
     fn events(&mut self, place: &BatchPlace) -> Vec<Event> {
         match self.verified(place) {
@@ -120,7 +127,7 @@ impl Reader {
     fn verified(&self, place: &BatchPlace) -> anyhow::Result<Vec<Event>> {
         let envelope = Envelope::decode(self.log.read(place.position)?.as_slice())?;
         let keys = self.database.rows().keys(Some(place.sensor))?;
-        let (_, _, events) = verify(envelope, &keys, place.sensor)?.split();
+        let (_, _, events) = verify(&envelope, &keys, place.sensor)?.split();
         Ok(events
             .into_iter()
             .map(crate::verify::Verified::into_inner)

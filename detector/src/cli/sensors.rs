@@ -87,7 +87,7 @@ fn row(sensor: &SensorRow) -> [String; 7] {
         .map_or_else(|| "-".into(), |head| head.last_sequence.to_string());
     let clock = sensor
         .clock_offset_ms
-        .map_or_else(|| "agrees".into(), |ms| offset(SignedDuration::from_millis(ms)));
+        .map_or_else(|| "-".into(), |ms| offset(SignedDuration::from_millis(ms)));
     [
         sensor.id.to_string(),
         sensor.host_name.clone(),

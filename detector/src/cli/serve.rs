@@ -38,14 +38,16 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.context("cannot start threads")?.block_on(async {
             let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
-            let detector = serve::start(&config).await?;
+            let mut detector = serve::start(&config).await?;
             notify(&NotifyState::Ready);
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            let failed = tokio::select! {
+                _ = interrupt.recv() => false,
+                _ = terminate.recv() => false,
+                () = detector.failed() => true,
+            };
             notify(&NotifyState::Stopping);
             detector.stop().await;
+            anyhow::ensure!(!failed, "a part of the detector failed; see the log");
             Ok(())
         })
     }

@@ -54,7 +54,7 @@ fn ttl(text: &str) -> Result<Duration, String> {
         'd' => 86_400,
         _ => return Err(wrong()),
     };
-    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
     match Duration::from_secs(number.saturating_mul(seconds_each)) {
         ttl if ttl >= Duration::from_secs(1) && ttl <= MAX_TTL => Ok(ttl),
         _ => Err("must be between 1s and 30d".into()),

@@ -1,8 +1,9 @@
 //! Accepts connections and does their handshakes.
 //!
 //! Bounds: `max_connections` at the same time, counted from before the handshake; of these at most [`MAX_ANONYMOUS`] without a
-//! certificate, so that strangers cannot keep sensors out; [`HANDSHAKE_TIMEOUT`] for a handshake; [`READY`] connections wait to be
-//! served. Beyond the first bound connections wait in the kernel, beyond the second they are closed.
+//! certificate, each for [`ANONYMOUS_LIFETIME`], so that strangers cannot keep sensors out; [`HANDSHAKE_TIMEOUT`] for a
+//! handshake; [`READY`] connections wait to be served. Beyond the first bound connections wait in the kernel, beyond the second
+//! they are closed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::enrol::facts;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANONYMOUS: usize = 64;
+/// Enough to enrol, or to ask for health.
+const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(60);
 const READY: usize = 16;
 /// How long to wait after the system gave no connection (no descriptors, no memory).
 const RETRY: Duration = Duration::from_millis(200);
@@ -120,7 +123,9 @@ async fn shake_hands(
         },
     };
     let peer = Peer { address, role };
+    let deadline = anonymous.is_some().then(|| Box::pin(sleep(ANONYMOUS_LIFETIME)));
     let connection = PeerStream {
+        deadline,
         peer,
         stream,
         _permits: [permit, anonymous],

@@ -127,7 +127,7 @@ impl Inbound {
         let (keys, sensor) = (Arc::clone(&self.keys), self.sensor);
         let check = move || {
             let digest = batch_digest(&envelope.payload);
-            (digest, verify(envelope, &keys, sensor))
+            (digest, verify(&envelope, &keys, sensor))
         };
         let Ok((digest, verified)) = tokio::task::spawn_blocking(check).await else {
             return Pending::Failed(Status::internal("the detector failed; see its log"));

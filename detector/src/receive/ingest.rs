@@ -10,6 +10,7 @@ use tonic::Status;
 use super::hub::Hub;
 use super::pipeline::{Outcome, Pipeline};
 use super::status;
+use super::stopping::Alive;
 use crate::store::StoreError;
 use crate::verify::chain::Stored;
 use crate::verify::{Header, SignedBatch, Verified};
@@ -48,11 +49,18 @@ impl std::fmt::Debug for Job {
 }
 
 impl Ingest {
-    /// Starts the thread.
-    pub(super) fn start(pipeline: Pipeline, hub: Hub) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread, which holds `alive`.
+    pub(super) fn start(
+        pipeline: Pipeline,
+        hub: Hub,
+        alive: Alive,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("ingest".into());
-        let thread = thread.spawn(move || run(pipeline, &hub, queue))?;
+        let thread = thread.spawn(move || {
+            let _alive = alive;
+            run(pipeline, &hub, queue);
+        })?;
         Ok((Self { jobs }, thread))
     }
 

@@ -1,5 +1,6 @@
 //! Who is at the other end, as its certificate says, and what it may.
 
+use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use tonic::{Request, Status};
@@ -29,6 +31,8 @@ pub(super) struct PeerStream {
     pub(super) peer: Peer,
     pub(super) stream: TlsStream<TcpStream>,
     pub(super) _permits: [Option<OwnedSemaphorePermit>; 2],
+    /// When it ends; never, where nothing is here.
+    pub(super) deadline: Option<Pin<Box<Sleep>>>,
 }
 
 /// The sensor that makes a request; an error where somebody else does.
@@ -74,6 +78,11 @@ impl AsyncRead for PeerStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

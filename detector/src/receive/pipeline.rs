@@ -135,7 +135,7 @@ impl Pipeline {
 fn verify_stored(envelope: &[u8], keys: &KeyRing) -> Option<Verified<SignedBatch>> {
     let envelope = Envelope::decode(envelope).ok()?;
     let (owner, _) = keys.get(&envelope.signatures.first()?.key_id)?;
-    verify(envelope, keys, owner).ok()
+    verify(&envelope, keys, owner).ok()
 }
 
 /// One transaction's work.

@@ -8,8 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use claviger_proto::FILE_DESCRIPTOR_SET;
-use claviger_proto::catalogue::Catalogue;
-use claviger_proto::v1::EventId;
 use claviger_proto::v1::enrolment_server::EnrolmentServer;
 use claviger_proto::v1::event_collector_server::EventCollectorServer;
 use claviger_proto::v1::findings_server::FindingsServer;
@@ -25,17 +23,15 @@ use super::collector::{self, CollectorService};
 use super::enrolment::{self, EnrolmentService};
 use super::findings::FindingsService;
 use super::hub::Hub;
-use super::pipeline::Pipeline;
 use super::status::{self, SharedDatabase};
-use super::stopping::{Stop, Stopping, stop};
-use super::{Ingest, ServeError, tls};
+use super::stopping::{Alive, Ended, Stop, Stopping, life, stop};
+use super::{Ingest, ServeError, opening, tls};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::detect::State;
 use crate::enrol::{Authority, EnrolError, MadeToken, make_token, operator_identity, server_identity};
-use crate::store::db::{Database, SensorRow};
-use crate::store::log::{EvidenceLog, Medium, OsMedium, Recovery};
-use crate::store::{DataDir, DirectoryLock, StoreError};
+use crate::store::db::Database;
+use crate::store::log::{Medium, OsMedium};
+use crate::store::{DataDir, DirectoryLock};
 
 /// How long open streams and the ingest thread have to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,7 +48,9 @@ pub struct Handle {
     clock: SharedClock,
     stop: Stop,
     server: Task<()>,
-    ingest: Option<JoinHandle<()>>,
+    ingest: JoinHandle<()>,
+    /// Of the server and of the ingest thread.
+    ended: [Ended; 2],
     /// Let go when all else has ended.
     _lock: DirectoryLock,
 }
@@ -74,7 +72,7 @@ pub async fn start_with(
     let names = server_names(&config.server_names);
     let identity = server_identity(&directory, &authority, &names, clock.now())?;
     operator_identity(&directory, &authority, clock.now())?;
-    let pipeline = open_store(&directory, medium, &clock)?;
+    let pipeline = opening::pipeline(&directory, medium, &clock)?;
 
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Bind {
@@ -84,8 +82,9 @@ pub async fn start_with(
     let tls = tls::server_config(identity, authority.certificate().clone(), Arc::clone(&clock))?;
     let (stop, stopping) = stop();
     let database = Database::open(&directory.database())?;
-    let hub = Hub::new(processed(&database)?);
-    let (ingest, thread) = Ingest::start(pipeline, hub.clone()).map_err(ServeError::Thread)?;
+    let hub = Hub::new(opening::processed(&database)?);
+    let ((server_alive, server_ended), (ingest_alive, ingest_ended)) = (life(), life());
+    let (ingest, thread) = Ingest::start(pipeline, hub.clone(), ingest_alive).map_err(ServeError::Thread)?;
     let database = SharedDatabase::new(database);
     let services = Services {
         collector: CollectorService {
@@ -108,9 +107,10 @@ pub async fn start_with(
     };
     let tls = TlsAcceptor::from(Arc::new(tls));
     let accepted = accept(listener, tls, config.max_connections, stopping.clone());
-    let server = services.spawn(accepted, stopping).await?;
+    let server = services.spawn(accepted, stopping, server_alive).await?;
     directory.write("listening", format!("{address}\n").as_bytes())?;
     tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
+    let ended = [server_ended, ingest_ended];
     Ok(Handle {
         address,
         directory,
@@ -118,7 +118,8 @@ pub async fn start_with(
         clock,
         stop,
         server,
-        ingest: Some(thread),
+        ingest: thread,
+        ended,
         _lock: lock,
     })
 }
@@ -136,6 +137,15 @@ impl Handle {
         make_token(&mut database, &self.authority, ttl, self.clock.now())
     }
 
+    /// Returns when a part of it has ended by itself, which only a fault of this program brings about.
+    pub async fn failed(&mut self) {
+        let [server, ingest] = &mut self.ended;
+        tokio::select! {
+            () = server.wait() => tracing::error!("the server has ended"),
+            () = ingest.wait() => tracing::error!("the ingest thread has ended"),
+        }
+    }
+
     /// Stops it: no new connections, open streams end, what was taken is stored and answered for.
     pub async fn stop(mut self) {
         if let Err(error) = std::fs::remove_file(self.directory.listening()) {
@@ -149,17 +159,16 @@ impl Handle {
             tracing::warn!("connections did not end in time and were cut");
             self.server.abort();
         }
-        if let Some(thread) = self.ingest.take() {
-            let joined = tokio::task::spawn_blocking(move || thread.join());
-            match tokio::time::timeout(STOP_TIMEOUT, joined).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(_) => tracing::error!(
-                    "the ingest thread ended in a panic; what it had no receipt for will be sent again"
-                ),
-                Err(_) => tracing::error!(
-                    "the ingest thread did not end in time; what it had no receipt for will be sent again"
-                ),
+        let thread = self.ingest;
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        match tokio::time::timeout(STOP_TIMEOUT, joined).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(_) => {
+                tracing::error!("the ingest thread ended in a panic; what has no receipt will be sent again");
             }
+            Err(_) => tracing::error!(
+                "the ingest thread did not end in time; what has no receipt will be sent again"
+            ),
         }
         tracing::info!("stopped");
     }
@@ -172,7 +181,12 @@ struct Services {
 }
 
 impl Services {
-    async fn spawn(self, accepted: Accepted, mut stopping: Stopping) -> Result<Task<()>, ServeError> {
+    async fn spawn(
+        self,
+        accepted: Accepted,
+        mut stopping: Stopping,
+        alive: Alive,
+    ) -> Result<Task<()>, ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
         health
             .set_serving::<EventCollectorServer<CollectorService>>()
@@ -200,6 +214,7 @@ impl Services {
             not_serving(&health).await;
         };
         Ok(tokio::spawn(async move {
+            let _alive = alive;
             let served = server
                 .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stopped)
                 .await;
@@ -218,60 +233,6 @@ async fn not_serving(health: &HealthReporter) {
         .set_not_serving::<EnrolmentServer<EnrolmentService>>()
         .await;
     health.set_not_serving::<FindingsServer<FindingsService>>().await;
-}
-
-/// Opens log and index, and takes up what a crash left between them.
-fn open_store(
-    directory: &DataDir,
-    medium: Box<dyn Medium>,
-    clock: &SharedClock,
-) -> Result<Pipeline, ServeError> {
-    let database = Database::open(&directory.database())?;
-    let indexed = database.rows().progress()?;
-    let (log, recovery) = EvidenceLog::open(&directory.evidence(), medium, indexed)?;
-    tell(&recovery);
-    let mut pipeline = Pipeline::new(log, database, State::new(Catalogue::shipped()), Arc::clone(clock));
-    let batches = pipeline.catch_up()?;
-    if batches > 0 {
-        tracing::info!(batches, "evidence that a crash had left unindexed was indexed");
-    }
-    Ok(pipeline)
-}
-
-/// The last event of each sensor that is stored and has been through detection.
-fn processed(database: &Database) -> Result<Vec<EventId>, StoreError> {
-    let event_id = |sensor: SensorRow| {
-        let head = sensor.chain.head?;
-        let (sensor_id, boot_id) = (sensor.id.to_string(), head.boot.to_string());
-        Some(EventId {
-            sensor_id,
-            boot_id,
-            sequence: head.last_sequence,
-        })
-    };
-    Ok(database
-        .rows()
-        .sensors()?
-        .into_iter()
-        .filter_map(event_id)
-        .collect())
-}
-
-fn tell(recovery: &Recovery) {
-    if recovery.cut_bytes > 0 {
-        tracing::warn!(
-            bytes = recovery.cut_bytes,
-            "evidence log ended in a torn record without a receipt; it was cut off"
-        );
-    }
-    if let Some((bytes, file)) = &recovery.set_aside {
-        tracing::error!(bytes, file = %file.display(), "end of the evidence log was damaged; it was set aside, sensors send it again");
-    }
-    if recovery.shorter_than_index {
-        tracing::error!(
-            "evidence log holds less than its index knows: evidence with a receipt is gone; restore it from a backup"
-        );
-    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {

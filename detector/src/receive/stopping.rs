@@ -1,4 +1,4 @@
-//! How long-lived streams learn that the detector stops.
+//! How long-lived streams learn that the detector stops, and how the detector learns that a part of it has ended.
 
 use tokio::sync::watch;
 
@@ -26,5 +26,44 @@ impl Stopping {
     pub(super) async fn wait(&mut self) {
         // An error means that the sender is gone, and the detector with it.
         let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Held by a part of the detector for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Alive(
+    #[expect(dead_code, reason = "it says something by being dropped")] watch::Sender<()>,
+);
+
+/// Hears of a part's end.
+#[derive(Clone, Debug)]
+pub(super) struct Ended(watch::Receiver<()>);
+
+pub(super) fn life() -> (Alive, Ended) {
+    let (sender, receiver) = watch::channel(());
+    (Alive(sender), Ended(receiver))
+}
+
+impl Ended {
+    /// Returns when the part has ended, in order or in a panic.
+    pub(super) async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_in_a_panic_is_heard_of_too() {
+        let (alive, mut ended) = life();
+        let thread = std::thread::spawn(move || {
+            let _alive = alive;
+            panic!("as planned");
+        });
+        ended.wait().await;
+        ended.wait().await;
+        assert!(thread.join().is_err());
     }
 }

@@ -19,11 +19,11 @@ pub const MAX_BATCH_EVENTS: usize = 10_000;
 
 /// Checks an envelope that came from `peer`, or was kept as coming from it.
 pub fn verify(
-    envelope: Envelope,
+    envelope: &Envelope,
     keys: &KeyRing,
     peer: SensorId,
 ) -> Result<Verified<SignedBatch>, VerifyError> {
-    check_signature(&envelope, keys, peer)?;
+    check_signature(envelope, keys, peer)?;
     let digest = batch_digest(&envelope.payload);
     let batch = Batch::decode(envelope.payload.as_slice()).map_err(VerifyError::Undecodable)?;
     let header = header(&batch, digest, peer)?;
@@ -143,7 +143,7 @@ mod tests {
         let mut signer = Signer::new(1);
         let envelope = signer.seal(3);
         let kept = envelope.encode_to_vec();
-        let verified = verify(envelope, &signer.ring(), signer.sensor).expect("verifies");
+        let verified = verify(&envelope, &signer.ring(), signer.sensor).expect("verifies");
         assert_eq!(verified.header.last_sequence, 3);
         assert_eq!(verified.envelope, kept);
         let (_, _, events) = verified.split();
@@ -157,13 +157,10 @@ mod tests {
         let good = signer.seal(2);
         let mut both = signer.ring();
         assert!(both.add(other.sensor, &other.public_key()));
-        let check = |envelope: Envelope, peer| reason(&verify(envelope, &both, peer));
+        let check = |envelope: Envelope, peer| reason(&verify(&envelope, &both, peer));
         assert_eq!(check(good.clone(), signer.sensor), "accepted");
         assert_eq!(check(good.clone(), other.sensor), "wrong_sensor");
-        assert_eq!(
-            reason(&verify(good.clone(), &other.ring(), signer.sensor)),
-            "signature"
-        );
+        assert_eq!(reason(&verify(&good, &other.ring(), signer.sensor)), "signature");
 
         let with = |change: &dyn Fn(&mut Envelope)| {
             let mut envelope = good.clone();
@@ -187,7 +184,7 @@ mod tests {
             let mut batch = signer.batch(3);
             change(&mut batch);
             let envelope = signer.sign(&batch);
-            reason(&verify(envelope, &signer.ring(), signer.sensor))
+            reason(&verify(&envelope, &signer.ring(), signer.sensor))
         };
         assert_eq!(check(&|_| ()), "accepted");
         assert_eq!(
@@ -218,7 +215,7 @@ mod tests {
         let signer = Signer::new(1);
         let envelope = signer.sign_bytes(b"\xff\xff\xff".to_vec());
         assert_eq!(
-            reason(&verify(envelope, &signer.ring(), signer.sensor)),
+            reason(&verify(&envelope, &signer.ring(), signer.sensor)),
             "malformed"
         );
     }
@@ -232,7 +229,7 @@ mod tests {
             let position = position % bytes.len();
             bytes[position] ^= 1 << bit;
             if let Ok(changed) = Envelope::decode(bytes.as_slice())
-                && let Ok(verified) = verify(changed, &signer.ring(), signer.sensor)
+                && let Ok(verified) = verify(&changed, &signer.ring(), signer.sensor)
             {
                 // Only the wrapping may differ (an unknown field, say); what was signed does not.
                 prop_assert_eq!(verified.header.digest, batch_digest(&good.payload));
@@ -242,7 +239,7 @@ mod tests {
         #[test]
         fn arbitrary_signed_bytes_never_panic(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
             let signer = Signer::new(1);
-            let _ = verify(signer.sign_bytes(payload), &signer.ring(), signer.sensor);
+            let _ = verify(&signer.sign_bytes(payload), &signer.ring(), signer.sensor);
         }
     }
 }

@@ -110,6 +110,6 @@ impl Signer {
     pub(crate) fn verified(&mut self, events: Vec<Event>) -> Verified<SignedBatch> {
         let batch = self.batch_of(events);
         let envelope = self.sign(&batch);
-        verify(envelope, &self.ring(), self.sensor).expect("what the signer seals verifies")
+        verify(&envelope, &self.ring(), self.sensor).expect("what the signer seals verifies")
     }
 }

@@ -49,6 +49,9 @@ pub struct SensorRow {
     pub certificate_not_after: Option<Timestamp>,
 }
 
+/// Id, enrolled, last seen, chain, end of certificate.
+type Raw = (String, i64, Option<i64>, String, Option<i64>);
+
 impl Rows<'_> {
     /// All sensors, in the order of their enrolment.
     pub fn sensors(&self) -> Result<Vec<SensorRow>, StoreError> {
@@ -64,7 +67,7 @@ impl Rows<'_> {
         let mut rows = query.query([]).map_err(StoreError::sqlite(READ))?;
         let mut sensors = Vec::new();
         while let Some(row) = rows.next().map_err(StoreError::sqlite(READ))? {
-            let raw = || -> rusqlite::Result<(String, i64, Option<i64>, String, Option<i64>)> {
+            let raw = || -> rusqlite::Result<Raw> {
                 Ok((row.get(0)?, row.get(4)?, row.get(5)?, row.get(7)?, row.get(8)?))
             };
             let (id, enrolled, last_seen, chain, not_after) = raw().map_err(StoreError::sqlite(READ))?;
