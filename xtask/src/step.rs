@@ -17,15 +17,29 @@ use crate::workspace::Workspace;
 
 /// Of a failing command's output, this much is shown. All of it is in the log.
 const TAIL_LINES: usize = 25;
-const TAIL_BYTES: u64 = 8 * 1024;
+/// Of a failing runner's, which says at its end what each failing test printed.
+const LONG_TAIL_LINES: usize = 200;
+const TAIL_BYTES: u64 = 32 * 1024;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// How a step ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    pub(crate) elapsed: Duration,
     pub(crate) log: PathBuf,
+}
+
+impl Ended {
+    /// Shows the end of the output, for one that failed.
+    pub(crate) fn show(&self) {
+        eprintln!(
+            "{}
+{}; all of the output: {}",
+            tail_of(&self.log, LONG_TAIL_LINES),
+            self.status,
+            self.log.display()
+        );
+    }
 }
 
 /// Runs the command with its output going to `target/xtask/logs/NAME.log`, and tells how it goes.
@@ -45,6 +59,7 @@ pub(crate) fn run(
         .with_context(|| format!("opening {} twice", log.display()))?;
     let mut progress = Progress::start(label);
     let mut child = command
+        .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .stdout(file)
         .stderr(errors)
@@ -56,8 +71,8 @@ pub(crate) fn run(
         }
         progress.tick(|| tail(&log).lines().last().unwrap_or_default().to_owned());
     };
-    let elapsed = progress.end(if status.success() { "done" } else { "FAILED" });
-    Ok(Ended { status, elapsed, log })
+    progress.end(if status.success() { "done" } else { "FAILED" });
+    Ok(Ended { status, log })
 }
 
 /// As [`run`], where only success will do.
@@ -82,6 +97,10 @@ pub(crate) fn must(
 
 /// The last lines of a log, as far as it can be read.
 pub(crate) fn tail(log: &Path) -> String {
+    tail_of(log, TAIL_LINES)
+}
+
+fn tail_of(log: &Path, count: usize) -> String {
     let mut text = Vec::new();
     let read = File::open(log).and_then(|mut file| {
         let length = file.metadata()?.len();
@@ -93,7 +112,7 @@ pub(crate) fn tail(log: &Path) -> String {
     }
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// A log's whole text, as far as it is text.
@@ -139,16 +158,14 @@ impl Progress {
         }
     }
 
-    pub(crate) fn end(self, word: &str) -> Duration {
-        let elapsed = self.start.elapsed();
-        let end = format!("{word} in {:.1} s", elapsed.as_secs_f64());
+    pub(crate) fn end(self, word: &str) {
+        let end = format!("{word} in {:.1} s", self.start.elapsed().as_secs_f64());
         if self.terminal {
             self.rewrite(&end);
             eprintln!();
         } else {
             eprintln!("{}: {end}", self.label);
         }
-        elapsed
     }
 
     /// A terminal that is gone loses the progress line and nothing else.

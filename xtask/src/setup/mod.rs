@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 use facts::Facts;
 pub(crate) use facts::is_root;
 pub(crate) use install::update;
-pub(crate) use plan::Need;
+pub(crate) use plan::{DEBIAN_CLIPPY, Need};
 
 /// Find or install what building and testing need.
 ///

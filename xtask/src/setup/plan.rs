@@ -70,6 +70,8 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.qemu, &["qemu-system-x86"]);
     }
     if needs.contains(&Need::Tests) {
+        // libFuzzer is written in it.
+        plan.package(facts.cxx_compiler, &["g++"]);
         plan.package(facts.bpf_clippy, &["rust-web-clippy"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
@@ -119,6 +121,9 @@ impl Plan {
         if !facts.c_compiler && self.packages.contains(&"gcc") {
             line("a C compiler: install gcc or clang");
         }
+        if self.packages.contains(&"g++") {
+            line("a C++ compiler: install g++ or clang");
+        }
         if self.packages.contains(&"rustc-web") {
             line(
                 "a compiler for BPF: rustup toolchain install nightly --component rust-src (or Debian's rustc-web and libstd-rust-web-dev-bpf)",
@@ -151,6 +156,7 @@ mod tests {
             bpf_linker: true,
             llvm: true,
             c_compiler: true,
+            cxx_compiler: true,
             qemu: true,
             bpf_clippy: true,
             nextest: true,

@@ -1,9 +1,80 @@
-//! stub
-use crate::workspace::Workspace;
-use clap::Args;
+//! Everything that must hold, one step after the other.
+//!
+//! - All steps run, also behind one that failed.
+//! - What is counted: each check as one, each test case of each runner, each fuzz target. A runner that fails without naming a case counts
+//!   as one failure.
+//! - The last line on standard output is `N passed, N failed`, and nothing is printed behind it.
+
+mod checks;
+mod counts;
+mod fuzz;
+mod outcome;
+mod runners;
+
 use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::setup::{self, Need};
+use crate::vm;
+use crate::workspace::Workspace;
+use outcome::Outcome;
+
+/// Run every check and every test, here and in VMs.
+///
+/// Formatting, clippy (of the kernel half too), tidy, unit, property and end-to-end tests, documentation tests, ten seconds of each fuzz
+/// target, and the end-to-end tests on other kernels. Installs what it needs. The last line is `N passed, N failed`.
 #[derive(Args)]
-pub(crate) struct Options {}
-pub(crate) fn run(_: &Workspace, _: &Options) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(crate) struct Options {
+    /// Also what is long: ignored tests, many more cases of property tests, ten minutes of each fuzz target.
+    #[arg(long)]
+    full: bool,
+}
+
+type Step = fn(&Workspace, bool) -> anyhow::Result<Vec<Outcome>>;
+
+const STEPS: [(&str, Step); 10] = [
+    ("format", checks::format),
+    ("build", checks::build),
+    ("clippy", checks::clippy),
+    ("clippy of the kernel half", checks::clippy_of_kernel_half),
+    ("tidy", checks::tidy),
+    ("dependencies", checks::dependencies),
+    ("nextest", runners::nextest),
+    ("doc tests", runners::doc_tests),
+    ("fuzz", fuzz::all),
+    ("virtual machines", virtual_machines),
+];
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
+    setup::ensure(workspace, &[Need::KernelHalf, Need::Vm, Need::Tests])?;
+    let mut outcomes = Vec::new();
+    for (name, step) in STEPS {
+        match step(workspace, options.full) {
+            Ok(some) => outcomes.extend(some),
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                outcomes.push(Outcome::check(name, false));
+            }
+        }
+    }
+    println!("{}", outcome::table(&outcomes));
+    let passed: usize = outcomes.iter().map(|outcome| outcome.passed).sum();
+    let failed: usize = outcomes.iter().map(|outcome| outcome.failed).sum();
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn virtual_machines(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outcome>> {
+    let reports = vm::run_all(workspace)?;
+    let outcome = |(name, report): (String, vm::Report)| Outcome {
+        name,
+        passed: report.passed,
+        failed: report.failed(),
+    };
+    Ok(reports.into_iter().map(outcome).collect())
 }

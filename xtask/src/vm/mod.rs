@@ -21,7 +21,7 @@ use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 use boot::Boot;
 pub(crate) use kernel::Series;
-use serial::Report;
+pub(crate) use serial::Report;
 
 /// Run the end-to-end tests on other kernels, in QEMU.
 ///
