@@ -31,7 +31,6 @@ pub fn verify(
     let envelope = envelope.encode_to_vec();
     Ok(Verified::new(SignedBatch {
         header,
-        losses: batch.losses,
         events: batch.events,
         envelope,
     }))

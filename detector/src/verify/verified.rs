@@ -1,7 +1,7 @@
 //! What passed all checks.
 
 use claviger_proto::envelope::Sha256Digest;
-use claviger_proto::v1::{Event, LossCount};
+use claviger_proto::v1::Event;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -54,8 +54,6 @@ pub struct Header {
 pub struct SignedBatch {
     /// Where it stands.
     pub header: Header,
-    /// What the sensor had lost when it sealed the batch.
-    pub losses: Vec<LossCount>,
     /// Its events, in order, with their ids.
     pub events: Vec<Event>,
     /// The encoded envelope around the payload bytes exactly as they came.
@@ -70,7 +68,6 @@ impl Verified<SignedBatch> {
             header,
             envelope,
             events,
-            ..
         } = self.0;
         (header, envelope, events.into_iter().map(Verified).collect())
     }
