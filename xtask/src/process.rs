@@ -104,7 +104,7 @@ mod tests {
     fn a_child_that_will_not_go_is_killed() {
         let mut stubborn = Command::new("sh");
         stubborn
-            .args(["-c", "trap '' TERM; echo; while :; do sleep 1; done"])
+            .args(["-c", "trap '' TERM; echo; exec sleep 600"])
             .stdout(std::process::Stdio::piped());
         let mut child = stubborn.spawn().expect("sh starts");
         // Its first line says that the trap is set.
