@@ -164,9 +164,7 @@ async fn the_tokens_secret_and_no_private_key_is_in_database_or_log() {
         }
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
-        if path.extension().is_some_and(|extension| extension == "key") {
-            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
-        }
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
 }
 

@@ -71,13 +71,14 @@ impl Reader {
     /// The newest events in their order, and the number of the newest batch.
     fn newest(&mut self, limit: u32) -> anyhow::Result<(Vec<Event>, i64)> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut before, mut newest, mut batches, mut count) = (i64::MAX, 0, Vec::new(), 0);
+        let newest = self.database.rows().batches_before(i64::MAX, 1)?;
+        let newest = newest.first().map_or(0, |place| place.number);
+        let (mut before, mut batches, mut count) = (newest.saturating_add(1), Vec::new(), 0);
         while count < limit {
             let places = self.database.rows().batches_before(before, PAGE)?;
             let Some(oldest) = places.last() else { break };
             before = oldest.number;
             for place in &places {
-                newest = newest.max(place.number);
                 if count < limit {
                     let events = self.events(place);
                     count += events.len();
@@ -85,12 +86,8 @@ impl Reader {
                 }
             }
         }
-        let events = batches
-            .into_iter()
-            .rev()
-            .flatten()
-            .skip(count.saturating_sub(limit));
-        Ok((events.collect(), newest))
+        let events = batches.into_iter().rev().flatten();
+        Ok((events.skip(count.saturating_sub(limit)).collect(), newest))
     }
 
     /// Shows what comes after a batch; ends only when the output does.

@@ -8,6 +8,8 @@ mod findings;
 mod sensors;
 mod tokens;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,6 +42,10 @@ pub struct Database {
 impl Database {
     /// Opens it for writing, makes it where it is not there, and brings it up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // SQLite gives its other files the mode of this one.
+        let mut made = OpenOptions::new();
+        made.write(true).create(true).truncate(false).mode(0o600);
+        made.open(path).map_err(StoreError::io("open", path))?;
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
