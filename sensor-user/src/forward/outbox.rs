@@ -1,0 +1,432 @@
+//! What the agent sees of signing, spooling and forwarding: events go in, losses come back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use claviger_proto::v1::{Event, LossCount};
+use thiserror::Error;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::clock_offset::ClockOffset;
+use super::diagnosis;
+use super::forwarder::{Forwarder, Timings};
+use super::session::Context;
+use super::shared_spool::SharedSpool;
+use super::state::ForwardState;
+use super::tls::{TlsError, client_config};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::sign::{BootId, ChainState, Identity, SealError, Sealer, SensorId};
+use crate::spool::{LossReason, Lost, OsFileSystem, Recovery, Spool, SpoolError, SpoolStats};
+
+/// The directory below the state directory; one more below it for each sensor id.
+const SPOOL_DIR: &str = "spool";
+
+/// Signs events, keeps them on disk, and has them forwarded.
+#[derive(Debug)]
+pub struct Outbox {
+    sensor_id: SensorId,
+    boot_id: BootId,
+    inner: Mutex<Inner>,
+    spool: SharedSpool,
+    wake: Arc<Notify>,
+    state: Arc<watch::Sender<ForwardState>>,
+    stop: watch::Sender<Option<Instant>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What one submission at a time uses.
+#[derive(Debug)]
+struct Inner {
+    sealer: Sealer,
+    /// Whether the last batch was refused, so that only the change is logged.
+    refusing: bool,
+}
+
+/// Events that were signed and are on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The boot of their ids.
+    pub boot_id: BootId,
+    /// Sequence of the first.
+    pub first: u64,
+    /// Sequence of the last.
+    pub last: u64,
+    /// How many of those that were submitted are not among them: they were lost and counted.
+    pub lost_events: u64,
+}
+
+/// How the outbox is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxStatus {
+    /// This sensor.
+    pub sensor_id: SensorId,
+    /// This boot.
+    pub boot_id: BootId,
+    /// Sequence of the last event on the disk; 0 where there is none of this boot.
+    pub last_sequence: u64,
+    /// How full the spool is.
+    pub spool: SpoolStats,
+    /// How the forwarding goes.
+    pub forward: ForwardState,
+}
+
+/// Why there is no outbox, or events were not kept.
+#[derive(Debug, Error)]
+pub enum OutboxError {
+    /// Nothing was submitted.
+    #[error("there is nothing to submit")]
+    Empty,
+    /// None of the events could be kept. They are counted as lost.
+    #[error("{events} events could not be kept and are lost")]
+    NotKept {
+        /// How many.
+        events: u64,
+        /// Why.
+        #[source]
+        source: SpoolError,
+    },
+    /// The spool cannot be opened.
+    #[error("the spool cannot be opened")]
+    Spool(#[source] SpoolError),
+    /// The identity cannot be used for TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// None of the events fits into a batch. They are counted as lost.
+    #[error("{events} events are too large and are lost")]
+    TooLarge {
+        /// How many.
+        events: u64,
+    },
+}
+
+impl Outbox {
+    /// Opens the spool and starts forwarding; must be called within a tokio runtime. Blocks on the disk.
+    ///
+    /// The losses are those of earlier runs and of this opening that no gap has told: they are to be told in the first batch.
+    ///
+    /// # Errors
+    /// Where the spool is in use or cannot be read, and where the identity's parts do not fit.
+    pub fn open(
+        config: &Config,
+        identity: Identity,
+        boot_id: BootId,
+    ) -> Result<(Self, Vec<Lost>), OutboxError> {
+        Self::open_with(
+            config,
+            identity,
+            boot_id,
+            Arc::new(SystemClock),
+            Timings::default(),
+        )
+    }
+
+    /// The same with another clock and other patience.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        config: &Config,
+        identity: Identity,
+        boot_id: BootId,
+        clock: Arc<dyn Clock>,
+        timings: Timings,
+    ) -> Result<(Self, Vec<Lost>), OutboxError> {
+        let tls = client_config(&identity)?;
+        let sensor_id = identity.sensor_id();
+        let spools = config.state_dir.join(SPOOL_DIR);
+        let dir = spools.join(sensor_id.to_string());
+        let (mut spool, recovery) =
+            Spool::open(OsFileSystem, &dir, &config.spool, Arc::clone(&clock)).map_err(OutboxError::Spool)?;
+        log_recovery(&recovery);
+        count_left_behind(&mut spool, &spools, sensor_id, config, &clock);
+        let lost = spool.take_lost();
+        let chain = spool
+            .chain_state()
+            .map_or(ChainState::start(boot_id), |chain| chain.in_boot(boot_id));
+        let validity = identity.validity();
+
+        let (state, _) = watch::channel(ForwardState {
+            waiting_batches: recovery.waiting_batches,
+            certificate_not_after: validity.not_after,
+            ..ForwardState::default()
+        });
+        let (stop, stopped) = watch::channel(None);
+        let (spool, wake, state) = (SharedSpool::new(spool), Arc::new(Notify::new()), Arc::new(state));
+        let context = Context {
+            address: config.detector.address.clone(),
+            spool: spool.clone(),
+            wake: Arc::clone(&wake),
+            state: Arc::clone(&state),
+            clock,
+            clock_offset: ClockOffset::default(),
+            answer_limit: timings.answer_limit,
+            stop: stopped,
+        };
+        let task = tokio::spawn(
+            Forwarder {
+                context,
+                tls,
+                validity,
+                timings,
+            }
+            .run(),
+        );
+        let outbox = Self {
+            sensor_id,
+            boot_id,
+            inner: Mutex::new(Inner {
+                sealer: Sealer::new(Arc::new(identity), chain),
+                refusing: false,
+            }),
+            spool,
+            wake,
+            state,
+            stop,
+            task: Mutex::new(Some(task)),
+        };
+        Ok((outbox, lost))
+    }
+
+    /// This sensor.
+    #[must_use]
+    pub fn sensor_id(&self) -> SensorId {
+        self.sensor_id
+    }
+
+    /// Signs events into the next batch and puts it on the disk; when this returns they are there for good. Blocks on the disk: call
+    /// it where that is allowed. What does not fit into one batch goes into several.
+    ///
+    /// # Errors
+    /// Where no event could be kept; they are counted as lost, see [`take_lost`](Self::take_lost).
+    pub fn submit(
+        &self,
+        events: Vec<Event>,
+        losses: Vec<LossCount>,
+        now: SystemTime,
+    ) -> Result<Submitted, OutboxError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let submitted = events.len() as u64;
+        let first = inner.sealer.chain().next_sequence;
+        let mut error = None;
+        let mut rest = vec![events];
+        while let Some(mut events) = rest.pop() {
+            match inner.sealer.seal(events, losses.clone(), now) {
+                Ok(sealed) => {
+                    let result = self.spool.lock().append(&sealed);
+                    match result {
+                        Ok(()) => inner.sealer.advance(&sealed),
+                        Err(source) => {
+                            error = Some(OutboxError::NotKept {
+                                events: submitted,
+                                source,
+                            })
+                        }
+                    }
+                }
+                Err((SealError::Empty, _)) => error = Some(OutboxError::Empty),
+                Err((SealError::TooLarge { .. }, back)) if back.len() > 1 => {
+                    events = back;
+                    let second = events.split_off(events.len() / 2);
+                    rest.extend([second, events]);
+                }
+                Err((SealError::TooLarge { bytes, .. }, _)) => {
+                    tracing::error!(bytes, "an event is larger than a batch may be and is lost");
+                    self.spool.lock().count_lost(LossReason::TooLarge, 0, 1);
+                    error = Some(OutboxError::TooLarge { events: submitted });
+                }
+            }
+        }
+        inner.log_change(error.as_ref());
+        let kept = inner.sealer.chain().next_sequence - first;
+        if kept == 0 {
+            return Err(error.unwrap_or(OutboxError::Empty));
+        }
+        let waiting = self.spool.lock().waiting_batches();
+        self.state.send_modify(|state| state.waiting_batches = waiting);
+        self.wake.notify_one();
+        Ok(Submitted {
+            boot_id: self.boot_id,
+            first,
+            last: first + kept - 1,
+            lost_events: submitted - kept,
+        })
+    }
+
+    /// Losses of sealed events that no gap tells yet, by a full spool or disk, damage or rejection. They are to be told in the next
+    /// batch that is submitted: when that is kept they are forgotten, else they are given again.
+    pub fn take_lost(&self) -> Vec<Lost> {
+        self.spool.lock().take_lost()
+    }
+
+    /// How the outbox is. Blocks on the disk.
+    #[must_use]
+    pub fn status(&self) -> OutboxStatus {
+        let chain = self
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sealer
+            .chain();
+        OutboxStatus {
+            sensor_id: self.sensor_id,
+            boot_id: self.boot_id,
+            last_sequence: chain.next_sequence - 1,
+            spool: self.spool.lock().stats(),
+            forward: self.state.borrow().clone(),
+        }
+    }
+
+    /// Tells whenever the state of the forwarding changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<ForwardState> {
+        self.state.subscribe()
+    }
+
+    /// Ends the forwarding: sends what waits for as long as `limit` where the detector is there. What is left stays in the spool.
+    pub async fn flush_and_stop(&self, limit: Duration) {
+        let _ = self.stop.send(Some(Instant::now() + limit));
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if timeout(limit + Duration::from_secs(1), &mut task).await.is_err() {
+            task.abort();
+        }
+        let waiting = self.state.borrow().waiting_batches;
+        if waiting > 0 {
+            tracing::info!(
+                waiting_batches = waiting,
+                "stopped; the spool keeps what the detector does not have yet"
+            );
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    fn log_change(&mut self, error: Option<&OutboxError>) {
+        let refused = match error {
+            Some(error @ OutboxError::NotKept { .. }) => Some(error),
+            _ => None,
+        };
+        match (self.refusing, refused) {
+            (false, Some(error)) => {
+                tracing::error!(
+                    reason = diagnosis::chain(error),
+                    "events cannot be kept and are lost until there is room; a gap will tell how many"
+                );
+            }
+            (true, None) => tracing::info!("events can be kept again"),
+            _ => {}
+        }
+        self.refusing = refused.is_some();
+    }
+}
+
+fn log_recovery(recovery: &Recovery) {
+    let Recovery {
+        waiting_batches,
+        cut_bytes,
+        damaged_places,
+        ledger_damaged,
+    } = *recovery;
+    if damaged_places > 0 {
+        tracing::error!(
+            damaged_places,
+            "the spool is damaged and events are lost; a gap tells which"
+        );
+    }
+    if ledger_damaged {
+        tracing::warn!(
+            "the spool's ledger is damaged; the detector may get batches again that it has, and knows how to tell"
+        );
+    }
+    if cut_bytes > 0 {
+        tracing::info!(cut_bytes, "a write to the spool was interrupted and is cut off");
+    }
+    if waiting_batches > 0 {
+        tracing::info!(waiting_batches, "batches of an earlier run wait for the detector");
+    }
+}
+
+/// Counts what an earlier identity of this sensor left unsent, and removes it: nobody takes batches that it signed any more.
+fn count_left_behind(
+    spool: &mut Spool<OsFileSystem>,
+    spools: &Path,
+    own: SensorId,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) {
+    let others = match other_spools(spools, own) {
+        Ok(others) => others,
+        Err(error) => {
+            tracing::warn!(%error, path = %spools.display(), "cannot look for spools of earlier identities");
+            return;
+        }
+    };
+    for dir in others {
+        match events_in(&dir, config, clock) {
+            Ok((batches, events)) => {
+                if events > 0 {
+                    tracing::error!(
+                        batches,
+                        events,
+                        "the sensor was enrolled anew before the detector had all events; they are lost"
+                    );
+                    spool.count_lost(LossReason::IdentityReplaced, batches, events);
+                }
+                if let Err(error) = fs::remove_dir_all(&dir) {
+                    tracing::warn!(%error, path = %dir.display(), "cannot remove the spool of an earlier identity; it is counted again at the next start");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = diagnosis::chain(&error),
+                    "cannot read the spool of an earlier identity; it stays where it is"
+                );
+            }
+        }
+    }
+}
+
+fn other_spools(spools: &Path, own: SensorId) -> io::Result<Vec<PathBuf>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(spools)? {
+        let entry = entry?;
+        let id = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<SensorId>().ok());
+        if id.is_some_and(|id| id != own) {
+            others.push(entry.path());
+        }
+    }
+    Ok(others)
+}
+
+fn events_in(dir: &Path, config: &Config, clock: &Arc<dyn Clock>) -> Result<(u64, u64), SpoolError> {
+    let (mut spool, _) = Spool::open(OsFileSystem, dir, &config.spool, Arc::clone(clock))?;
+    let (mut batches, mut events, mut place) = (0, 0, None);
+    while let Some(batch) = spool.next_after(place.as_ref())? {
+        batches += 1;
+        events += batch
+            .mark
+            .last_sequence()
+            .saturating_sub(batch.first_sequence)
+            .saturating_add(1);
+        place = Some(batch.mark);
+    }
+    Ok((batches, events))
+}

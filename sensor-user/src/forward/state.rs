@@ -1,0 +1,24 @@
+//! How the forwarding goes, for whoever asks.
+
+use serde::Serialize;
+
+/// How the forwarding goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ForwardState {
+    /// Whether a stream to the detector is open.
+    pub connected: bool,
+    /// Batches in the spool that the detector has not acknowledged.
+    pub waiting_batches: u64,
+    /// Why there is no connection, for a person; nothing where there is one.
+    pub last_error: Option<String>,
+    /// How far this host's clock is ahead of the detector's, in milliseconds; nothing where nothing was heard from it yet.
+    pub clock_offset_ms: Option<i64>,
+    /// Batches that the detector refused for good since the start.
+    pub rejected_batches: u64,
+    /// Boot of the last acknowledged batch.
+    pub acknowledged_boot_id: Option<String>,
+    /// Last sequence of the last acknowledged batch.
+    pub acknowledged_sequence: u64,
+    /// When this sensor's certificate ends, in seconds since 1970.
+    pub certificate_not_after: i64,
+}
