@@ -33,7 +33,8 @@ pub(super) fn format(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outco
         if manifest == "Cargo.toml" {
             fmt.arg("--all");
         }
-        outcomes.push(check(workspace, label, "format", &mut fmt)?);
+        fmt.args(["--", "--color", "never"]);
+        outcomes.push(check(workspace, label, &label.replace(' ', "-"), &mut fmt)?);
     }
     Ok(outcomes)
 }
