@@ -43,6 +43,10 @@ pub(super) fn of_tls(error: &rustls::Error, address: &DetectorAddress) -> String
             "its certificate is not for {:?}: add that name to the detector's server_names, or use one that is there",
             address.host()
         ),
+        // What the verifier of enrolments says where no certificate has the pin.
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            "this is not the detector that made the token: check the address, or get a token from this one".to_owned()
+        }
         rustls::Error::AlertReceived(AlertDescription::CertificateExpired) => {
             "the detector says that this sensor's certificate has expired: enrol again, or set the clock that is wrong".to_owned()
         }

@@ -11,14 +11,14 @@ use claviger_proto::v1::push_response::Answer;
 use claviger_proto::v1::{Batch, PushRequest, PushResponse, Receipt, Rejection};
 use prost::Message as _;
 use rustls::ServerConfig;
-use tokio::io::{copy_bidirectional, duplex};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+
+use super::server::Server;
 
 /// How a collector behaves.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,6 @@ pub(crate) struct Manners {
 struct Shared {
     manners: Manners,
     received: Vec<Batch>,
-    connections: usize,
     streams: usize,
 }
 
@@ -51,8 +50,7 @@ struct Shared {
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     service: Service,
-    accepting: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    server: Server,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -64,13 +62,6 @@ impl Service {
     }
 }
 
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.accepting.abort();
-        self.serving.abort();
-    }
-}
-
 impl Collector {
     pub(crate) async fn start(tls: Arc<ServerConfig>, manners: Manners) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("bound");
@@ -78,36 +69,17 @@ impl Collector {
     }
 
     pub(crate) fn on(listener: TcpListener, tls: Arc<ServerConfig>, manners: Manners) -> Self {
-        let address = listener.local_addr().expect("bound");
         let service = Service::default();
         service.shared().manners = manners;
-        let (accepted, incoming) = mpsc::channel(16);
-        let counted = service.clone();
-        let accepting = tokio::spawn(async move {
-            let mut connections = Vec::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                counted.shared().connections += 1;
-                let (tls, accepted) = (TlsAcceptor::from(Arc::clone(&tls)), accepted.clone());
-                connections.push(AbortOnDrop(tokio::spawn(async move {
-                    let Ok(mut stream) = tls.accept(stream).await else {
-                        return;
-                    };
-                    let (mut near, far) = duplex(64 << 10);
-                    if accepted.send(Ok::<_, std::io::Error>(far)).await.is_ok() {
-                        let _ = copy_bidirectional(&mut stream, &mut near).await;
-                    }
-                })));
-            }
-        });
-        let server = tonic::transport::Server::builder()
-            .add_service(EventCollectorServer::new(service.clone()))
-            .serve_with_incoming(ReceiverStream::new(incoming));
-        let serving = tokio::spawn(async move { server.await.expect("serves") });
+        let server = Server::start(
+            listener,
+            tls,
+            Routes::new(EventCollectorServer::new(service.clone())),
+        );
         Self {
-            address,
+            address: server.address,
             service,
-            accepting,
-            serving,
+            server,
         }
     }
 
@@ -120,7 +92,7 @@ impl Collector {
     }
 
     pub(crate) fn connections(&self) -> usize {
-        self.service.shared().connections
+        self.server.connections()
     }
 
     pub(crate) fn streams(&self) -> usize {
@@ -136,14 +108,6 @@ impl Collector {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("{what} did not come within 30 s")
-    }
-}
-
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

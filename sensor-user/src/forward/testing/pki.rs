@@ -70,6 +70,20 @@ impl Authority {
 
     /// The server's side for 127.0.0.1.
     pub(crate) fn server(&self, years: Years, wants_client: bool) -> Arc<ServerConfig> {
+        self.configure(years, wants_client, &self.certificate)
+    }
+
+    /// The server's side of one that shows another authority's certificate.
+    pub(crate) fn server_showing(&self, years: Years, other: &CertificateDer<'static>) -> Arc<ServerConfig> {
+        self.configure(years, false, other)
+    }
+
+    fn configure(
+        &self,
+        years: Years,
+        wants_client: bool,
+        shown: &CertificateDer<'static>,
+    ) -> Arc<ServerConfig> {
         let (certificate, key) = self.issue(&["127.0.0.1"], years);
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).expect("added");
@@ -85,10 +99,7 @@ impl Authority {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("supported")
             .with_client_cert_verifier(verifier)
-            .with_single_cert(
-                vec![certificate, self.certificate.clone()],
-                PrivateKeyDer::Pkcs8(key.into()),
-            )
+            .with_single_cert(vec![certificate, shown.clone()], PrivateKeyDer::Pkcs8(key.into()))
             .expect("fits");
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
