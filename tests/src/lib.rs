@@ -1,1 +1,15 @@
-//! x
+//! What the end-to-end tests share: decoy credentials in homes of their own, and the real programs run as a user would run them.
+//!
+//! The same tests run on this host and in the VMs. There, and wherever the programs lie elsewhere, `CLAVIGER_SENSOR_BIN` and
+//! `CLAVIGER_DETECTOR_BIN` name them, and `CLAVIGER_EXPECT_HOOK` names the hook that must be the one in use.
+#![forbid(unsafe_code)]
+
+mod decoy;
+mod programs;
+mod service;
+mod trace;
+
+pub use decoy::{Decoy, SECRET};
+pub use programs::{can_load, detector, expected_hook, sensor, vm};
+pub use service::{Detector, Sensor, lines_until};
+pub use trace::{Traced, trace};

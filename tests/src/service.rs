@@ -1,0 +1,284 @@
+//! A detector and a sensor as services, each with state of its own, ended by their process ids.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{detector, sensor};
+
+/// How long a service may take to be ready: emulated machines are slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running detector.
+pub struct Detector {
+    directory: PathBuf,
+    address: String,
+    child: Option<Child>,
+}
+
+impl Detector {
+    /// Starts one with its data in `directory`.
+    ///
+    /// # Panics
+    /// Where it does not get ready.
+    #[must_use]
+    pub fn start(directory: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let mut detector =
+            Self { directory: directory.join("detector"), address: format!("127.0.0.1:{port}"), child: None };
+        detector.restart();
+        detector
+    }
+
+    /// Starts it again at the same address, with the same data.
+    ///
+    /// # Panics
+    /// Where it does not get ready.
+    pub fn restart(&mut self) {
+        self.stop();
+        let mut command = detector();
+        command.args(["serve", "--listen", &self.address, "--data-dir"]).arg(&self.directory);
+        self.child = Some(start(command, &self.directory.with_extension("log")));
+    }
+
+    /// Ends it, as systemd would.
+    pub fn stop(&mut self) {
+        if let Some(child) = self.child.take() {
+            end(child, Signal::TERM);
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where its data lies.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// One of its reading commands.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = detector();
+        command.args(arguments).arg("--data-dir").arg(&self.directory);
+        command
+    }
+
+    /// Makes a join token.
+    ///
+    /// # Panics
+    /// Where it cannot.
+    #[must_use]
+    pub fn token(&self) -> String {
+        let output = self.command(&["token", "new", "--json"]).output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let token: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        token["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The objects that a reading command prints, one a line, under `key`.
+    ///
+    /// # Panics
+    /// Where it fails or prints something else.
+    #[must_use]
+    pub fn read(&self, what: &str, key: &str) -> Vec<Value> {
+        let output = self.command(&[what, "--json", "--limit", "100000"]).output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout)
+            .expect("UTF-8")
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")[key].clone())
+            .collect()
+    }
+
+    /// The log that it wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Detector {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A sensor with a state of its own, running or not.
+pub struct Sensor {
+    directory: TempDir,
+    config: PathBuf,
+    child: Option<Child>,
+}
+
+impl Sensor {
+    /// A sensor for a detector's address that watches `home`, not yet enrolled nor running. More TOML goes behind the rest.
+    ///
+    /// # Panics
+    /// Where the file system refuses.
+    #[must_use]
+    pub fn new(address: &str, home: &Path, more: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = directory.path().join("sensor.toml");
+        let text = format!(
+            "state_dir = {:?}\nruntime_dir = {:?}\n[detector]\naddress = {address:?}\n[catalogue]\nextra_homes = [{:?}]\n\
+             rescan_interval_ms = 200\n{more}\n",
+            directory.path().join("state").display().to_string(),
+            directory.path().join("run").display().to_string(),
+            home.display().to_string(),
+        );
+        fs::write(&config, text).expect("written");
+        Self { directory, config, child: None }
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where its state lies.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
+    /// Enrols it with a token, given on standard input.
+    ///
+    /// # Panics
+    /// Where the program cannot be run.
+    #[must_use]
+    pub fn enrol(&self, address: &str, token: &str) -> Output {
+        let mut child = sensor()
+            .args(["enrol", "--detector", address, "--token-file", "-", "--state-dir"])
+            .arg(self.state())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the sensor starts");
+        child.stdin.take().expect("piped").write_all(token.as_bytes()).expect("written");
+        child.wait_with_output().expect("ends")
+    }
+
+    /// Starts it and waits until it watches.
+    ///
+    /// # Panics
+    /// Where it does not get ready.
+    pub fn start(&mut self) {
+        let mut command = sensor();
+        command.args(["run", "--config"]).arg(&self.config);
+        self.child = Some(start(command, &self.directory.path().join("sensor.log")));
+    }
+
+    /// Ends it with a signal.
+    pub fn end(&mut self, signal: Signal) {
+        if let Some(child) = self.child.take() {
+            end(child, signal);
+        }
+    }
+
+    /// Has it keep everything that happened, and returns the last sequence.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn flush(&self) -> u64 {
+        let output = sensor().args(["flush", "--json", "--config"]).arg(&self.config).output().expect("runs");
+        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        let flushed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        flushed["sequence"].as_u64().expect("a number")
+    }
+
+    /// Its status.
+    ///
+    /// # Panics
+    /// Where it does not answer.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let output = sensor().args(["status", "--json", "--config"]).arg(&self.config).output().expect("runs");
+        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The log that it wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("sensor.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        self.end(Signal::TERM);
+    }
+}
+
+/// Starts a service that tells systemd when it is ready, and waits until it does.
+fn start(mut command: Command, log: &Path) -> Child {
+    let sockets = tempfile::tempdir().expect("a directory");
+    let path = sockets.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a bound");
+    fs::create_dir_all(log.parent().expect("in a directory")).expect("a directory");
+    let stderr = fs::File::options().create(true).append(true).open(log).expect("a log");
+    let mut child = command
+        .env("NOTIFY_SOCKET", &path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .expect("the service starts");
+    let begun = Instant::now();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Ok(length) = socket.recv(&mut buffer)
+            && String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == "READY=1")
+        {
+            return child;
+        }
+        let ended = child.try_wait().expect("ours");
+        let said = || fs::read_to_string(log).unwrap_or_default();
+        assert!(ended.is_none(), "the service ended with {ended:?}:\n{}", said());
+        assert!(begun.elapsed() < PATIENCE, "the service is not ready:\n{}", said());
+    }
+}
+
+fn end(mut child: Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself; waiting tells.
+        let _ended = kill_process(pid, signal);
+    }
+    child.wait().expect("ours");
+}
+
+/// Reads the lines of a child's standard output until `enough` says so.
+///
+/// # Panics
+/// Where the output ends before.
+pub fn lines_until(child: &mut Child, mut enough: impl FnMut(&str) -> bool) -> Vec<String> {
+    let stdout = child.stdout.as_mut().expect("piped");
+    let mut lines = Vec::new();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.expect("UTF-8");
+        let done = enough(&line);
+        lines.push(line);
+        if done {
+            return lines;
+        }
+    }
+    panic!("the output ended before: {lines:#?}");
+}

@@ -1,0 +1,64 @@
+//! `claviger-sensor trace`, run as a user would.
+
+use std::{ffi::OsStr, path::Path, process::Stdio};
+
+use serde_json::Value;
+
+use crate::sensor;
+
+/// What a trace gave.
+#[derive(Debug)]
+pub struct Traced {
+    /// The exit status; nothing where a signal ended it.
+    pub status: Option<i32>,
+    /// The events.
+    pub events: Vec<Value>,
+    /// Standard error.
+    pub stderr: String,
+    /// Everything that was printed to standard output, as it was.
+    pub stdout: String,
+}
+
+impl Traced {
+    /// The events on one path.
+    #[must_use]
+    pub fn on(&self, path: &Path) -> Vec<&Value> {
+        let path = path.to_str().expect("decoys have plain names");
+        self.events.iter().filter(|event| event["credential"]["path"] == path).collect()
+    }
+
+    /// The only event.
+    ///
+    /// # Panics
+    /// Where there is none, or more than one.
+    #[must_use]
+    pub fn only(&self) -> &Value {
+        assert_eq!(self.events.len(), 1, "{self:#?}");
+        &self.events[0]
+    }
+}
+
+/// Traces a command with a configuration.
+///
+/// # Panics
+/// Where the sensor cannot be started or prints what is no JSON.
+pub fn trace<S: AsRef<OsStr>>(config: &Path, command: &[S]) -> Traced {
+    let output = sensor()
+        .args(["trace", "--json", "--config"])
+        .arg(config)
+        .arg("--")
+        .args(command)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the sensor starts");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let events = stdout
+        .lines()
+        .map(|line| {
+            let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}\n{stderr}"));
+            object["event"].clone()
+        })
+        .collect();
+    Traced { status: output.status.code(), events, stderr, stdout }
+}
