@@ -97,7 +97,7 @@ pub(super) fn dependencies(workspace: &Workspace, _: bool) -> anyhow::Result<Vec
         return Ok(Vec::new());
     }
     let mut deny = workspace.cargo();
-    deny.args(["deny", "--offline", "check", "bans", "licenses", "sources"]);
+    deny.args(["deny", "check", "bans", "licenses", "sources"]);
     Ok(vec![
         check(workspace, "dependencies", "deny", &mut deny).context("running cargo-deny")?,
     ])
