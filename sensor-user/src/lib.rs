@@ -1,6 +1,6 @@
 //! The sensor's user half: from the kernel's records to signed events at a detector.
 //!
-//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, agent, cli; shelf: config, clock
+//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock
 //!
 //! A room imports only rooms before it and the shelf.
 
@@ -8,6 +8,11 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod sign;
+pub mod spool;
+pub mod forward;
+pub mod enrol;
 pub mod kernel;
 pub mod decode;
 pub mod attribute;
+pub mod agent;
+pub mod cli;

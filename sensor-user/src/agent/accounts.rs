@@ -13,8 +13,10 @@ pub struct Accounts {
     pub delivered: u64,
     /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`.
     pub dropped: BTreeMap<String, u64>,
-    /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`, `not_delivered`. Every one is in a gap.
+    /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`. Every one is in a gap.
     pub lost: BTreeMap<String, u64>,
+    /// Identities that were found too late even for an amendment.
+    pub forgotten_answers: u64,
     /// Delivered events that were lost behind the agent, by reason, e.g. `spool_full`. Every one is in a gap.
     pub lost_behind: BTreeMap<String, u64>,
 }

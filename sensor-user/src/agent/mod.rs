@@ -25,6 +25,6 @@ pub use lock::{LockError, RunLock};
 pub use pending::{LATE_MAX, PENDING_MAX};
 pub use pipeline::{Agent, AgentError, AgentOptions, Control};
 pub use self_usage::SelfUsage;
-pub use sink::{Delivered, Sink, SinkError};
+pub use sink::{Delivered, Evidence, Sink};
 pub use watched_until::WatchedUntil;
 pub use worker::{QUEUE_MAX, ScanCounts};

@@ -431,31 +431,20 @@ impl<S: Sink> Agent<S> {
 
     fn deliver(&mut self, events: Vec<Event>, tokens: &[(usize, u64)]) {
         let uses = events.iter().filter(|event| event.kind == i32::from(EventKind::CredentialAccess)).count() as u64;
-        let count = events.len() as u64;
         let mut losses = self.losses();
         losses.extend(self.accounts.losses_behind());
-        match block_in_place(|| self.sink.deliver(events, losses)) {
-            Ok(delivered) => {
-                self.accounts.delivered += uses;
-                self.last_id = delivered.ids.last().cloned().or(self.last_id.take());
-                for (place, token) in tokens {
-                    if let Some(id) = delivered.ids.get(*place)
-                        && !self.pending.await_late(*token, id.clone())
-                    {
-                        self.accounts.drop_record("late_answer_forgotten");
-                    }
-                }
-                for lost in delivered.lost {
-                    for loss in &lost.losses {
-                        self.accounts.lose_behind(&loss.reason, loss.count);
-                    }
-                    self.pending.push(gap(lost), None, self.started.elapsed());
-                }
+        let delivered = block_in_place(|| self.sink.deliver(events, losses));
+        self.accounts.delivered += uses;
+        self.last_id = delivered.ids.last().cloned().or(self.last_id.take());
+        for (place, token) in tokens {
+            if let Some(id) = delivered.ids.get(*place)
+                && !self.pending.await_late(*token, id.clone())
+            {
+                self.accounts.forgotten_answers += 1;
             }
-            Err(error) => {
-                self.accounts.lose("not_delivered", uses);
-                tracing::error!(error = %chain(&error), events = count, "events are lost");
-            }
+        }
+        for loss in &delivered.lost {
+            self.accounts.lose_behind(&loss.reason, loss.count);
         }
     }
 

@@ -15,7 +15,7 @@ use super::program::{ConfigFile, runtime};
 use crate::clock::utc;
 use crate::config::{Config, DetectorAddress};
 use crate::enrol::{InvalidToken, JoinToken, join};
-use crate::sign::{IDENTITY_DIR, Identity, IdentityError};
+use crate::sign::{Identity, IdentityError};
 
 const TOKEN_VARIABLE: &str = "CLAVIGER_JOIN_TOKEN";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,10 +28,10 @@ const MAX_TOKEN_BYTES: u64 = 4 << 10;
 /// names the detector's authority, so another detector cannot take its place.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The token comes from --token, --token-file or the environment variable CLAVIGER_JOIN_TOKEN. A token on the\n\
-                        command line can be seen by every user of this host while the command runs; it can be used once.\n\n\
-                        Exit status: 0 enrolled; 1 enrolled already; 2 no token, or not a token; 69 the detector is not there or is\n\
-                        another one; 77 the detector refuses the token, or the state directory may not be written."
+    after_help = "The token comes from --token, --token-file or the environment variable CLAVIGER_JOIN_TOKEN. A token on the command \
+                  line can be seen by every user of this host while the command runs; it can be used once.\n\n\
+                  Exit status: 0 enrolled; 1 enrolled already; 2 no token, or not a token; 69 the detector is not there or is another \
+                  one; 77 the detector refuses the token, or the state directory may not be written."
 )]
 pub(super) struct Enrol {
     #[command(flatten)]
@@ -85,14 +85,9 @@ impl Enrol {
         let config = Config::load(self.config.config.as_deref())?;
         let state_dir = self.state_dir.as_ref().unwrap_or(&config.state_dir);
         let address = self.detector.as_ref().unwrap_or(&config.detector.address);
-        // Before the token is used up.
-        if !self.force && Identity::is_enrolled(state_dir) {
-            return Err(IdentityError::AlreadyEnrolled {
-                dir: state_dir.join(IDENTITY_DIR),
-            }
-            .into());
-        }
         let token = self.token()?;
+        // Before the token is used up.
+        Identity::make_room(state_dir, self.force)?;
         let identity = runtime()?.block_on(join(address, &token, &config.effective_host_name(), PATIENCE))?;
         identity.store(state_dir, self.force)?;
 

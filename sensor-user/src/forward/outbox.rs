@@ -167,6 +167,8 @@ impl Outbox {
             clock_offset: ClockOffset::default(),
             answer_limit: timings.answer_limit,
             stop: stopped,
+            rejections: 0,
+            write_failed: false,
         };
         let task = tokio::spawn(
             Forwarder {

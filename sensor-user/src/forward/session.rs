@@ -40,6 +40,10 @@ pub(super) struct Context {
     /// How long batches may be without an answer before the connection is given up.
     pub(super) answer_limit: Duration,
     pub(super) stop: Stop,
+    /// Batches that were rejected, for the log.
+    pub(super) rejections: u64,
+    /// Whether the last job failed, so that only the change is logged.
+    pub(super) write_failed: bool,
 }
 
 /// One connection's state.
@@ -213,12 +217,17 @@ impl Session<'_> {
             Some(Answer::Rejection(rejection)) => {
                 let settled = self.window.rejected(&rejection.batch_sha256);
                 if settled.is_some() {
-                    tracing::error!(
-                        reason = rejection.reason,
-                        message = rejection.message,
-                        batch = hex::encode(&rejection.batch_sha256),
-                        "the detector refused a batch for good; its events are lost to it and are told in a gap"
-                    );
+                    self.context.rejections += 1;
+                    // The first, the second, the fourth …: a detector that refuses all must not fill the log.
+                    if self.context.rejections.is_power_of_two() {
+                        tracing::error!(
+                            reason = rejection.reason,
+                            message = rejection.message,
+                            batch = hex::encode(&rejection.batch_sha256),
+                            rejections = self.context.rejections,
+                            "the detector refused a batch for good; its events are lost to it and are told in a gap"
+                        );
+                    }
                 }
                 settled
             }
@@ -283,12 +292,15 @@ impl Session<'_> {
             acknowledged,
             error,
         } = written;
-        if let Some(error) = error {
+        if let Some(error) = &error
+            && !self.context.write_failed
+        {
             tracing::warn!(
-                error = diagnosis::chain(&error),
+                error = diagnosis::chain(error),
                 "what the detector has could not be written down; after a crash it is sent again"
             );
         }
+        self.context.write_failed = error.is_some();
         self.context.state.send_modify(|state| {
             state.waiting_batches = waiting;
             state.rejected_batches += rejected;

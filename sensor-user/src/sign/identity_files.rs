@@ -18,7 +18,10 @@ use super::durable::{create_private_dir, sync_dir, write_private};
 use super::{Identity, ValidityError};
 
 /// The directory below the state directory.
-pub const IDENTITY_DIR: &str = "identity";
+const IDENTITY_DIR: &str = "identity";
+
+/// Where the next identity comes into being.
+const NEW_DIR: &str = "identity.new";
 
 /// Keys and certificates are a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
@@ -131,20 +134,38 @@ impl Identity {
         })
     }
 
+    /// Makes sure that an identity can be kept, before a token is used up for it; `replace` allows that there is one already.
+    ///
+    /// # Errors
+    /// Where there is one already, and where the directories cannot be made.
+    pub fn make_room(state_dir: &Path, replace: bool) -> Result<(), IdentityError> {
+        if Self::is_enrolled(state_dir) && !replace {
+            return Err(IdentityError::AlreadyEnrolled {
+                dir: state_dir.join(IDENTITY_DIR),
+            });
+        }
+        if let Some(parent) = state_dir.parent() {
+            fs::create_dir_all(parent).map_err(io_error("make", parent))?;
+        }
+        match create_private_dir(state_dir) {
+            Err(why) if why.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(io_error("make", state_dir)(why));
+            }
+            _ => {}
+        }
+        let new = state_dir.join(NEW_DIR);
+        // Left by an enrolment that was killed, or the identity that one replaced.
+        remove_if_there(&new)?;
+        create_private_dir(&new).map_err(io_error("make", &new))
+    }
+
     /// Keeps the identity; `replace` allows that there is one already.
     ///
     /// # Errors
     /// Where it cannot be written; then nothing has changed.
     pub fn store(&self, state_dir: &Path, replace: bool) -> Result<(), IdentityError> {
-        let dir = state_dir.join(IDENTITY_DIR);
-        let new = state_dir.join("identity.new");
-        if Self::is_enrolled(state_dir) && !replace {
-            return Err(IdentityError::AlreadyEnrolled { dir });
-        }
-        fs::create_dir_all(state_dir).map_err(io_error("make", state_dir))?;
-        // Left by an enrolment that was killed, or the identity that one replaced.
-        remove_if_there(&new)?;
-        create_private_dir(&new).map_err(io_error("make", &new))?;
+        Self::make_room(state_dir, replace)?;
+        let (dir, new) = (state_dir.join(IDENTITY_DIR), state_dir.join(NEW_DIR));
         let sensor_id = format!("{}\n", self.sensor_id());
         let files: [(&str, &[u8]); 5] = [
             ("sensor_id", sensor_id.as_bytes()),

@@ -18,7 +18,7 @@ mod validity;
 
 pub use chain::ChainState;
 pub use identity::Identity;
-pub use identity_files::{IDENTITY_DIR, IdentityError};
+pub use identity_files::IdentityError;
 pub use ids::{BootId, InvalidId, SensorId};
 pub use seal::{MAX_BATCH_EVENTS, MAX_ENVELOPE_BYTES, SealError, Sealed, Sealer};
 pub use validity::{Validity, ValidityError};

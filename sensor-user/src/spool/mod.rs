@@ -5,7 +5,7 @@
 //! - Batches are offered in the order of their appending; one whose acknowledgement returned is never offered again.
 //! - The chain goes on over everything: restarts, boots, an emptied spool, deleted segments. A sequence that may have left this
 //!   host is never given to another event.
-//! - Bytes on disk stay below `max_bytes` (plus the ledger's few kilobytes); what is lost to that, to a full disk, to damage or to a
+//! - Bytes on disk stay below `max_bytes` (plus ledger and reserve, some 100 KiB); what is lost to that, to a full disk, to damage or to a
 //!   rejection is a [`Lost`], kept in the ledger until a batch was appended after it was taken (see [`Spool::take_lost`]).
 //! - A damaged record costs that record. What stands behind it is found again and offered.
 //! - One process at a time: a lock on the directory.
@@ -14,6 +14,7 @@
 //! ```text
 //! spool/
 //!   lock                        locked for as long as the spool is open
+//!   reserve                     64 KiB that are given up for the ledger when the disk is full
 //!   acknowledged                the ledger: crc32c in hex, newline, JSON; replaced whole (temp, fsync, rename, fsync)
 //!   00000000000000000001.seg    segments, numbered on; only the last is written to
 //!
@@ -27,11 +28,11 @@
 //! # How it works
 //! *Append* writes a record behind the last one and fdatasyncs. Where that fails the record is cut off again before anything else is
 //! appended, so a batch that was refused can never come back beside another with its sequences. A new segment is begun at
-//! `segment_bytes`. *Acknowledging* writes the ledger, then deletes the segments that are acknowledged throughout, never the last.
-//! *Dropping* the oldest segment writes the loss and the new beginning into the ledger, then deletes; where a full disk has no room
-//! for the ledger, the new batch is refused instead. *Opening* walks all records once. What stands behind the last whole record was
-//! never returned as appended and is cut off; whose batch it was is told as lost where that can be read. Where a record does not
-//! build on the one before it, what is between is lost and told so once.
+//! `segment_bytes`. *Acknowledging* writes the ledger, then deletes the segments that are acknowledged throughout, never the last; on
+//! a full disk that one is emptied. *Dropping* the oldest segment writes the loss and the new beginning into the ledger, then
+//! deletes; where the disk has no room even for the ledger, the new batch is refused instead. *Opening* walks all records once. What
+//! stands behind the last whole record was never returned as appended and is cut off; whose batch it was is told as lost where that
+//! can be read. Where a record does not build on the one before it, what is between is lost and told so once.
 //!
 //! Memory: a few numbers per segment and one record at a time (4 MiB at most).
 
@@ -47,6 +48,7 @@ mod queue;
 mod read;
 mod record;
 mod recover;
+mod reserve;
 mod scan;
 mod segment;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::error::{failed, is_disk_full};
 use super::ledger::{ChainAt, Ledger};
 use super::lost::{LossReason, Losses, Lost, LostRange};
 use super::record::{self, Meta};
+use super::reserve::Reserve;
 use super::segment::{self, FIRST_RECORD, Segment};
 use super::{FileSystem, Mark, SpoolError, SpoolFile as _, Waiting};
 use crate::clock::{Clock, unix_milliseconds};
@@ -43,6 +44,7 @@ pub struct Spool<F: FileSystem> {
     /// Events lost since the spool was opened.
     pub(super) totals: BTreeMap<LossReason, u64>,
     pub(super) known_breaks: BTreeSet<(u64, u64)>,
+    pub(super) reserve: Reserve,
 }
 
 /// How full the spool is.
@@ -67,7 +69,13 @@ impl<F: FileSystem> Spool<F> {
     /// # Errors
     /// Where it is refused: it is then counted as lost, and the chain must not move on.
     pub fn append(&mut self, sealed: &Sealed) -> Result<(), SpoolError> {
-        match self.try_append(sealed) {
+        let mut appended = self.try_append(sealed);
+        if let Err((LossReason::DiskFull, _)) = appended
+            && self.reclaim()
+        {
+            appended = self.try_append(sealed);
+        }
+        match appended {
             Ok(()) => {
                 if self.losses.told() {
                     // Where this fails, the gap is told once more after a restart.
@@ -255,6 +263,31 @@ impl<F: FileSystem> Spool<F> {
         Ok(())
     }
 
+    /// Empties the last segment where the detector has all of it. True where that made room.
+    fn reclaim(&mut self) -> bool {
+        let (Some(last), Some(mark)) = (self.segments.back(), self.acknowledged) else {
+            return false;
+        };
+        let number = last.number;
+        if last.records == 0 || !mark.covers(number, last.end) || self.clean_up().is_err() {
+            return false;
+        }
+        // Without its records the segment does not tell where the chain stands; the ledger has to.
+        if self.write_ledger().is_err() {
+            return false;
+        }
+        // Nothing is appended to it any more: a place in it must not mean two things.
+        let Some(mut file) = self.active.take() else {
+            return false;
+        };
+        if file.set_length(FIRST_RECORD).and_then(|()| file.sync()).is_err() {
+            return false;
+        }
+        self.segments.pop_back();
+        self.segments.push_back(Segment::new(number, None));
+        true
+    }
+
     fn begin_segment(&mut self, boot_id: BootId) -> io::Result<()> {
         let number = self.next_number;
         let path = segment::path(&self.dir, number);
@@ -343,7 +376,13 @@ impl<F: FileSystem> Spool<F> {
             lost: self.losses.all().cloned().collect(),
             known_breaks: self.known_breaks.clone(),
         };
-        ledger.write(&self.fs, &self.dir)
+        let mut written = ledger.write(&self.fs, &self.dir);
+        if written.as_ref().is_err_and(is_disk_full) && self.reserve.release(&self.fs, &self.dir) {
+            written = ledger.write(&self.fs, &self.dir);
+        }
+        // The ledger before this one is gone by now, so there is room for as much as there was.
+        self.reserve.restore(&self.fs, &self.dir);
+        written
     }
 
     fn chain_at(&self) -> Option<ChainAt> {

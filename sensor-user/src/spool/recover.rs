@@ -9,6 +9,7 @@ use super::error::{failed, is_disk_full};
 use super::ledger::{Ledger, TEMPORARY_NAME};
 use super::lost::{LossReason, Losses, Lost, LostRange};
 use super::record::Meta;
+use super::reserve::Reserve;
 use super::scan::{Found, Tail, record_at, search, tail};
 use super::segment::{self, HEADER_LEN, Segment};
 use super::{FileSystem, Mark, Spool, SpoolError, SpoolFile as _};
@@ -86,6 +87,7 @@ impl<F: FileSystem> Spool<F> {
             }
             Err(why) => return Err(failed("read the ledger in", dir)(why)),
         };
+        let reserve = Reserve::make(&fs, dir);
         let spool = Self {
             fs,
             dir: dir.to_owned(),
@@ -103,6 +105,7 @@ impl<F: FileSystem> Spool<F> {
             losses: Losses::default(),
             totals: BTreeMap::new(),
             known_breaks: ledger.known_breaks.clone(),
+            reserve,
         };
         let mut walk = Walk {
             spool,

@@ -57,12 +57,13 @@ fn acknowledged_segments_are_deleted_and_the_chain_goes_on() {
         .map(|events| append(&mut spool, events))
         .last()
         .expect("some");
-    let before = fs.used_bytes();
+    let before = spool.stats().bytes;
     let marks = waiting(&mut spool);
     spool
         .acknowledge(&marks.last().expect("some").mark)
         .expect("acknowledged");
-    assert!(fs.used_bytes() < before / 4, "{} of {before}", fs.used_bytes());
+    let after = spool.stats().bytes;
+    assert!(after < before / 4, "{after} of {before}");
     assert!(waiting(&mut spool).is_empty());
     // Even where every segment is gone.
     let names: Vec<_> = fs
@@ -259,6 +260,34 @@ fn a_full_disk_takes_acknowledgements() {
 }
 
 #[test]
+fn a_full_disk_has_room_again_when_all_is_acknowledged() {
+    for seed in 0..50 {
+        let fs = MemoryFs::default();
+        // One segment, so that no other can be deleted.
+        let config = config(1 << 30, 1 << 20, WhenFull::DropOldest);
+        let (mut spool, _) = open(&fs, &config);
+        let last = (0..20).map(|_| append(&mut spool, 1)).last().expect("some");
+        fs.set_capacity(Some(fs.used_bytes()));
+        spool
+            .append(&sealed(chain_of(&spool, boot(1)), 5, 300))
+            .expect_err("no room");
+        // The loss is written down all the same.
+        crash(spool, &fs, seed);
+        let (mut spool, _) = open(&fs, &config);
+        assert_eq!(spool.take_lost()[0].events, 5);
+        let marks = waiting(&mut spool);
+        spool.acknowledge(&marks[19].mark).expect("acknowledged");
+        let next = append(&mut spool, 1);
+        assert_eq!(next.first_sequence, last.last_sequence + 1);
+        crash(spool, &fs, seed);
+        let (mut spool, recovery) = open(&fs, &config);
+        assert_eq!((recovery.damaged_places, recovery.waiting_batches), (0, 1));
+        assert_eq!(digests(&waiting(&mut spool)), [next.digest]);
+        assert_eq!(spool.take_lost(), []);
+    }
+}
+
+#[test]
 fn a_full_disk_does_not_keep_it_from_opening() {
     let fs = MemoryFs::default();
     let (mut spool, _) = open(&fs, &roomy());
@@ -301,6 +330,7 @@ fn nothing_is_dropped_before_its_loss_is_on_the_disk() {
         let config = config(3_000, 1_500, WhenFull::DropOldest);
         let (mut spool, _) = open(&fs, &config);
         let batches: Vec<Sealed> = (0..6).map(|_| append(&mut spool, 2)).collect();
+        fs.remove(&dir().join("reserve")).expect("removed");
         fs.set_capacity(Some(fs.used_bytes()));
         let refused = spool
             .append(&sealed(chain_of(&spool, boot(1)), 1, 300))

@@ -1,0 +1,109 @@
+//! `check`: what can be watched here.
+
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+
+use super::{canary, exit, log, program::{ConfigFile, runtime}, status};
+use crate::{
+    attribute::Cgroups,
+    config::Config,
+    kernel::{Kernel, LoadOptions, ProbeState},
+};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// Loads every probe, sees whether it works, and says what each cannot see. Works beside a running sensor.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Instead, ask the running sensor what it costs: memory, CPU, accounts
+    #[arg(long = "self")]
+    of_running: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(self.config.config.as_deref())?;
+        log::start(&config.log);
+        if self.of_running {
+            return status::show(&config, self.json);
+        }
+        let runtime = runtime()?;
+        let _inside = runtime.enter();
+        let options = LoadOptions {
+            file_open_hooks: config.probes.file_open_hooks.clone(),
+            canary_command: canary::command(),
+            ..LoadOptions::default()
+        };
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let kernel = match Kernel::load(&options) {
+            Ok(kernel) => kernel,
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                if self.json {
+                    println!("{}", json!({"kernel": release, "can_watch": false, "reason": format!("{error:#}"), "probes": []}));
+                } else {
+                    anstream::println!("kernel {release}\n{BAD}this host cannot be watched{BAD:#}: {error:#}");
+                }
+                return Ok(ExitCode::from(exit::FAILED));
+            }
+        };
+        let cgroups = Cgroups::find();
+        if self.json {
+            let probes: Vec<_> = kernel.probes.iter().map(probe_json).collect();
+            println!(
+                "{}",
+                json!({
+                    "kernel": release,
+                    "can_watch": true,
+                    "active_lsms": kernel.active_lsms,
+                    "cgroup_v2": cgroups.root().map(|root| root.display().to_string()),
+                    "probes": probes,
+                })
+            );
+        } else {
+            show(&release, &kernel, &cgroups);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn probe_json(state: &ProbeState) -> serde_json::Value {
+    let refused: Vec<_> = state.refused.iter().map(|trial| json!({"hook": trial.hook, "reason": trial.reason})).collect();
+    json!({
+        "probe": state.probe.word(),
+        "hook": state.hook,
+        "refused": refused,
+        "cannot_see": state.cannot_see,
+    })
+}
+
+fn show(release: &str, kernel: &Kernel, cgroups: &Cgroups) {
+    anstream::println!("kernel {release}, active LSMs: {}", kernel.active_lsms.as_deref().unwrap_or("not known"));
+    match cgroups.root() {
+        Some(root) => anstream::println!("cgroup v2 at {}", root.display()),
+        None => anstream::println!("{BAD}cgroup v2 is not mounted{BAD:#}: units, sessions and containers cannot be told apart"),
+    }
+    for state in &kernel.probes {
+        let name = state.probe.word();
+        match &state.hook {
+            Some(hook) => anstream::println!("{GOOD}✓{GOOD:#} {name:<17} {hook}"),
+            None => anstream::println!("{BAD}✗{BAD:#} {name:<17} by no hook"),
+        }
+        for trial in &state.refused {
+            anstream::println!("    {DIM}not {trial}{DIM:#}");
+        }
+        for what in &state.cannot_see {
+            anstream::println!("    cannot see: {what}");
+        }
+    }
+    anstream::println!("{GOOD}this host can be watched{GOOD:#}");
+}

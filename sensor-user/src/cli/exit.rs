@@ -1,0 +1,50 @@
+//! Exit statuses, after sysexits(3).
+
+use crate::{
+    agent::{AgentError, ControlError, LockError},
+    config::ConfigError,
+    kernel::KernelError,
+};
+
+/// A check failed.
+pub(super) const FAILED: u8 = 1;
+/// Wrong usage, as clap ends with.
+pub(super) const USAGE: u8 = 2;
+/// EX_UNAVAILABLE: something needed is not there.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// EX_SOFTWARE: a fault of ours.
+pub(super) const SOFTWARE: u8 = 70;
+/// EX_NOPERM.
+pub(super) const NOT_PERMITTED: u8 = 77;
+/// EX_CONFIG.
+pub(super) const CONFIG: u8 = 78;
+
+/// The status that an error ends the program with.
+pub(super) fn status_of(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if let Some(kernel) = cause.downcast_ref::<KernelError>() {
+            return match kernel {
+                KernelError::NotPermitted => NOT_PERMITTED,
+                _ => UNAVAILABLE,
+            };
+        }
+        if let Some(status) = super::enrol::status_of(cause) {
+            return status;
+        }
+        if cause.is::<ConfigError>() {
+            return CONFIG;
+        }
+        if cause.is::<ControlError>() || cause.is::<LockError>() {
+            return UNAVAILABLE;
+        }
+        if let Some(AgentError::Kernel(KernelError::NotPermitted)) = cause.downcast_ref::<AgentError>() {
+            return NOT_PERMITTED;
+        }
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            return NOT_PERMITTED;
+        }
+    }
+    SOFTWARE
+}

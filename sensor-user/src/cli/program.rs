@@ -1,0 +1,78 @@
+//! The commands.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use super::{canary, check, config, enrol, exit, run, status, trace};
+
+/// Watches how machine identities are used on this host.
+///
+/// The sensor sees processes take up credentials (key files, tokens, kubeconfigs), says which workload that was and which identity the
+/// credential stands for, signs what it saw and forwards it to a detector.
+#[derive(Debug, Parser)]
+#[command(
+    name = "claviger-sensor",
+    version,
+    after_help = "Begin with `claviger-sensor check`, which says what can be watched on this kernel, and\n\
+                  `claviger-sensor trace -- COMMAND`, which shows the credentials a command uses.\n\n\
+                  Exit status: 0 done; 1 a check failed; 2 wrong usage; 69 something needed is not there;\n\
+                  70 a fault of the sensor; 77 not permitted; 78 wrong configuration."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch this host and forward to the detector, until SIGTERM or Ctrl-C
+    Run(run::Run),
+    /// Run a command and show every credential that it and its descendants use
+    Trace(trace::Trace),
+    /// Say what can be watched here, by which hook, and what cannot be seen
+    Check(check::Check),
+    /// Say how the running sensor is
+    Status(status::StatusCommand),
+    /// Have the running sensor keep everything that happened until now
+    Flush(status::Flush),
+    Enrol(enrol::Enrol),
+    Config(config::ConfigCommand),
+    /// End at once
+    #[command(name = canary::COMMAND, hide = true)]
+    Canary,
+}
+
+/// The configuration file that a command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigFile {
+    /// Configuration file [default: /etc/claviger/sensor.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(command) => command.run(),
+        Command::Trace(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Flush(command) => command.run(),
+        Command::Enrol(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Canary => Ok(ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        let style = anstyle::AnsiColor::Red.on_default().bold();
+        anstream::eprintln!("{style}error{style:#}: {error:#}");
+        ExitCode::from(exit::status_of(&error))
+    })
+}
+
+/// The runtime: two threads, since one may be busy with the spool's disk.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

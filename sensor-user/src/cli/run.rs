@@ -1,0 +1,106 @@
+//! `run`: the service.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+use super::{
+    canary, log,
+    program::{ConfigFile, runtime},
+};
+use crate::{
+    agent::{Agent, AgentOptions, Control, Evidence, RunLock, WatchedUntil},
+    config::Config,
+    forward::Outbox,
+    kernel::{Kernel, LoadOptions},
+    sign::{BootId, Identity},
+};
+
+/// How long the end may take for what is not sent yet; the rest waits in the spool for the next start.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Watches this host: loads the probes, labels the credentials of the catalogue, and forwards signed events to the detector. What cannot be
+/// forwarded waits in the spool. One per host. Ends with SIGTERM or Ctrl-C; tells systemd when it watches.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(self.config.config.as_deref())?;
+        log::start(&config.log);
+        let _lock = RunLock::take(&config.runtime_dir)?;
+        let identity = Identity::load(&config.state_dir)?;
+        runtime()?.block_on(serve(config, identity))
+    }
+}
+
+async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let kernel = Kernel::load(&LoadOptions {
+        file_open_hooks: config.probes.file_open_hooks.clone(),
+        canary_command: canary::command(),
+        ..LoadOptions::default()
+    })?;
+    let boot_id = BootId::current().context("reading the boot id; is /proc mounted?")?;
+    let (outbox, lost) = Outbox::open(&config, identity, boot_id)?;
+    let agent = Agent::start(
+        kernel,
+        Evidence::new(outbox, lost),
+        AgentOptions {
+            host: config.effective_host_name(),
+            batch_max_events: config.batch.max_events,
+            batch_max_delay: config.batch.max_delay,
+            rescan_interval: config.catalogue.rescan_interval,
+            extra_homes: config.catalogue.extra_homes.clone(),
+            runtime_dir: Some(config.runtime_dir.clone()),
+            watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
+            report_itself: true,
+        },
+    )
+    .await?;
+    for state in agent.probes() {
+        match &state.hook {
+            Some(hook) => tracing::info!(probe = state.probe.word(), %hook, "watching"),
+            None => tracing::warn!(probe = state.probe.word(), refused = ?state.refused, "not watching: no hook works here"),
+        }
+    }
+    let labelled = agent.scanned();
+    tracing::info!(files = labelled.files, directories = labelled.directories, "credentials labelled; the host is watched");
+    tell_systemd(NotifyState::Ready);
+
+    let (control, controlled) = mpsc::channel(4);
+    let mut running = tokio::spawn(agent.run(controlled));
+    let ended = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        ended = &mut running => Some(ended),
+    };
+    tell_systemd(NotifyState::Stopping);
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            // An agent that has just ended by itself tells by what it returns.
+            let _ended = control.send(Control::Stop).await;
+            running.await
+        }
+    };
+    let (sink, _accounts) = ended.context("the agent's task ended early")??;
+    sink.into_outbox().flush_and_stop(FAREWELL).await;
+    tracing::info!("stopped; what was not sent waits in the spool");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}

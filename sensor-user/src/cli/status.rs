@@ -1,0 +1,98 @@
+//! `status` and `flush`: asking the running sensor.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::json;
+
+use super::program::{ConfigFile, runtime};
+use crate::{
+    agent::{Answer, Request, Status, ask},
+    config::Config,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the running sensor is: its probes, its accounts, its way to the detector, and what it costs.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusCommand {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Returns when everything that happened before is sealed and on disk, and says up to which event.
+#[derive(Debug, clap::Args)]
+pub(super) struct Flush {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object: {"sensor_id", "boot_id", "sequence"}
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusCommand {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        show(&Config::load(self.config.config.as_deref())?, self.json)
+    }
+}
+
+impl Flush {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(self.config.config.as_deref())?;
+        let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Flush, PATIENCE))?;
+        let Answer::Flushed(flushed) = answer else { anyhow::bail!("the sensor answered something else") };
+        if self.json {
+            println!("{}", serde_json::to_string(&flushed)?);
+        } else {
+            println!("kept up to event {} of boot {}", flushed.sequence, flushed.boot_id);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Asks for the status and prints it.
+pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Status, PATIENCE))?;
+    let Answer::Status(status) = answer else { anyhow::bail!("the sensor answered something else") };
+    if json {
+        println!("{}", json!(status));
+    } else {
+        print_status(&status);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for reading")]
+fn print_status(status: &Status) {
+    anstream::println!("sensor {}, pid {}, watching for {:.0} s", status.version, status.pid, status.uptime_s);
+    anstream::println!(
+        "costs {:.1} MB of memory and {:.2} % of a core since it began",
+        status.usage.resident_memory_bytes as f64 / 1e6,
+        status.cpu_share * 100.0
+    );
+    anstream::println!(
+        "labelled {} files in {} directories; {} processes known",
+        status.labelled.files,
+        status.labelled.directories,
+        status.processes
+    );
+    for probe in &status.probes {
+        let hook = probe.hook.as_deref().unwrap_or("no hook");
+        let lost: u64 = probe.lost.values().sum();
+        anstream::println!("{:<17} {hook}: seen {}, submitted {}, lost {lost}", probe.probe, probe.seen, probe.submitted);
+    }
+    let accounts = &status.accounts;
+    anstream::println!(
+        "uses: received {}, delivered {}, dropped {:?}, lost {:?}, lost behind {:?}",
+        accounts.received,
+        accounts.delivered,
+        accounts.dropped,
+        accounts.lost,
+        accounts.lost_behind
+    );
+    if !status.evidence.is_null() {
+        anstream::println!("evidence: {}", status.evidence);
+    }
+}

@@ -1,0 +1,271 @@
+//! `trace`: the credentials that a command and its descendants use.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs::File,
+    io::{self, Write},
+    os::unix::process::ExitStatusExt as _,
+    path::PathBuf,
+    process::{ExitCode, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Context as _;
+use claviger_proto::v1::{Event, EventId, LossCount, Process};
+use serde_json::json;
+use tokio::{
+    process::Command,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
+
+use super::{
+    canary, log,
+    program::{ConfigFile, runtime},
+    show,
+};
+use crate::{
+    agent::{Agent, AgentOptions, Control, Delivered, Sink},
+    attribute::{boot_id, start_ticks_of},
+    config::Config,
+    decode::ProcessKey,
+    kernel::{Kernel, LoadOptions},
+};
+
+/// Processes followed. Beyond it, descendants are counted as escaped.
+const TREE_MAX: usize = 65_536;
+
+/// A trace is not an enrolled sensor: its events carry this id.
+const TRACE_SENSOR_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Runs a command and shows every credential that it and its descendants use. Needs no detector, and works beside a running service. What
+/// other programs do on the command's behalf (a service manager, a container runtime) is not its descendant's doing; such uses are counted
+/// at the end.
+#[derive(Debug, clap::Args)]
+pub(super) struct Trace {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object a line, {"event":{…}}; the command's own output then goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Write events to a file, and leave the command's output where it is
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show the uses of all processes of this host while the command runs
+    #[arg(long)]
+    all: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Trace {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(self.config.config.as_deref())?;
+        log::start(&config.log);
+        runtime()?.block_on(self.trace(config))
+    }
+
+    async fn trace(self, config: Config) -> anyhow::Result<ExitCode> {
+        let kernel = Kernel::load(&LoadOptions {
+            file_open_hooks: config.probes.file_open_hooks.clone(),
+            canary_command: canary::command(),
+            ..LoadOptions::default()
+        })?;
+        let out: Box<dyn Write + Send> = match &self.output {
+            Some(path) => Box::new(File::create(path).with_context(|| format!("creating {}", path.display()))?),
+            None if self.json => Box::new(io::stdout()),
+            None => Box::new(anstream::stderr()),
+        };
+        let tree = Arc::new(Mutex::new(Tree::default()));
+        let sink = Show { out, json: self.json, all: self.all, tree: Arc::clone(&tree), boot_id: boot_id()?, shown: 0, others: 0, not_written: None };
+        let host = config.effective_host_name();
+        let mut agent = Agent::start(
+            kernel,
+            sink,
+            AgentOptions {
+                host,
+                batch_max_events: config.batch.max_events,
+                batch_max_delay: config.batch.max_delay,
+                rescan_interval: config.catalogue.rescan_interval,
+                extra_homes: config.catalogue.extra_homes.clone(),
+                runtime_dir: None,
+                watched_until: None,
+                report_itself: false,
+            },
+        )
+        .await?;
+        let followed = Arc::clone(&tree);
+        agent.on_fork(move |child, parent| followed.lock().unwrap_or_else(PoisonError::into_inner).fork(child, parent));
+        let (control, controlled) = mpsc::channel(4);
+        let running = tokio::spawn(agent.run(controlled));
+        let status = self.command().await;
+        let (flushed, done) = oneshot::channel();
+        // A dead agent is told by what it returns.
+        let _ended = control.send(Control::Flush(flushed)).await;
+        let _ended = done.await;
+        let _ended = control.send(Control::Stop).await;
+        let (sink, accounts) = running.await.context("the agent's task ended early")??;
+        let status = status?;
+        if let Some(error) = sink.not_written {
+            return Err(anyhow::Error::from(error).context("writing events; not all were written"));
+        }
+        let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let still: Vec<u32> = tree.still_running();
+        let say = |text: String| {
+            if !self.json {
+                anstream::eprintln!("{text}");
+            }
+        };
+        say(format!("{} uses of credentials by the command and its descendants", sink.shown));
+        if sink.others > 0 {
+            say(format!("{} uses by other processes of this host meanwhile (--all shows them)", sink.others));
+        }
+        if !still.is_empty() {
+            anstream::eprintln!("escaped: still running after the command ended, and no longer followed: pid {still:?}");
+        }
+        if tree.not_followed > 0 {
+            anstream::eprintln!("escaped: {} descendants were too many to follow", tree.not_followed);
+        }
+        if !accounts.lost.is_empty() {
+            anstream::eprintln!("lost: {:?}; what is shown is not all", accounts.lost);
+        }
+        Ok(ExitCode::from(exit_status(status)))
+    }
+
+    /// Runs the command. Ctrl-C reaches it from the terminal as it would without us; SIGTERM is passed on.
+    async fn command(&self) -> anyhow::Result<ExitStatus> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (program, arguments) = self.command.split_first().context("no command")?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        if self.json && self.output.is_none() {
+            command.stdout(Stdio::from(rustix::io::dup(io::stderr())?));
+        }
+        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return Ok(status?),
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {
+                    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
+                        // It may just have ended.
+                        let _ended = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// As a shell has it: the status, or 128 and the signal.
+fn exit_status(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+/// The command's descendants: children of this process, and children of those.
+#[derive(Default)]
+struct Tree {
+    members: HashSet<ProcessKey>,
+    not_followed: u64,
+}
+
+impl Tree {
+    fn fork(&mut self, child: ProcessKey, parent: ProcessKey) {
+        if parent.pid != std::process::id() && !self.members.contains(&parent) {
+            return;
+        }
+        if self.members.len() >= TREE_MAX {
+            self.not_followed += 1;
+            return;
+        }
+        self.members.insert(child);
+    }
+
+    fn holds(&self, process: &Process) -> bool {
+        self.members.contains(&ProcessKey { pid: process.pid, start_ticks: process.start_time_ticks })
+    }
+
+    fn still_running(&self) -> Vec<u32> {
+        let mut running: Vec<u32> = self
+            .members
+            .iter()
+            .filter(|member| start_ticks_of(member.pid) == Some(member.start_ticks))
+            .map(|member| member.pid)
+            .collect();
+        running.sort_unstable();
+        running
+    }
+}
+
+/// Shows events as they come.
+struct Show {
+    out: Box<dyn Write + Send>,
+    json: bool,
+    all: bool,
+    tree: Arc<Mutex<Tree>>,
+    boot_id: String,
+    shown: u64,
+    others: u64,
+    /// Why events could not be written; the first reason.
+    not_written: Option<io::Error>,
+}
+
+impl Sink for Show {
+    fn deliver(&mut self, events: Vec<Event>, _losses: Vec<LossCount>) -> Delivered {
+        for mut event in events {
+            if event.credential.is_some() {
+                let actor = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
+                let ours = actor.is_some_and(|process| self.tree.lock().unwrap_or_else(PoisonError::into_inner).holds(process));
+                if !ours && !self.all {
+                    self.others += 1;
+                    continue;
+                }
+            }
+            self.shown += u64::from(event.credential.is_some());
+            let sequence = self.shown;
+            event.id = Some(EventId { sensor_id: TRACE_SENSOR_ID.into(), boot_id: self.boot_id.clone(), sequence });
+            let written = if self.json {
+                serde_json::to_writer(&mut self.out, &json!({"event": event}))
+                    .map_err(io::Error::from)
+                    .and_then(|()| self.out.write_all(b"\n"))
+            } else {
+                writeln!(self.out, "{}", show::event(&event))
+            };
+            if let Err(error) = written.and_then(|()| self.out.flush()) {
+                self.not_written.get_or_insert(error);
+            }
+        }
+        Delivered::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(pid: u32) -> ProcessKey {
+        ProcessKey { pid, start_ticks: u64::MAX }
+    }
+
+    #[test]
+    fn a_daemon_stays_in_the_tree() {
+        let mut tree = Tree::default();
+        tree.fork(key(2), ProcessKey { pid: std::process::id(), start_ticks: 0 });
+        tree.fork(key(3), key(2));
+        tree.fork(key(4), key(3));
+        tree.fork(key(9), key(8));
+        let process = |pid| Process { pid, start_time_ticks: u64::MAX, ..Process::default() };
+        assert!(tree.holds(&process(4)));
+        assert!(!tree.holds(&process(9)));
+    }
+
+    #[test]
+    fn statuses_are_those_of_a_shell() {
+        assert_eq!(exit_status(ExitStatus::from_raw(3 << 8)), 3);
+        assert_eq!(exit_status(ExitStatus::from_raw(9)), 137);
+    }
+}
