@@ -4,7 +4,8 @@
 //! - [`process`]: programs started, processes created and ended
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), where a file lies
-//! ([`path`]), what is known of objects ([`labels`]), and the accounts and records ([`report`]).
+//! ([`path`]), what is known of objects ([`labels`]), and the accounts and records ([`report`]). [`abi`] holds
+//! nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
 //! They come from the running kernel's BTF as frozen globals. Reads from typed pointers are checked against that BTF by the verifier.
@@ -13,6 +14,7 @@
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "atomic_xadd: see report.rs")]
 
+mod abi;
 mod file_open;
 mod labels;
 mod offsets;

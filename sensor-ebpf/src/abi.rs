@@ -1,0 +1,35 @@
+//! Keeps the layout of everything shared in the object's BTF, where the ABI test compares it with the user half's.
+//!
+//! The linker keeps the types that a program or map still names after optimisation, which is only some of them. This static names them
+//! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
+
+use claviger_sensor_common::{
+    Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, LabelRequest, NameKey, ObjectKey,
+    Offsets, OpenRecord, PathBytes, RecordHeader, TaskSnapshot,
+};
+
+/// One of each. The order means nothing.
+#[repr(C)]
+struct Abi {
+    header: RecordHeader,
+    task: TaskSnapshot,
+    ancestor: Ancestor,
+    path: PathBytes,
+    open: OpenRecord,
+    denied: DeniedRecord,
+    exec: ExecRecord,
+    fork: ForkRecord,
+    exit: ExitRecord,
+    object: ObjectKey,
+    name: NameKey,
+    label: Label,
+    request: LabelRequest,
+    offsets: Offsets,
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "abi")]
+static ABI: Abi = {
+    // SAFETY: integers and arrays of them throughout; all zero is a value of each.
+    unsafe { core::mem::zeroed() }
+};

@@ -1,0 +1,189 @@
+//! Both halves of the sensor see every shared type alike, though two compilers made them.
+//!
+//! The layout is taken from the BTF of the object that this very build embeds, and compared with the user half's: size, and each field's
+//! name, offset and type, into nested structs and arrays. `sensor-ebpf/src/abi.rs` keeps the types in that BTF.
+
+use std::mem::offset_of;
+
+use btf_rs::{Btf, BtfType, Type};
+use claviger_sensor::kernel::OBJECT;
+use claviger_sensor_common::{
+    Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, LabelRequest, NameKey, ObjectKey,
+    Offsets, OpenRecord, PathBytes, RecordHeader, TaskSnapshot,
+};
+use object::{Object as _, ObjectSection as _};
+
+/// How a type lies in memory.
+#[derive(Debug, PartialEq, Eq)]
+enum Shape {
+    /// Unsigned, of so many bytes.
+    Integer(usize),
+    /// Element and how many.
+    Array(Box<Shape>, usize),
+    /// Size, and each field's name, offset and shape.
+    Struct(String, usize, Vec<(String, usize, Shape)>),
+}
+
+/// The user half's view.
+trait Shared {
+    fn shape() -> Shape;
+}
+
+macro_rules! integers {
+    ($($integer:ty),+) => {$(
+        impl Shared for $integer {
+            fn shape() -> Shape {
+                Shape::Integer(size_of::<Self>())
+            }
+        }
+    )+};
+}
+
+integers!(u8, u32, u64);
+
+impl<T: Shared, const N: usize> Shared for [T; N] {
+    fn shape() -> Shape {
+        Shape::Array(Box::new(T::shape()), N)
+    }
+}
+
+/// The shape of the field that a function picks.
+fn field<T, F: Shared>(_: impl Fn(&T) -> &F) -> Shape {
+    F::shape()
+}
+
+macro_rules! shared {
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl Shared for $name {
+            fn shape() -> Shape {
+                // Does not compile where a field is left out of the list.
+                let _complete = |$name { $($field: _),+ }: &$name| ();
+                let fields = vec![$(
+                    (stringify!($field).to_owned(), offset_of!($name, $field), field(|it: &$name| &it.$field)),
+                )+];
+                Shape::Struct(stringify!($name).to_owned(), size_of::<$name>(), fields)
+            }
+        }
+    };
+}
+
+macro_rules! compared {
+    ($($name:ident { $($field:ident),+ $(,)? })+) => {$(
+        shared!($name { $($field),+ });
+
+        #[test]
+        #[expect(non_snake_case, reason = "one test for each type, under its name")]
+        fn $name() {
+            assert_eq!(in_object(stringify!($name)), $name::shape());
+        }
+    )+};
+}
+
+compared! {
+    RecordHeader { kind, cpu, time_boot_ns }
+    Ancestor { pid, reserved, start_boottime_ns }
+    TaskSnapshot {
+        pid, tid, start_boottime_ns, effective_capabilities, cgroup_id, exe_inode, exe_device, uid, gid, euid, egid, login_uid,
+        mount_namespace, pid_namespace, network_namespace, user_namespace, comm, ancestors,
+    }
+    PathBytes { length, truncated, components }
+    OpenRecord { header, task, object, label, matched, access, path }
+    DeniedRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    ExecRecord { header, task, exe }
+    ForkRecord { header, child, parent }
+    ExitRecord { header, process }
+    ObjectKey { inode, device, generation }
+    NameKey { directory, name_hash }
+    Label { id, flags }
+    LabelRequest { state, tid, label, object }
+    Offsets {
+        task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
+        task_mm, task_nsproxy, task_signal, task_loginuid, signal_live, files_fdt, fdtable_fd, file_inode, file_mode, file_dentry,
+        file_mnt, inode_ino, inode_generation, inode_mode, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
+        mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
+        cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,
+        nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third,
+    }
+}
+
+/// The kernel half's view of the one struct of that name.
+fn in_object(name: &str) -> Shape {
+    let btf = object_btf();
+    let types = btf.resolve_types_by_name(name).expect("BTF that can be read");
+    let structs: Vec<_> = types
+        .into_iter()
+        .filter(|found| matches!(found, Type::Struct(_)))
+        .collect();
+    let [only] = structs.as_slice() else {
+        panic!(
+            "{} structs are called {name} in the object: is it in sensor-ebpf/src/abi.rs?",
+            structs.len()
+        )
+    };
+    shape(&btf, only)
+}
+
+fn object_btf() -> Btf {
+    let elf = object::File::parse(OBJECT).expect("an ELF file");
+    let section = elf.section_by_name(".BTF").expect("the object carries BTF");
+    Btf::from_bytes(section.data().expect("its bytes")).expect("BTF")
+}
+
+fn shape(btf: &Btf, found: &Type) -> Shape {
+    match found {
+        Type::Int(integer) => {
+            assert!(!integer.is_signed(), "shared integers are unsigned");
+            Shape::Integer(integer.size())
+        }
+        Type::Array(array) => Shape::Array(Box::new(shape_of(btf, array)), array.len()),
+        Type::Struct(whole) => {
+            let fields = whole.members.iter().map(|member| {
+                let bits = usize::try_from(member.bit_offset()).expect("fits");
+                assert_eq!(
+                    (bits % 8, member.bitfield_size().unwrap_or(0)),
+                    (0, 0),
+                    "a bit field"
+                );
+                (
+                    btf.resolve_name(member).expect("named"),
+                    bits / 8,
+                    shape_of(btf, member),
+                )
+            });
+            Shape::Struct(
+                btf.resolve_name(whole).expect("named"),
+                whole.size(),
+                fields.collect(),
+            )
+        }
+        other => panic!("{} has no place in a shared type", other.name()),
+    }
+}
+
+/// The shape of what an array or a member is of.
+fn shape_of(btf: &Btf, of: &dyn BtfType) -> Shape {
+    shape(btf, &btf.resolve_chained_type(of).expect("its type"))
+}
+
+/// What a user half would have whose fields of one size changed places.
+mod other {
+    use super::*;
+
+    #[repr(C)]
+    pub(super) struct RecordHeader {
+        cpu: u32,
+        kind: u32,
+        time_boot_ns: u64,
+    }
+
+    shared!(RecordHeader {
+        cpu,
+        kind,
+        time_boot_ns
+    });
+}
+
+#[test]
+fn a_moved_field_is_noticed() {
+    assert_ne!(in_object("RecordHeader"), other::RecordHeader::shape());
+}
