@@ -9,8 +9,10 @@ use claviger_proto::v1::LossCount;
 pub struct Accounts {
     /// Records taken from the ring that report a use (not those that only keep the process table).
     pub received: u64,
-    /// Events handed on.
+    /// Uses handed on.
     pub delivered: u64,
+    /// Uses that wait for their attribution.
+    pub waiting: u64,
     /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`.
     pub dropped: BTreeMap<String, u64>,
     /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`. Every one is in a gap.

@@ -58,6 +58,12 @@ impl Pending {
         self.waiting.len()
     }
 
+    /// How many of those are uses of credentials.
+    #[must_use]
+    pub(super) fn uses(&self) -> u64 {
+        self.waiting.iter().filter(|waiting| waiting.event.credential.is_some()).count() as u64
+    }
+
     /// When the oldest has waited long enough.
     #[must_use]
     pub(super) fn due(&self, delay: Duration) -> Option<Duration> {

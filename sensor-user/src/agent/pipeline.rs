@@ -573,7 +573,7 @@ impl<S: Sink> Agent<S> {
             usage,
             cpu_share: cpu.as_secs_f64() / uptime.as_secs_f64().max(f64::MIN_POSITIVE),
             probes: probes.collect(),
-            accounts: self.accounts.clone(),
+            accounts: Accounts { waiting: self.pending.uses(), ..self.accounts.clone() },
             labelled: self.scanned,
             processes: self.facts.processes.len(),
             evidence: self.sink.describe(),

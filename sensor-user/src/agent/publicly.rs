@@ -3,11 +3,13 @@
 use std::{
     collections::HashMap,
     fs::File,
+    io,
     os::{fd::{AsFd as _, OwnedFd}, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
 use claviger_sensor_common::ObjectKey;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::{
     credential::{Parsed, identities, open_candidate, read_public},
@@ -17,20 +19,35 @@ use crate::{
 /// Versions remembered. At the bound all are forgotten and read anew when they are used.
 const CACHE_MAX: usize = 4_096;
 
-/// One version of one file.
+/// One version of one file, as stat(2) tells it apart.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Version {
-    object: ObjectKey,
     kind: &'static str,
+    device: u64,
+    inode: u64,
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
+impl Version {
+    fn of(file: &File, kind: &'static str) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            kind,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
 /// Reads public parts.
 #[derive(Default)]
 pub(super) struct Public {
-    by_version: HashMap<Version, Parsed>,
+    by_version: HashMap<Version, (ObjectKey, Parsed)>,
     /// The newest version known of an object, for a file that is gone when it is asked for.
     newest: HashMap<ObjectKey, Parsed>,
 }
@@ -39,15 +56,8 @@ impl Public {
     /// Reads through an open descriptor of the object.
     pub(super) fn of_file(&mut self, object: ObjectKey, kind: &'static str, path: &Path, file: OwnedFd) -> Parsed {
         let file = File::from(file);
-        let Ok(metadata) = file.metadata() else { return Parsed::unknown("it could not be looked at") };
-        let version = Version {
-            object,
-            kind,
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        };
-        if let Some(known) = self.by_version.get(&version) {
+        let Ok(version) = Version::of(&file, kind) else { return Parsed::unknown("it could not be looked at") };
+        if let Some((_, known)) = self.by_version.get(&version) {
             return known.clone();
         }
         let parsed = match read_public(file.as_fd()) {
@@ -59,12 +69,15 @@ impl Public {
             self.newest.clear();
         }
         self.newest.insert(object, parsed.clone());
-        self.by_version.insert(version, parsed.clone());
+        self.by_version.insert(version, (object, parsed.clone()));
         parsed
     }
 
     /// Finds the object again by the paths that may lead to it, and reads it. What lies there now counts only if the kernel says that it
     /// is the same object; so nobody can make the agent read something else in its place.
+    ///
+    /// A version that is known is not opened again. That is not only cheaper: two sensors on one host see each other's opens, and would
+    /// answer each open of the other by one of their own for ever.
     pub(super) fn of_use(
         &mut self,
         labeller: &mut Labeller,
@@ -74,8 +87,11 @@ impl Public {
     ) -> Parsed {
         let mut reason = "no path leads to it";
         for (root, path) in paths {
-            let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, rustix::fs::Mode::empty()) else { continue };
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else { continue };
+            if let Some(known) = self.known(&root, path, object, kind) {
+                return known;
+            }
             match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
                 Ok((Ok(file), Some(found))) if found == object => return self.of_file(object, kind, path, file),
                 Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
@@ -88,5 +104,14 @@ impl Public {
             }
         }
         self.newest.get(&object).cloned().unwrap_or_else(|| Parsed::unknown(reason))
+    }
+
+    /// What is known of the version that lies at a path, without opening it for reading.
+    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &'static str) -> Option<Parsed> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let held = rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+        let version = Version::of(&File::from(held), kind).ok()?;
+        let (known, parsed) = self.by_version.get(&version)?;
+        (*known == object).then(|| parsed.clone())
     }
 }
