@@ -43,17 +43,13 @@ impl FromStr for JoinToken {
     type Err = InvalidToken;
 
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        let mut parts = text.trim().split('.');
-        let (version, id, secret, pin) = match (
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ) {
-            (Some(version), Some(id), Some(secret), Some(pin), None) => (version, id, secret, pin),
-            _ => return Err(InvalidToken("it does not have four parts")),
-        };
+        let parts: [&str; 4] = text
+            .trim()
+            .splitn(5, '.')
+            .collect::<Vec<_>>()
+            .try_into()
+            .map_err(|_| InvalidToken("it does not have four parts"))?;
+        let [version, id, secret, pin] = parts;
         if version != "clv1" {
             return Err(InvalidToken("it does not begin with clv1"));
         }

@@ -206,6 +206,10 @@ impl Outbox {
     ///
     /// # Errors
     /// Where no event could be kept; they are counted as lost, see [`take_lost`](Self::take_lost).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as with the events, the caller has no more use for them"
+    )]
     pub fn submit(
         &self,
         events: Vec<Event>,
@@ -220,14 +224,24 @@ impl Outbox {
         while let Some(mut events) = rest.pop() {
             match inner.sealer.seal(events, losses.clone(), now) {
                 Ok(sealed) => {
-                    let result = self.spool.lock().append(&sealed);
+                    let (result, dropped) = {
+                        let mut spool = self.spool.lock();
+                        let before = dropped_events(&spool);
+                        (spool.append(&sealed), dropped_events(&spool) - before)
+                    };
+                    if result.is_ok() && dropped > 0 {
+                        tracing::error!(
+                            events = dropped,
+                            "the spool is at its max_bytes and its oldest events are dropped; a gap tells which"
+                        );
+                    }
                     match result {
                         Ok(()) => inner.sealer.advance(&sealed),
                         Err(source) => {
                             error = Some(OutboxError::NotKept {
                                 events: submitted,
                                 source,
-                            })
+                            });
                         }
                     }
                 }
@@ -335,6 +349,15 @@ impl Inner {
         }
         self.refusing = refused.is_some();
     }
+}
+
+/// Events that were dropped because the spool is full.
+fn dropped_events(spool: &Spool<OsFileSystem>) -> u64 {
+    spool
+        .lost_totals()
+        .get(&LossReason::SpoolFull)
+        .copied()
+        .unwrap_or(0)
 }
 
 fn log_recovery(recovery: &Recovery) {

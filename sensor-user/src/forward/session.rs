@@ -142,7 +142,7 @@ impl Session<'_> {
                     }
                 }
                 answer = next_answer(&mut answers) => match answer.map_err(|status| self.failed(&status))? {
-                    Some(answer) => self.take_answer(answer),
+                    Some(answer) => self.take_answer(&answer),
                     None => return Err(ForwardError::Closed { address: self.context.address.clone() }),
                 },
                 read = join(&mut self.reading) => self.take_read(read)?,
@@ -208,10 +208,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn take_answer(&mut self, answer: PushResponse) {
+    fn take_answer(&mut self, answer: &PushResponse) {
         self.answered = true;
         self.answer_due = Instant::now() + self.context.answer_limit;
-        self.watch_clock(&answer);
+        self.watch_clock(answer);
         let settled = match &answer.answer {
             Some(Answer::Receipt(receipt)) => self.window.stored(&receipt.batch_sha256),
             Some(Answer::Rejection(rejection)) => {

@@ -39,7 +39,11 @@ impl Reserve {
             return;
         }
         let path = dir.join(NAME);
-        let file = if self.bytes == 0 { fs.create(&path) } else { fs.open(&path) };
+        let file = if self.bytes == 0 {
+            fs.create(&path)
+        } else {
+            fs.open(&path)
+        };
         let Ok(mut file) = file else { return };
         while self.bytes < BYTES && file.write_all_at(&[0; STEP], self.bytes).is_ok() {
             self.bytes += STEP as u64;

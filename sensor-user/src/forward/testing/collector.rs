@@ -30,7 +30,7 @@ pub(crate) struct Manners {
     /// Rejects the batch with this first sequence.
     pub(crate) reject: Option<u64>,
     /// Breaks a stream off after so many batches, without receipts for the last.
-    pub(crate) break_after: Option<usize>,
+    pub(crate) break_after: Option<u64>,
     /// Refuses the call.
     pub(crate) refuse: Option<String>,
     /// Answers nothing.
@@ -126,7 +126,7 @@ impl EventCollector for Service {
         let (answers, outgoing) = mpsc::channel(256);
         let (service, mut stream) = (self.clone(), request.into_inner());
         tokio::spawn(async move {
-            let mut taken = 0;
+            let mut taken: u64 = 0;
             while let Some(Ok(request)) = stream.next().await {
                 let manners = service.shared().manners.clone();
                 let envelope = request.envelope.expect("an envelope");
@@ -149,7 +149,7 @@ impl EventCollector for Service {
                     })
                 } else if manners
                     .receipt_every
-                    .is_some_and(|every| taken as u64 % every != 0)
+                    .is_some_and(|every| !u64::is_multiple_of(taken, every))
                 {
                     continue;
                 } else {

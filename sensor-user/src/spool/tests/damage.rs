@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -144,4 +146,53 @@ fn one_byte(offset: usize, while_open: bool) {
         "{context}: told twice"
     );
     assert_eq!(waiting(&mut spool).len(), offered.len() + 1, "{context}");
+}
+
+/// Opens a spool with this as its only segment, and uses it as a sensor would.
+fn survive(segment: &[u8]) {
+    let fs = MemoryFs::default();
+    let mut file = fs.create(&segment_path(1)).expect("made");
+    file.write_all_at(segment, 0)
+        .and_then(|()| file.sync())
+        .expect("written");
+    fs.sync_dir(&dir()).expect("synced");
+    let (mut spool, _) = open(&fs, &roomy());
+    let before = waiting(&mut spool).len();
+    let next = append(&mut spool, 1);
+    drop(spool);
+    let (mut spool, _) = open(&fs, &roomy());
+    let offered = digests(&waiting(&mut spool));
+    assert_eq!((offered.len(), offered.last()), (before + 1, Some(&next.digest)));
+}
+
+/// The bytes of a segment with a few batches.
+fn whole_segment() -> Vec<u8> {
+    let fs = MemoryFs::default();
+    let (mut spool, _) = open(&fs, &roomy());
+    for _ in 0..4 {
+        append(&mut spool, 2);
+    }
+    drop(spool);
+    fs.content(&segment_path(1))
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_keep_it_from_opening_and_going_on(bytes: Vec<u8>) {
+        survive(&bytes);
+    }
+
+    #[test]
+    fn no_damage_keeps_it_from_opening_and_going_on(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let mut segment = whole_segment();
+        for (at, value) in changes {
+            let at = at.index(segment.len());
+            segment[at] = value;
+        }
+        segment.truncate(end.index(segment.len()));
+        survive(&segment);
+    }
 }
