@@ -36,26 +36,25 @@ pub(super) fn wait_for(
 ) -> anyhow::Result<ExitStatus> {
     let came = {
         let handle = process::handle(child).context("opening a handle on the command")?;
-        let [first, second, third] = &services;
+        let [watch, sensor, detector] = &services;
         wait(
             signals,
-            &[handle.as_fd(), first.handle(), second.handle(), third.handle()],
+            &[handle.as_fd(), watch.handle(), sensor.handle(), detector.handle()],
             FOREVER,
         )?
     };
+    if came == Came::Handle(0) {
+        return child.wait().context("waiting for the command");
+    }
+    let status = process::stop(child, GRACE).context("stopping the command")?;
+    let [watch, sensor, detector] = services;
     match came {
-        Came::Handle(0) => child.wait().context("waiting for the command"),
-        Came::Handle(place) => {
-            process::stop(child, GRACE).context("stopping the command")?;
-            let [first, second, third] = services;
-            Err([first, second, third]
-                .into_iter()
-                .nth(place - 1)
-                .map_or_else(|| anyhow::anyhow!("no such service"), Service::ended))
-        }
+        Came::Handle(1) => Err(watch.ended()),
+        Came::Handle(2) => Err(sensor.ended()),
+        Came::Handle(_) => Err(detector.ended()),
         Came::Interrupt | Came::Nothing => {
             signals.clear();
-            process::stop(child, GRACE).context("stopping the command")
+            Ok(status)
         }
     }
 }

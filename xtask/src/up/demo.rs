@@ -69,9 +69,16 @@ impl DemoHome {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        // Each of them only when nothing else has come into it.
-        fs::remove_dir(self.directory())?;
-        fs::remove_dir(&self.home)?;
+        // Each of them only when nothing else has come into it, and gone already is as good.
+        for directory in [&self.directory(), &self.home] {
+            fs::remove_dir(directory).or_else(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })?;
+        }
         fs::remove_file(&self.note)
     }
 }
@@ -145,6 +152,16 @@ mod tests {
         fs::write(place.0.join("demo/mine"), "").expect("written");
         drop(demo);
         assert!(place.0.join("demo/mine").is_file());
+    }
+
+    #[test]
+    fn what_is_gone_already_is_no_trouble() {
+        let place = Place::new("gone");
+        let demo = place.prepare().expect("made");
+        fs::remove_dir_all(place.0.join("demo")).expect("removed");
+        demo.remove().expect("nothing left to do");
+        std::mem::forget(demo);
+        assert!(!place.0.join("note").exists());
     }
 
     #[test]

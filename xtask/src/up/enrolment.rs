@@ -1,6 +1,6 @@
 //! Joins the sensor to the detector, once; kept between runs.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::build::Programs;
-use crate::exit::{self, FAILED, Failure};
+use crate::exit::{self, FAILED, Failure, UNAVAILABLE};
 
 /// A sensor's certificate lives 90 days. One that is nearly over is not worth keeping in a directory that `cargo clean` empties.
 const KEPT_FOR: Duration = Duration::from_secs(80 * 24 * 60 * 60);
@@ -18,11 +18,30 @@ const KEPT_FOR: Duration = Duration::from_secs(80 * 24 * 60 * 60);
 /// Where the two programs keep their state, under `target/up/`.
 pub(super) struct State {
     directory: PathBuf,
+    _lock: File,
 }
 
 impl State {
-    pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+    /// For this run alone; the lock ends with the process.
+    pub(super) fn lock(directory: PathBuf) -> anyhow::Result<Self> {
+        let path = directory.join("lock");
+        let lock = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                directory,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => {
+                let text = format!(
+                    "another `cargo xtask up` runs with the state in {}: stop it first",
+                    directory.display()
+                );
+                Err(Failure::new(UNAVAILABLE, text).into())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("locking {}", path.display()))
+            }
+        }
     }
 
     pub(super) fn detector(&self) -> PathBuf {

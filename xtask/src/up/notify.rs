@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Context as _;
 
@@ -45,6 +46,16 @@ impl NotifySocket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Goes on reading what the program says, to nobody: were the socket closed, it would complain, and were it full, it would wait.
+    pub(super) fn drain(self) -> io::Result<()> {
+        self.socket.set_nonblocking(false)?;
+        let listen = move || while self.socket.recv(&mut [0; MESSAGE_BYTES]).is_ok() {};
+        thread::Builder::new()
+            .name("notify".to_owned())
+            .spawn(listen)
+            .map(drop)
     }
 }
 

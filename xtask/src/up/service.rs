@@ -105,7 +105,7 @@ impl Service {
     }
 
     /// Waits until it says that it is ready.
-    pub(super) fn wait_ready(&mut self, socket: &NotifySocket, signals: &Signals) -> anyhow::Result<()> {
+    pub(super) fn wait_ready(&mut self, socket: NotifySocket, signals: &Signals) -> anyhow::Result<()> {
         loop {
             match wait(signals, &[socket.handle(), self.handle.as_fd()], READY)? {
                 Came::Interrupt => return Err(interrupted()),
@@ -116,9 +116,11 @@ impl Service {
                 Came::Handle(0) => {
                     if socket
                         .says_ready()
-                        .with_context(|| format!("reading {}", socket.path().display()))?
+                        .with_context(|| format!("reading what {} says", self.name))?
                     {
-                        return Ok(());
+                        return socket
+                            .drain()
+                            .with_context(|| format!("listening to {}", self.name));
                     }
                 }
                 Came::Handle(_) => return Err(self.ended()),

@@ -24,7 +24,7 @@ const DEMO_HOME: &str = "/home/demo";
 
 /// Starts everything, watches, and stops everything. What is declared later is stopped earlier.
 pub(super) fn run(workspace: &Workspace, programs: &Programs, options: &Options) -> anyhow::Result<ExitCode> {
-    let state = State::new(workspace.scratch("up")?);
+    let state = State::lock(workspace.scratch("up")?)?;
     let signals = Signals::catch()?;
     let sockets = RunDirectory::make()?;
     let _demo = DemoHome::prepare(Path::new(DEMO_HOME), &state.demo_note())?;
@@ -46,7 +46,7 @@ pub(super) fn run(workspace: &Workspace, programs: &Programs, options: &Options)
     let mut sensor = start_sensor(programs, &state, sockets.path(), &signals)?;
     let socket = NotifySocket::bind(sockets.path(), "watch")?;
     let key = held.as_ref().map(Held::key);
-    let mut watch = watch::start(programs, &state, &socket, &signals, options, key.as_deref())?;
+    let mut watch = watch::start(programs, &state, socket, &signals, options, key.as_deref())?;
 
     let code = match held {
         None => {
@@ -81,7 +81,7 @@ fn start_detector(
         .arg(state.detector());
     command.env("NOTIFY_SOCKET", socket.path());
     let mut detector = Service::start("claviger-detector serve", command, &state.log("detector"))?;
-    detector.wait_ready(&socket, signals)?;
+    detector.wait_ready(socket, signals)?;
     Ok(detector)
 }
 
@@ -103,25 +103,26 @@ fn start_sensor(
     command.args(["run", "--config"]).arg(state.sensor_config());
     command.env("NOTIFY_SOCKET", socket.path());
     let mut sensor = Service::start("claviger-sensor run", command, &state.log("sensor"))?;
-    sensor.wait_ready(&socket, signals)?;
+    sensor.wait_ready(socket, signals)?;
     Ok(sensor)
 }
 
-/// Until Ctrl-C; a service that ends before is a failure.
+/// Until Ctrl-C, or until the watch ends well because nobody reads it any more. Any other end of a service is a failure.
 fn until_interrupted(services: [&mut Service; 3], signals: &Signals) -> anyhow::Result<()> {
     let came = {
-        let [first, second, third] = &services;
+        let [watch, sensor, detector] = &services;
         wait(
             signals,
-            &[first.handle(), second.handle(), third.handle()],
+            &[watch.handle(), sensor.handle(), detector.handle()],
             FOREVER,
         )?
     };
+    let [watch, sensor, detector] = services;
     match came {
-        Came::Handle(place) => services
-            .into_iter()
-            .nth(place)
-            .map_or(Ok(()), |service| Err(service.ended())),
+        Came::Handle(0) if watch.stop()?.success() => Ok(()),
+        Came::Handle(0) => Err(watch.ended()),
+        Came::Handle(1) => Err(sensor.ended()),
+        Came::Handle(_) => Err(detector.ended()),
         Came::Interrupt | Came::Nothing => Ok(()),
     }
 }

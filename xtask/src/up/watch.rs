@@ -22,7 +22,7 @@ const END: Duration = Duration::from_secs(30);
 pub(super) fn start(
     programs: &Programs,
     state: &State,
-    socket: &NotifySocket,
+    socket: NotifySocket,
     signals: &Signals,
     options: &Options,
     only: Option<&str>,
