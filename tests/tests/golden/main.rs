@@ -1,0 +1,56 @@
+//! Bytes that were written once are read for ever: for each version of each format, a committed file and what it says.
+//!
+//! The rules, and how a version is added, are told in `tests/golden/README.md`.
+//!
+//! Each format is one [`Format`]: how today's code makes the sample, and what today's code reads from any version of it. [`files`] holds
+//! the committed ones against that.
+
+mod batch;
+mod complete;
+mod envelope;
+mod evidence_log;
+mod files;
+mod records;
+mod sample;
+mod sealed;
+mod spool;
+
+use files::Format;
+
+/// All formats; each is a test under its name.
+macro_rules! formats {
+    ($($name:ident: $format:expr,)+) => {
+        const FORMATS: &[&Format] = &[$(&$format),+];
+
+        $(
+            #[test]
+            fn $name() {
+                assert_eq!($format.name, stringify!($name));
+                files::check(&$format);
+            }
+        )+
+    };
+}
+
+formats! {
+    batch: batch::FORMAT,
+    envelope: envelope::FORMAT,
+    evidence_log: evidence_log::FORMAT,
+    record_denied: records::DENIED,
+    record_exec: records::EXEC,
+    record_exit: records::EXIT,
+    record_fork: records::FORK,
+    record_open: records::OPEN,
+    spool_ledger: spool::LEDGER,
+    spool_segment: spool::SEGMENT,
+}
+
+#[test]
+fn every_file_is_of_a_format() {
+    files::check_names(FORMATS);
+}
+
+#[test]
+fn the_batch_holds_every_kind_and_every_field() {
+    complete::check(&(batch::FORMAT.encode)());
+}

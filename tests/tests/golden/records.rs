@@ -1,0 +1,193 @@
+//! What the kernel half writes into the ring. Both halves are always of one build, so only today's layout has to be read; the files show
+//! that a change of it was meant.
+
+use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
+use claviger_sensor_common::{
+    ANCESTORS_MAX, Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, MATCHED_OBJECT,
+    OPENED_FOR_READING, ObjectKey, OpenRecord, PathBytes, RECORD_DENIED, RECORD_EXEC, RECORD_EXIT,
+    RECORD_FORK, RECORD_OPEN, RecordHeader, TaskSnapshot, UNKNOWN_ID,
+};
+use serde_json::{Value, json};
+use zerocopy::{FromZeros, IntoBytes as _};
+
+use super::files::Format;
+
+const fn format(name: &'static str, encode: fn() -> Vec<u8>) -> Format {
+    Format {
+        name,
+        version: "v1",
+        reads_older: false,
+        encode,
+        decode: words,
+    }
+}
+
+pub(crate) const OPEN: Format = format("record_open", || {
+    let record = OpenRecord {
+        header: header(RECORD_OPEN),
+        task: task(),
+        object: ObjectKey {
+            inode: 1_234_567,
+            device: (253 << 20) | 300,
+            generation: 77,
+        },
+        label: Label { id: 9, flags: 1 },
+        matched: MATCHED_OBJECT,
+        access: OPENED_FOR_READING,
+        path: path(b"credentials\0.aws\0demo\0home\0", 0),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const DENIED: Format = format("record_denied", || {
+    let mut record = DeniedRecord {
+        header: header(RECORD_DENIED),
+        task: task(),
+        errno: 13,
+        flags: 2,
+        given_length: 14,
+        base: path(b"work\0demo\0home\0", 1),
+        ..FromZeros::new_zeroed()
+    };
+    record.given[..14].copy_from_slice(b"../.ssh/id_rsa");
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const EXEC: Format = format("record_exec", || {
+    let record = ExecRecord {
+        header: header(RECORD_EXEC),
+        task: task(),
+        exe: path(b"p\xff\nython\0bin\0usr\0", 0),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const FORK: Format = format("record_fork", || {
+    let record = ForkRecord {
+        header: header(RECORD_FORK),
+        child: ancestor(4_243),
+        parent: ancestor(4_242),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const EXIT: Format = format("record_exit", || {
+    let record = ExitRecord {
+        header: header(RECORD_EXIT),
+        process: ancestor(4_242),
+    };
+    record.as_bytes().to_vec()
+});
+
+fn header(kind: u32) -> RecordHeader {
+    RecordHeader {
+        kind,
+        cpu: 3,
+        time_boot_ns: 987_654_321_012,
+    }
+}
+
+fn ancestor(pid: u32) -> Ancestor {
+    Ancestor {
+        pid,
+        reserved: 0,
+        start_boottime_ns: u64::from(pid) * 1_000_000_007,
+    }
+}
+
+fn task() -> TaskSnapshot {
+    let mut ancestors = [Ancestor::new_zeroed(); ANCESTORS_MAX];
+    for (place, pid) in ancestors.iter_mut().zip([812, 1]) {
+        *place = ancestor(pid);
+    }
+    TaskSnapshot {
+        pid: 4_242,
+        tid: 4_250,
+        start_boottime_ns: 4_242_000_029_694,
+        effective_capabilities: 1 << 19 | 1 << 21,
+        cgroup_id: 5_353,
+        exe_inode: 998_877,
+        exe_device: 8 << 20 | 1,
+        uid: 1_000,
+        gid: 1_001,
+        euid: 0,
+        egid: 4,
+        login_uid: UNKNOWN_ID,
+        mount_namespace: 4_026_531_841,
+        pid_namespace: 4_026_531_836,
+        network_namespace: 4_026_531_840,
+        user_namespace: 4_026_531_837,
+        comm: *b"aws\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ancestors,
+    }
+}
+
+fn path(components: &[u8], truncated: u32) -> PathBytes {
+    let mut path = PathBytes::new_zeroed();
+    path.length = u32::try_from(components.len()).expect("short");
+    path.truncated = truncated;
+    path.components[..components.len()].copy_from_slice(components);
+    path
+}
+
+fn words(bytes: &[u8]) -> Value {
+    match decode::decode(bytes).expect("a record") {
+        Record::Open(open) => json!({
+            "time_boot_ns": open.time_boot_ns,
+            "task": task_words(&open.task),
+            "device": open.object.device,
+            "kernel_device": open.object.key.device,
+            "inode": open.object.key.inode,
+            "generation": open.object.key.generation,
+            "matched": format!("{:?}", open.matched),
+            "access": format!("{:?}", open.access),
+            "path": path_words(&open.path),
+        }),
+        Record::Denied(denied) => json!({
+            "time_boot_ns": denied.time_boot_ns,
+            "task": task_words(&denied.task),
+            "errno": denied.errno,
+            "access": format!("{:?}", denied.access),
+            "path": path_words(&denied.path),
+        }),
+        Record::Exec(exec) => json!({
+            "time_boot_ns": exec.time_boot_ns,
+            "task": task_words(&exec.task),
+            "exe": path_words(&exec.exe),
+        }),
+        Record::Fork { child, parent } => json!({
+            "child": process_words(child),
+            "parent": process_words(parent),
+        }),
+        Record::Exit { process } => json!({ "process": process_words(process) }),
+    }
+}
+
+fn process_words(process: ProcessKey) -> Value {
+    json!({ "pid": process.pid, "start_ticks": process.start_ticks })
+}
+
+fn path_words(path: &FilePath) -> Value {
+    json!({ "path": path.display(), "truncated": path.truncated })
+}
+
+fn task_words(task: &Task) -> Value {
+    json!({
+        "process": process_words(task.process),
+        "tid": task.tid,
+        "comm": task.comm,
+        "exe_device_and_inode": task.exe,
+        "uid": task.uid,
+        "gid": task.gid,
+        "euid": task.euid,
+        "egid": task.egid,
+        "login_uid": task.login_uid,
+        "effective_capabilities": task.effective_capabilities,
+        "cgroup_id": task.cgroup_id,
+        "mount_namespace": task.mount_namespace,
+        "pid_namespace": task.pid_namespace,
+        "network_namespace": task.network_namespace,
+        "user_namespace": task.user_namespace,
+        "ancestors": task.ancestors.iter().copied().map(process_words).collect::<Vec<_>>(),
+    })
+}
