@@ -12,6 +12,7 @@ mod backoff;
 mod clock_offset;
 mod diagnosis;
 mod dial;
+mod earlier_identities;
 mod error;
 mod forwarder;
 mod outbox;

@@ -79,6 +79,28 @@ fn a_begun_record_is_told_once_also_before_a_new_segment() {
     assert_eq!(digests(&waiting(&mut spool)), [first.digest, next.digest]);
 }
 
+#[test]
+fn nothing_of_a_begun_record_is_left_behind_the_next() {
+    let fs = MemoryFs::default();
+    let (mut spool, _) = open(&fs, &roomy());
+    let first = append(&mut spool, 1);
+    let begun = sealed(chain_of(&spool, boot(1)), 5, 900);
+    let record = record::encode(&record::Meta::of(&begun), &begun.envelope);
+    let end = fs.content(&segment_path(1)).len() as u64;
+    drop(spool);
+    fs.open(&segment_path(1))
+        .and_then(|mut file| file.write_all_at(&record[..record.len() - 1], end))
+        .expect("written");
+    let (mut spool, _) = open(&fs, &roomy());
+    spool.take_lost();
+    let shorter = append(&mut spool, 1);
+    drop(spool);
+    let (mut spool, recovery) = open(&fs, &roomy());
+    assert_eq!((recovery.cut_bytes, recovery.damaged_places), (0, 0));
+    assert_eq!(spool.take_lost(), []);
+    assert_eq!(digests(&waiting(&mut spool)), [first.digest, shorter.digest]);
+}
+
 /// Whatever single byte goes bad, before opening or while open: what is whole is offered, what is missing is told, once, and no
 /// sequence comes again.
 #[test]
