@@ -4,6 +4,7 @@ use crate::{
     agent::{AgentError, ControlError, LockError},
     config::ConfigError,
     kernel::KernelError,
+    spool::SpoolError,
 };
 
 /// A check failed.
@@ -35,6 +36,9 @@ pub(super) fn status_of(error: &anyhow::Error) -> u8 {
             return CONFIG;
         }
         if cause.is::<ControlError>() || cause.is::<LockError>() {
+            return UNAVAILABLE;
+        }
+        if let Some(SpoolError::InUse { .. }) = cause.downcast_ref::<SpoolError>() {
             return UNAVAILABLE;
         }
         if let Some(AgentError::Kernel(KernelError::NotPermitted)) = cause.downcast_ref::<AgentError>() {
