@@ -51,12 +51,12 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<P
     cargo.args([
         "build",
         "--locked",
-        "--bins",
         "--package",
         "claviger-sensor",
         "--package",
         "claviger-detector",
     ]);
+    cargo.args(["--bin", "claviger-sensor", "--bin", "claviger-detector"]);
     if profile == Profile::Release {
         cargo.arg("--release");
     }

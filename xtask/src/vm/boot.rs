@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// With `bpf` active, and without.
 pub(super) const LSM_LISTS: [&str; 2] = ["landlock,bpf", "landlock"];
 /// Emulated, a boot with all tests takes a minute or two. One that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 const MEMORY_MIB: &str = "1536";
 
 /// A kernel, an image, and a list of LSMs.
