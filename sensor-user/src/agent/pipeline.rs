@@ -51,6 +51,8 @@ pub struct AgentOptions {
     pub batch_max_events: usize,
     /// How long an event waits for its attribution.
     pub batch_max_delay: Duration,
+    /// Whether an event is handed on as soon as it is attributed, rather than in batches: a trace does.
+    pub eager: bool,
     /// How often the places of credentials are looked through.
     pub rescan_interval: Duration,
     /// Directories that are homes although no user has them.
@@ -239,7 +241,7 @@ impl<S: Sink> Agent<S> {
             }
             backlog = self.drain() == DRAIN_MAX;
             let flushing = !self.flushing.is_empty() && !backlog;
-            self.deliver_ripe(if flushing { Ripe::Answered } else { Ripe::Due });
+            self.deliver_ripe(if flushing || self.options.eager { Ripe::Answered } else { Ripe::Due });
             if flushing {
                 self.flush();
             }

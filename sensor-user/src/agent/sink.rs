@@ -57,18 +57,21 @@ impl Sink for Evidence {
         events.extend(lost.iter().map(|lost| gap(lost.gap())));
         let lost: Vec<LossCount> = lost.iter().map(Lost::loss_count).collect();
         losses.extend(lost.iter().cloned());
-        let ids = match self.outbox.submit(events, losses, SystemTime::now()) {
-            Ok(submitted) if submitted.lost_events == 0 => (submitted.first..submitted.first + count)
-                .map(|sequence| EventId {
-                    sensor_id: self.outbox.sensor_id().to_string(),
-                    boot_id: submitted.boot_id.to_string(),
-                    sequence,
-                })
-                .collect(),
-            // The outbox counted what it could not keep and has logged why; which of the events those are it does not tell.
-            Ok(_) | Err(_) => Vec::new(),
-        };
-        Delivered { ids, lost }
+        // What the outbox cannot keep it counts and logs; which of the events those are it does not tell. Losses are told anew until they are
+        // told in a batch that is kept.
+        match self.outbox.submit(events, losses, SystemTime::now()) {
+            Ok(submitted) if submitted.lost_events == 0 => {
+                let ids = (submitted.first..submitted.first + count)
+                    .map(|sequence| EventId {
+                        sensor_id: self.outbox.sensor_id().to_string(),
+                        boot_id: submitted.boot_id.to_string(),
+                        sequence,
+                    })
+                    .collect();
+                Delivered { ids, lost }
+            }
+            Ok(_) | Err(_) => Delivered::default(),
+        }
     }
 
     fn describe(&self) -> serde_json::Value {

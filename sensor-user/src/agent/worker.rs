@@ -18,6 +18,7 @@ use std::{
 
 use claviger_proto::catalogue::{Catalogue, Entry};
 use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, name_hash, padded_name};
+use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc;
 
 use super::{
@@ -214,7 +215,11 @@ impl State {
         }
         let Some(id) = self.id_of(Meaning::Directory { path: path.to_owned() }) else { return Labelled::No };
         let flags = if has_patterns { DIRECTORY_HAS_PATTERNS } else { 0 };
-        let asked = self.labeller.ask(Purpose::Directory(Label { id, flags }), || fs::File::open(path));
+        // As a directory or not at all: whoever puts a FIFO in its place must not make this thread wait.
+        let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let asked = self
+            .labeller
+            .ask(Purpose::Directory(Label { id, flags }), || rustix::fs::open(path, open, Mode::empty()));
         let directory = match asked {
             Ok((Err(_), _)) => return Labelled::Gone,
             Ok((Ok(_), Some(directory))) => directory,
@@ -241,8 +246,8 @@ impl State {
             return Labelled::Yes;
         }
         let Some(id) = self.id_of(Meaning::Credential { entry, path: path.to_owned() }) else { return Labelled::No };
-        let root = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-        let Ok(root) = rustix::fs::open("/", root, rustix::fs::Mode::empty()) else { return Labelled::No };
+        let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(root) = rustix::fs::open("/", root, Mode::empty()) else { return Labelled::No };
         let label = Purpose::Object(Label { id, flags: 0 });
         match self.labeller.ask(label, || open_candidate(&root, path)) {
             Ok((Ok(file), Some(object))) => {

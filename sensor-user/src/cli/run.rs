@@ -59,6 +59,7 @@ async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
             host: config.effective_host_name(),
             batch_max_events: config.batch.max_events,
             batch_max_delay: config.batch.max_delay,
+            eager: false,
             rescan_interval: config.catalogue.rescan_interval,
             extra_homes: config.catalogue.extra_homes.clone(),
             runtime_dir: Some(config.runtime_dir.clone()),

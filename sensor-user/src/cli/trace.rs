@@ -9,6 +9,7 @@ use std::{
     path::PathBuf,
     process::{ExitCode, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -35,6 +36,9 @@ use crate::{
 
 /// Processes followed. Beyond it, descendants are counted as escaped.
 const TREE_MAX: usize = 65_536;
+
+/// How long an event waits for its attribution: nobody is to be warned at once, so it may wait for a slow disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A trace is not an enrolled sensor: its events carry this id.
 const TRACE_SENSOR_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -87,7 +91,8 @@ impl Trace {
             AgentOptions {
                 host,
                 batch_max_events: config.batch.max_events,
-                batch_max_delay: config.batch.max_delay,
+                batch_max_delay: PATIENCE,
+                eager: true,
                 rescan_interval: config.catalogue.rescan_interval,
                 extra_homes: config.catalogue.extra_homes.clone(),
                 runtime_dir: None,

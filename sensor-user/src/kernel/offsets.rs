@@ -1,9 +1,15 @@
 //! Where the running kernel keeps what the programs read, from its BTF.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    io,
+    os::fd::AsRawFd as _,
+    path::Path,
+};
 
 use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
 use claviger_sensor_common::{MISSING, Offsets};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::KernelError;
 
@@ -15,9 +21,20 @@ pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
     if !path.exists() {
         return Err(KernelError::NoBtf { path: path.to_owned() });
     }
-    let btf = Btf::from_file_with_backend(path, Backend::Mmap)
+    let copy = in_memory(path)?;
+    let btf = Btf::from_file_with_backend(format!("/proc/self/fd/{}", copy.as_raw_fd()), Backend::Mmap)
         .map_err(|source| KernelError::Btf { path: path.to_owned(), source })?;
     Resolver { btf, path }.all()
+}
+
+/// A copy that can be mapped: kernels before 6.16 do not let their own BTF be, and parsing it all at once would take ten times its size.
+fn in_memory(path: &Path) -> Result<File, KernelError> {
+    let step = || format!("copying the kernel's type information at {}", path.display());
+    let mut original = File::open(path).map_err(KernelError::io(step()))?;
+    let copy = memfd_create("btf", MemfdFlags::CLOEXEC).map_err(|error| KernelError::io(step())(error.into()))?;
+    let mut copy = File::from(copy);
+    io::copy(&mut original, &mut copy).map_err(KernelError::io(step()))?;
+    Ok(copy)
 }
 
 struct Resolver<'a> {
