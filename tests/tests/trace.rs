@@ -107,7 +107,9 @@ fn a_file_that_takes_the_place_of_another_is_known_at_once() {
     let traced = trace(&config, &shell(&decoy, script));
     let reads: Vec<_> = traced.events.iter().filter(|event| event["actor"]["process"]["comm"] == "cat").collect();
     assert_eq!(reads.len(), 1, "{traced:#?}");
-    assert_eq!(reads[0]["credential"]["matched_by"], "directory_entry");
+    // By its name, unless the agent has found time to label the new object.
+    let matched_by = reads[0]["credential"]["matched_by"].as_str().expect("a word");
+    assert!(["directory_entry", "object"].contains(&matched_by), "{matched_by}");
     assert_eq!(reads[0]["credential"]["identities"][0]["id"], "AKIAI44QH8DHBEXAMPLE", "{:#}", reads[0]);
 }
 
