@@ -83,12 +83,10 @@ impl Boot {
         }
         progress.end(&format!("{} passed, {} failed", report.passed, report.failed()));
         if report.failed() > 0 {
-            eprintln!(
-                "{}\nthe end of {}:\n{}",
-                report.explanation(),
-                log.display(),
-                tail(&log)
-            );
+            eprintln!("{}\nall of it: {}", report.explanation(), log.display());
+            if report.output.is_empty() {
+                eprintln!("its end:\n{}", tail(&log));
+            }
         }
         Ok(report)
     }

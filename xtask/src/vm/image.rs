@@ -34,10 +34,34 @@ const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 const PROGRAMS: &str = "opt/claviger";
 const TESTS: &str = "opt/claviger/tests";
 
-/// Writes the image and returns its path.
-pub(super) fn build(workspace: &Workspace, artefacts: &Artefacts) -> anyhow::Result<PathBuf> {
+/// The image of one run, removed at its end unless it is to be kept.
+pub(super) struct Image {
+    directory: PathBuf,
+    keep: bool,
+}
+
+impl Image {
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.join("image.cpio.gz")
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        if !self.keep
+            && let Err(error) = fs::remove_dir_all(&self.directory)
+        {
+            eprintln!("warning: removing {}: {error}", self.directory.display());
+        }
+    }
+}
+
+/// Makes the image, in a directory of this process's own: another run may be under way.
+pub(super) fn build(workspace: &Workspace, artefacts: &Artefacts, keep: bool) -> anyhow::Result<Image> {
     let progress = Progress::start("making the VMs' image");
-    let stage = workspace.scratch("xtask/vm/stage")?;
+    let directory = workspace.scratch(&format!("xtask/vm/image-{}", std::process::id()))?;
+    let image = Image { directory, keep };
+    let stage = image.directory.as_path();
     let mut archive = Archive::default();
     for directory in DIRECTORIES {
         archive.directory(directory);
@@ -48,38 +72,30 @@ pub(super) fn build(workspace: &Workspace, artefacts: &Artefacts) -> anyhow::Res
     archive.console("dev/console");
     archive.text("etc/passwd", PASSWD);
     archive.text("etc/group", GROUP);
-    add_compiled(&mut archive, &stage, "init", &artefacts.init)?;
+    add_compiled(&mut archive, stage, "init", &artefacts.init)?;
     add_compiled(
         &mut archive,
-        &stage,
+        stage,
         &format!("{PROGRAMS}/claviger-sensor"),
         &artefacts.programs.sensor,
     )?;
     add_compiled(
         &mut archive,
-        &stage,
+        stage,
         &format!("{PROGRAMS}/claviger-detector"),
         &artefacts.programs.detector,
     )?;
     for (name, path) in &artefacts.tests {
-        add_compiled(&mut archive, &stage, &format!("{TESTS}/{name}"), path)?;
+        add_compiled(&mut archive, stage, &format!("{TESTS}/{name}"), path)?;
     }
     for name in HOST_PROGRAMS {
         if let Some(path) = find_program(name) {
             add_with_libraries(&mut archive, &format!("usr/bin/{name}"), &path)?;
         }
     }
-    let image = stage.with_file_name("image.cpio.gz");
-    archive.write(&image)?;
+    archive.write(&image.path())?;
     progress.end("done");
     Ok(image)
-}
-
-/// Removes the image and what it was made from.
-pub(super) fn remove(image: &Path) -> anyhow::Result<()> {
-    let stage = image.with_file_name("stage");
-    fs::remove_dir_all(&stage).with_context(|| format!("removing {}", stage.display()))?;
-    fs::remove_file(image).with_context(|| format!("removing {}", image.display()))
 }
 
 /// Without its debug information, which is most of it and would have to fit into the VM's memory.

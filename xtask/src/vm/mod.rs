@@ -100,7 +100,7 @@ fn boot_all(
 ) -> anyhow::Result<Vec<(String, Report)>> {
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
     let artefacts = artefacts::build(workspace)?;
-    let image = image::build(workspace, &artefacts)?;
+    let image = image::build(workspace, &artefacts, options.keep)?;
     let mut results = Vec::new();
     for series in series {
         let kernel = kernel::fetch(workspace, *series)?;
@@ -108,15 +108,12 @@ fn boot_all(
             let boot = Boot {
                 series: *series,
                 kernel: kernel.clone(),
-                image: image.clone(),
+                image: image.path(),
                 lsm: (*list).to_owned(),
                 kvm: options.kvm,
             };
             results.push((boot.name(), boot.run(workspace, options.keep)?));
         }
-    }
-    if !options.keep {
-        image::remove(&image)?;
     }
     Ok(results)
 }

@@ -12,6 +12,8 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<String>,
     /// What else went wrong, each counted as a failure.
     pub(crate) trouble: Vec<String>,
+    /// What the failing cases printed.
+    pub(crate) output: String,
 }
 
 impl Report {
@@ -19,12 +21,14 @@ impl Report {
         self.failures.len() + self.trouble.len()
     }
 
+    /// For a boot that failed: what failed, and what it printed.
     pub(crate) fn explanation(&self) -> String {
         let failures = self.failures.iter().map(|name| format!("failed: {name}"));
-        failures
+        let lines: Vec<_> = failures
             .chain(self.trouble.iter().cloned())
-            .collect::<Vec<_>>()
-            .join("\n")
+            .chain([self.output.clone()])
+            .collect();
+        lines.join("\n")
     }
 }
 
@@ -36,7 +40,14 @@ pub(super) fn read(log: &str) -> Report {
     let mut counted = (0, 0);
     let mut summaries = 0;
     let mut verdict = false;
+    let mut prints = false;
     for line in log.lines().map(|line| line.trim_end_matches('\r')) {
+        // libtest prints `---- NAME stdout ----` before each case's output, and `failures:` with the names behind the last.
+        prints = line.starts_with("---- ") || (prints && line != "failures:" && !line.contains(MARK));
+        if prints {
+            report.output.extend([line, "\n"]);
+            continue;
+        }
         if let Some((passed, failed)) = summary(line) {
             report.passed += passed;
             counted = (counted.0 + passed, failed);
@@ -116,6 +127,15 @@ mod tests {
         assert_eq!(report.passed, 1);
         assert_eq!(report.failures, ["b"]);
         assert!(report.trouble.is_empty(), "{report:?}");
+    }
+
+    #[test]
+    fn what_a_failing_case_printed_is_kept() {
+        let log = "test b ... FAILED\r\n\r\nfailures:\r\n\r\n---- b stdout ----\r\nit broke\r\n\r\nfailures:\r\n    b\r\n\
+                   test result: FAILED. 0 passed; 1 failed;\r\nclaviger-vm: open exit 101\r\nclaviger-vm: verdict failed\r\n";
+        let report = read(log);
+        assert_eq!(report.failed(), 1, "{report:?}");
+        assert!(report.explanation().contains("it broke") && !report.explanation().contains("verdict"));
     }
 
     #[test]
