@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let _ = claviger_sensor::config::Config::parse(text, "fuzz.toml".as_ref());
+});
