@@ -13,7 +13,8 @@ fn main() {
     let object = find_toolchain()
         .map_err(|missing| missing.to_string())
         .and_then(|toolchain| {
-            compile(&toolchain, &manifest_dir, Path::new(&out_dir), debug_logs).map_err(|error| error.to_string())
+            compile(&toolchain, &manifest_dir, Path::new(&out_dir), debug_logs)
+                .map_err(|error| error.to_string())
         })
         .unwrap_or_else(|error| {
             eprintln!("{error}");

@@ -18,8 +18,13 @@ pub enum Probe {
 }
 
 /// All probes, in the order of their numbers.
-pub const PROBES: [Probe; 5] =
-    [Probe::FileOpen, Probe::FileOpenDenied, Probe::ProcessExec, Probe::ProcessFork, Probe::ProcessExit];
+pub const PROBES: [Probe; 5] = [
+    Probe::FileOpen,
+    Probe::FileOpenDenied,
+    Probe::ProcessExec,
+    Probe::ProcessFork,
+    Probe::ProcessExit,
+];
 
 impl Probe {
     /// The word that stands for it in events, logs and metrics.

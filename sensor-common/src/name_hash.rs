@@ -41,7 +41,18 @@ mod tests {
 
     #[test]
     fn names_of_one_file_system_directory_hash_apart() {
-        let names = ["credentials", "config", "shadow", "shadow-", "gshadow", "token", "id_rsa", "a", "b", ""];
+        let names = [
+            "credentials",
+            "config",
+            "shadow",
+            "shadow-",
+            "gshadow",
+            "token",
+            "id_rsa",
+            "a",
+            "b",
+            "",
+        ];
         let hashes: [u64; 10] = names.map(|name| name_hash(&padded_name(name.as_bytes()).expect("short")));
         for (at, hash) in hashes.iter().enumerate() {
             assert!(!hashes[at + 1..].contains(hash), "{}", names[at]);

@@ -100,7 +100,9 @@ enum Call {
 #[inline(always)]
 fn exited(ctx: &TracePointContext, call: Call, successes: bool) -> u32 {
     // SAFETY: the format of syscalls:sys_exit_* has the result at 16 on every kernel with 64-bit longs.
-    let Ok(result) = (unsafe { ctx.read_at::<i64>(16) }) else { return 0 };
+    let Ok(result) = (unsafe { ctx.read_at::<i64>(16) }) else {
+        return 0;
+    };
     if result < 0 {
         if result == -EACCES || result == -EPERM {
             denied(call, -result as u32);
@@ -127,7 +129,10 @@ fn opened<R: Read>(file: *const u8) {
         return;
     }
     let dentry = pointer::<R>(file, offset!(file_dentry));
-    let directory = pointer::<R>(pointer::<R>(dentry, offset!(dentry_parent)), offset!(dentry_inode));
+    let directory = pointer::<R>(
+        pointer::<R>(dentry, offset!(dentry_parent)),
+        offset!(dentry_inode),
+    );
     let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
     let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
     if !by_object && !by_directory {
@@ -161,7 +166,8 @@ fn in_directory<R: Read>(directory: ObjectKey, dentry: *const u8, inode: *const 
     if let Some(label) = labels::of_name(directory, dentry) {
         return Some((label, MATCHED_NAME));
     }
-    (directory_label.flags & DIRECTORY_HAS_PATTERNS != 0).then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
+    (directory_label.flags & DIRECTORY_HAS_PATTERNS != 0)
+        .then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
 }
 
 #[inline(always)]
@@ -172,8 +178,16 @@ fn report(file: *const u8, object: ObjectKey, label: Label, matched: u32, mode: 
         record.object = object;
         record.label = label;
         record.matched = matched;
-        let reads = if mode & FMODE_READ != 0 { OPENED_FOR_READING } else { 0 };
-        let writes = if mode & FMODE_WRITE != 0 { OPENED_FOR_WRITING } else { 0 };
+        let reads = if mode & FMODE_READ != 0 {
+            OPENED_FOR_READING
+        } else {
+            0
+        };
+        let writes = if mode & FMODE_WRITE != 0 {
+            OPENED_FOR_WRITING
+        } else {
+            0
+        };
         record.access = reads | writes;
         task::snapshot(&raw mut record.task);
         path::walk(&path::of_file(file), &mut record.path);
@@ -210,7 +224,9 @@ fn denied(call: Call, errno: u32) {
         record.errno = errno;
         record.flags = flags;
         // SAFETY: as above.
-        let Ok(length) = (unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) }.map(<[u8]>::len)) else {
+        let Ok(length) = (unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) }
+            .map(<[u8]>::len))
+        else {
             return false;
         };
         record.given_length = length as u32;
@@ -219,7 +235,11 @@ fn denied(call: Call, errno: u32) {
         record.base.truncated = 0;
         task::snapshot(&raw mut record.task);
         if record.given[0] != b'/' {
-            let base = if directory == AT_FDCWD { path::working_directory() } else { of_descriptor(directory) };
+            let base = if directory == AT_FDCWD {
+                path::working_directory()
+            } else {
+                of_descriptor(directory)
+            };
             path::walk(&base, &mut record.base);
         }
         true
@@ -232,5 +252,8 @@ fn of_descriptor(descriptor: i32) -> path::Place {
     let files = pointer::<Typed>(task::current(), offset!(task_files));
     let table = pointer::<Typed>(files, offset!(files_fdt));
     let descriptors = pointer::<Typed>(table, offset!(fdtable_fd));
-    path::of_file(pointer::<Probed>(descriptors.wrapping_add(descriptor as u32 as usize * 8), 0))
+    path::of_file(pointer::<Probed>(
+        descriptors.wrapping_add(descriptor as u32 as usize * 8),
+        0,
+    ))
 }

@@ -6,8 +6,9 @@ use aya_ebpf::{
     maps::{Array, HashMap},
 };
 use claviger_sensor_common::{
-    DIRECTORIES_MAX, Label, LabelRequest, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey, NAME_HASH_BYTES, PREFILTER_WORDS, REQUEST_ARMED,
-    REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_OBJECT, name_hash,
+    DIRECTORIES_MAX, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey,
+    PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_OBJECT,
+    name_hash,
 };
 use zerocopy::IntoBytes as _;
 

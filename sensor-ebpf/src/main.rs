@@ -24,10 +24,10 @@ mod read;
 mod report;
 mod task;
 
-/// The helpers used are open to GPL-compatible programs only; the source is Apache-2.0 and this object is offered under both.
+/// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+static LICENSE: [u8; 4] = *b"GPL\0";
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -24,14 +24,20 @@ pub struct Place {
 /// Where an open file lies.
 #[inline(always)]
 pub fn of_file(file: *const u8) -> Place {
-    Place { dentry: pointer::<Probed>(file, offset!(file_dentry)), mount: pointer::<Probed>(file, offset!(file_mnt)) }
+    Place {
+        dentry: pointer::<Probed>(file, offset!(file_dentry)),
+        mount: pointer::<Probed>(file, offset!(file_mnt)),
+    }
 }
 
 /// The current task's working directory.
 #[inline(always)]
 pub fn working_directory() -> Place {
     let fs = pointer::<Typed>(task::current(), offset!(task_fs));
-    Place { dentry: pointer::<Probed>(fs, offset!(fs_pwd_dentry)), mount: pointer::<Probed>(fs, offset!(fs_pwd_mnt)) }
+    Place {
+        dentry: pointer::<Probed>(fs, offset!(fs_pwd_dentry)),
+        mount: pointer::<Probed>(fs, offset!(fs_pwd_mnt)),
+    }
 }
 
 /// Writes the components from `place` up to the root of the current task.
@@ -42,7 +48,10 @@ pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
         dentry: pointer::<Probed>(fs, offset!(fs_root_dentry)),
         mount: pointer::<Probed>(fs, offset!(fs_root_mnt)),
     };
-    let Place { mut dentry, mut mount } = *place;
+    let Place {
+        mut dentry,
+        mut mount,
+    } = *place;
     // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
     // the loop look the same to it and are checked once.
     let length = &raw mut out.length;
@@ -76,7 +85,9 @@ pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
         let name = pointer::<Probed>(dentry, offset!(dentry_name));
         // The bound is repeated as a mask for the verifier, which loses the comparison above.
         let at = used & (PATH_USABLE_BYTES - 1);
-        let Some(room) = out.components.get_mut(at..at + NAME_BYTES) else { break };
+        let Some(room) = out.components.get_mut(at..at + NAME_BYTES) else {
+            break;
+        };
         // SAFETY: the helper copies a string from any address into `room` and reports a fault instead of taking it.
         match unsafe { bpf_probe_read_kernel_str_bytes(name, room) } {
             // The terminating zero is not counted, but stays.

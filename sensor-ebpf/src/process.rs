@@ -16,7 +16,11 @@ use crate::{
 
 /// `sched_process_exec(task, old_pid, bprm)`: the task runs its new program.
 #[btf_tracepoint(function = "sched_process_exec")]
-pub fn process_exec(_ctx: BtfTracePointContext) -> i32 {
+pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
+    #[cfg(feature = "debug-logs")]
+    aya_log_ebpf::debug!(&ctx, "exec by process {}", task::current_pid());
+    #[cfg(not(feature = "debug-logs"))]
+    let _unused = ctx;
     submit::<ExecRecord>(Probe::ProcessExec, RECORD_EXEC, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };

@@ -16,7 +16,8 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
 /// The accounts.
 #[map]
-static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
+static COUNTERS: PerCpuArray<u64> =
+    PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
 
 /// Adds one. Atomic: a program can be preempted by another on its CPU between load and store. (`AtomicU64` has no `fetch_add` for this
 /// target, although the instruction is as old as BPF.)

@@ -60,8 +60,10 @@ pub fn snapshot(out: *mut TaskSnapshot) {
         (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
         (&raw mut (*out).cgroup_id).write(bpf_get_current_cgroup_id());
         (&raw mut (*out).exe_inode).write(Probed::read(exe_inode, offset!(inode_ino)));
-        (&raw mut (*out).exe_device)
-            .write(Probed::read(pointer::<Probed>(exe_inode, offset!(inode_sb)), offset!(sb_dev)));
+        (&raw mut (*out).exe_device).write(Probed::read(
+            pointer::<Probed>(exe_inode, offset!(inode_sb)),
+            offset!(sb_dev),
+        ));
         (&raw mut (*out).uid).write(Probed::read(cred, offset!(cred_uid)));
         (&raw mut (*out).gid).write(Probed::read(cred, offset!(cred_gid)));
         (&raw mut (*out).euid).write(Probed::read(cred, offset!(cred_euid)));
@@ -71,9 +73,21 @@ pub fn snapshot(out: *mut TaskSnapshot) {
         } else {
             Probed::read(task, login_uid)
         });
-        (&raw mut (*out).mount_namespace).write(namespace(nsproxy, offset!(nsproxy_mnt_ns), offset!(mnt_ns_inum)));
-        (&raw mut (*out).pid_namespace).write(namespace(nsproxy, offset!(nsproxy_pid_ns), offset!(pid_ns_inum)));
-        (&raw mut (*out).network_namespace).write(namespace(nsproxy, offset!(nsproxy_net_ns), offset!(net_ns_inum)));
+        (&raw mut (*out).mount_namespace).write(namespace(
+            nsproxy,
+            offset!(nsproxy_mnt_ns),
+            offset!(mnt_ns_inum),
+        ));
+        (&raw mut (*out).pid_namespace).write(namespace(
+            nsproxy,
+            offset!(nsproxy_pid_ns),
+            offset!(pid_ns_inum),
+        ));
+        (&raw mut (*out).network_namespace).write(namespace(
+            nsproxy,
+            offset!(nsproxy_net_ns),
+            offset!(net_ns_inum),
+        ));
         (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
         let comm = &mut *(&raw mut (*out).comm);
         if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
@@ -94,7 +108,11 @@ fn ancestors(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
     let mut task = pointer::<Typed>(task, offset!(task_group_leader));
     let mut ended = false;
     for place in 0..ANCESTORS_MAX {
-        let mut ancestor = Ancestor { pid: 0, reserved: 0, start_boottime_ns: 0 };
+        let mut ancestor = Ancestor {
+            pid: 0,
+            reserved: 0,
+            start_boottime_ns: 0,
+        };
         if !ended {
             task = pointer::<Probed>(task, offset!(task_real_parent));
             ancestor = identify::<Probed>(task);

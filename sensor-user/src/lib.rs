@@ -4,15 +4,15 @@
 //!
 //! A room imports only rooms before it and the shelf.
 
+pub mod agent;
+pub mod attribute;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
+pub mod decode;
+pub mod enrol;
+pub mod forward;
+pub mod kernel;
 pub mod sign;
 pub mod spool;
-pub mod forward;
-pub mod enrol;
-pub mod kernel;
-pub mod decode;
-pub mod attribute;
-pub mod agent;
-pub mod cli;

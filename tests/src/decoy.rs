@@ -29,7 +29,9 @@ impl Decoy {
         let decoy = Self { directory };
         decoy.write(
             ".aws/credentials",
-            &format!("[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"),
+            &format!(
+                "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"
+            ),
         );
         decoy
     }

@@ -17,7 +17,9 @@ pub fn detector() -> Command {
 /// The hook that must be in use for file opens, where that is known beforehand.
 #[must_use]
 pub fn expected_hook() -> Option<String> {
-    env::var("CLAVIGER_EXPECT_HOOK").ok().filter(|hook| !hook.is_empty())
+    env::var("CLAVIGER_EXPECT_HOOK")
+        .ok()
+        .filter(|hook| !hook.is_empty())
 }
 
 /// Whether this runs in one of our VMs, where every test must be able to do its work.
@@ -45,9 +47,16 @@ fn program(variable: &str, name: &str) -> PathBuf {
     env::var_os(variable).map_or_else(
         || {
             let test = env::current_exe().expect("a test knows where it is");
-            let profile = test.parent().and_then(std::path::Path::parent).expect("target/PROFILE/deps/TEST");
+            let profile = test
+                .parent()
+                .and_then(std::path::Path::parent)
+                .expect("target/PROFILE/deps/TEST");
             let path = profile.join(name);
-            assert!(path.exists(), "{} is not built; run cargo build first", path.display());
+            assert!(
+                path.exists(),
+                "{} is not built; run cargo build first",
+                path.display()
+            );
             path
         },
         PathBuf::from,

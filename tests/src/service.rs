@@ -33,9 +33,16 @@ impl Detector {
     /// Where it does not get ready.
     #[must_use]
     pub fn start(directory: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
-        let mut detector =
-            Self { directory: directory.join("detector"), address: format!("127.0.0.1:{port}"), child: None };
+        let port = TcpListener::bind("127.0.0.1:0")
+            .expect("a free port")
+            .local_addr()
+            .expect("bound")
+            .port();
+        let mut detector = Self {
+            directory: directory.join("detector"),
+            address: format!("127.0.0.1:{port}"),
+            child: None,
+        };
         detector.restart();
         detector
     }
@@ -47,7 +54,9 @@ impl Detector {
     pub fn restart(&mut self) {
         self.stop();
         let mut command = detector();
-        command.args(["serve", "--listen", &self.address, "--data-dir"]).arg(&self.directory);
+        command
+            .args(["serve", "--listen", &self.address, "--data-dir"])
+            .arg(&self.directory);
         self.child = Some(start(command, &self.directory.with_extension("log")));
     }
 
@@ -85,7 +94,11 @@ impl Detector {
     #[must_use]
     pub fn token(&self) -> String {
         let output = self.command(&["token", "new", "--json"]).output().expect("runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let token: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         token["token"].as_str().expect("a token").to_owned()
     }
@@ -96,8 +109,15 @@ impl Detector {
     /// Where it fails or prints something else.
     #[must_use]
     pub fn read(&self, what: &str, key: &str) -> Vec<Value> {
-        let output = self.command(&[what, "--json", "--limit", "100000"]).output().expect("runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .command(&[what, "--json", "--limit", "100000"])
+            .output()
+            .expect("runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout)
             .expect("UTF-8")
             .lines()
@@ -142,7 +162,11 @@ impl Sensor {
             home.display().to_string(),
         );
         fs::write(&config, text).expect("written");
-        Self { directory, config, child: None }
+        Self {
+            directory,
+            config,
+            child: None,
+        }
     }
 
     /// Its configuration file.
@@ -171,7 +195,12 @@ impl Sensor {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the sensor starts");
-        child.stdin.take().expect("piped").write_all(token.as_bytes()).expect("written");
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(token.as_bytes())
+            .expect("written");
         child.wait_with_output().expect("ends")
     }
 
@@ -197,8 +226,17 @@ impl Sensor {
     /// # Panics
     /// Where it does not.
     pub fn flush(&self) -> u64 {
-        let output = sensor().args(["flush", "--json", "--config"]).arg(&self.config).output().expect("runs");
-        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        let output = sensor()
+            .args(["flush", "--json", "--config"])
+            .arg(&self.config)
+            .output()
+            .expect("runs");
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
         let flushed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         flushed["sequence"].as_u64().expect("a number")
     }
@@ -209,8 +247,17 @@ impl Sensor {
     /// Where it does not answer.
     #[must_use]
     pub fn status(&self) -> Value {
-        let output = sensor().args(["status", "--json", "--config"]).arg(&self.config).output().expect("runs");
-        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        let output = sensor()
+            .args(["status", "--json", "--config"])
+            .arg(&self.config)
+            .output()
+            .expect("runs");
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
@@ -232,9 +279,15 @@ fn start(mut command: Command, log: &Path) -> Child {
     let sockets = tempfile::tempdir().expect("a directory");
     let path = sockets.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a bound");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .expect("a bound");
     fs::create_dir_all(log.parent().expect("in a directory")).expect("a directory");
-    let stderr = fs::File::options().create(true).append(true).open(log).expect("a log");
+    let stderr = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("a log");
     let mut child = command
         .env("NOTIFY_SOCKET", &path)
         .stdin(Stdio::null())
@@ -246,14 +299,20 @@ fn start(mut command: Command, log: &Path) -> Child {
     let mut buffer = [0; 4096];
     loop {
         if let Ok(length) = socket.recv(&mut buffer)
-            && String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == "READY=1")
+            && String::from_utf8_lossy(&buffer[..length])
+                .lines()
+                .any(|line| line == "READY=1")
         {
             return child;
         }
         let ended = child.try_wait().expect("ours");
         let said = || fs::read_to_string(log).unwrap_or_default();
         assert!(ended.is_none(), "the service ended with {ended:?}:\n{}", said());
-        assert!(begun.elapsed() < PATIENCE, "the service is not ready:\n{}", said());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "the service is not ready:\n{}",
+            said()
+        );
     }
 }
 

@@ -24,7 +24,10 @@ impl Traced {
     #[must_use]
     pub fn on(&self, path: &Path) -> Vec<&Value> {
         let path = path.to_str().expect("decoys have plain names");
-        self.events.iter().filter(|event| event["credential"]["path"] == path).collect()
+        self.events
+            .iter()
+            .filter(|event| event["credential"]["path"] == path)
+            .collect()
     }
 
     /// The only event.
@@ -56,9 +59,15 @@ pub fn trace<S: AsRef<OsStr>>(config: &Path, command: &[S]) -> Traced {
     let events = stdout
         .lines()
         .map(|line| {
-            let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}\n{stderr}"));
+            let object: Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}\n{stderr}"));
             object["event"].clone()
         })
         .collect();
-    Traced { status: output.status.code(), events, stderr, stdout }
+    Traced {
+        status: output.status.code(),
+        events,
+        stderr,
+        stdout,
+    }
 }

@@ -27,13 +27,21 @@ impl Host {
         let sensor = Sensor::new(detector.address(), &decoy.home(), more_config);
         let enrolled = sensor.enrol(detector.address(), &detector.token());
         assert!(enrolled.status.success(), "{}", text(&enrolled));
-        Self { decoy, detector, sensor, _directory: directory }
+        Self {
+            decoy,
+            detector,
+            sensor,
+            _directory: directory,
+        }
     }
 
     /// Reads the decoy's AWS credentials so many times, each by a process of its own.
     fn read(&self, times: usize) {
         for _ in 0..times {
-            let read = Command::new("/bin/cat").arg(self.decoy.path(".aws/credentials")).output().expect("runs");
+            let read = Command::new("/bin/cat")
+                .arg(self.decoy.path(".aws/credentials"))
+                .output()
+                .expect("runs");
             assert!(read.status.success());
         }
     }
@@ -53,7 +61,10 @@ impl Host {
         let begun = Instant::now();
         loop {
             let amendments = self.detector.read("events", "event");
-            let amended = amendments.iter().map(|event| &event["amendment"]).find(|amendment| amendment["amends"] == *event);
+            let amended = amendments
+                .iter()
+                .map(|event| &event["amendment"])
+                .find(|amendment| amendment["amends"] == *event);
             let identities = amended.map_or(&credential["identities"], |amendment| &amendment["identities"]);
             if let Some(id) = identities[0]["id"].as_str() {
                 return id.to_owned();
@@ -68,9 +79,16 @@ impl Host {
         let begun = Instant::now();
         loop {
             let mut found = self.detector.read(what, key);
-            found.retain(|one| one["credential"]["path"].as_str().is_some_and(|path| path.starts_with(&home)));
+            found.retain(|one| {
+                one["credential"]["path"]
+                    .as_str()
+                    .is_some_and(|path| path.starts_with(&home))
+            });
             // Another sensor beside this one looks at the decoy too.
-            found.retain(|one| one["actor"]["process"]["comm"] != "claviger-worker" && one["actor"]["process"]["comm"] != "claviger-sensor");
+            found.retain(|one| {
+                one["actor"]["process"]["comm"] != "claviger-worker"
+                    && one["actor"]["process"]["comm"] != "claviger-sensor"
+            });
             if found.len() >= count || begun.elapsed() > Duration::from_secs(60) {
                 return found;
             }
@@ -80,7 +98,11 @@ impl Host {
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[test]
@@ -92,17 +114,34 @@ fn a_read_becomes_a_finding() {
     host.sensor.start();
     host.read(1);
     let findings = host.findings(1);
-    assert_eq!(findings.len(), 1, "{}\n{}", host.sensor.log(), host.detector.log());
+    assert_eq!(
+        findings.len(),
+        1,
+        "{}\n{}",
+        host.sensor.log(),
+        host.detector.log()
+    );
     let finding = &findings[0];
     assert_eq!(finding["detection"], "unusual_reader");
-    assert_eq!(host.identity_of(&finding["credential"], &finding["evidence"][0]), "AKIAIOSFODNN7EXAMPLE");
-    assert!(finding["actor"]["process"]["exe_path"].as_str().expect("a path").ends_with("/cat"));
+    assert_eq!(
+        host.identity_of(&finding["credential"], &finding["evidence"][0]),
+        "AKIAIOSFODNN7EXAMPLE"
+    );
+    assert!(
+        finding["actor"]["process"]["exe_path"]
+            .as_str()
+            .expect("a path")
+            .ends_with("/cat")
+    );
     assert!(finding["summary"].as_str().expect("a sentence").contains("cat"));
     assert!(finding["elapsed_us"].as_u64().expect("a number") > 0);
 
     let uses = host.uses(1);
     assert_eq!(uses.len(), 1);
-    assert_eq!(finding["evidence"][0], uses[0]["id"], "the finding names its evidence");
+    assert_eq!(
+        finding["evidence"][0], uses[0]["id"],
+        "the finding names its evidence"
+    );
     if let Some(expected) = expected_hook() {
         assert_eq!(uses[0]["observation"]["hook"], expected);
     }
@@ -119,20 +158,39 @@ fn every_use_arrives_and_the_accounts_say_so() {
     host.sensor.flush();
     let uses = host.uses(200);
     assert_eq!(uses.len(), 200, "what the generator did is what arrived");
-    let mut sequences: Vec<_> = host.detector.read("events", "event").iter().filter_map(|event| event["id"]["sequence"].as_u64()).collect();
+    let mut sequences: Vec<_> = host
+        .detector
+        .read("events", "event")
+        .iter()
+        .filter_map(|event| event["id"]["sequence"].as_u64())
+        .collect();
     sequences.sort_unstable();
-    assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>(), "no hole, nothing twice");
+    assert_eq!(
+        sequences,
+        (1..=sequences.len() as u64).collect::<Vec<_>>(),
+        "no hole, nothing twice"
+    );
 
     let status = host.sensor.status();
     for probe in status["probes"].as_array().expect("a list") {
         let number = |name: &str| probe[name].as_u64().expect("a number");
-        let lost: u64 = probe["lost"].as_object().expect("an object").values().filter_map(Value::as_u64).sum();
+        let lost: u64 = probe["lost"]
+            .as_object()
+            .expect("an object")
+            .values()
+            .filter_map(Value::as_u64)
+            .sum();
         // Other processes go on between the reading of two counters: what was seen may be ahead by those.
         assert!(number("seen") >= number("submitted") + lost, "{probe:#}");
         assert_eq!(lost, 0, "{probe:#}");
     }
     let accounts = &status["accounts"];
-    let dropped: u64 = accounts["dropped"].as_object().expect("an object").values().filter_map(Value::as_u64).sum();
+    let dropped: u64 = accounts["dropped"]
+        .as_object()
+        .expect("an object")
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
     let received = accounts["received"].as_u64().expect("a number");
     let delivered = accounts["delivered"].as_u64().expect("a number");
     let waiting = accounts["waiting"].as_u64().expect("a number");
@@ -156,11 +214,17 @@ fn what_happens_while_the_detector_is_away_arrives_when_it_is_back() {
     host.detector.restart();
     assert_eq!(host.uses(6).len(), 6, "{}", host.sensor.log());
     let log = host.sensor.log();
-    let mut said: Vec<_> =
-        log.lines().filter_map(|line| line.split_once("WARN")?.1.split_once("reason=")).map(|(_, reason)| reason).collect();
+    let mut said: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split_once("WARN")?.1.split_once("reason="))
+        .map(|(_, reason)| reason)
+        .collect();
     let all = said.len();
     said.dedup_by_key(|reason| reason.split("waiting_batches").next().map(str::to_owned));
-    assert!((1..=2).contains(&all) && said.len() == all, "each reason is said once:\n{log}");
+    assert!(
+        (1..=2).contains(&all) && said.len() == all,
+        "each reason is said once:\n{log}"
+    );
 }
 
 #[test]
@@ -181,7 +245,12 @@ fn nothing_that_was_kept_is_lost_by_kill_9() {
     let uses = host.uses(25);
     assert_eq!(uses.len(), 25, "{}", host.sensor.log());
     let findings = host.findings(1);
-    assert!(findings.iter().all(|finding| finding["detection"] != "evidence_chain_broken"), "the chain goes on over the kill");
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding["detection"] != "evidence_chain_broken"),
+        "the chain goes on over the kill"
+    );
     let gaps: Vec<_> = host
         .detector
         .read("events", "event")
@@ -213,10 +282,17 @@ fn a_second_sensor_is_refused_and_a_trace_works_beside_it() {
     }
     let mut host = Host::new("");
     host.sensor.start();
-    let second = sensor().args(["run", "--config"]).arg(host.sensor.config()).output().expect("runs");
+    let second = sensor()
+        .args(["run", "--config"])
+        .arg(host.sensor.config())
+        .output()
+        .expect("runs");
     assert_eq!(second.status.code(), Some(69), "{}", text(&second));
     assert!(text(&second).contains("another sensor runs"), "{}", text(&second));
-    let command = ["/bin/cat".to_owned(), host.decoy.path(".aws/credentials").display().to_string()];
+    let command = [
+        "/bin/cat".to_owned(),
+        host.decoy.path(".aws/credentials").display().to_string(),
+    ];
     let traced = claviger_tests::trace(&host.decoy.config("", ""), &command);
     assert_eq!(traced.events.len(), 1, "{}", traced.stderr);
     assert_eq!(host.uses(1).len(), 1, "both saw it");
@@ -248,7 +324,11 @@ fn who_is_not_enrolled_is_told_what_to_do() {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let not_enrolled = Sensor::new("127.0.0.1:1", directory.path(), "");
-    let run = sensor().args(["run", "--config"]).arg(not_enrolled.config()).output().expect("runs");
+    let run = sensor()
+        .args(["run", "--config"])
+        .arg(not_enrolled.config())
+        .output()
+        .expect("runs");
     assert_ne!(run.status.code(), Some(0));
     assert!(text(&run).contains("claviger-sensor enrol"), "{}", text(&run));
 }
@@ -258,9 +338,17 @@ fn an_unknown_key_in_the_configuration_is_named() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("wrong.toml");
     fs::write(&path, "state_dri = \"/x\"\n").expect("written");
-    let run = sensor().args(["run", "--config"]).arg(&path).output().expect("runs");
+    let run = sensor()
+        .args(["run", "--config"])
+        .arg(&path)
+        .output()
+        .expect("runs");
     assert_eq!(run.status.code(), Some(78), "{}", text(&run));
-    assert!(text(&run).contains("state_dri") && text(&run).contains("wrong.toml"), "{}", text(&run));
+    assert!(
+        text(&run).contains("state_dri") && text(&run).contains("wrong.toml"),
+        "{}",
+        text(&run)
+    );
 }
 
 #[test]
@@ -269,7 +357,10 @@ fn no_secret_is_anywhere() {
         return;
     }
     let mut host = Host::new("[log]\nlevel = \"trace\"");
-    host.decoy.write(".kube/config", &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {SECRET}}}\n"));
+    host.decoy.write(
+        ".kube/config",
+        &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {SECRET}}}\n"),
+    );
     host.sensor.start();
     host.read(3);
     let _read = fs::read(host.decoy.path(".kube/config")).expect("read by the test itself");
@@ -293,7 +384,9 @@ fn search(directory: &Path, searched: &mut usize) {
             search(&path, searched);
         } else if let Ok(content) = fs::read(&path) {
             *searched += 1;
-            let found = content.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+            let found = content
+                .windows(SECRET.len())
+                .any(|window| window == SECRET.as_bytes());
             assert!(!found, "{} holds the secret", path.display());
         }
     }
@@ -305,8 +398,11 @@ fn nothing_stays_behind() {
         return;
     }
     let mounts = || {
-        let mut mounts: Vec<String> =
-            fs::read_to_string("/proc/self/mountinfo").expect("mounted").lines().map(str::to_owned).collect();
+        let mut mounts: Vec<String> = fs::read_to_string("/proc/self/mountinfo")
+            .expect("mounted")
+            .lines()
+            .map(str::to_owned)
+            .collect();
         mounts.sort();
         mounts
     };

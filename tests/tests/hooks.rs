@@ -28,8 +28,17 @@ fn the_hook_in_use_is_the_best_that_works_here() {
         assert_eq!(hook, expected, "{report:#}");
     }
     // Every better one was tried and has its reason.
-    let order = ["lsm/file_open", "fentry/security_file_open", "tracepoint/syscalls/sys_exit_openat"];
-    let refused: Vec<_> = file_open["refused"].as_array().expect("a list").iter().map(|trial| &trial["hook"]).collect();
+    let order = [
+        "lsm/file_open",
+        "fentry/security_file_open",
+        "tracepoint/syscalls/sys_exit_openat",
+    ];
+    let refused: Vec<_> = file_open["refused"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|trial| &trial["hook"])
+        .collect();
     let place = order.iter().position(|name| *name == hook).expect("one of ours");
     assert_eq!(refused, order[..place], "{report:#}");
 }
@@ -49,7 +58,10 @@ fn a_hook_that_is_attached_and_never_runs_is_found_out() {
         eprintln!("not this boot: bpf is among the active LSMs ({lsms})");
         return;
     }
-    let reason = lsm.expect("it cannot be in use")["reason"].as_str().expect("a reason").to_owned();
+    let reason = lsm.expect("it cannot be in use")["reason"]
+        .as_str()
+        .expect("a reason")
+        .to_owned();
     assert!(
         reason.contains("attached but never ran") || reason.contains("refused at load"),
         "without bpf among {lsms}: {reason}"
@@ -87,5 +99,8 @@ fn without_root_it_says_what_is_missing_and_fails() {
     };
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("not permitted to load eBPF programs") && said.contains("CAP_BPF"), "{said}");
+    assert!(
+        said.contains("not permitted to load eBPF programs") && said.contains("CAP_BPF"),
+        "{said}"
+    );
 }

@@ -7,7 +7,11 @@ use claviger_tests::{Decoy, SECRET, can_load, expected_hook, trace};
 /// A shell command with the decoy's home in `$H`.
 fn shell(decoy: &Decoy, script: &str) -> Vec<String> {
     let home = decoy.home().display().to_string();
-    vec!["/bin/sh".into(), "-c".into(), format!("H={home}; B={}; {script}", decoy.beside("").display())]
+    vec![
+        "/bin/sh".into(),
+        "-c".into(),
+        format!("H={home}; B={}; {script}", decoy.beside("").display()),
+    ]
 }
 
 #[test]
@@ -18,7 +22,11 @@ fn a_read_is_told_with_everything_that_is_known_of_it() {
     let decoy = Decoy::new();
     let config = decoy.config("", "");
     let traced = trace(&config, &shell(&decoy, "/bin/cat $H/.aws/credentials; exit 7"));
-    assert_eq!(traced.status, Some(7), "the command's status is ours: {traced:#?}");
+    assert_eq!(
+        traced.status,
+        Some(7),
+        "the command's status is ours: {traced:#?}"
+    );
 
     let event = traced.only();
     assert_eq!(event["kind"], "credential_access");
@@ -40,14 +48,21 @@ fn a_read_is_told_with_everything_that_is_known_of_it() {
     assert_eq!(identity["attributes"]["profile"], "default");
 
     let process = &event["actor"]["process"];
-    assert!(process["exe_path"].as_str().expect("a path").ends_with("/cat"), "{process:#}");
+    assert!(
+        process["exe_path"].as_str().expect("a path").ends_with("/cat"),
+        "{process:#}"
+    );
     assert_eq!(process["comm"], "cat");
     assert_eq!(process["uid"], 0);
     assert!(process["start_time_ticks"].as_u64().expect("a number") > 0);
     let ancestors = event["actor"]["ancestors"].as_array().expect("a list");
     assert_eq!(ancestors[0]["comm"], "sh");
     assert_eq!(ancestors[1]["comm"], "claviger-sensor");
-    assert_eq!(ancestors.last().expect("some")["pid"], 1, "the chain reaches the first process");
+    assert_eq!(
+        ancestors.last().expect("some")["pid"],
+        1,
+        "the chain reaches the first process"
+    );
 
     let hook = event["observation"]["hook"].as_str().expect("a hook");
     assert_eq!(event["observation"]["probe"], "file_open");
@@ -64,14 +79,23 @@ fn no_secret_is_in_what_is_told() {
     }
     let decoy = Decoy::new();
     let jwt = format!("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.{}", SECRET.replace('/', "_"));
-    decoy.write(".kube/config", &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {jwt}}}\n"));
-    decoy.write(".ssh/id_ed25519", &format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\n"));
+    decoy.write(
+        ".kube/config",
+        &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {jwt}}}\n"),
+    );
+    decoy.write(
+        ".ssh/id_ed25519",
+        &format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\n"),
+    );
     let config = decoy.config("", "");
     let script = "for f in .aws/credentials .kube/config .ssh/id_ed25519; do /bin/cat $H/$f >/dev/null; done";
     let traced = trace(&config, &shell(&decoy, script));
     assert_eq!(traced.events.len(), 3, "{traced:#?}");
     for secret in [SECRET, &SECRET.replace('/', "_"), "DECOYSECRET"] {
-        assert!(!traced.stdout.contains(secret) && !traced.stderr.contains(secret), "{secret} is in {traced:#?}");
+        assert!(
+            !traced.stdout.contains(secret) && !traced.stderr.contains(secret),
+            "{secret} is in {traced:#?}"
+        );
     }
 }
 
@@ -87,10 +111,17 @@ fn the_object_is_known_by_any_name() {
     let config = decoy.config("", "");
     let traced = trace(&config, &shell(&decoy, "/bin/cat $B/soft $B/hard >/dev/null"));
     assert_eq!(traced.events.len(), 2, "{traced:#?}");
-    assert_eq!(traced.on(&decoy.path(".aws/credentials")).len(), 1, "a symbolic link leads to the file: {soft:?}");
+    assert_eq!(
+        traced.on(&decoy.path(".aws/credentials")).len(),
+        1,
+        "a symbolic link leads to the file: {soft:?}"
+    );
     assert_eq!(traced.on(&hard).len(), 1, "a hard link is the file");
     for event in &traced.events {
-        assert_eq!(event["credential"]["identities"][0]["id"], "AKIAIOSFODNN7EXAMPLE", "{event:#}");
+        assert_eq!(
+            event["credential"]["identities"][0]["id"], "AKIAIOSFODNN7EXAMPLE",
+            "{event:#}"
+        );
     }
 }
 
@@ -105,12 +136,23 @@ fn a_file_that_takes_the_place_of_another_is_known_at_once() {
     let script = "printf '[default]\\naws_access_key_id = AKIAI44QH8DHBEXAMPLE\\n' > $H/.aws/new; \
                   /bin/mv $H/.aws/new $H/.aws/credentials; /bin/cat $H/.aws/credentials >/dev/null";
     let traced = trace(&config, &shell(&decoy, script));
-    let reads: Vec<_> = traced.events.iter().filter(|event| event["actor"]["process"]["comm"] == "cat").collect();
+    let reads: Vec<_> = traced
+        .events
+        .iter()
+        .filter(|event| event["actor"]["process"]["comm"] == "cat")
+        .collect();
     assert_eq!(reads.len(), 1, "{traced:#?}");
     // By its name, unless the agent has found time to label the new object.
     let matched_by = reads[0]["credential"]["matched_by"].as_str().expect("a word");
-    assert!(["directory_entry", "object"].contains(&matched_by), "{matched_by}");
-    assert_eq!(reads[0]["credential"]["identities"][0]["id"], "AKIAI44QH8DHBEXAMPLE", "{:#}", reads[0]);
+    assert!(
+        ["directory_entry", "object"].contains(&matched_by),
+        "{matched_by}"
+    );
+    assert_eq!(
+        reads[0]["credential"]["identities"][0]["id"], "AKIAI44QH8DHBEXAMPLE",
+        "{:#}",
+        reads[0]
+    );
 }
 
 #[test]
@@ -123,9 +165,16 @@ fn a_name_that_only_a_pattern_knows_is_known_at_once() {
     let config = decoy.config("", "");
     let script = "echo x > $H/.ssh/id_new; /bin/cat $H/.ssh/id_new $H/.ssh/known_hosts >/dev/null";
     let traced = trace(&config, &shell(&decoy, script));
-    let reads: Vec<_> = traced.events.iter().filter(|event| event["actor"]["process"]["comm"] == "cat").collect();
+    let reads: Vec<_> = traced
+        .events
+        .iter()
+        .filter(|event| event["actor"]["process"]["comm"] == "cat")
+        .collect();
     assert_eq!(reads.len(), 1, "known_hosts is none: {traced:#?}");
-    assert_eq!(reads[0]["credential"]["path"], decoy.path(".ssh/id_new").to_str().expect("plain"));
+    assert_eq!(
+        reads[0]["credential"]["path"],
+        decoy.path(".ssh/id_new").to_str().expect("plain")
+    );
     assert_eq!(reads[0]["credential"]["kind"], "ssh_private_key");
 }
 
@@ -143,7 +192,12 @@ fn a_refused_attempt_is_told_with_its_errno() {
     fs::copy(me, &copy).expect("copied");
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("permissions");
-    if std::process::Command::new(&copy).arg("--list").uid(65_534).output().is_err() {
+    if std::process::Command::new(&copy)
+        .arg("--list")
+        .uid(65_534)
+        .output()
+        .is_err()
+    {
         eprintln!("skipped: another user cannot run a program below the temporary directory");
         return;
     }
@@ -159,7 +213,10 @@ fn a_refused_attempt_is_told_with_its_errno() {
     assert_eq!(event["outcome"], "denied", "{event:#}");
     assert_eq!(event["errno"], 13);
     assert_eq!(event["credential"]["matched_by"], "path_as_given");
-    assert_eq!(event["credential"]["path"], decoy.path(".aws/credentials").to_str().expect("plain"));
+    assert_eq!(
+        event["credential"]["path"],
+        decoy.path(".aws/credentials").to_str().expect("plain")
+    );
     assert_eq!(event["actor"]["process"]["euid"], 65_534);
     assert_eq!(event["observation"]["probe"], "file_open_denied");
 }
@@ -167,9 +224,16 @@ fn a_refused_attempt_is_told_with_its_errno() {
 /// Not a test by itself: the other end of the test above.
 #[test]
 fn reads_as_nobody_when_told() {
-    let Some(path) = std::env::var_os("READ_AS_NOBODY") else { return };
+    let Some(path) = std::env::var_os("READ_AS_NOBODY") else {
+        return;
+    };
     use std::os::unix::process::CommandExt as _;
-    let status = std::process::Command::new("/bin/cat").arg(path).uid(65_534).gid(65_534).status().expect("runs");
+    let status = std::process::Command::new("/bin/cat")
+        .arg(path)
+        .uid(65_534)
+        .gid(65_534)
+        .status()
+        .expect("runs");
     assert!(!status.success());
 }
 
@@ -181,7 +245,8 @@ fn what_is_no_use_is_not_told() {
     let decoy = Decoy::new();
     decoy.write("notes.txt", "nothing\n");
     let config = decoy.config("", "");
-    let script = "/bin/cat $H/notes.txt >/dev/null; /bin/ls -la $H/.aws >/dev/null; test -r $H/.aws/credentials";
+    let script =
+        "/bin/cat $H/notes.txt >/dev/null; /bin/ls -la $H/.aws >/dev/null; test -r $H/.aws/credentials";
     let traced = trace(&config, &shell(&decoy, script));
     assert_eq!(traced.events.len(), 0, "{traced:#?}");
 }
@@ -194,9 +259,18 @@ fn a_write_is_told_as_a_write() {
     let decoy = Decoy::new();
     decoy.write(".ssh/authorized_keys", "ssh-ed25519 AAAA demo\n");
     let config = decoy.config("", "");
-    let traced = trace(&config, &shell(&decoy, "echo more >> $H/.ssh/authorized_keys; /bin/cat $H/.ssh/authorized_keys >/dev/null"));
+    let traced = trace(
+        &config,
+        &shell(
+            &decoy,
+            "echo more >> $H/.ssh/authorized_keys; /bin/cat $H/.ssh/authorized_keys >/dev/null",
+        ),
+    );
     let event = traced.only();
-    assert_eq!(event["credential"]["kind"], "ssh_authorized_keys", "reading them is no use: {event:#}");
+    assert_eq!(
+        event["credential"]["kind"], "ssh_authorized_keys",
+        "reading them is no use: {event:#}"
+    );
     assert_eq!(event["credential"]["operation"], "write");
 }
 
@@ -207,13 +281,20 @@ fn a_process_that_is_gone_is_still_named() {
     }
     let decoy = Decoy::new();
     let config = decoy.config("", "");
-    let script = "i=0; while [ $i -lt 50 ]; do /bin/cat $H/.aws/credentials >/dev/null & i=$((i+1)); done; wait";
+    let script =
+        "i=0; while [ $i -lt 50 ]; do /bin/cat $H/.aws/credentials >/dev/null & i=$((i+1)); done; wait";
     let traced = trace(&config, &shell(&decoy, script));
     assert_eq!(traced.events.len(), 50, "{}", traced.stderr);
     for event in &traced.events {
         let process = &event["actor"]["process"];
-        assert!(process["exe_path"].as_str().expect("a path").ends_with("/cat"), "{event:#}");
-        assert_eq!(event["credential"]["identities"][0]["id"], "AKIAIOSFODNN7EXAMPLE", "{event:#}");
+        assert!(
+            process["exe_path"].as_str().expect("a path").ends_with("/cat"),
+            "{event:#}"
+        );
+        assert_eq!(
+            event["credential"]["identities"][0]["id"], "AKIAIOSFODNN7EXAMPLE",
+            "{event:#}"
+        );
     }
 }
 
@@ -225,19 +306,41 @@ fn what_is_no_ordinary_file_neither_blocks_nor_confuses() {
     let decoy = Decoy::new();
     fs::create_dir_all(decoy.path(".kube/config")).expect("a directory where a file is expected");
     fs::create_dir_all(decoy.path(".docker")).expect("a directory");
-    rustix::fs::mknodat(rustix::fs::CWD, decoy.path(".docker/config.json"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
-        .expect("a FIFO");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        decoy.path(".docker/config.json"),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .expect("a FIFO");
     decoy.write(".netrc", "");
-    let big = fs::File::options().write(true).open(decoy.path(".netrc")).expect("opens");
+    let big = fs::File::options()
+        .write(true)
+        .open(decoy.path(".netrc"))
+        .expect("opens");
     big.set_len(1 << 30).expect("a hole of 1 GiB");
-    fs::write(decoy.path(".aws/credentials"), b"[default]\naws_access_key_id = \xff\xfe\x00\n").expect("written");
+    fs::write(
+        decoy.path(".aws/credentials"),
+        b"[default]\naws_access_key_id = \xff\xfe\x00\n",
+    )
+    .expect("written");
     let config = decoy.config("", "");
     let traced = trace(&config, &shell(&decoy, "exec 3<$H/.netrc 4<$H/.aws/credentials"));
     let netrc = traced.on(&decoy.path(".netrc"));
     assert_eq!(netrc.len(), 1, "{traced:#?}");
-    assert!(!netrc[0]["credential"]["unknown_reason"].as_str().expect("a reason").is_empty());
+    assert!(
+        !netrc[0]["credential"]["unknown_reason"]
+            .as_str()
+            .expect("a reason")
+            .is_empty()
+    );
     let aws = traced.on(&decoy.path(".aws/credentials"));
-    assert_eq!(aws[0]["credential"]["unknown_reason"], "not UTF-8", "{:#}", aws[0]);
+    assert_eq!(
+        aws[0]["credential"]["unknown_reason"], "not UTF-8",
+        "{:#}",
+        aws[0]
+    );
 }
 
 #[test]

@@ -25,10 +25,7 @@ const TIMESTAMP_FIELDS: &[&str] = &[
 ];
 
 /// Hashes and signatures: lower-case hex.
-const HEX_FIELDS: &[&str] = &[
-    "Gap.last_lost_batch_sha256",
-    "Batch.previous_batch_sha256",
-];
+const HEX_FIELDS: &[&str] = &["Gap.last_lost_batch_sha256", "Batch.previous_batch_sha256"];
 
 /// Bytes that may hold anything: base64.
 const BYTES_FIELDS: &[&str] = &["Credential.path_bytes"];
@@ -51,7 +48,9 @@ const WITHOUT_JSON: &[&str] = &[
 
 #[test]
 fn committed_code_is_what_the_proto_files_say() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("proto/codegen lies in proto");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("proto/codegen lies in proto");
     let include = root.join("proto");
     let files: Vec<_> = ["event", "batch", "collector", "enrolment", "findings"]
         .iter()
@@ -68,7 +67,10 @@ fn committed_code_is_what_the_proto_files_say() {
         .filter(|file| file.package() == "claviger.v1")
         .flat_map(|file| file.message_type.iter().map(|message| message.name().to_owned()))
         .collect();
-    for message in messages.iter().filter(|message| !WITHOUT_JSON.contains(&message.as_str())) {
+    for message in messages
+        .iter()
+        .filter(|message| !WITHOUT_JSON.contains(&message.as_str()))
+    {
         let path = format!(".claviger.v1.{message}");
         config.message_attribute(&path, "#[derive(serde::Serialize)]");
     }
@@ -91,15 +93,17 @@ fn committed_code_is_what_the_proto_files_say() {
         attribute(&mut config, field, "base64");
     }
     // A part that is not there is left out; everything else is always there, so that readers can rely on its shape.
-    for file in descriptors.file.iter().filter(|file| file.package() == "claviger.v1") {
+    for file in descriptors
+        .file
+        .iter()
+        .filter(|file| file.package() == "claviger.v1")
+    {
         for message in &file.message_type {
             for field in &message.field {
                 let is_part = field.r#type() == prost_types::field_descriptor_proto::Type::Message
                     && field.label() != prost_types::field_descriptor_proto::Label::Repeated
                     && field.oneof_index.is_none();
-                if (is_part || field.proto3_optional())
-                    && !WITHOUT_JSON.contains(&message.name())
-                {
+                if (is_part || field.proto3_optional()) && !WITHOUT_JSON.contains(&message.name()) {
                     config.field_attribute(
                         format!(".claviger.v1.{}.{}", message.name(), field.name()),
                         "#[serde(skip_serializing_if = \"Option::is_none\")]",
@@ -115,7 +119,10 @@ fn committed_code_is_what_the_proto_files_say() {
         .compile_fds_with_config(descriptors.clone(), config)
         .expect("code is generated");
 
-    check(&root.join("src/gen/claviger.v1.rs"), &fs::read(out.path().join("claviger.v1.rs")).expect("generated"));
+    check(
+        &root.join("src/gen/claviger.v1.rs"),
+        &fs::read(out.path().join("claviger.v1.rs")).expect("generated"),
+    );
     let encoded = prost::Message::encode_to_vec(&descriptors);
     check(&root.join("src/gen/claviger.v1.fds"), &encoded);
 }

@@ -55,7 +55,11 @@ impl Accounts {
 fn as_losses(stage: &str, counts: &BTreeMap<String, u64>) -> Vec<LossCount> {
     counts
         .iter()
-        .map(|(reason, count)| LossCount { stage: stage.to_owned(), reason: reason.clone(), count: *count })
+        .map(|(reason, count)| LossCount {
+            stage: stage.to_owned(),
+            reason: reason.clone(),
+            count: *count,
+        })
         .collect()
 }
 
@@ -69,7 +73,10 @@ pub(super) fn growth(before: &[LossCount], now: &[LossCount]) -> Vec<LossCount> 
                 .find(|old| old.stage == loss.stage && old.reason == loss.reason)
                 .map_or(0, |old| old.count);
             let count = loss.count.saturating_sub(had);
-            (count > 0).then(|| LossCount { count, ..loss.clone() })
+            (count > 0).then(|| LossCount {
+                count,
+                ..loss.clone()
+            })
         })
         .collect()
 }
@@ -79,14 +86,21 @@ mod tests {
     use super::*;
 
     fn loss(reason: &str, count: u64) -> LossCount {
-        LossCount { stage: "file_open".into(), reason: reason.into(), count }
+        LossCount {
+            stage: "file_open".into(),
+            reason: reason.into(),
+            count,
+        }
     }
 
     #[test]
     fn growth_is_what_was_not_there_before() {
         let before = [loss("ring_full", 3)];
         let now = [loss("ring_full", 5), loss("unreadable", 1)];
-        assert_eq!(growth(&before, &now), [loss("ring_full", 2), loss("unreadable", 1)]);
+        assert_eq!(
+            growth(&before, &now),
+            [loss("ring_full", 2), loss("unreadable", 1)]
+        );
         assert_eq!(growth(&now, &now), []);
     }
 }

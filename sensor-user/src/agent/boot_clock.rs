@@ -21,7 +21,10 @@ impl BootClock {
             u64::try_from(boot.tv_sec).unwrap_or_default(),
             u32::try_from(boot.tv_nsec).unwrap_or_default(),
         );
-        Self { now: SystemTime::now(), since_boot }
+        Self {
+            now: SystemTime::now(),
+            since_boot,
+        }
     }
 
     /// Nanoseconds since boot, now.
@@ -53,8 +56,14 @@ mod tests {
 
     #[test]
     fn what_was_a_second_ago_is_a_second_ago() {
-        let clock = BootClock { now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000), since_boot: Duration::from_secs(10) };
-        assert_eq!(clock.wall(9_000_000_000), SystemTime::UNIX_EPOCH + Duration::from_secs(999));
+        let clock = BootClock {
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+            since_boot: Duration::from_secs(10),
+        };
+        assert_eq!(
+            clock.wall(9_000_000_000),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(999)
+        );
         assert_eq!(clock.wall(11_000_000_000), clock.now, "the future is now");
     }
 }

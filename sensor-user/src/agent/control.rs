@@ -3,7 +3,9 @@
 //! The socket lies in the runtime directory, 0600: who may connect is root. A request is at most [`REQUEST_MAX`] bytes, must come within
 //! [`PATIENCE`], and at most [`CLIENTS_MAX`] clients are served at a time.
 
-use std::{collections::BTreeMap, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -131,7 +133,10 @@ pub enum ControlError {
 pub async fn ask(runtime_dir: &Path, request: Request, patience: Duration) -> Result<Answer, ControlError> {
     let path = runtime_dir.join(NAME);
     let connected = UnixStream::connect(&path).await;
-    let mut stream = connected.map_err(|source| ControlError::Connect { path: path.display().to_string(), source })?;
+    let mut stream = connected.map_err(|source| ControlError::Connect {
+        path: path.display().to_string(),
+        source,
+    })?;
     let conversation = async {
         let mut line = serde_json::to_vec(&request)?;
         line.push(b'\n');
@@ -140,7 +145,10 @@ pub async fn ask(runtime_dir: &Path, request: Request, patience: Duration) -> Re
         BufReader::new(stream).read_line(&mut answer).await?;
         Ok::<_, ControlError>(serde_json::from_str(&answer)?)
     };
-    match timeout(patience, conversation).await.map_err(|_| ControlError::Silent(patience))?? {
+    match timeout(patience, conversation)
+        .await
+        .map_err(|_| ControlError::Silent(patience))??
+    {
         Answer::Error(message) => Err(ControlError::Refused(message)),
         answer => Ok(answer),
     }
@@ -166,7 +174,9 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
     let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
     tokio::spawn(async move {
         loop {
-            let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&clients).acquire_owned().await else {
+                return;
+            };
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -191,7 +201,9 @@ async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Re
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_MAX));
-    timeout(PATIENCE, reader.read_line(&mut line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    timeout(PATIENCE, reader.read_line(&mut line))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let answer = match serde_json::from_str(&line) {
         Ok(request) => {
             let (back, answer) = oneshot::channel();
@@ -201,7 +213,9 @@ async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Re
                 _ => Answer::Error("the sensor is stopping".into()),
             }
         }
-        Err(error) => Answer::Error(format!("not a request: {error}; expected {{\"request\":\"status\"}} or \"flush\"")),
+        Err(error) => Answer::Error(format!(
+            "not a request: {error}; expected {{\"request\":\"status\"}} or \"flush\""
+        )),
     };
     let mut line = serde_json::to_vec(&answer).map_err(io::Error::other)?;
     line.push(b'\n');
@@ -216,18 +230,29 @@ mod tests {
     async fn a_question_comes_through_and_nonsense_is_told_so() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut asked = listen(directory.path()).expect("listens");
-        let mode = std::fs::metadata(directory.path().join(NAME)).expect("there").permissions().mode();
+        let mode = std::fs::metadata(directory.path().join(NAME))
+            .expect("there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         tokio::spawn(async move {
             while let Some((Request::Flush, back)) = asked.recv().await {
-                let flushed = Flushed { sensor_id: "s".into(), boot_id: "b".into(), sequence: 9 };
+                let flushed = Flushed {
+                    sensor_id: "s".into(),
+                    boot_id: "b".into(),
+                    sequence: 9,
+                };
                 back.send(Answer::Flushed(flushed)).expect("the client waits");
             }
         });
-        let answer = ask(directory.path(), Request::Flush, PATIENCE).await.expect("answered");
+        let answer = ask(directory.path(), Request::Flush, PATIENCE)
+            .await
+            .expect("answered");
         assert!(matches!(answer, Answer::Flushed(Flushed { sequence: 9, .. })));
 
-        let mut stream = UnixStream::connect(directory.path().join(NAME)).await.expect("connects");
+        let mut stream = UnixStream::connect(directory.path().join(NAME))
+            .await
+            .expect("connects");
         stream.write_all(b"nonsense\n").await.expect("sent");
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await.expect("read");
@@ -237,7 +262,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_sensor_the_error_says_what_to_do() {
         let directory = tempfile::tempdir().expect("a directory");
-        let error = ask(directory.path(), Request::Status, PATIENCE).await.expect_err("nobody is there");
+        let error = ask(directory.path(), Request::Status, PATIENCE)
+            .await
+            .expect_err("nobody is there");
         assert!(error.to_string().contains("is it started"), "{error}");
     }
 }

@@ -3,8 +3,8 @@
 use claviger_proto::{
     catalogue::Entry,
     v1::{
-        Actor, Credential, Event, EventKind, Gap, LossCount, MatchBasis, Namespaces, Observation, Operation, Outcome, Process,
-        ProbeStatus, SensorStatus,
+        Actor, Credential, Event, EventKind, Gap, LossCount, MatchBasis, Namespaces, Observation, Operation,
+        Outcome, ProbeStatus, Process, SensorStatus,
     },
 };
 use claviger_sensor_common::Probe;
@@ -14,7 +14,7 @@ use super::{
     self_usage::SelfUsage,
 };
 use crate::{
-    attribute::{Cgroups, ProcessTable, Users, WorkloadContext, classify, workload, CgroupRole},
+    attribute::{CgroupRole, Cgroups, ProcessTable, Users, WorkloadContext, classify, workload},
     decode::{Access, FilePath, ProcessKey, Task},
     kernel::{ProbeAccounts, ProbeState},
 };
@@ -60,7 +60,11 @@ impl Facts {
     ) -> Event {
         let (actor, workload) = self.actor(task);
         let path = used.path.display();
-        let path_bytes = if path.as_bytes() == used.path.bytes { Vec::new() } else { used.path.bytes.clone() };
+        let path_bytes = if path.as_bytes() == used.path.bytes {
+            Vec::new()
+        } else {
+            used.path.bytes.clone()
+        };
         Event {
             kind: EventKind::CredentialAccess.into(),
             time: Some(timestamp(BootClock::read().wall(time_boot_ns))),
@@ -123,8 +127,19 @@ impl Facts {
             exe_path: &process.exe_path,
             user: user.as_deref(),
         });
-        let ancestors = task.ancestors.iter().map(|ancestor| self.process(*ancestor, "")).collect();
-        (Actor { process: Some(process), ancestors, basis: 0 }, workload)
+        let ancestors = task
+            .ancestors
+            .iter()
+            .map(|ancestor| self.process(*ancestor, ""))
+            .collect();
+        (
+            Actor {
+                process: Some(process),
+                ancestors,
+                basis: 0,
+            },
+            workload,
+        )
     }
 
     /// What is known of a process that is named by its key.

@@ -61,10 +61,23 @@ mod tests {
     #[test]
     fn a_path_keeps_its_label() {
         let mut labels = Labels::default();
-        let ssh = labels.id_of(Meaning::Directory { path: "/root/.ssh".into() }).expect("room");
-        let aws = labels.id_of(Meaning::Directory { path: "/root/.aws".into() }).expect("room");
+        let ssh = labels
+            .id_of(Meaning::Directory {
+                path: "/root/.ssh".into(),
+            })
+            .expect("room");
+        let aws = labels
+            .id_of(Meaning::Directory {
+                path: "/root/.aws".into(),
+            })
+            .expect("room");
         assert_ne!(ssh, aws);
-        assert_eq!(labels.id_of(Meaning::Directory { path: "/root/.ssh".into() }), Some(ssh));
+        assert_eq!(
+            labels.id_of(Meaning::Directory {
+                path: "/root/.ssh".into()
+            }),
+            Some(ssh)
+        );
         assert!(matches!(labels.meaning(aws), Some(Meaning::Directory { path }) if path.ends_with(".aws")));
         assert!(labels.meaning(77).is_none());
     }

@@ -13,7 +13,9 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 #[non_exhaustive]
 pub enum LockError {
     /// Another runs.
-    #[error("another sensor runs on this host (pid {pid}, lock {path}); stop it first, or use `claviger-sensor trace`, which works beside it")]
+    #[error(
+        "another sensor runs on this host (pid {pid}, lock {path}); stop it first, or use `claviger-sensor trace`, which works beside it"
+    )]
     Held {
         /// Its process id as it wrote it, or `?`.
         pid: String,
@@ -44,16 +46,24 @@ impl RunLock {
     /// [`LockError`].
     pub fn take(runtime_dir: &Path) -> Result<Self, LockError> {
         let path = runtime_dir.join("sensor.lock");
-        let io = |source| LockError::Io { path: path.clone(), source };
+        let io = |source| LockError::Io {
+            path: path.clone(),
+            source,
+        };
         make_private(runtime_dir).map_err(io)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(|error| io(error.into()))?;
+        let file =
+            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(|error| io(error.into()))?;
         let mut file = File::from(file);
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut pid = String::new();
             // Best effort: the pid only makes the message better.
             let _unreadable = (&mut file).take(16).read_to_string(&mut pid);
-            let pid = if pid.trim().is_empty() { "?".to_owned() } else { pid.trim().to_owned() };
+            let pid = if pid.trim().is_empty() {
+                "?".to_owned()
+            } else {
+                pid.trim().to_owned()
+            };
             return Err(LockError::Held { pid, path });
         }
         file.set_len(0).map_err(io)?;
@@ -66,7 +76,10 @@ impl RunLock {
 /// Makes a directory that only its owner may enter. One that is there is left as it is.
 fn make_private(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 #[cfg(test)]
@@ -79,7 +92,10 @@ mod tests {
         let runtime_dir = directory.path().join("run");
         let first = RunLock::take(&runtime_dir).expect("free");
         let error = RunLock::take(&runtime_dir).expect_err("held");
-        assert!(error.to_string().contains(&format!("pid {}", std::process::id())), "{error}");
+        assert!(
+            error.to_string().contains(&format!("pid {}", std::process::id())),
+            "{error}"
+        );
         drop(first);
         RunLock::take(&runtime_dir).expect("free again");
     }

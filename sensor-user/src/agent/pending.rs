@@ -43,7 +43,11 @@ pub(super) struct Pending {
 impl Pending {
     /// Takes up an event at `now` (any clock that only goes forward), waiting for `token` if there is one.
     pub(super) fn push(&mut self, event: Event, token: Option<u64>, now: Duration) {
-        self.waiting.push_back(Waiting { event, token, since: now });
+        self.waiting.push_back(Waiting {
+            event,
+            token,
+            since: now,
+        });
     }
 
     /// Whether nothing waits.
@@ -61,7 +65,10 @@ impl Pending {
     /// How many of those are uses of credentials.
     #[must_use]
     pub(super) fn uses(&self) -> u64 {
-        self.waiting.iter().filter(|waiting| waiting.event.credential.is_some()).count() as u64
+        self.waiting
+            .iter()
+            .filter(|waiting| waiting.event.credential.is_some())
+            .count() as u64
     }
 
     /// When the oldest has waited long enough.
@@ -71,8 +78,16 @@ impl Pending {
     }
 
     /// Takes up an answer.
-    pub(super) fn settle(&mut self, token: u64, identities: &[Identity], unknown_reason: Option<&str>) -> Settled {
-        let found = self.waiting.iter_mut().find(|waiting| waiting.token == Some(token));
+    pub(super) fn settle(
+        &mut self,
+        token: u64,
+        identities: &[Identity],
+        unknown_reason: Option<&str>,
+    ) -> Settled {
+        let found = self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.token == Some(token));
         if let Some(waiting) = found {
             waiting.token = None;
             if let Some(credential) = &mut waiting.event.credential {
@@ -86,7 +101,12 @@ impl Pending {
 
     /// Those that go out now: at most `limit`, in their order; those that are answered, and those that have waited for `delay`. The
     /// second part are the tokens that the sealed events still wait for, by their place in the first.
-    pub(super) fn take(&mut self, now: Duration, delay: Duration, limit: usize) -> (Vec<Event>, Vec<(usize, u64)>) {
+    pub(super) fn take(
+        &mut self,
+        now: Duration,
+        delay: Duration,
+        limit: usize,
+    ) -> (Vec<Event>, Vec<(usize, u64)>) {
         let crowded = self.waiting.len() > PENDING_MAX;
         let mut events = Vec::new();
         let mut tokens = Vec::new();
@@ -129,7 +149,11 @@ mod tests {
     const DELAY: Duration = Duration::from_millis(100);
 
     fn event(sequence: u64) -> Event {
-        Event { time_since_boot_ns: sequence, credential: Some(Credential::default()), ..Event::default() }
+        Event {
+            time_since_boot_ns: sequence,
+            credential: Some(Credential::default()),
+            ..Event::default()
+        }
     }
 
     fn at(milliseconds: u64) -> Duration {
@@ -137,17 +161,28 @@ mod tests {
     }
 
     fn identity() -> Identity {
-        Identity { kind: "aws_access_key_id".into(), id: "AKIA".into(), ..Identity::default() }
+        Identity {
+            kind: "aws_access_key_id".into(),
+            id: "AKIA".into(),
+            ..Identity::default()
+        }
     }
 
     #[test]
     fn an_answer_in_time_is_in_the_event() {
         let mut pending = Pending::default();
         pending.push(event(1), Some(7), at(0));
-        assert_eq!(pending.take(at(50), DELAY, 10).0.len(), 0, "it still may be answered");
+        assert_eq!(
+            pending.take(at(50), DELAY, 10).0.len(),
+            0,
+            "it still may be answered"
+        );
         assert_eq!(pending.settle(7, &[identity()], None), Settled::InTime);
         let (events, tokens) = pending.take(at(50), DELAY, 10);
-        assert_eq!(events[0].credential.as_ref().expect("kept").identities, [identity()]);
+        assert_eq!(
+            events[0].credential.as_ref().expect("kept").identities,
+            [identity()]
+        );
         assert_eq!(tokens, []);
     }
 
@@ -159,7 +194,10 @@ mod tests {
         let (events, tokens) = pending.take(at(100), DELAY, 10);
         assert_eq!((events.len(), tokens), (1, vec![(0, 7)]));
         assert_eq!(pending.due(DELAY), Some(at(190)));
-        let id = EventId { sequence: 1, ..EventId::default() };
+        let id = EventId {
+            sequence: 1,
+            ..EventId::default()
+        };
         assert!(pending.await_late(7, id.clone()));
         assert_eq!(pending.settle(7, &[identity()], None), Settled::Late(id));
         assert_eq!(pending.settle(7, &[identity()], None), Settled::Unknown, "once");
@@ -171,7 +209,10 @@ mod tests {
         for token in 0..LATE_MAX as u64 {
             assert!(pending.await_late(token, EventId::default()));
         }
-        assert!(!pending.await_late(u64::MAX, EventId::default()), "the oldest was forgotten, and that is told");
+        assert!(
+            !pending.await_late(u64::MAX, EventId::default()),
+            "the oldest was forgotten, and that is told"
+        );
         assert_eq!(pending.settle(0, &[], None), Settled::Unknown);
     }
 
@@ -182,7 +223,13 @@ mod tests {
             pending.push(event(sequence), None, at(0));
         }
         let (first, _) = pending.take(at(0), DELAY, 3);
-        assert_eq!(first.iter().map(|event| event.time_since_boot_ns).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(
+            first
+                .iter()
+                .map(|event| event.time_since_boot_ns)
+                .collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
         assert_eq!(pending.len(), 2);
     }
 }

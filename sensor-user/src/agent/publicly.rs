@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fs::File,
     io,
-    os::{fd::{AsFd as _, OwnedFd}, unix::fs::MetadataExt as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::fs::MetadataExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -54,9 +57,17 @@ pub(super) struct Public {
 
 impl Public {
     /// Reads through an open descriptor of the object.
-    pub(super) fn of_file(&mut self, object: ObjectKey, kind: &'static str, path: &Path, file: OwnedFd) -> Parsed {
+    pub(super) fn of_file(
+        &mut self,
+        object: ObjectKey,
+        kind: &'static str,
+        path: &Path,
+        file: OwnedFd,
+    ) -> Parsed {
         let file = File::from(file);
-        let Ok(version) = Version::of(&file, kind) else { return Parsed::unknown("it could not be looked at") };
+        let Ok(version) = Version::of(&file, kind) else {
+            return Parsed::unknown("it could not be looked at");
+        };
         if let Some((_, known)) = self.by_version.get(&version) {
             return known.clone();
         }
@@ -88,12 +99,16 @@ impl Public {
         let mut reason = "no path leads to it";
         for (root, path) in paths {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else { continue };
+            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+                continue;
+            };
             if let Some(known) = self.known(&root, path, object, kind) {
                 return known;
             }
             match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
-                Ok((Ok(file), Some(found))) if found == object => return self.of_file(object, kind, path, file),
+                Ok((Ok(file), Some(found))) if found == object => {
+                    return self.of_file(object, kind, path, file);
+                }
                 Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
                 Ok((Ok(_), None)) => reason = "the hook did not confirm which file it is",
                 Ok((Err(error), _)) => reason = error.reason(),
@@ -103,13 +118,17 @@ impl Public {
                 }
             }
         }
-        self.newest.get(&object).cloned().unwrap_or_else(|| Parsed::unknown(reason))
+        self.newest
+            .get(&object)
+            .cloned()
+            .unwrap_or_else(|| Parsed::unknown(reason))
     }
 
     /// What is known of the version that lies at a path, without opening it for reading.
     fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &'static str) -> Option<Parsed> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let held = rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+        let held =
+            rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
         let version = Version::of(&File::from(held), kind).ok()?;
         let (known, parsed) = self.by_version.get(&version)?;
         (*known == object).then(|| parsed.clone())

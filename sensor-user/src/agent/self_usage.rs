@@ -18,7 +18,9 @@ impl SelfUsage {
     #[must_use]
     pub fn read() -> Self {
         let pid = Pid::from_u32(std::process::id());
-        let Ok(mut system) = System::new() else { return Self::default() };
+        let Ok(mut system) = System::new() else {
+            return Self::default();
+        };
         let refresh = ProcessRefreshKind::nothing().with_memory().with_cpu();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, refresh);
         system.process(pid).map_or_else(Self::default, |process| {

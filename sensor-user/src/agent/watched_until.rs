@@ -16,13 +16,17 @@ impl WatchedUntil {
     /// The stamp in a state directory.
     #[must_use]
     pub fn in_state_dir(state_dir: &Path) -> Self {
-        Self { path: state_dir.join("watched-until") }
+        Self {
+            path: state_dir.join("watched-until"),
+        }
     }
 
     /// When it was renewed last; nothing before the first start.
     #[must_use]
     pub fn read(&self) -> Option<SystemTime> {
-        fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok()
+        fs::metadata(&self.path)
+            .and_then(|metadata| metadata.modified())
+            .ok()
     }
 
     /// Renews it.

@@ -4,8 +4,7 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
-    fs,
-    io,
+    fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     sync::{
@@ -96,8 +95,10 @@ impl Worker {
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let homes = homes(Path::new("/"), &extra_homes);
         let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
-        let knowledge =
-            Knowledge { labels: Arc::new(Mutex::new(Labels::default())), places: Arc::new(RwLock::new(places)) };
+        let knowledge = Knowledge {
+            labels: Arc::new(Mutex::new(Labels::default())),
+            places: Arc::new(RwLock::new(places)),
+        };
         let state = State {
             labeller,
             knowledge: knowledge.clone(),
@@ -107,8 +108,14 @@ impl Worker {
             labelled: HashMap::new(),
             said: ScanCounts::default(),
         };
-        thread::Builder::new().name("claviger-worker".into()).spawn(move || state.run(&asked, &answer, rescan))?;
-        Ok(Self { questions, answers, knowledge })
+        thread::Builder::new()
+            .name("claviger-worker".into())
+            .spawn(move || state.run(&asked, &answer, rescan))?;
+        Ok(Self {
+            questions,
+            answers,
+            knowledge,
+        })
     }
 
     /// Asks; false where too many questions are under way.
@@ -147,9 +154,17 @@ impl State {
                 }
             }
             match asked.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Question { token, object, kind, paths }) => {
+                Ok(Question {
+                    token,
+                    object,
+                    kind,
+                    paths,
+                }) => {
                     let parsed = self.public.of_use(&mut self.labeller, object, kind, &paths);
-                    if answer.blocking_send(Answer::Identified { token, parsed }).is_err() {
+                    if answer
+                        .blocking_send(Answer::Identified { token, parsed })
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -163,16 +178,29 @@ impl State {
         let homes = homes(Path::new("/"), &self.extra_homes);
         if homes != self.homes {
             let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
-            *self.knowledge.places.write().unwrap_or_else(PoisonError::into_inner) = places;
+            *self
+                .knowledge
+                .places
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = places;
             self.homes = homes;
         }
-        let places = Arc::clone(&self.knowledge.places.read().unwrap_or_else(PoisonError::into_inner));
+        let places = Arc::clone(
+            &self
+                .knowledge
+                .places
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let mut counts = ScanCounts::default();
         let found = match places.scan(Path::new("/"), &ScanLimits::default()) {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
-                return ScanCounts { not_labelled: 1, ..counts };
+                return ScanCounts {
+                    not_labelled: 1,
+                    ..counts
+                };
             }
         };
         // Directories first: a file that appears between is then known by its name.
@@ -191,7 +219,8 @@ impl State {
             }
         }
         let hit = found.limits_hit;
-        counts.left_out = hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
+        counts.left_out =
+            hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
         self.say(counts);
         counts
     }
@@ -199,27 +228,44 @@ impl State {
     /// Says what cannot be watched once, and again only when it changes.
     fn say(&mut self, counts: ScanCounts) {
         if counts.not_labelled > 0 && counts.not_labelled != self.said.not_labelled {
-            tracing::error!(count = counts.not_labelled, "credentials could not be labelled and are not watched: a table is full or the hook does not answer");
+            tracing::error!(
+                count = counts.not_labelled,
+                "credentials could not be labelled and are not watched: a table is full or the hook does not answer"
+            );
         }
         if counts.left_out > 0 && counts.left_out != self.said.left_out {
-            tracing::warn!(count = counts.left_out, "places were left out of the search for credentials: too many names, too deep, or served by another host");
+            tracing::warn!(
+                count = counts.left_out,
+                "places were left out of the search for credentials: too many names, too deep, or served by another host"
+            );
         }
         self.said = counts;
     }
 
-    fn label_directory(&mut self, path: &Path, names: &[(Vec<u8>, &'static Entry)], has_patterns: bool) -> Labelled {
-        let Ok(metadata) = fs::metadata(path) else { return Labelled::Gone };
+    fn label_directory(
+        &mut self,
+        path: &Path,
+        names: &[(Vec<u8>, &'static Entry)],
+        has_patterns: bool,
+    ) -> Labelled {
+        let Ok(metadata) = fs::metadata(path) else {
+            return Labelled::Gone;
+        };
         let seen = (metadata.dev(), metadata.ino());
         if self.labelled.get(path) == Some(&seen) {
             return Labelled::Yes;
         }
-        let Some(id) = self.id_of(Meaning::Directory { path: path.to_owned() }) else { return Labelled::No };
+        let Some(id) = self.id_of(Meaning::Directory {
+            path: path.to_owned(),
+        }) else {
+            return Labelled::No;
+        };
         let flags = if has_patterns { DIRECTORY_HAS_PATTERNS } else { 0 };
         // As a directory or not at all: whoever puts a FIFO in its place must not make this thread wait.
         let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let asked = self
-            .labeller
-            .ask(Purpose::Directory(Label { id, flags }), || rustix::fs::open(path, open, Mode::empty()));
+        let asked = self.labeller.ask(Purpose::Directory(Label { id, flags }), || {
+            rustix::fs::open(path, open, Mode::empty())
+        });
         let directory = match asked {
             Ok((Err(_), _)) => return Labelled::Gone,
             Ok((Ok(_), Some(directory))) => directory,
@@ -229,8 +275,13 @@ impl State {
             let path = path.join(OsStr::from_bytes(name));
             let label = self.id_of(Meaning::Credential { entry, path });
             let hash = padded_name(name).map(|padded| name_hash(&padded));
-            let (Some(id), Some(name_hash)) = (label, hash) else { return Labelled::No };
-            if let Err(error) = self.labeller.watch_name(NameKey { directory, name_hash }, Label { id, flags: 0 }) {
+            let (Some(id), Some(name_hash)) = (label, hash) else {
+                return Labelled::No;
+            };
+            if let Err(error) = self
+                .labeller
+                .watch_name(NameKey { directory, name_hash }, Label { id, flags: 0 })
+            {
                 tracing::debug!(%error, "a name cannot be watched");
                 return Labelled::No;
             }
@@ -240,14 +291,23 @@ impl State {
     }
 
     fn label_file(&mut self, path: &Path, entry: &'static Entry) -> Labelled {
-        let Ok(metadata) = fs::metadata(path) else { return Labelled::Gone };
+        let Ok(metadata) = fs::metadata(path) else {
+            return Labelled::Gone;
+        };
         let seen = (metadata.dev(), metadata.ino());
         if self.labelled.get(path) == Some(&seen) {
             return Labelled::Yes;
         }
-        let Some(id) = self.id_of(Meaning::Credential { entry, path: path.to_owned() }) else { return Labelled::No };
+        let Some(id) = self.id_of(Meaning::Credential {
+            entry,
+            path: path.to_owned(),
+        }) else {
+            return Labelled::No;
+        };
         let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(root) = rustix::fs::open("/", root, Mode::empty()) else { return Labelled::No };
+        let Ok(root) = rustix::fs::open("/", root, Mode::empty()) else {
+            return Labelled::No;
+        };
         let label = Purpose::Object(Label { id, flags: 0 });
         match self.labeller.ask(label, || open_candidate(&root, path)) {
             Ok((Ok(file), Some(object))) => {
@@ -262,7 +322,11 @@ impl State {
     }
 
     fn id_of(&self, meaning: Meaning) -> Option<u32> {
-        self.knowledge.labels.lock().unwrap_or_else(PoisonError::into_inner).id_of(meaning)
+        self.knowledge
+            .labels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .id_of(meaning)
     }
 }
 

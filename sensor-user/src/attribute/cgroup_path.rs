@@ -40,8 +40,15 @@ pub fn classify(path: &str) -> CgroupRole {
                 user = Some(uid);
             }
             slice = part.to_owned();
-        } else if let Some(session) = part.strip_prefix("session-").and_then(|rest| rest.strip_suffix(".scope")) {
-            return CgroupRole::Session { session: session.to_owned(), user, slice };
+        } else if let Some(session) = part
+            .strip_prefix("session-")
+            .and_then(|rest| rest.strip_suffix(".scope"))
+        {
+            return CgroupRole::Session {
+                session: session.to_owned(),
+                user,
+                slice,
+            };
         } else if part.ends_with(".service") || part.ends_with(".scope") {
             // A user's manager is itself a unit; what it runs stands inside and is what an operator means.
             unit = Some(part.to_owned());
@@ -61,7 +68,11 @@ mod tests {
     fn a_system_service() {
         assert_eq!(
             classify("/system.slice/nginx.service"),
-            CgroupRole::Unit { unit: "nginx.service".into(), slice: "system.slice".into(), user: None }
+            CgroupRole::Unit {
+                unit: "nginx.service".into(),
+                slice: "system.slice".into(),
+                user: None
+            }
         );
     }
 
@@ -69,7 +80,11 @@ mod tests {
     fn an_instance_in_a_slice_of_its_own() {
         assert_eq!(
             classify("/system.slice/system-getty.slice/getty@tty1.service"),
-            CgroupRole::Unit { unit: "getty@tty1.service".into(), slice: "system-getty.slice".into(), user: None }
+            CgroupRole::Unit {
+                unit: "getty@tty1.service".into(),
+                slice: "system-getty.slice".into(),
+                user: None
+            }
         );
     }
 
@@ -77,7 +92,11 @@ mod tests {
     fn a_login_session() {
         assert_eq!(
             classify("/user.slice/user-1000.slice/session-3.scope"),
-            CgroupRole::Session { session: "3".into(), user: Some(1000), slice: "user-1000.slice".into() }
+            CgroupRole::Session {
+                session: "3".into(),
+                user: Some(1000),
+                slice: "user-1000.slice".into()
+            }
         );
     }
 
@@ -85,7 +104,11 @@ mod tests {
     fn a_unit_of_a_users_manager() {
         assert_eq!(
             classify("/user.slice/user-1000.slice/user@1000.service/app.slice/backup.service"),
-            CgroupRole::Unit { unit: "backup.service".into(), slice: "app.slice".into(), user: Some(1000) }
+            CgroupRole::Unit {
+                unit: "backup.service".into(),
+                slice: "app.slice".into(),
+                user: Some(1000)
+            }
         );
     }
 
@@ -93,6 +116,9 @@ mod tests {
     fn neither() {
         assert_eq!(classify("/"), CgroupRole::Other { slice: String::new() });
         assert_eq!(classify(""), CgroupRole::Other { slice: String::new() });
-        assert_eq!(classify("/k8s.io/abc"), CgroupRole::Other { slice: String::new() });
+        assert_eq!(
+            classify("/k8s.io/abc"),
+            CgroupRole::Other { slice: String::new() }
+        );
     }
 }

@@ -39,7 +39,11 @@ impl Cgroups {
     /// The tree at `root`.
     #[must_use]
     pub fn at(root: Option<PathBuf>) -> Self {
-        Self { root, paths: HashMap::new(), walked: None }
+        Self {
+            root,
+            paths: HashMap::new(),
+            walked: None,
+        }
     }
 
     /// Where the tree is mounted.
@@ -53,12 +57,17 @@ impl Cgroups {
     /// # Errors
     /// A reason for [`claviger_proto::v1::Process::unknown_reason`].
     pub fn path_of(&mut self, id: u64) -> Result<&str, &'static str> {
-        let Some(root) = self.root.clone() else { return Err("cgroup v2 is not mounted") };
+        let Some(root) = self.root.clone() else {
+            return Err("cgroup v2 is not mounted");
+        };
         if !self.paths.contains_key(&id) && self.walked.is_none_or(|at| at.elapsed() >= WALK_PAUSE) {
             self.walk(&root);
             self.walked = Some(Instant::now());
         }
-        self.paths.get(&id).map(String::as_str).ok_or("its cgroup was removed before it was looked at")
+        self.paths
+            .get(&id)
+            .map(String::as_str)
+            .ok_or("its cgroup was removed before it was looked at")
     }
 
     /// Ids and paths of all cgroups of this moment. Those removed since stay, for what ran in them may still be reported.
@@ -79,7 +88,8 @@ impl Cgroups {
                 seen += 1;
                 let path = entry.path();
                 if let Ok(below) = path.strip_prefix(root) {
-                    self.paths.insert(entry.ino(), format!("/{}", display(below.as_os_str().as_bytes())));
+                    self.paths
+                        .insert(entry.ino(), format!("/{}", display(below.as_os_str().as_bytes())));
                 }
                 waiting.push(path);
             }
@@ -91,7 +101,9 @@ impl Cgroups {
 fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;
-        after.starts_with("cgroup2 ").then(|| before.split(' ').nth(4).map(unescape))?
+        after
+            .starts_with("cgroup2 ")
+            .then(|| before.split(' ').nth(4).map(unescape))?
     })
 }
 
@@ -126,7 +138,11 @@ mod tests {
         let mut cgroups = Cgroups::at(Some(root.path().to_owned()));
         assert_eq!(cgroups.path_of(id), Ok("/system.slice/x.service"));
         fs::remove_dir(&unit).expect("removed");
-        assert_eq!(cgroups.path_of(id), Ok("/system.slice/x.service"), "what ran in it can still be named");
+        assert_eq!(
+            cgroups.path_of(id),
+            Ok("/system.slice/x.service"),
+            "what ran in it can still be named"
+        );
         assert!(cgroups.path_of(u64::MAX).is_err());
     }
 

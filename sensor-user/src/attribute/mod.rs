@@ -7,10 +7,10 @@
 //! - Bounds: the process table holds at most [`process_table::LIVE_MAX`] living and [`process_table::ENDED_MAX`] ended processes; the
 //!   cgroup cache at most [`cgroups::CACHE_MAX`] paths.
 
-pub mod cgroups;
 mod cgroup_path;
-pub mod process_table;
+pub mod cgroups;
 mod proc_fs;
+pub mod process_table;
 mod users;
 mod workload;
 

@@ -10,7 +10,9 @@ use crate::decode::{ProcessKey, display};
 /// # Errors
 /// Where /proc is not mounted.
 pub fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .to_owned())
 }
 
 /// Field 22 of /proc/PID/stat; nothing where the process is gone.
@@ -25,12 +27,22 @@ pub(super) fn read_process(pid: u32) -> Option<(ProcessKey, ProcessFacts)> {
     let directory = Path::new(&directory);
     let stat = parse_stat(&fs::read(directory.join("stat")).ok()?)?;
     let exe = fs::read_link(directory.join("exe")).ok();
-    let uid = fs::read_to_string(directory.join("status")).ok().and_then(|status| parse_uid(&status));
-    let key = ProcessKey { pid, start_ticks: stat.start_ticks };
-    let parent = start_ticks_of(stat.parent_pid).map(|start_ticks| ProcessKey { pid: stat.parent_pid, start_ticks });
+    let uid = fs::read_to_string(directory.join("status"))
+        .ok()
+        .and_then(|status| parse_uid(&status));
+    let key = ProcessKey {
+        pid,
+        start_ticks: stat.start_ticks,
+    };
+    let parent = start_ticks_of(stat.parent_pid).map(|start_ticks| ProcessKey {
+        pid: stat.parent_pid,
+        start_ticks,
+    });
     let facts = ProcessFacts {
         comm: stat.comm,
-        exe_path: exe.map(|path| display(path.as_os_str().as_bytes())).unwrap_or_default(),
+        exe_path: exe
+            .map(|path| display(path.as_os_str().as_bytes()))
+            .unwrap_or_default(),
         uid,
         parent,
     };
@@ -63,11 +75,21 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     // The rest begins with field 3.
     let parent_pid = fields.nth(1)?.parse().ok()?;
     let start_ticks = fields.nth(17)?.parse().ok()?;
-    Some(Stat { comm: display(comm), parent_pid, start_ticks })
+    Some(Stat {
+        comm: display(comm),
+        parent_pid,
+        start_ticks,
+    })
 }
 
 fn parse_uid(status: &str) -> Option<u32> {
-    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))?
+        .split_ascii_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -76,14 +98,25 @@ mod tests {
 
     #[test]
     fn stat_is_read_whatever_the_command_is_called() {
-        let line = b"42 (a) (b\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9876 1000 10 18446744073709551615";
+        let line =
+            b"42 (a) (b\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9876 1000 10 18446744073709551615";
         let stat = parse_stat(line).expect("parses");
-        assert_eq!((stat.comm.as_str(), stat.parent_pid, stat.start_ticks), ("a) (b\\x0a", 7, 9876));
+        assert_eq!(
+            (stat.comm.as_str(), stat.parent_pid, stat.start_ticks),
+            ("a) (b\\x0a", 7, 9876)
+        );
     }
 
     #[test]
     fn broken_lines_give_nothing() {
-        for line in [&b""[..], b"42", b"42 (x", b"42 )x( S 1", b"42 (x) S", b"42 (x) S one"] {
+        for line in [
+            &b""[..],
+            b"42",
+            b"42 (x",
+            b"42 )x( S 1",
+            b"42 (x) S",
+            b"42 (x) S one",
+        ] {
             assert!(parse_stat(line).is_none());
         }
     }

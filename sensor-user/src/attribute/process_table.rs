@@ -44,14 +44,26 @@ impl ProcessTable {
 
     /// A process was created: until it starts a program it runs its parent's.
     pub fn fork(&mut self, child: ProcessKey, parent: ProcessKey) {
-        let facts = ProcessFacts { parent: Some(parent), ..self.facts.get(&parent).cloned().unwrap_or_default() };
+        let facts = ProcessFacts {
+            parent: Some(parent),
+            ..self.facts.get(&parent).cloned().unwrap_or_default()
+        };
         self.keep(child, facts);
     }
 
     /// A process started a program.
     pub fn exec(&mut self, exec: &Exec) {
-        let parent = self.facts.get(&exec.task.process).and_then(|facts| facts.parent).or(exec.task.ancestors.first().copied());
-        let facts = ProcessFacts { comm: exec.task.comm.clone(), exe_path: exec.exe.display(), uid: exec.task.uid, parent };
+        let parent = self
+            .facts
+            .get(&exec.task.process)
+            .and_then(|facts| facts.parent)
+            .or(exec.task.ancestors.first().copied());
+        let facts = ProcessFacts {
+            comm: exec.task.comm.clone(),
+            exe_path: exec.exe.display(),
+            uid: exec.task.uid,
+            parent,
+        };
         self.keep(exec.task.process, facts);
     }
 
@@ -70,7 +82,10 @@ impl ProcessTable {
 
     /// What is known of a process. One that is not in the table is looked up in /proc and believed only if its start is the same.
     pub fn describe(&mut self, process: ProcessKey) -> Option<&ProcessFacts> {
-        let known = self.facts.get(&process).is_some_and(|facts| !facts.exe_path.is_empty());
+        let known = self
+            .facts
+            .get(&process)
+            .is_some_and(|facts| !facts.exe_path.is_empty());
         if !known
             && let Some((key, facts)) = proc_fs::read_process(process.pid)
             && key == process
@@ -127,13 +142,24 @@ mod tests {
 
     fn key(pid: u32) -> ProcessKey {
         // A start that no process of this machine has.
-        ProcessKey { pid, start_ticks: u64::MAX - u64::from(pid) }
+        ProcessKey {
+            pid,
+            start_ticks: u64::MAX - u64::from(pid),
+        }
     }
 
     #[test]
     fn a_child_runs_its_parents_program_until_it_starts_one() {
         let mut table = ProcessTable::default();
-        table.keep(key(1), ProcessFacts { comm: "sh".into(), exe_path: "/bin/sh".into(), uid: Some(0), parent: None });
+        table.keep(
+            key(1),
+            ProcessFacts {
+                comm: "sh".into(),
+                exe_path: "/bin/sh".into(),
+                uid: Some(0),
+                parent: None,
+            },
+        );
         table.fork(key(2), key(1));
         let facts = table.describe(key(2)).expect("kept");
         assert_eq!((facts.exe_path.as_str(), facts.parent), ("/bin/sh", Some(key(1))));
@@ -165,7 +191,10 @@ mod tests {
     #[test]
     fn a_reused_pid_is_not_the_same_process() {
         let mut table = ProcessTable::default();
-        let impostor = ProcessKey { pid: std::process::id(), start_ticks: 1 };
+        let impostor = ProcessKey {
+            pid: std::process::id(),
+            start_ticks: 1,
+        };
         assert!(table.describe(impostor).is_none());
     }
 }

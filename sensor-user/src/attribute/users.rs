@@ -1,11 +1,6 @@
 //! User names from the user database's file. Name services are not asked: they can hang, and what they answer is theirs.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::PathBuf,
-    time::SystemTime,
-};
+use std::{collections::HashMap, fs, path::PathBuf, time::SystemTime};
 
 /// Users read at most; the file of a host that has more is one that a name service belongs in front of.
 const USERS_MAX: usize = 65_536;
@@ -22,12 +17,18 @@ impl Users {
     /// The user database at `path`.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), read: None, names: HashMap::new() }
+        Self {
+            path: path.into(),
+            read: None,
+            names: HashMap::new(),
+        }
     }
 
     /// The name of a user; nothing for one that the file does not list.
     pub fn name(&mut self, uid: u32) -> Option<&str> {
-        let changed = fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok();
+        let changed = fs::metadata(&self.path)
+            .and_then(|metadata| metadata.modified())
+            .ok();
         if changed.is_some() && changed != self.read {
             self.names = parse(&fs::read(&self.path).unwrap_or_default());
             self.read = changed;
@@ -57,8 +58,11 @@ mod tests {
     #[test]
     fn names_follow_the_file() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        fs::write(file.path(), "root:x:0:0::/root:/bin/sh\nbroken\ndemo:x:1000:1000::/home/demo:/bin/sh\ntoor:x:0:0::/:/\n")
-            .expect("written");
+        fs::write(
+            file.path(),
+            "root:x:0:0::/root:/bin/sh\nbroken\ndemo:x:1000:1000::/home/demo:/bin/sh\ntoor:x:0:0::/:/\n",
+        )
+        .expect("written");
         let mut users = Users::at(file.path());
         assert_eq!(users.name(0), Some("root"));
         assert_eq!(users.name(1000), Some("demo"));

@@ -22,12 +22,22 @@ pub struct WorkloadContext<'a> {
 pub fn workload(context: &WorkloadContext<'_>) -> Workload {
     let host = context.host;
     let user = context.user.unwrap_or_default();
-    let mut workload = Workload { host: host.to_owned(), ..Workload::default() };
+    let mut workload = Workload {
+        host: host.to_owned(),
+        ..Workload::default()
+    };
     match context.cgroup {
         Some(Ok(path)) => {
-            workload.evidence.push(Evidence { source: "cgroup_path".into(), value: path.into() });
+            workload.evidence.push(Evidence {
+                source: "cgroup_path".into(),
+                value: path.into(),
+            });
             match classify(path) {
-                CgroupRole::Unit { unit, slice, user: manager } => {
+                CgroupRole::Unit {
+                    unit,
+                    slice,
+                    user: manager,
+                } => {
                     workload.kind = WorkloadKind::SystemdUnit.into();
                     workload.id = match manager {
                         Some(uid) => format!("systemd://{host}/user/{}/{unit}", name_or_id(user, Some(uid))),
@@ -35,10 +45,18 @@ pub fn workload(context: &WorkloadContext<'_>) -> Workload {
                     };
                     workload.systemd_unit = unit;
                     workload.systemd_slice = slice;
-                    workload.user = if manager.is_some() { user.to_owned() } else { String::new() };
+                    workload.user = if manager.is_some() {
+                        user.to_owned()
+                    } else {
+                        String::new()
+                    };
                     return workload;
                 }
-                CgroupRole::Session { session, user: uid, slice } => {
+                CgroupRole::Session {
+                    session,
+                    user: uid,
+                    slice,
+                } => {
                     workload.kind = WorkloadKind::UserSession.into();
                     workload.id = format!("session://{host}/{}", name_or_id(user, uid));
                     workload.session = session;
@@ -58,13 +76,20 @@ pub fn workload(context: &WorkloadContext<'_>) -> Workload {
     if !context.exe_path.is_empty() {
         workload.kind = WorkloadKind::Program.into();
         workload.id = format!("program://{host}{}", context.exe_path);
-        workload.evidence.push(Evidence { source: "exe_path".into(), value: context.exe_path.into() });
+        workload.evidence.push(Evidence {
+            source: "exe_path".into(),
+            value: context.exe_path.into(),
+        });
     }
     workload
 }
 
 fn name_or_id(name: &str, uid: Option<u32>) -> String {
-    if name.is_empty() { uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string()) } else { name.to_owned() }
+    if name.is_empty() {
+        uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string())
+    } else {
+        name.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +97,12 @@ mod tests {
     use super::*;
 
     fn of(cgroup: Result<&str, &str>) -> Workload {
-        workload(&WorkloadContext { host: "web1", cgroup: Some(cgroup), exe_path: "/usr/bin/cat", user: Some("demo") })
+        workload(&WorkloadContext {
+            host: "web1",
+            cgroup: Some(cgroup),
+            exe_path: "/usr/bin/cat",
+            user: Some("demo"),
+        })
     }
 
     #[test]
@@ -86,12 +116,17 @@ mod tests {
     #[test]
     fn a_session_is_named_by_its_user() {
         let workload = of(Ok("/user.slice/user-1000.slice/session-3.scope"));
-        assert_eq!((workload.id.as_str(), workload.session.as_str()), ("session://web1/demo", "3"));
+        assert_eq!(
+            (workload.id.as_str(), workload.session.as_str()),
+            ("session://web1/demo", "3")
+        );
     }
 
     #[test]
     fn a_unit_of_a_users_manager_names_both() {
-        let workload = of(Ok("/user.slice/user-1000.slice/user@1000.service/app.slice/backup.service"));
+        let workload = of(Ok(
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/backup.service",
+        ));
         assert_eq!(workload.id, "systemd://web1/user/demo/backup.service");
     }
 
@@ -104,7 +139,10 @@ mod tests {
 
     #[test]
     fn nothing_known_is_said_as_nothing() {
-        let workload = workload(&WorkloadContext { host: "web1", ..WorkloadContext::default() });
+        let workload = workload(&WorkloadContext {
+            host: "web1",
+            ..WorkloadContext::default()
+        });
         assert_eq!((workload.id.as_str(), workload.kind), ("", 0));
     }
 }

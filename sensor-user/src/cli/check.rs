@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use super::{canary, exit, log, program::{ConfigFile, runtime}, status};
+use super::{
+    canary, exit, log,
+    program::{ConfigFile, runtime},
+    status,
+};
 use crate::{
     attribute::Cgroups,
     config::Config,
@@ -49,9 +53,14 @@ impl Check {
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 if self.json {
-                    println!("{}", json!({"kernel": release, "can_watch": false, "reason": format!("{error:#}"), "probes": []}));
+                    println!(
+                        "{}",
+                        json!({"kernel": release, "can_watch": false, "reason": format!("{error:#}"), "probes": []})
+                    );
                 } else {
-                    anstream::println!("kernel {release}\n{BAD}this host cannot be watched{BAD:#}: {error:#}");
+                    anstream::println!(
+                        "kernel {release}\n{BAD}this host cannot be watched{BAD:#}: {error:#}"
+                    );
                 }
                 return Ok(ExitCode::from(exit::FAILED));
             }
@@ -77,7 +86,11 @@ impl Check {
 }
 
 fn probe_json(state: &ProbeState) -> serde_json::Value {
-    let refused: Vec<_> = state.refused.iter().map(|trial| json!({"hook": trial.hook, "reason": trial.reason})).collect();
+    let refused: Vec<_> = state
+        .refused
+        .iter()
+        .map(|trial| json!({"hook": trial.hook, "reason": trial.reason}))
+        .collect();
     json!({
         "probe": state.probe.word(),
         "hook": state.hook,
@@ -87,10 +100,15 @@ fn probe_json(state: &ProbeState) -> serde_json::Value {
 }
 
 fn show(release: &str, kernel: &Kernel, cgroups: &Cgroups) {
-    anstream::println!("kernel {release}, active LSMs: {}", kernel.active_lsms.as_deref().unwrap_or("not known"));
+    anstream::println!(
+        "kernel {release}, active LSMs: {}",
+        kernel.active_lsms.as_deref().unwrap_or("not known")
+    );
     match cgroups.root() {
         Some(root) => anstream::println!("cgroup v2 at {}", root.display()),
-        None => anstream::println!("{BAD}cgroup v2 is not mounted{BAD:#}: units, sessions and containers cannot be told apart"),
+        None => anstream::println!(
+            "{BAD}cgroup v2 is not mounted{BAD:#}: units, sessions and containers cannot be told apart"
+        ),
     }
     for state in &kernel.probes {
         let name = state.probe.word();

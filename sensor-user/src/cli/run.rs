@@ -71,11 +71,17 @@ async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
     for state in agent.probes() {
         match &state.hook {
             Some(hook) => tracing::info!(probe = state.probe.word(), %hook, "watching"),
-            None => tracing::warn!(probe = state.probe.word(), refused = ?state.refused, "not watching: no hook works here"),
+            None => {
+                tracing::warn!(probe = state.probe.word(), refused = ?state.refused, "not watching: no hook works here");
+            }
         }
     }
     let labelled = agent.scanned();
-    tracing::info!(files = labelled.files, directories = labelled.directories, "credentials labelled; the host is watched");
+    tracing::info!(
+        files = labelled.files,
+        directories = labelled.directories,
+        "credentials labelled; the host is watched"
+    );
     tell_systemd(NotifyState::Ready);
 
     let (control, controlled) = mpsc::channel(4);

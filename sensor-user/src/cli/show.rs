@@ -20,26 +20,51 @@ pub(super) fn event(event: &Event) -> String {
 fn write(out: &mut String, event: &Event) -> fmt::Result {
     let kind = EventKind::try_from(event.kind).unwrap_or_default().word();
     let outcome = Outcome::try_from(event.outcome).unwrap_or_default();
-    let Some(credential) = &event.credential else { return write!(out, "{STRONG}{kind}{STRONG:#}") };
+    let Some(credential) = &event.credential else {
+        return write!(out, "{STRONG}{kind}{STRONG:#}");
+    };
     let operation = credential.operation().word();
-    write!(out, "{STRONG}{operation} {}{STRONG:#} ({})", credential.path, credential.kind)?;
+    write!(
+        out,
+        "{STRONG}{operation} {}{STRONG:#} ({})",
+        credential.path, credential.kind
+    )?;
     if outcome == Outcome::Denied {
         write!(out, " {DENIED}denied, errno {}{DENIED:#}", event.errno)?;
     }
     if let Some(actor) = &event.actor {
         if let Some(process) = &actor.process {
-            let uid = process.uid.map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
-            write!(out, "\n  by        {} (pid {}, {uid})", program(process), process.pid)?;
+            let uid = process
+                .uid
+                .map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
+            write!(
+                out,
+                "\n  by        {} (pid {}, {uid})",
+                program(process),
+                process.pid
+            )?;
         }
-        let chain: Vec<String> =
-            actor.ancestors.iter().take(6).map(|ancestor| format!("{} ({})", ancestor.comm, ancestor.pid)).collect();
+        let chain: Vec<String> = actor
+            .ancestors
+            .iter()
+            .take(6)
+            .map(|ancestor| format!("{} ({})", ancestor.comm, ancestor.pid))
+            .collect();
         if !chain.is_empty() {
             write!(out, "\n  started by {}", chain.join(" ← "))?;
         }
     }
     for identity in &credential.identities {
-        write!(out, "\n  identity  {} {STRONG}{}{STRONG:#}", identity.kind, identity.id)?;
-        let attributes: Vec<String> = identity.attributes.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        write!(
+            out,
+            "\n  identity  {} {STRONG}{}{STRONG:#}",
+            identity.kind, identity.id
+        )?;
+        let attributes: Vec<String> = identity
+            .attributes
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         if !attributes.is_empty() {
             write!(out, " ({})", attributes.join(", "))?;
         }
@@ -48,7 +73,15 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
         write!(out, "\n  identity  not known: {}", credential.unknown_reason)?;
     }
     if let Some(workload) = &event.workload {
-        write!(out, "\n  workload  {}", if workload.id.is_empty() { "not known" } else { &workload.id })?;
+        write!(
+            out,
+            "\n  workload  {}",
+            if workload.id.is_empty() {
+                "not known"
+            } else {
+                &workload.id
+            }
+        )?;
     }
     if let Some(observation) = &event.observation {
         write!(out, "\n  {DIM}seen by   {}{DIM:#}", observation.hook)?;
@@ -57,7 +90,11 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
 }
 
 fn program(process: &Process) -> &str {
-    if process.exe_path.is_empty() { &process.comm } else { &process.exe_path }
+    if process.exe_path.is_empty() {
+        &process.comm
+    } else {
+        &process.exe_path
+    }
 }
 
 #[cfg(test)]
@@ -73,8 +110,17 @@ mod tests {
             outcome: Outcome::Denied.into(),
             errno: 13,
             actor: Some(Actor {
-                process: Some(Process { pid: 42, exe_path: "/usr/bin/cat".into(), uid: Some(1000), ..Process::default() }),
-                ancestors: vec![Process { pid: 41, comm: "sh".into(), ..Process::default() }],
+                process: Some(Process {
+                    pid: 42,
+                    exe_path: "/usr/bin/cat".into(),
+                    uid: Some(1000),
+                    ..Process::default()
+                }),
+                ancestors: vec![Process {
+                    pid: 41,
+                    comm: "sh".into(),
+                    ..Process::default()
+                }],
                 basis: 0,
             }),
             credential: Some(Credential {

@@ -42,11 +42,16 @@ impl Flush {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
         let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Flush, PATIENCE))?;
-        let Answer::Flushed(flushed) = answer else { anyhow::bail!("the sensor answered something else") };
+        let Answer::Flushed(flushed) = answer else {
+            anyhow::bail!("the sensor answered something else")
+        };
         if self.json {
             println!("{}", serde_json::to_string(&flushed)?);
         } else {
-            println!("kept up to event {} of boot {}", flushed.sequence, flushed.boot_id);
+            println!(
+                "kept up to event {} of boot {}",
+                flushed.sequence, flushed.boot_id
+            );
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -55,7 +60,9 @@ impl Flush {
 /// Asks for the status and prints it.
 pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Status, PATIENCE))?;
-    let Answer::Status(status) = answer else { anyhow::bail!("the sensor answered something else") };
+    let Answer::Status(status) = answer else {
+        anyhow::bail!("the sensor answered something else")
+    };
     if json {
         println!("{}", json!(status));
     } else {
@@ -66,7 +73,12 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
 
 #[expect(clippy::cast_precision_loss, reason = "for reading")]
 fn print_status(status: &Status) {
-    anstream::println!("sensor {}, pid {}, watching for {:.0} s", status.version, status.pid, status.uptime_s);
+    anstream::println!(
+        "sensor {}, pid {}, watching for {:.0} s",
+        status.version,
+        status.pid,
+        status.uptime_s
+    );
     anstream::println!(
         "costs {:.1} MB of memory and {:.2} % of a core since it began",
         status.usage.resident_memory_bytes as f64 / 1e6,
@@ -81,7 +93,12 @@ fn print_status(status: &Status) {
     for probe in &status.probes {
         let hook = probe.hook.as_deref().unwrap_or("no hook");
         let lost: u64 = probe.lost.values().sum();
-        anstream::println!("{:<17} {hook}: seen {}, submitted {}, lost {lost}", probe.probe, probe.seen, probe.submitted);
+        anstream::println!(
+            "{:<17} {hook}: seen {}, submitted {}, lost {lost}",
+            probe.probe,
+            probe.seen,
+            probe.submitted
+        );
     }
     let accounts = &status.accounts;
     anstream::println!(

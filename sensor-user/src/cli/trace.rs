@@ -78,12 +78,23 @@ impl Trace {
             ..LoadOptions::default()
         })?;
         let out: Box<dyn Write + Send> = match &self.output {
-            Some(path) => Box::new(File::create(path).with_context(|| format!("creating {}", path.display()))?),
+            Some(path) => {
+                Box::new(File::create(path).with_context(|| format!("creating {}", path.display()))?)
+            }
             None if self.json => Box::new(io::stdout()),
             None => Box::new(anstream::stderr()),
         };
         let tree = Arc::new(Mutex::new(Tree::default()));
-        let sink = Show { out, json: self.json, all: self.all, tree: Arc::clone(&tree), boot_id: boot_id()?, shown: 0, others: 0, not_written: None };
+        let sink = Show {
+            out,
+            json: self.json,
+            all: self.all,
+            tree: Arc::clone(&tree),
+            boot_id: boot_id()?,
+            shown: 0,
+            others: 0,
+            not_written: None,
+        };
         let host = config.effective_host_name();
         let mut agent = Agent::start(
             kernel,
@@ -102,7 +113,12 @@ impl Trace {
         )
         .await?;
         let followed = Arc::clone(&tree);
-        agent.on_fork(move |child, parent| followed.lock().unwrap_or_else(PoisonError::into_inner).fork(child, parent));
+        agent.on_fork(move |child, parent| {
+            followed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .fork(child, parent);
+        });
         let (control, controlled) = mpsc::channel(4);
         let running = tokio::spawn(agent.run(controlled));
         let status = self.command().await;
@@ -123,15 +139,26 @@ impl Trace {
                 anstream::eprintln!("{text}");
             }
         };
-        say(format!("{} uses of credentials by the command and its descendants", sink.shown));
+        say(format!(
+            "{} uses of credentials by the command and its descendants",
+            sink.shown
+        ));
         if sink.others > 0 {
-            say(format!("{} uses by other processes of this host meanwhile (--all shows them)", sink.others));
+            say(format!(
+                "{} uses by other processes of this host meanwhile (--all shows them)",
+                sink.others
+            ));
         }
         if !still.is_empty() {
-            anstream::eprintln!("escaped: still running after the command ended, and no longer followed: pid {still:?}");
+            anstream::eprintln!(
+                "escaped: still running after the command ended, and no longer followed: pid {still:?}"
+            );
         }
         if tree.not_followed > 0 {
-            anstream::eprintln!("escaped: {} descendants were too many to follow", tree.not_followed);
+            anstream::eprintln!(
+                "escaped: {} descendants were too many to follow",
+                tree.not_followed
+            );
         }
         if !accounts.lost.is_empty() {
             anstream::eprintln!("lost: {:?}; what is shown is not all", accounts.lost);
@@ -149,7 +176,9 @@ impl Trace {
         if self.json && self.output.is_none() {
             command.stdout(Stdio::from(rustix::io::dup(io::stderr())?));
         }
-        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
         loop {
             tokio::select! {
                 status = child.wait() => return Ok(status?),
@@ -167,7 +196,10 @@ impl Trace {
 
 /// As a shell has it: the status, or 128 and the signal.
 fn exit_status(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
 }
 
@@ -191,7 +223,10 @@ impl Tree {
     }
 
     fn holds(&self, process: &Process) -> bool {
-        self.members.contains(&ProcessKey { pid: process.pid, start_ticks: process.start_time_ticks })
+        self.members.contains(&ProcessKey {
+            pid: process.pid,
+            start_ticks: process.start_time_ticks,
+        })
     }
 
     fn still_running(&self) -> Vec<u32> {
@@ -224,7 +259,12 @@ impl Sink for Show {
         for mut event in events {
             if event.credential.is_some() {
                 let actor = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
-                let ours = actor.is_some_and(|process| self.tree.lock().unwrap_or_else(PoisonError::into_inner).holds(process));
+                let ours = actor.is_some_and(|process| {
+                    self.tree
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .holds(process)
+                });
                 if !ours && !self.all {
                     self.others += 1;
                     continue;
@@ -232,7 +272,11 @@ impl Sink for Show {
             }
             self.shown += u64::from(event.credential.is_some());
             let sequence = self.shown;
-            event.id = Some(EventId { sensor_id: TRACE_SENSOR_ID.into(), boot_id: self.boot_id.clone(), sequence });
+            event.id = Some(EventId {
+                sensor_id: TRACE_SENSOR_ID.into(),
+                boot_id: self.boot_id.clone(),
+                sequence,
+            });
             let written = if self.json {
                 serde_json::to_writer(&mut self.out, &json!({"event": event}))
                     .map_err(io::Error::from)
@@ -253,17 +297,30 @@ mod tests {
     use super::*;
 
     fn key(pid: u32) -> ProcessKey {
-        ProcessKey { pid, start_ticks: u64::MAX }
+        ProcessKey {
+            pid,
+            start_ticks: u64::MAX,
+        }
     }
 
     #[test]
     fn a_daemon_stays_in_the_tree() {
         let mut tree = Tree::default();
-        tree.fork(key(2), ProcessKey { pid: std::process::id(), start_ticks: 0 });
+        tree.fork(
+            key(2),
+            ProcessKey {
+                pid: std::process::id(),
+                start_ticks: 0,
+            },
+        );
         tree.fork(key(3), key(2));
         tree.fork(key(4), key(3));
         tree.fork(key(9), key(8));
-        let process = |pid| Process { pid, start_time_ticks: u64::MAX, ..Process::default() };
+        let process = |pid| Process {
+            pid,
+            start_time_ticks: u64::MAX,
+            ..Process::default()
+        };
         assert!(tree.holds(&process(4)));
         assert!(!tree.holds(&process(9)));
     }

@@ -20,7 +20,11 @@ pub(super) const fn stat_device(kernel: u32) -> u64 {
 /// An id, or nothing where the kernel has none.
 #[must_use]
 pub(super) const fn id(kernel: u32) -> Option<u32> {
-    if kernel == claviger_sensor_common::UNKNOWN_ID { None } else { Some(kernel) }
+    if kernel == claviger_sensor_common::UNKNOWN_ID {
+        None
+    } else {
+        Some(kernel)
+    }
 }
 
 #[cfg(test)]

@@ -31,8 +31,15 @@ impl FilePath {
     #[must_use]
     pub fn join(&self, given: &[u8]) -> Self {
         let mut parts: Vec<&[u8]> = Vec::new();
-        let base: &[u8] = if given.first() == Some(&b'/') { &[] } else { &self.bytes };
-        for part in base.split(|byte| *byte == b'/').chain(given.split(|byte| *byte == b'/')) {
+        let base: &[u8] = if given.first() == Some(&b'/') {
+            &[]
+        } else {
+            &self.bytes
+        };
+        for part in base
+            .split(|byte| *byte == b'/')
+            .chain(given.split(|byte| *byte == b'/'))
+        {
             match part {
                 b"" | b"." => {}
                 b".." => {
@@ -43,12 +50,18 @@ impl FilePath {
         }
         let mut bytes = vec![b'/'];
         bytes.extend_from_slice(&parts.join(&b'/'));
-        Self { bytes, truncated: self.truncated && given.first() != Some(&b'/') }
+        Self {
+            bytes,
+            truncated: self.truncated && given.first() != Some(&b'/'),
+        }
     }
 
     /// From the components as the kernel half wrote them: from the object upwards, each with a terminating zero.
     pub(super) fn from_record(record: &PathBytes) -> Result<Self, DecodeError> {
-        let out_of_range = DecodeError::OutOfRange { field: "path length", value: record.length };
+        let out_of_range = DecodeError::OutOfRange {
+            field: "path length",
+            value: record.length,
+        };
         let length = usize::try_from(record.length).map_err(|_| out_of_range)?;
         let used = record.components.get(..length).ok_or(out_of_range)?;
         let used = used.strip_suffix(&[0]).unwrap_or(used);
@@ -115,7 +128,10 @@ mod tests {
         let path = FilePath::from_record(&record(b"credentials\0.aws\0demo\0home\0", 0)).expect("a path");
         assert_eq!(path.bytes, b"/home/demo/.aws/credentials");
         assert_eq!(path.name(), b"credentials");
-        assert_eq!(FilePath::from_record(&record(b"", 0)).expect("the root").bytes, b"/");
+        assert_eq!(
+            FilePath::from_record(&record(b"", 0)).expect("the root").bytes,
+            b"/"
+        );
     }
 
     #[test]
@@ -129,13 +145,25 @@ mod tests {
     fn a_length_beyond_the_buffer_is_refused() {
         let mut bad = record(b"x\0", 0);
         bad.length = 1 << 20;
-        assert!(matches!(FilePath::from_record(&bad), Err(DecodeError::OutOfRange { field: "path length", .. })));
+        assert!(matches!(
+            FilePath::from_record(&bad),
+            Err(DecodeError::OutOfRange {
+                field: "path length",
+                ..
+            })
+        ));
     }
 
     #[test]
     fn relative_paths_are_joined_by_name() {
-        let base = FilePath { bytes: b"/home/demo".to_vec(), truncated: false };
-        assert_eq!(base.join(b".aws/./credentials").bytes, b"/home/demo/.aws/credentials");
+        let base = FilePath {
+            bytes: b"/home/demo".to_vec(),
+            truncated: false,
+        };
+        assert_eq!(
+            base.join(b".aws/./credentials").bytes,
+            b"/home/demo/.aws/credentials"
+        );
         assert_eq!(base.join(b"../../etc//shadow").bytes, b"/etc/shadow");
         assert_eq!(base.join(b"../../../../etc/shadow").bytes, b"/etc/shadow");
         assert_eq!(base.join(b"/etc/shadow").bytes, b"/etc/shadow");

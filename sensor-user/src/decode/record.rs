@@ -1,9 +1,9 @@
 //! The records.
 
 use claviger_sensor_common::{
-    DeniedRecord, ExecRecord, ExitRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
-    OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, OpenRecord, RECORD_DENIED, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
-    RECORD_OPEN, RecordHeader,
+    DeniedRecord, ExecRecord, ExitRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME,
+    MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, OpenRecord, RECORD_DENIED,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FORK, RECORD_OPEN, RecordHeader,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -67,7 +67,10 @@ pub struct Object {
 
 impl From<ObjectKey> for Object {
     fn from(key: ObjectKey) -> Self {
-        Self { key, device: stat_device(key.device) }
+        Self {
+            key,
+            device: stat_device(key.device),
+        }
     }
 }
 
@@ -129,7 +132,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 task: Task::from(&record.task),
                 object: record.object.into(),
                 matched: matched(record.matched, record.label.id)?,
-                access: access(record.access & OPENED_FOR_READING != 0, record.access & OPENED_FOR_WRITING != 0),
+                access: access(
+                    record.access & OPENED_FOR_READING != 0,
+                    record.access & OPENED_FOR_WRITING != 0,
+                ),
                 path: FilePath::from_record(&record.path)?,
             })))
         }
@@ -147,15 +153,24 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;
             let exe = FilePath::from_record(&record.exe)?;
-            Ok(Record::Exec(Box::new(Exec { time_boot_ns, task: Task::from(&record.task), exe })))
+            Ok(Record::Exec(Box::new(Exec {
+                time_boot_ns,
+                task: Task::from(&record.task),
+                exe,
+            })))
         }
         RECORD_FORK => {
             let record: ForkRecord = prefix(bytes, header.kind)?;
-            Ok(Record::Fork { child: (&record.child).into(), parent: (&record.parent).into() })
+            Ok(Record::Fork {
+                child: (&record.child).into(),
+                parent: (&record.parent).into(),
+            })
         }
         RECORD_EXIT => {
             let record: ExitRecord = prefix(bytes, header.kind)?;
-            Ok(Record::Exit { process: (&record.process).into() })
+            Ok(Record::Exit {
+                process: (&record.process).into(),
+            })
         }
         kind => Err(DecodeError::UnknownKind(kind)),
     }
@@ -165,7 +180,11 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
 fn prefix<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8], kind: u32) -> Result<T, DecodeError> {
     T::read_from_prefix(bytes)
         .map(|(record, _rest)| record)
-        .map_err(|_| DecodeError::TooShort { kind, got: bytes.len(), needed: size_of::<T>() })
+        .map_err(|_| DecodeError::TooShort {
+            kind,
+            got: bytes.len(),
+            needed: size_of::<T>(),
+        })
 }
 
 fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
@@ -173,7 +192,10 @@ fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
         MATCHED_OBJECT => Ok(Match::Object(label)),
         MATCHED_NAME => Ok(Match::Name(label)),
         MATCHED_DIRECTORY_PATTERN => Ok(Match::DirectoryPattern(label)),
-        value => Err(DecodeError::OutOfRange { field: "matched", value }),
+        value => Err(DecodeError::OutOfRange {
+            field: "matched",
+            value,
+        }),
     }
 }
 
@@ -197,7 +219,10 @@ const fn access_mode(flags: u32) -> (bool, bool) {
 }
 
 fn given_path(record: &DeniedRecord) -> Result<FilePath, DecodeError> {
-    let out_of_range = DecodeError::OutOfRange { field: "given_length", value: record.given_length };
+    let out_of_range = DecodeError::OutOfRange {
+        field: "given_length",
+        value: record.given_length,
+    };
     let length = usize::try_from(record.given_length).map_err(|_| out_of_range)?;
     let given = record.given.get(..length).ok_or(out_of_range)?;
     let mut path = FilePath::from_record(&record.base)?.join(given);

@@ -15,7 +15,10 @@ pub struct ProcessKey {
 
 impl From<&Ancestor> for ProcessKey {
     fn from(ancestor: &Ancestor) -> Self {
-        Self { pid: ancestor.pid, start_ticks: ticks(ancestor.start_boottime_ns) }
+        Self {
+            pid: ancestor.pid,
+            start_ticks: ticks(ancestor.start_boottime_ns),
+        }
     }
 }
 
@@ -60,7 +63,10 @@ impl From<&TaskSnapshot> for Task {
     fn from(snapshot: &TaskSnapshot) -> Self {
         let comm = snapshot.comm.split(|byte| *byte == 0).next().unwrap_or_default();
         Self {
-            process: ProcessKey { pid: snapshot.pid, start_ticks: ticks(snapshot.start_boottime_ns) },
+            process: ProcessKey {
+                pid: snapshot.pid,
+                start_ticks: ticks(snapshot.start_boottime_ns),
+            },
             tid: snapshot.tid,
             comm: super::display(comm),
             exe: (snapshot.exe_inode != 0).then(|| (stat_device(snapshot.exe_device), snapshot.exe_inode)),
@@ -75,7 +81,12 @@ impl From<&TaskSnapshot> for Task {
             pid_namespace: snapshot.pid_namespace,
             network_namespace: snapshot.network_namespace,
             user_namespace: snapshot.user_namespace,
-            ancestors: snapshot.ancestors.iter().take_while(|ancestor| ancestor.pid != 0).map(ProcessKey::from).collect(),
+            ancestors: snapshot
+                .ancestors
+                .iter()
+                .take_while(|ancestor| ancestor.pid != 0)
+                .map(ProcessKey::from)
+                .collect(),
         }
     }
 }

@@ -39,9 +39,13 @@ pub struct Accounts {
 
 impl Accounts {
     pub(super) fn new(ebpf: &mut Ebpf, programs: Vec<(Probe, ProgramFd)>) -> Result<Self, KernelError> {
-        let map = ebpf.take_map("COUNTERS").ok_or_else(|| KernelError::io("finding map COUNTERS")(std::io::ErrorKind::NotFound.into()))?;
-        let counters =
-            PerCpuArray::try_from(map).map_err(|source| KernelError::Map { name: "COUNTERS", source: Box::new(source) })?;
+        let map = ebpf
+            .take_map("COUNTERS")
+            .ok_or_else(|| KernelError::io("finding map COUNTERS")(std::io::ErrorKind::NotFound.into()))?;
+        let counters = PerCpuArray::try_from(map).map_err(|source| KernelError::Map {
+            name: "COUNTERS",
+            source: Box::new(source),
+        })?;
         Ok(Self { counters, programs })
     }
 
@@ -55,9 +59,10 @@ impl Accounts {
         for probe in PROBES {
             let submitted = self.sum(Counter::Submitted.index(probe))?;
             let mut lost = BTreeMap::new();
-            for (reason, counter) in
-                [("ring_full", Counter::LostRingFull), ("unreadable", Counter::LostUnreadable)]
-            {
+            for (reason, counter) in [
+                ("ring_full", Counter::LostRingFull),
+                ("unreadable", Counter::LostUnreadable),
+            ] {
                 let count = self.sum(counter.index(probe))?;
                 if count > 0 {
                     lost.insert(reason, count);
@@ -68,16 +73,23 @@ impl Accounts {
                 lost.insert("recursion_miss", missed);
             }
             let seen = self.sum(Counter::Seen.index(probe))? + missed;
-            all.insert(probe, ProbeAccounts { seen, submitted, lost });
+            all.insert(
+                probe,
+                ProbeAccounts {
+                    seen,
+                    submitted,
+                    lost,
+                },
+            );
         }
         Ok(all)
     }
 
     fn sum(&self, index: u32) -> Result<u64, KernelError> {
-        let values = self
-            .counters
-            .get(&index, 0)
-            .map_err(|source| KernelError::Map { name: "COUNTERS", source: Box::new(source) })?;
+        let values = self.counters.get(&index, 0).map_err(|source| KernelError::Map {
+            name: "COUNTERS",
+            source: Box::new(source),
+        })?;
         Ok(values.iter().sum())
     }
 
@@ -96,7 +108,12 @@ impl Accounts {
 }
 
 fn parse_recursion_misses(fdinfo: &str) -> Option<u64> {
-    fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
+    fdinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("recursion_misses:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

@@ -39,7 +39,9 @@ pub enum KernelError {
         member: String,
     },
     /// Too old.
-    #[error("kernel {release} is too old: the sensor needs 5.8 or later (ring buffer), and is tested on 6.1, 6.12 and 6.18")]
+    #[error(
+        "kernel {release} is too old: the sensor needs 5.8 or later (ring buffer), and is tested on 6.1, 6.12 and 6.18"
+    )]
     TooOld {
         /// `uname -r`.
         release: String,

@@ -20,7 +20,9 @@ pub const fn name(hook: FileOpenHook) -> &'static str {
 #[must_use]
 pub(super) const fn cannot_see(hook: FileOpenHook) -> &'static [&'static str] {
     match hook {
-        FileOpenHook::Lsm => &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
+        FileOpenHook::Lsm => {
+            &["whether an LSM after this one refused the open: its outcome is then said as succeeded"]
+        }
         FileOpenHook::Fentry => &["whether an LSM refused the open: its outcome is then said as succeeded"],
         FileOpenHook::Tracepoint => &[
             "opens by 32-bit system calls (int 0x80)",

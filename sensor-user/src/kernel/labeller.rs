@@ -7,8 +7,8 @@ use aya::{
     maps::{Array, HashMap, MapData, MapError},
 };
 use claviger_sensor_common::{
-    Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_IDENTIFY,
-    REQUEST_IDLE, REQUEST_OBJECT,
+    Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE,
+    REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT,
 };
 use zerocopy::transmute;
 
@@ -46,13 +46,22 @@ pub struct Labeller {
 
 impl Labeller {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        fn take<T: TryFrom<aya::maps::Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, KernelError> {
-            let map = ebpf
-                .take_map(name)
-                .ok_or_else(|| KernelError::io(format!("finding map {name}"))(io::ErrorKind::NotFound.into()))?;
-            T::try_from(map).map_err(|source| KernelError::Map { name, source: Box::new(source) })
+        fn take<T: TryFrom<aya::maps::Map, Error = MapError>>(
+            ebpf: &mut Ebpf,
+            name: &'static str,
+        ) -> Result<T, KernelError> {
+            let map = ebpf.take_map(name).ok_or_else(|| {
+                KernelError::io(format!("finding map {name}"))(io::ErrorKind::NotFound.into())
+            })?;
+            T::try_from(map).map_err(|source| KernelError::Map {
+                name,
+                source: Box::new(source),
+            })
         }
-        Ok(Self { request: take(ebpf, "REQUEST")?, names: take(ebpf, "NAMES")? })
+        Ok(Self {
+            request: take(ebpf, "REQUEST")?,
+            names: take(ebpf, "NAMES")?,
+        })
     }
 
     /// Calls `open` on this thread; returns what it returned, and the kernel's numbers of the file that it opened first. No numbers: the
@@ -96,9 +105,15 @@ impl Labeller {
         })?;
         let opened = open();
         let answer = self.get();
-        self.set(LabelRequest { state: REQUEST_IDLE, ..LabelRequest::default() })?;
+        self.set(LabelRequest {
+            state: REQUEST_IDLE,
+            ..LabelRequest::default()
+        })?;
         let answer = answer?;
-        Ok((opened, (answer.state == REQUEST_DONE | code).then_some(answer.object)))
+        Ok((
+            opened,
+            (answer.state == REQUEST_DONE | code).then_some(answer.object),
+        ))
     }
 
     /// Watches a name in a labelled directory.
@@ -108,17 +123,25 @@ impl Labeller {
     pub fn watch_name(&mut self, key: NameKey, label: Label) -> Result<(), LabelError> {
         self.names
             .insert(bytes_of_name(key), bytes_of_label(label), 0)
-            .map_err(|source| LabelError { name: "NAMES", source: Box::new(source) })
+            .map_err(|source| LabelError {
+                name: "NAMES",
+                source: Box::new(source),
+            })
     }
 
     fn set(&mut self, request: LabelRequest) -> Result<(), LabelError> {
         let bytes: [u8; size_of::<LabelRequest>()] = transmute!(request);
-        self.request.set(0, bytes, 0).map_err(|source| LabelError { name: "REQUEST", source: Box::new(source) })
+        self.request.set(0, bytes, 0).map_err(|source| LabelError {
+            name: "REQUEST",
+            source: Box::new(source),
+        })
     }
 
     fn get(&self) -> Result<LabelRequest, LabelError> {
-        let bytes =
-            self.request.get(&0, 0).map_err(|source| LabelError { name: "REQUEST", source: Box::new(source) })?;
+        let bytes = self.request.get(&0, 0).map_err(|source| LabelError {
+            name: "REQUEST",
+            source: Box::new(source),
+        })?;
         Ok(transmute!(bytes))
     }
 }

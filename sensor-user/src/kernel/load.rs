@@ -75,7 +75,11 @@ impl Kernel {
         preconditions::check()?;
         let offsets = offsets::resolve(&options.btf)?;
         raise_memlock();
-        let (ebpf, ring, labeller, accounts, probes, active_lsms) = with_private_mounts(|| {
+        #[cfg_attr(
+            not(feature = "debug-logs"),
+            expect(unused_mut, reason = "only the logger changes it")
+        )]
+        let (mut ebpf, ring, labeller, accounts, probes, active_lsms) = with_private_mounts(|| {
             let mut ebpf = EbpfLoader::new()
                 .override_global("OFFSETS", offsets.as_bytes(), true)
                 .override_global("AGENT_PID", &std::process::id(), true)
@@ -83,8 +87,13 @@ impl Kernel {
                 .map_err(|source| KernelError::Object(Box::new(source)))?;
             let ring = take_ring(&mut ebpf)?;
             let mut labeller = Labeller::new(&mut ebpf)?;
-            let btf = Btf::from_sys_fs().map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
-            let mut attach = Attacher { ebpf: &mut ebpf, btf: &btf, programs: Vec::new() };
+            let btf = Btf::from_sys_fs()
+                .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
+            let mut attach = Attacher {
+                ebpf: &mut ebpf,
+                btf: &btf,
+                programs: Vec::new(),
+            };
             let file_open = attach.file_open(&options.file_open_hooks, &mut labeller)?;
             let by_tracepoint = file_open.hook.as_deref() == Some(hooks::name(FileOpenHook::Tracepoint));
             let denied = attach.file_open_denied(by_tracepoint, &mut labeller);
@@ -93,23 +102,49 @@ impl Kernel {
             let programs = attach.programs;
             let accounts = Accounts::new(&mut ebpf, programs)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
-            Ok((ebpf, ring, labeller, accounts, probes, preconditions::active_lsms()))
+            Ok((
+                ebpf,
+                ring,
+                labeller,
+                accounts,
+                probes,
+                preconditions::active_lsms(),
+            ))
         })?;
-        Ok(Self { attached: Attached { _ebpf: ebpf }, records: Records::new(ring)?, labeller, accounts, probes, active_lsms })
+        #[cfg(feature = "debug-logs")]
+        super::debug_logs::start(&mut ebpf);
+        Ok(Self {
+            attached: Attached { _ebpf: ebpf },
+            records: Records::new(ring)?,
+            labeller,
+            accounts,
+            probes,
+            active_lsms,
+        })
     }
 }
 
 /// Kernels before 5.11 charge maps to this limit. Where it may not be raised, later ones do not mind.
 fn raise_memlock() {
-    if let Err(error) = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }) {
+    if let Err(error) = setrlimit(
+        Resource::Memlock,
+        Rlimit {
+            current: None,
+            maximum: None,
+        },
+    ) {
         tracing::debug!(%error, "RLIMIT_MEMLOCK stays as it is; kernels from 5.11 on do not need it raised");
     }
 }
 
 fn take_ring(ebpf: &mut Ebpf) -> Result<RingBuf<aya::maps::MapData>, KernelError> {
-    let map =
-        ebpf.take_map("EVENTS").ok_or_else(|| KernelError::io("finding map EVENTS")(io::ErrorKind::NotFound.into()))?;
-    RingBuf::try_from(map).map_err(|source| KernelError::Map { name: "EVENTS", source: Box::new(source) })
+    let map = ebpf
+        .take_map("EVENTS")
+        .ok_or_else(|| KernelError::io("finding map EVENTS")(io::ErrorKind::NotFound.into()))?;
+    RingBuf::try_from(map).map_err(|source| KernelError::Map {
+        name: "EVENTS",
+        source: Box::new(source),
+    })
 }
 
 struct Attacher<'a> {
@@ -121,22 +156,40 @@ struct Attacher<'a> {
 
 impl Attacher<'_> {
     /// The first hook that answers the canary. Without one there is nothing to watch with.
-    fn file_open(&mut self, hooks: &[FileOpenHook], labeller: &mut Labeller) -> Result<ProbeState, KernelError> {
+    fn file_open(
+        &mut self,
+        hooks: &[FileOpenHook],
+        labeller: &mut Labeller,
+    ) -> Result<ProbeState, KernelError> {
         let mut refused = Vec::new();
         for &hook in hooks {
             let names = program_names(hook);
-            let tried = names.iter().try_for_each(|name| self.start(name, Probe::FileOpen)).and_then(|()| canary(labeller));
+            let tried = names
+                .iter()
+                .try_for_each(|name| self.start(name, Probe::FileOpen))
+                .and_then(|()| canary(labeller));
             match tried {
                 Ok(()) => {
-                    let cannot_see = hooks::cannot_see(hook).iter().map(|&what| what.to_owned()).collect();
-                    return Ok(ProbeState { probe: Probe::FileOpen, hook: Some(hooks::name(hook).into()), refused, cannot_see });
+                    let cannot_see = hooks::cannot_see(hook)
+                        .iter()
+                        .map(|&what| what.to_owned())
+                        .collect();
+                    return Ok(ProbeState {
+                        probe: Probe::FileOpen,
+                        hook: Some(hooks::name(hook).into()),
+                        refused,
+                        cannot_see,
+                    });
                 }
                 Err(reason) => {
                     for name in names {
                         self.stop(name);
                     }
                     self.programs.retain(|(probe, _)| *probe != Probe::FileOpen);
-                    refused.push(HookTrial { hook: hooks::name(hook).into(), reason });
+                    refused.push(HookTrial {
+                        hook: hooks::name(hook).into(),
+                        reason,
+                    });
                 }
             }
         }
@@ -151,7 +204,11 @@ impl Attacher<'_> {
         let hook = "tracepoint/syscalls/sys_exit_openat".to_owned();
         let mut tried = Ok(());
         if !by_tracepoint {
-            for name in ["sys_exit_open_denied", "sys_exit_openat_denied", "sys_exit_openat2_denied"] {
+            for name in [
+                "sys_exit_open_denied",
+                "sys_exit_openat_denied",
+                "sys_exit_openat2_denied",
+            ] {
                 tried = tried.and_then(|()| self.start(name, Probe::FileOpenDenied));
             }
         }
@@ -162,7 +219,12 @@ impl Attacher<'_> {
         });
         let cannot_see = vec!["refusals of 32-bit system calls, io_uring and open_by_handle_at".to_owned()];
         match tried {
-            Ok(()) => ProbeState { probe: Probe::FileOpenDenied, hook: Some(hook), refused: Vec::new(), cannot_see },
+            Ok(()) => ProbeState {
+                probe: Probe::FileOpenDenied,
+                hook: Some(hook),
+                refused: Vec::new(),
+                cannot_see,
+            },
             Err(reason) => ProbeState {
                 probe: Probe::FileOpenDenied,
                 hook: None,
@@ -182,7 +244,12 @@ impl Attacher<'_> {
         .map(|(probe, name, tracepoint)| {
             let hook = format!("tp_btf/{tracepoint}");
             match self.start(name, probe) {
-                Ok(()) => ProbeState { probe, hook: Some(hook), refused: Vec::new(), cannot_see: Vec::new() },
+                Ok(()) => ProbeState {
+                    probe,
+                    hook: Some(hook),
+                    refused: Vec::new(),
+                    cannot_see: Vec::new(),
+                },
                 Err(reason) => without(probe, hook, reason),
             }
         });
@@ -194,7 +261,10 @@ impl Attacher<'_> {
 
     /// Loads and attaches one program.
     fn start(&mut self, name: &str, probe: Probe) -> Result<(), String> {
-        let program = self.ebpf.program_mut(name).ok_or_else(|| format!("program {name} is not in the object"))?;
+        let program = self
+            .ebpf
+            .program_mut(name)
+            .ok_or_else(|| format!("program {name} is not in the object"))?;
         let btf = self.btf;
         let started: Result<(), ProgramError> = (|| {
             match name {
@@ -222,7 +292,11 @@ impl Attacher<'_> {
             Ok(())
         })();
         started.map_err(|error| reason(&error))?;
-        if let Some(fd) = self.ebpf.program(name).and_then(|program| program.fd().ok()?.try_clone().ok()) {
+        if let Some(fd) = self
+            .ebpf
+            .program(name)
+            .and_then(|program| program.fd().ok()?.try_clone().ok())
+        {
             self.programs.push((probe, fd));
         }
         Ok(())
@@ -252,16 +326,23 @@ fn program_names(hook: FileOpenHook) -> &'static [&'static str] {
 
 /// Opens a file and compares what the hook read of it with what the kernel tells user space. procfs shows its inode numbers as they are.
 fn canary(labeller: &mut Labeller) -> Result<(), String> {
-    let (opened, object) =
-        labeller.ask(Purpose::Identify, || File::open("/proc/self/status")).map_err(|error| chain(&error))?;
+    let (opened, object) = labeller
+        .ask(Purpose::Identify, || File::open("/proc/self/status"))
+        .map_err(|error| chain(&error))?;
     let object = object.ok_or(
         "attached but never ran (or the sensor is in a pid namespace of its own: give it the host's)",
     )?;
-    let expected = opened.and_then(|file| file.metadata()).map_err(|error| error.to_string())?.ino();
+    let expected = opened
+        .and_then(|file| file.metadata())
+        .map_err(|error| error.to_string())?
+        .ino();
     if object.inode == expected {
         Ok(())
     } else {
-        Err(format!("it read inode {} where the kernel says {expected}", object.inode))
+        Err(format!(
+            "it read inode {} where the kernel says {expected}",
+            object.inode
+        ))
     }
 }
 
@@ -271,8 +352,15 @@ fn open_refused() -> io::Result<File> {
 }
 
 fn run(command: &[OsString]) -> io::Result<()> {
-    let (program, arguments) = command.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
     Ok(())
 }
 
@@ -284,11 +372,25 @@ fn judge_process_probes(
 ) -> Result<(), KernelError> {
     let counts = accounts.read()?;
     for state in probes.iter_mut() {
-        let of_processes = matches!(state.probe, Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit);
+        let of_processes = matches!(
+            state.probe,
+            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit
+        );
         let silent = counts.get(&state.probe).is_none_or(|accounts| accounts.seen == 0);
-        if let (true, true, Some(hook)) = (of_processes, silent, state.hook.take_if(|_| of_processes && silent)) {
-            let program = canary_command.first().map(|program| Path::new(program).display().to_string()).unwrap_or_default();
-            *state = without(state.probe, hook, format!("attached but never ran when {program} was started"));
+        if let (true, true, Some(hook)) = (
+            of_processes,
+            silent,
+            state.hook.take_if(|_| of_processes && silent),
+        ) {
+            let program = canary_command
+                .first()
+                .map(|program| Path::new(program).display().to_string())
+                .unwrap_or_default();
+            *state = without(
+                state.probe,
+                hook,
+                format!("attached but never ran when {program} was started"),
+            );
         }
     }
     Ok(())
@@ -305,10 +407,18 @@ fn without(probe: Probe, hook: String, reason: String) -> ProbeState {
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.
 fn reason(error: &ProgramError) -> String {
-    if let ProgramError::LoadError { io_error, verifier_log } = error {
+    if let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    {
         tracing::debug!(%verifier_log, "the verifier refused a program");
         let log = verifier_log.to_string();
-        let last = log.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with("processed ")).unwrap_or_default();
+        let last = log
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty() && !line.starts_with("processed "))
+            .unwrap_or_default();
         return if last.is_empty() {
             format!("refused at load: {io_error}")
         } else {

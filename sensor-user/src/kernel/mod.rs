@@ -7,6 +7,8 @@
 //!   are seen by one thread of its own that has ended when loading is done.
 
 mod accounts;
+#[cfg(feature = "debug-logs")]
+mod debug_logs;
 mod error;
 mod hooks;
 mod labeller;

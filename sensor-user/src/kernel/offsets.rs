@@ -1,11 +1,6 @@
 //! Where the running kernel keeps what the programs read, from its BTF.
 
-use std::{
-    fs::File,
-    io,
-    os::fd::AsRawFd as _,
-    path::Path,
-};
+use std::{fs::File, io, os::fd::AsRawFd as _, path::Path};
 
 use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
 use claviger_sensor_common::{MISSING, Offsets};
@@ -19,11 +14,16 @@ use super::KernelError;
 /// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
 pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
     if !path.exists() {
-        return Err(KernelError::NoBtf { path: path.to_owned() });
+        return Err(KernelError::NoBtf {
+            path: path.to_owned(),
+        });
     }
     let copy = in_memory(path)?;
     let btf = Btf::from_file_with_backend(format!("/proc/self/fd/{}", copy.as_raw_fd()), Backend::Mmap)
-        .map_err(|source| KernelError::Btf { path: path.to_owned(), source })?;
+        .map_err(|source| KernelError::Btf {
+            path: path.to_owned(),
+            source,
+        })?;
     Resolver { btf, path }.all()
 }
 
@@ -31,7 +31,8 @@ pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
 fn in_memory(path: &Path) -> Result<File, KernelError> {
     let step = || format!("copying the kernel's type information at {}", path.display());
     let mut original = File::open(path).map_err(KernelError::io(step()))?;
-    let copy = memfd_create("btf", MemfdFlags::CLOEXEC).map_err(|error| KernelError::io(step())(error.into()))?;
+    let copy =
+        memfd_create("btf", MemfdFlags::CLOEXEC).map_err(|error| KernelError::io(step())(error.into()))?;
     let mut copy = File::from(copy);
     io::copy(&mut original, &mut copy).map_err(KernelError::io(step()))?;
     Ok(copy)
@@ -118,7 +119,12 @@ impl Resolver<'_> {
     fn structure(&self, name: &str) -> Result<Struct, KernelError> {
         let types = match self.btf.resolve_types_by_name(name) {
             Ok(types) => types,
-            Err(source) => return Err(KernelError::Btf { path: self.path.to_owned(), source }),
+            Err(source) => {
+                return Err(KernelError::Btf {
+                    path: self.path.to_owned(),
+                    source,
+                });
+            }
         };
         types
             .into_iter()
@@ -126,12 +132,18 @@ impl Resolver<'_> {
                 Type::Struct(structure) if !structure.members.is_empty() => Some(structure),
                 _ => None,
             })
-            .ok_or_else(|| KernelError::NoMember { structure: name.to_owned(), member: "(the structure itself)".to_owned() })
+            .ok_or_else(|| KernelError::NoMember {
+                structure: name.to_owned(),
+                member: "(the structure itself)".to_owned(),
+            })
     }
 
     /// Offset in bytes of a member, or of a member of a member by dots.
     fn member(&self, structure: &Struct, name: &str, path: &str) -> Result<u32, KernelError> {
-        let missing = || KernelError::NoMember { structure: name.to_owned(), member: path.to_owned() };
+        let missing = || KernelError::NoMember {
+            structure: name.to_owned(),
+            member: path.to_owned(),
+        };
         let mut bits = 0;
         let mut within = structure.clone();
         let mut names = path.split('.').peekable();
@@ -142,7 +154,11 @@ impl Resolver<'_> {
                 within = self.aggregate(kind).ok_or_else(missing)?;
             }
         }
-        if bits % 8 == 0 { Ok(bits / 8) } else { Err(missing()) }
+        if bits % 8 == 0 {
+            Ok(bits / 8)
+        } else {
+            Err(missing())
+        }
     }
 
     /// A member by name, also inside anonymous structures and unions (where new kernels keep some). Offset in bits and type.
@@ -151,7 +167,9 @@ impl Resolver<'_> {
             let kind = member.get_type_id()?;
             match self.btf.resolve_name(member).unwrap_or_default().as_str() {
                 "" if depth < 8 => {
-                    let found = self.aggregate(kind).and_then(|inner| self.find(&inner, name, depth + 1));
+                    let found = self
+                        .aggregate(kind)
+                        .and_then(|inner| self.find(&inner, name, depth + 1));
                     if let Some((offset, kind)) = found {
                         return Some((member.bit_offset() + offset, kind));
                     }
@@ -212,6 +230,10 @@ mod tests {
         }
         let offsets = resolve(path).expect("all members are there");
         assert_ne!(offsets.task_pid, offsets.task_tgid);
-        assert_eq!(offsets.fs_root_dentry, offsets.fs_root_mnt + 8, "struct path is a mount and a dentry");
+        assert_eq!(
+            offsets.fs_root_dentry,
+            offsets.fs_root_mnt + 8,
+            "struct path is a mount and a dentry"
+        );
     }
 }

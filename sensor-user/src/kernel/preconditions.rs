@@ -31,7 +31,9 @@ pub(super) fn release() -> String {
 /// The LSMs that are active, in their order; nothing where it cannot be read. Must run where securityfs is mounted.
 #[must_use]
 pub fn active_lsms() -> Option<String> {
-    fs::read_to_string(Path::new("/sys/kernel/security/lsm")).ok().map(|list| list.trim().to_owned())
+    fs::read_to_string(Path::new("/sys/kernel/security/lsm"))
+        .ok()
+        .map(|list| list.trim().to_owned())
 }
 
 fn parse_release(release: &str) -> Option<(u32, u32)> {
@@ -66,7 +68,10 @@ mod tests {
     fn loading_needs_admin_or_bpf_with_perfmon() {
         assert!(may_load("Name:\tx\nCapEff:\t000001fffeffffff\n"));
         assert!(may_load("CapEff:\t000000c000000000\n"));
-        assert!(!may_load("CapEff:\t0000008000000000\n"), "CAP_BPF alone cannot read kernel memory");
+        assert!(
+            !may_load("CapEff:\t0000008000000000\n"),
+            "CAP_BPF alone cannot read kernel memory"
+        );
         assert!(!may_load("CapEff:\t0000000000000000\n"));
         assert!(!may_load(""));
     }

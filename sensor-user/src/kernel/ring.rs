@@ -17,7 +17,10 @@ pub struct Records {
 
 impl Records {
     /// Must be called within a tokio runtime.
-    #[expect(unsafe_code, reason = "the runtime polls the descriptor that the ring says it has")]
+    #[expect(
+        unsafe_code,
+        reason = "the runtime polls the descriptor that the ring says it has"
+    )]
     pub(super) fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
         // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
@@ -39,7 +42,9 @@ impl Records {
     pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
         let mut taken = 0;
         while taken < limit {
-            let Some(record) = self.ring.get_mut().next() else { break };
+            let Some(record) = self.ring.get_mut().next() else {
+                break;
+            };
             take(&record);
             taken += 1;
         }

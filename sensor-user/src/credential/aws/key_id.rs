@@ -14,7 +14,11 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub(super) fn identity(id: &str, source: &str, value: &str) -> Option<Identity> {
     let id = id.trim_matches(['"', '\'']);
     let sort = id.get(..4).filter(|sort| ["AKIA", "ASIA"].contains(sort))?;
-    if id.len() != 20 || !id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+    if id.len() != 20
+        || !id
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    {
         return None;
     }
     let mut identity = public::identity("aws_access_key_id", id, source, value);

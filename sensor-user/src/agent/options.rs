@@ -1,0 +1,60 @@
+//! What an agent is started with, told while it runs, and fails with.
+
+use std::{path::PathBuf, time::Duration};
+
+use claviger_proto::v1::EventId;
+use tokio::sync::oneshot;
+
+use super::WatchedUntil;
+use crate::kernel::KernelError;
+
+/// What an agent needs to know.
+pub struct AgentOptions {
+    /// This host's name.
+    pub host: String,
+    /// Most events in a batch.
+    pub batch_max_events: usize,
+    /// How long an event waits for its attribution.
+    pub batch_max_delay: Duration,
+    /// Whether an event is handed on as soon as it is attributed, rather than in batches: a trace does.
+    pub eager: bool,
+    /// How often the places of credentials are looked through.
+    pub rescan_interval: Duration,
+    /// Directories that are homes although no user has them.
+    pub extra_homes: Vec<PathBuf>,
+    /// Where the control socket is made; nothing for an agent that has none.
+    pub runtime_dir: Option<PathBuf>,
+    /// Until when this host was watched before; nothing for an agent that does not keep it.
+    pub watched_until: Option<WatchedUntil>,
+    /// Whether to report about itself and about the time before: a sensor does, a trace does not.
+    pub report_itself: bool,
+}
+
+/// Why the agent cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The kernel half.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// A step failed in the system.
+    #[error("{step}")]
+    Io {
+        /// What was done.
+        step: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The worker thread is gone.
+    #[error("the thread that labels files has ended")]
+    WorkerGone,
+}
+
+/// What can be asked of a running agent from within its process.
+pub enum Control {
+    /// Deliver everything that happened until now, then answer with the last event's id.
+    Flush(oneshot::Sender<Option<EventId>>),
+    /// Deliver everything and end.
+    Stop,
+}

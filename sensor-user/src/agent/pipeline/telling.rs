@@ -1,0 +1,135 @@
+//! What the agent says of itself: losses, gaps, its state, and answers to who asks.
+
+use super::*;
+
+impl<S: Sink> Agent<S> {
+    /// All losses since the start: the kernel half's and the agent's.
+    pub(super) fn losses(&self) -> Vec<LossCount> {
+        let mut losses = Vec::new();
+        for (probe, accounts) in self.kernel_accounts() {
+            losses.extend(losses_of(probe, &accounts));
+        }
+        losses.extend(self.accounts.losses());
+        losses
+    }
+
+    pub(super) fn kernel_accounts(&self) -> BTreeMap<Probe, ProbeAccounts> {
+        self.kernel.accounts.read().unwrap_or_else(|error| {
+            tracing::error!(error = %chain(&error), "the kernel half's accounts cannot be read");
+            BTreeMap::new()
+        })
+    }
+
+    /// Tells what was lost since it was told last.
+    pub(super) fn tell_losses(&mut self) {
+        let now = SystemTime::now();
+        let losses = self.losses();
+        let new = growth(&self.told, &losses);
+        if let Some(first) = new.first() {
+            let reason = first.reason.clone();
+            tracing::error!(count = new.iter().map(|loss| loss.count).sum::<u64>(), %reason, "observations were lost");
+            let event = gap(Gap {
+                losses: new,
+                from: Some(timestamp(self.told_at)),
+                to: Some(timestamp(now)),
+                reason,
+                ..Gap::default()
+            });
+            self.pending.push(event, None, self.started.elapsed());
+            self.told = losses;
+        }
+        self.told_at = now;
+    }
+
+    /// Tells the time before this start in which nobody watched.
+    pub(super) fn tell_not_watched(&mut self) {
+        let Some(until) = self.options.watched_until.as_ref().and_then(WatchedUntil::read) else {
+            return;
+        };
+        let event = gap(Gap {
+            from: Some(timestamp(until)),
+            to: Some(timestamp(SystemTime::now())),
+            reason: "not_watching".into(),
+            ..Gap::default()
+        });
+        self.pending.push(event, None, self.started.elapsed());
+    }
+
+    pub(super) fn tell_status(&mut self, reason: &str) {
+        let accounts = self.kernel_accounts();
+        let of = |probe| accounts.get(&probe).cloned().unwrap_or_default();
+        let event = sensor_status(reason, &self.kernel.release, &self.kernel.probes, of);
+        self.pending.push(event, None, self.started.elapsed());
+    }
+
+    pub(super) fn renew_stamp(&self) {
+        if let Some(stamp) = &self.options.watched_until
+            && let Err(error) = stamp.renew()
+        {
+            tracing::warn!(%error, "the time until which this host was watched cannot be kept; a gap told after a restart begins too early");
+        }
+    }
+
+    pub(super) fn answer(&mut self, request: Request, back: oneshot::Sender<Answer>) {
+        match request {
+            Request::Status => {
+                // Who asked may be gone.
+                let _gone = back.send(Answer::Status(Box::new(self.status())));
+            }
+            Request::Flush => {
+                let (flushed, done) = oneshot::channel();
+                self.flushing.push(flushed);
+                tokio::spawn(async move {
+                    let answer = match done.await {
+                        Ok(Some(id)) => Answer::Flushed(Flushed {
+                            sensor_id: id.sensor_id,
+                            boot_id: id.boot_id,
+                            sequence: id.sequence,
+                        }),
+                        Ok(None) => Answer::Error("nothing was observed yet".into()),
+                        Err(_) => Answer::Error("the sensor is stopping".into()),
+                    };
+                    let _gone = back.send(answer);
+                });
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let accounts = self.kernel_accounts();
+        let usage = SelfUsage::read();
+        let uptime = self.started.elapsed();
+        let cpu = Duration::from_micros(usage.cpu_time_us.saturating_sub(self.cpu_before_us));
+        let probes = self.kernel.probes.iter().map(|state| {
+            let accounts = accounts.get(&state.probe).cloned().unwrap_or_default();
+            ProbeReport {
+                probe: state.probe.word().to_owned(),
+                hook: state.hook.clone(),
+                refused: state.refused.iter().map(ToString::to_string).collect(),
+                cannot_see: state.cannot_see.clone(),
+                seen: accounts.seen,
+                submitted: accounts.submitted,
+                lost: accounts
+                    .lost
+                    .iter()
+                    .map(|(reason, count)| ((*reason).to_owned(), *count))
+                    .collect(),
+            }
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: uptime.as_secs_f64(),
+            usage,
+            cpu_share: cpu.as_secs_f64() / uptime.as_secs_f64().max(f64::MIN_POSITIVE),
+            probes: probes.collect(),
+            accounts: Accounts {
+                waiting: self.pending.uses(),
+                ..self.accounts.clone()
+            },
+            labelled: self.scanned,
+            processes: self.facts.processes.len(),
+            evidence: self.sink.describe(),
+        }
+    }
+}
