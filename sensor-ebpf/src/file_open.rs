@@ -224,9 +224,8 @@ fn denied(call: Call, errno: u32) {
         record.errno = errno;
         record.flags = flags;
         // SAFETY: as above.
-        let Ok(length) = (unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) }
-            .map(<[u8]>::len))
-        else {
+        let read = unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) };
+        let Ok(length) = read.map(<[u8]>::len) else {
             return false;
         };
         record.given_length = length as u32;

@@ -89,7 +89,7 @@ pub fn snapshot(out: *mut TaskSnapshot) {
             offset!(net_ns_inum),
         ));
         (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
-        let comm = &mut *(&raw mut (*out).comm);
+        let comm = &mut (*out).comm;
         if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
             *comm = [0; COMM_BYTES];
         }
