@@ -1,29 +1,26 @@
 //! Children that end with xtask, and waiting for them with an end to the waiting.
 
-use std::env;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// A command that becomes the program within a process that gets SIGTERM should this one die, however it dies.
-pub(crate) fn with_this(program: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(this_program()?);
+pub(crate) fn with_this(program: &Path) -> Command {
+    let mut command = Command::new(THIS_PROGRAM);
     command
         .args(["exec", "--with-parent", &std::process::id().to_string(), "--"])
         .arg(program);
-    Ok(command)
+    command
 }
 
-pub(crate) fn this_program() -> anyhow::Result<PathBuf> {
-    env::current_exe().context("finding this program")
-}
+/// This program, for a child to run: the file that runs, also when another one was built in its place meanwhile.
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// A handle that becomes readable when the child ends.
 pub(crate) fn handle(child: &Child) -> io::Result<OwnedFd> {

@@ -36,7 +36,7 @@ impl Held {
     ) -> anyhow::Result<Self> {
         let path = directory.join("gate");
         let listener = UnixListener::bind(&path).with_context(|| format!("binding {}", path.display()))?;
-        let mut holder = Command::new(process::this_program()?);
+        let mut holder = Command::new(process::THIS_PROGRAM);
         holder
             .arg("exec")
             .arg("--gate")

@@ -50,10 +50,10 @@ pub(super) fn interrupted() -> anyhow::Error {
 }
 
 /// A command that is not reached by the terminal's Ctrl-C: it is for xtask to stop things in order.
-pub(super) fn detached(program: &Path) -> anyhow::Result<Command> {
-    let mut command = process::with_this(program)?;
+pub(super) fn detached(program: &Path) -> Command {
+    let mut command = process::with_this(program);
     command.process_group(0).stdin(Stdio::null());
-    Ok(command)
+    command
 }
 
 /// A running program.

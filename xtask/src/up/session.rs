@@ -75,7 +75,7 @@ fn start_detector(
     signals: &Signals,
 ) -> anyhow::Result<Service> {
     let socket = NotifySocket::bind(sockets, "detector")?;
-    let mut command = detached(&programs.detector)?;
+    let mut command = detached(&programs.detector);
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(state.detector());
@@ -99,7 +99,7 @@ fn start_sensor(
     signals: &Signals,
 ) -> anyhow::Result<Service> {
     let socket = NotifySocket::bind(sockets, "sensor")?;
-    let mut command = detached(&programs.sensor)?;
+    let mut command = detached(&programs.sensor);
     command.args(["run", "--config"]).arg(state.sensor_config());
     command.env("NOTIFY_SOCKET", socket.path());
     let mut sensor = Service::start("claviger-sensor run", command, &state.log("sensor"))?;

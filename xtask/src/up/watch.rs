@@ -27,7 +27,7 @@ pub(super) fn start(
     options: &Options,
     only: Option<&str>,
 ) -> anyhow::Result<Service> {
-    let mut command = detached(&programs.detector)?;
+    let mut command = detached(&programs.detector);
     command
         .args(["watch", "--summary", "--data-dir"])
         .arg(state.detector());
