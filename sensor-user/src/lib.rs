@@ -1,6 +1,6 @@
 //! The sensor's user half: from the kernel's records to signed events at a detector.
 //!
-//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock
+//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, error
 //!
 //! A room imports only rooms before it and the shelf.
 
@@ -12,6 +12,7 @@ pub mod config;
 pub mod credential;
 pub mod decode;
 pub mod enrol;
+mod error;
 pub mod forward;
 pub mod kernel;
 pub mod sign;

@@ -293,9 +293,23 @@ fn a_second_sensor_is_refused_and_a_trace_works_beside_it() {
         "/bin/cat".to_owned(),
         host.decoy.path(".aws/credentials").display().to_string(),
     ];
-    let traced = claviger_tests::trace(&host.decoy.config("", ""), &command);
+    let traced = claviger_tests::trace(host.sensor.config(), &command);
     assert_eq!(traced.events.len(), 1, "{}", traced.stderr);
+    host.sensor.flush();
+    // The trace opened the decoy to recognise it: that is recorded, as what it is.
     assert_eq!(host.uses(1).len(), 1, "both saw it");
+    let path = host.decoy.path(".aws/credentials").display().to_string();
+    let mut events = host.detector.read("events", "event");
+    events.retain(|event| event["credential"]["path"] == path && event["actor"]["process"]["comm"] != "cat");
+    assert!(!events.is_empty(), "the trace opened the decoy");
+    assert!(
+        events.iter().all(|event| event["actor"]["is_sensor"] == true),
+        "{events:#?}"
+    );
+    let mut findings = host.detector.read("findings", "finding");
+    findings.retain(|finding| finding["credential"]["path"] == path);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["actor"]["process"]["comm"], "cat");
 }
 
 #[test]

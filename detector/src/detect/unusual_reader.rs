@@ -1,7 +1,7 @@
 //! `unusual_reader`: a credential is taken by a program that is not among its kind's usual readers.
 //!
 //! What it cannot tell: whether a program at a usual path is the usual program (a container has its own `/usr/bin/aws`), and what a
-//! usual reader does with it. Attempts that were refused count too.
+//! usual reader does with it. Attempts that were refused count too. What another sensor opens to recognise it is no use.
 
 use claviger_proto::v1::{Event, Finding};
 
@@ -15,6 +15,9 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let credential = event.credential.as_ref()?;
     let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
     let exe_path = process.map_or("", |process| process.exe_path.as_str());
+    if event.actor.as_ref().is_some_and(|actor| actor.is_sensor) {
+        return None;
+    }
     if state.catalogue.is_usual_reader(&credential.kind, exe_path) || !state.reported.is_new(event) {
         return None;
     }
@@ -117,6 +120,14 @@ mod tests {
     #[test]
     fn the_usual_reader_is_not_reported() {
         assert_eq!(findings(vec![read_by("/usr/local/bin/aws")]), []);
+    }
+
+    #[test]
+    fn another_sensor_recognises_credentials_and_uses_none() {
+        let mut recognised = read_by("/usr/bin/claviger-sensor");
+        assert_eq!(findings(vec![recognised.clone()]).len(), 1, "a name is no proof");
+        recognised.actor.as_mut().expect("has one").is_sensor = true;
+        assert_eq!(findings(vec![recognised]), []);
     }
 
     #[test]

@@ -134,6 +134,10 @@ pub struct Actor {
     #[prost(enumeration = "ActorBasis", tag = "3")]
     #[serde(serialize_with = "crate::json::enumeration::<ActorBasis, _>")]
     pub basis: i32,
+    /// True where the process is another sensor of this host, e.g. a `claviger-sensor trace` beside the service: it opens credentials to
+    /// recognise them. It announced itself to the sensor that reports this, as root, and runs the same program.
+    #[prost(bool, tag = "4")]
+    pub is_sensor: bool,
 }
 /// One process. `pid` means something only together with `start_time_ticks`.
 #[derive(serde::Serialize)]

@@ -1,4 +1,4 @@
-//! The control socket: how `claviger-sensor status` and `flush` talk to a running sensor. One JSON object a line each way.
+//! The control socket: how `claviger-sensor status`, `flush` and `trace` talk to a running sensor. One JSON object a line each way.
 //!
 //! The socket lies in the runtime directory, 0600: who may connect is root. A request is at most [`REQUEST_MAX`] bytes, must come within
 //! [`PATIENCE`], and at most [`CLIENTS_MAX`] clients are served at a time.
@@ -30,6 +30,8 @@ pub enum Request {
     Status,
     /// Seal and keep everything that happened until now, then say up to where.
     Flush,
+    /// The asking process is a sensor too: it opens candidates to recognise them, which is no use of a credential.
+    Announce,
 }
 
 /// What is answered.
@@ -40,6 +42,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Flush`].
     Flushed(Flushed),
+    /// To [`Request::Announce`].
+    Announced,
     /// The request could not be answered.
     Error(String),
 }
@@ -154,8 +158,13 @@ pub async fn ask(runtime_dir: &Path, request: Request, patience: Duration) -> Re
     }
 }
 
-/// A request with the way back.
-pub(super) type Asked = (Request, oneshot::Sender<Answer>);
+/// A request, who asks, and the way back.
+pub(super) struct Asked {
+    pub request: Request,
+    /// The process at the other end, by the kernel; nothing where it has no id here.
+    pub asker: Option<u32>,
+    pub back: oneshot::Sender<Answer>,
+}
 
 /// Listens until it is dropped with its runtime.
 ///
@@ -198,6 +207,7 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
 }
 
 async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Result<()> {
+    let asker = stream.peer_cred()?.pid().and_then(|pid| u32::try_from(pid).ok());
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_MAX));
@@ -207,14 +217,15 @@ async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Re
     let answer = match serde_json::from_str(&line) {
         Ok(request) => {
             let (back, answer) = oneshot::channel();
-            let sent = requests.send((request, back)).await.is_ok();
+            let asked = Asked { request, asker, back };
+            let sent = requests.send(asked).await.is_ok();
             match (sent, answer.await) {
                 (true, Ok(answer)) => answer,
                 _ => Answer::Error("the sensor is stopping".into()),
             }
         }
         Err(error) => Answer::Error(format!(
-            "not a request: {error}; expected {{\"request\":\"status\"}} or \"flush\""
+            "not a request: {error}; expected {{\"request\":\"status\"}}, \"flush\" or \"announce\""
         )),
     };
     let mut line = serde_json::to_vec(&answer).map_err(io::Error::other)?;
@@ -236,7 +247,13 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         tokio::spawn(async move {
-            while let Some((Request::Flush, back)) = asked.recv().await {
+            while let Some(Asked {
+                request: Request::Flush,
+                asker,
+                back,
+            }) = asked.recv().await
+            {
+                assert_eq!(asker, Some(std::process::id()));
                 let flushed = Flushed {
                     sensor_id: "s".into(),
                     boot_id: "b".into(),

@@ -136,7 +136,7 @@ impl Facts {
             Actor {
                 process: Some(process),
                 ancestors,
-                basis: 0,
+                ..Actor::default()
             },
             workload,
         )

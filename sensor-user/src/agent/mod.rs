@@ -3,7 +3,8 @@
 //! - Nothing waits for a file system but the worker thread: what it finds out too late is an amendment.
 //! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
 //! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
-//! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited.
+//! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited,
+//!   [`PEERS_MAX`] other sensors.
 
 mod accounts;
 mod boot_clock;
@@ -12,6 +13,7 @@ mod events;
 mod labels;
 mod lock;
 mod options;
+mod peers;
 mod pending;
 mod pipeline;
 mod publicly;
@@ -24,6 +26,7 @@ pub use accounts::Accounts;
 pub use control::{Answer, ControlError, Flushed, Request, Status, ask};
 pub use lock::{LockError, RunLock};
 pub use options::{AgentError, AgentOptions, Control};
+pub use peers::PEERS_MAX;
 pub use pending::{LATE_MAX, PENDING_MAX};
 pub use pipeline::Agent;
 pub use self_usage::SelfUsage;

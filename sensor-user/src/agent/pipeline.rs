@@ -27,6 +27,7 @@ use super::{
     control::{Answer, Asked, Flushed, ProbeReport, Request, Status, listen},
     events::{Facts, Used, gap, losses_of, operation, sensor_status},
     labels::Meaning,
+    peers::Peers,
     pending::{Pending, Settled},
     worker::{Answer as Found, Knowledge, Question, Worker},
 };
@@ -67,6 +68,7 @@ pub struct Agent<S> {
     started: Instant,
     cpu_before_us: u64,
     asked: Option<mpsc::Receiver<Asked>>,
+    peers: Peers,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -151,6 +153,7 @@ impl<S: Sink> Agent<S> {
             started: Instant::now(),
             cpu_before_us: SelfUsage::read().cpu_time_us,
             asked,
+            peers: Peers::default(),
             on_fork: Box::new(|_, _| {}),
         })
     }
@@ -197,7 +200,7 @@ impl<S: Sink> Agent<S> {
                     Some(Control::Flush(back)) => self.flushing.push(back),
                     Some(Control::Stop) | None => break,
                 },
-                Some((request, back)) = receive(&mut self.asked) => self.answer(request, back),
+                Some(asked) = receive(&mut self.asked) => self.answer(asked),
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
@@ -252,12 +255,18 @@ impl<S: Sink> Agent<S> {
             match record {
                 Ok(Record::Open(open)) => self.opened(&open),
                 Ok(Record::Denied(denied)) => self.denied(&denied),
-                Ok(Record::Exec(exec)) => self.facts.processes.exec(&exec),
+                Ok(Record::Exec(exec)) => {
+                    self.peers.forget(exec.task.process);
+                    self.facts.processes.exec(&exec);
+                }
                 Ok(Record::Fork { child, parent }) => {
                     self.facts.processes.fork(child, parent);
                     (self.on_fork)(child, parent);
                 }
-                Ok(Record::Exit { process }) => self.facts.processes.exit(process),
+                Ok(Record::Exit { process }) => {
+                    self.peers.forget(process);
+                    self.facts.processes.exit(process);
+                }
                 Err(error) => {
                     self.accounts.received += 1;
                     self.accounts.lose("undecodable", 1);
@@ -361,15 +370,4 @@ async fn wait_until(due: Option<Instant>) {
         Some(due) => sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -121,7 +121,7 @@ mod tests {
                     comm: "sh".into(),
                     ..Process::default()
                 }],
-                basis: 0,
+                ..Actor::default()
             }),
             credential: Some(Credential {
                 kind: "aws_access_key".into(),

@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io::{self, Write},
     os::unix::process::ExitStatusExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitCode, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -27,7 +27,7 @@ use super::{
     show,
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, Delivered, Sink},
+    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Request, Sink, ask},
     attribute::{boot_id, start_ticks_of},
     config::Config,
     decode::ProcessKey,
@@ -39,6 +39,9 @@ const TREE_MAX: usize = 65_536;
 
 /// How long an event waits for its attribution: nobody is to be warned at once, so it may wait for a slow disk.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a running sensor may take to answer.
+const ANNOUNCE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A trace is not an enrolled sensor: its events carry this id.
 const TRACE_SENSOR_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -72,6 +75,7 @@ impl Trace {
     }
 
     async fn trace(self, config: Config) -> anyhow::Result<ExitCode> {
+        announce(&config.runtime_dir).await;
         let kernel = Kernel::load(&LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
             canary_command: canary::command(),
@@ -190,6 +194,16 @@ impl Trace {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Tells a running sensor, where there is one, that this process opens candidates to recognise them.
+async fn announce(runtime_dir: &Path) {
+    match ask(runtime_dir, Request::Announce, ANNOUNCE_PATIENCE).await {
+        Ok(_) | Err(ControlError::Connect { .. }) => {}
+        Err(error) => {
+            tracing::warn!(%error, "the running sensor will report what this trace opens to recognise it");
         }
     }
 }

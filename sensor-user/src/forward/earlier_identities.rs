@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnosis;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::error::in_one_line;
 use crate::sign::SensorId;
 use crate::spool::{LossReason, OsFileSystem, Spool, SpoolError};
 
@@ -43,7 +43,7 @@ pub(super) fn count_left_behind(
             }
             Err(error) => {
                 tracing::warn!(
-                    error = diagnosis::chain(&error),
+                    error = in_one_line(&error),
                     "cannot read the spool of an earlier identity; it stays where it is"
                 );
             }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::ForwardError;
 use super::backoff::Backoff;
 use super::dial::dial;
 use super::session::{self, Context, Ended};
-use super::{ForwardError, diagnosis};
+use crate::error::in_one_line;
 use crate::sign::Validity;
 
 /// How patient the forwarder is.
@@ -70,7 +71,7 @@ impl Forwarder {
             let waiting = self.waiting().await;
             self.context.state.send_modify(|state| {
                 state.connected = false;
-                state.last_error = Some(diagnosis::chain(&error));
+                state.last_error = Some(in_one_line(&error));
                 state.waiting_batches = waiting;
             });
             outage.say(&error, waiting);
@@ -158,7 +159,7 @@ impl Outage {
     }
 
     fn say(&mut self, error: &ForwardError, waiting_batches: u64) {
-        let reason = diagnosis::chain(error);
+        let reason = in_one_line(error);
         if self.said.insert(discriminant(error)) {
             tracing::warn!(
                 reason,

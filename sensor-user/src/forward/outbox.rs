@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::clock_offset::ClockOffset;
-use super::diagnosis;
 use super::earlier_identities::count_left_behind;
 use super::forwarder::{Forwarder, Timings};
 use super::session::Context;
@@ -19,6 +18,7 @@ use super::state::ForwardState;
 use super::tls::{TlsError, client_config};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::in_one_line;
 use crate::sign::{BootId, ChainState, Identity, SealError, Sealer, SensorId};
 use crate::spool::{LossReason, Lost, OsFileSystem, Recovery, Spool, SpoolError, SpoolStats};
 
@@ -338,7 +338,7 @@ impl Inner {
         match (self.refusing, refused) {
             (false, Some(error)) => {
                 tracing::error!(
-                    reason = diagnosis::chain(error),
+                    reason = in_one_line(error),
                     "events cannot be kept and are lost until there is room; a gap will tell how many"
                 );
             }

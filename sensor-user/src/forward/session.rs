@@ -16,13 +16,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::ForwardError;
 use super::clock_offset::ClockOffset;
 use super::shared_spool::SharedSpool;
 use super::state::ForwardState;
 use super::window::{MAX_IN_FLIGHT, Sent, Settled, Window};
-use super::{ForwardError, diagnosis};
 use crate::clock::{Clock, unix_milliseconds};
 use crate::config::DetectorAddress;
+use crate::error::in_one_line;
 use crate::spool::{Mark, SpoolError, Waiting};
 
 /// When the forwarder shall end: at once when all is sent, and at this time at the latest.
@@ -296,7 +297,7 @@ impl Session<'_> {
             && !self.context.write_failed
         {
             tracing::warn!(
-                error = diagnosis::chain(error),
+                error = in_one_line(error),
                 "what the detector has could not be written down; after a crash it is sent again"
             );
         }

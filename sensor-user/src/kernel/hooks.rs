@@ -60,3 +60,15 @@ pub struct ProbeState {
     /// What is not seen by the hook in use.
     pub cannot_see: Vec<String>,
 }
+
+impl ProbeState {
+    /// A probe of processes without a hook.
+    pub(super) fn without_processes(probe: Probe, hook: String, reason: String) -> Self {
+        Self {
+            probe,
+            hook: None,
+            refused: vec![HookTrial { hook, reason }],
+            cannot_see: vec!["processes but by their snapshot at a use and by /proc".to_owned()],
+        }
+    }
+}

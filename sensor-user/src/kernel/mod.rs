@@ -7,6 +7,8 @@
 //!   are seen by one thread of its own that has ended when loading is done.
 
 mod accounts;
+mod attach;
+mod canary;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
 mod error;

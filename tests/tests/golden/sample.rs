@@ -165,6 +165,7 @@ fn actor(basis: ActorBasis) -> Actor {
             ..Process::default()
         }],
         basis: basis.into(),
+        is_sensor: true,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the agent says of itself: losses, gaps, its state, and answers to who asks.
 
 use super::*;
+use crate::error::in_one_line;
 
 impl<S: Sink> Agent<S> {
     /// All losses since the start: the kernel half's and the agent's.
@@ -15,7 +16,7 @@ impl<S: Sink> Agent<S> {
 
     pub(super) fn kernel_accounts(&self) -> BTreeMap<Probe, ProbeAccounts> {
         self.kernel.accounts.read().unwrap_or_else(|error| {
-            tracing::error!(error = %chain(&error), "the kernel half's accounts cannot be read");
+            tracing::error!(error = %in_one_line(&error), "the kernel half's accounts cannot be read");
             BTreeMap::new()
         })
     }
@@ -70,8 +71,16 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    pub(super) fn answer(&mut self, request: Request, back: oneshot::Sender<Answer>) {
+    pub(super) fn answer(&mut self, asked: Asked) {
+        let Asked { request, asker, back } = asked;
         match request {
+            Request::Announce => {
+                let answer = match self.peers.announce(asker) {
+                    Ok(()) => Answer::Announced,
+                    Err(reason) => Answer::Error(reason),
+                };
+                let _gone = back.send(answer);
+            }
             Request::Status => {
                 // Who asked may be gone.
                 let _gone = back.send(Answer::Status(Box::new(self.status())));

@@ -138,6 +138,14 @@ impl<S: Sink> Agent<S> {
     }
 
     pub(super) fn push(&mut self, mut event: Event, token: Result<u64, &'static str>) {
+        if let Some(actor) = &mut event.actor
+            && let Some(process) = &actor.process
+        {
+            actor.is_sensor = self.peers.holds(ProcessKey {
+                pid: process.pid,
+                start_ticks: process.start_time_ticks,
+            });
+        }
         let reason = match token {
             Ok(_) => "it was not read within the time that an event waits",
             Err(reason) => reason,
