@@ -101,12 +101,15 @@ fn unknown<'a>(packages: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn unknown_packages(unknown: &[&str]) -> String {
-    let mut text = format!("apt knows no {}", unknown.join(", "));
+    let mut text = format!(
+        "apt knows no {}; on Debian 12 the compiler's packages come with the security updates: is the suite bookworm-security among apt's sources?",
+        unknown.join(", ")
+    );
     if unknown.contains(&"rustc-web") {
-        text.push_str("; instead: rustup toolchain install nightly --component rust-src");
+        text.push_str(" Instead: rustup toolchain install nightly --component rust-src");
     }
     if unknown.contains(&"llvm-22-dev") {
-        text.push_str("; without it: cargo install bpf-linker --version 0.13.0 --locked");
+        text.push_str(" Without it: cargo install bpf-linker --version 0.13.0 --locked");
     }
     text
 }
