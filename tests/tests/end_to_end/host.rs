@@ -1,0 +1,104 @@
+//! A host with a decoy, a detector and an enrolled sensor.
+
+use std::{
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use claviger_tests::{Decoy, Detector, Sensor};
+use serde_json::Value;
+
+/// A detector and an enrolled sensor that watches a decoy's home.
+pub(crate) struct Host {
+    pub(crate) decoy: Decoy,
+    pub(crate) detector: Detector,
+    pub(crate) sensor: Sensor,
+    pub(crate) _directory: tempfile::TempDir,
+}
+
+impl Host {
+    pub(crate) fn new(more_config: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let decoy = Decoy::new();
+        let detector = Detector::start(directory.path());
+        let sensor = Sensor::new(detector.address(), &decoy.home(), more_config);
+        let enrolled = sensor.enrol(detector.address(), &detector.token());
+        assert!(enrolled.status.success(), "{}", text(&enrolled));
+        Self {
+            decoy,
+            detector,
+            sensor,
+            _directory: directory,
+        }
+    }
+
+    /// Reads the decoy's AWS credentials so many times, each by a process of its own.
+    pub(crate) fn read(&self, times: usize) {
+        for _ in 0..times {
+            let read = Command::new("/bin/cat")
+                .arg(self.decoy.path(".aws/credentials"))
+                .output()
+                .expect("runs");
+            assert!(read.status.success());
+        }
+    }
+
+    /// The findings about the decoy, once there are `count`, or what there is after a minute.
+    pub(crate) fn findings(&self, count: usize) -> Vec<Value> {
+        self.wait_for("findings", "finding", count)
+    }
+
+    /// The uses of the decoy.
+    pub(crate) fn uses(&self, count: usize) -> Vec<Value> {
+        self.wait_for("events", "event", count)
+    }
+
+    /// The identity of a use: known in time, or told by an amendment where this machine is slow.
+    pub(crate) fn identity_of(&self, credential: &Value, event: &Value) -> String {
+        let begun = Instant::now();
+        loop {
+            let amendments = self.detector.read("events", "event");
+            let amended = amendments
+                .iter()
+                .map(|event| &event["amendment"])
+                .find(|amendment| amendment["amends"] == *event);
+            let identities = amended.map_or(&credential["identities"], |amendment| &amendment["identities"]);
+            if let Some(id) = identities[0]["id"].as_str() {
+                return id.to_owned();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{credential:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn wait_for(&self, what: &str, key: &str, count: usize) -> Vec<Value> {
+        let home = self.decoy.home().display().to_string();
+        let begun = Instant::now();
+        loop {
+            let mut found = self.detector.read(what, key);
+            found.retain(|one| {
+                one["credential"]["path"]
+                    .as_str()
+                    .is_some_and(|path| path.starts_with(&home))
+            });
+            // Another sensor beside this one looks at the decoy too.
+            found.retain(|one| {
+                one["actor"]["process"]["comm"] != "claviger-worker"
+                    && one["actor"]["process"]["comm"] != "claviger-sensor"
+            });
+            if found.len() >= count || begun.elapsed() > Duration::from_secs(60) {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// What a program said.
+pub(crate) fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

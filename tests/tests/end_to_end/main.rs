@@ -1,0 +1,7 @@
+//! The whole way: a process opens a credential file, the detector stores a finding.
+
+mod arrival;
+mod host;
+mod neighbours;
+mod refusals;
+mod secrets;

@@ -1,0 +1,70 @@
+//! What else runs on the host, and what is left of us there.
+
+use std::fs;
+
+use claviger_tests::{can_load, sensor};
+use rustix::process::Signal;
+
+use crate::host::{Host, text};
+
+#[test]
+fn a_second_sensor_is_refused_and_a_trace_works_beside_it() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("");
+    host.sensor.start();
+    let second = sensor()
+        .args(["run", "--config"])
+        .arg(host.sensor.config())
+        .output()
+        .expect("runs");
+    assert_eq!(second.status.code(), Some(69), "{}", text(&second));
+    assert!(text(&second).contains("another sensor runs"), "{}", text(&second));
+    let command = [
+        "/bin/cat".to_owned(),
+        host.decoy.path(".aws/credentials").display().to_string(),
+    ];
+    let traced = claviger_tests::trace(host.sensor.config(), &command);
+    assert_eq!(traced.events.len(), 1, "{}", traced.stderr);
+    host.sensor.flush();
+    // The trace opened the decoy to recognise it: that is recorded, as what it is.
+    assert_eq!(host.uses(1).len(), 1, "both saw it");
+    let path = host.decoy.path(".aws/credentials").display().to_string();
+    let mut events = host.detector.read("events", "event");
+    events.retain(|event| event["credential"]["path"] == path && event["actor"]["process"]["comm"] != "cat");
+    assert!(!events.is_empty(), "the trace opened the decoy");
+    assert!(
+        events.iter().all(|event| event["actor"]["is_sensor"] == true),
+        "{events:#?}"
+    );
+    let mut findings = host.detector.read("findings", "finding");
+    findings.retain(|finding| finding["credential"]["path"] == path);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["actor"]["process"]["comm"], "cat");
+}
+
+#[test]
+fn nothing_stays_behind() {
+    if !can_load() {
+        return;
+    }
+    let mounts = || {
+        let mut mounts: Vec<String> = fs::read_to_string("/proc/self/mountinfo")
+            .expect("mounted")
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        mounts.sort();
+        mounts
+    };
+    let before = mounts();
+    let mut host = Host::new("");
+    host.sensor.start();
+    host.read(1);
+    assert_eq!(host.uses(1).len(), 1);
+    host.sensor.end(Signal::KILL);
+    assert_eq!(mounts(), before, "nothing is left mounted, even by kill -9");
+    let pinned = fs::read_dir("/sys/fs/bpf").map_or(0, Iterator::count);
+    assert_eq!(pinned, 0, "nothing is pinned");
+}

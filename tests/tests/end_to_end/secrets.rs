@@ -1,0 +1,49 @@
+//! No secret is anywhere.
+
+use std::{fs, path::Path};
+
+use claviger_tests::{SECRET, can_load};
+use rustix::process::Signal;
+
+use crate::host::Host;
+
+#[test]
+fn no_secret_is_anywhere() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("[log]\nlevel = \"trace\"");
+    host.decoy.write(
+        ".kube/config",
+        &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {SECRET}}}\n"),
+    );
+    host.sensor.start();
+    host.read(3);
+    let _read = fs::read(host.decoy.path(".kube/config")).expect("read by the test itself");
+    host.sensor.flush();
+    assert_eq!(host.uses(4).len(), 4);
+    host.sensor.end(Signal::TERM);
+    host.detector.stop();
+    let mut searched = 0;
+    for place in [host.sensor.state(), host.detector.directory().to_owned()] {
+        search(&place, &mut searched);
+    }
+    assert!(searched > 4, "there was something to search");
+    assert!(!host.sensor.log().contains("DECOYSECRET") && !host.detector.log().contains("DECOYSECRET"));
+}
+
+/// Fails where any file holds the planted secret.
+fn search(directory: &Path, searched: &mut usize) {
+    for entry in fs::read_dir(directory).expect("there").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            search(&path, searched);
+        } else if let Ok(content) = fs::read(&path) {
+            *searched += 1;
+            let found = content
+                .windows(SECRET.len())
+                .any(|window| window == SECRET.as_bytes());
+            assert!(!found, "{} holds the secret", path.display());
+        }
+    }
+}
