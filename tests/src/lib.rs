@@ -12,4 +12,4 @@ mod trace;
 pub use decoy::{Decoy, SECRET};
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, Sensor, lines_until};
-pub use trace::{Traced, trace};
+pub use trace::{Traced, trace, trace_by};

@@ -1,6 +1,10 @@
 //! `claviger-sensor trace`, run as a user would.
 
-use std::{ffi::OsStr, path::Path, process::Stdio};
+use std::{
+    ffi::OsStr,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
 
@@ -46,7 +50,22 @@ impl Traced {
 /// # Panics
 /// Where the sensor cannot be started or prints what is no JSON.
 pub fn trace<S: AsRef<OsStr>>(config: &Path, command: &[S]) -> Traced {
-    let output = sensor()
+    run(sensor(), config, command)
+}
+
+/// As [`trace`], with a sensor that another command starts: its program and arguments, behind which the sensor's command line goes.
+///
+/// # Panics
+/// As [`trace`].
+pub fn trace_by<S: AsRef<OsStr>>(wrapper: &[String], config: &Path, command: &[S]) -> Traced {
+    let (program, arguments) = wrapper.split_first().expect("a wrapper");
+    let mut wrapped = Command::new(program);
+    wrapped.args(arguments).arg(sensor().get_program());
+    run(wrapped, config, command)
+}
+
+fn run<S: AsRef<OsStr>>(mut sensor: Command, config: &Path, command: &[S]) -> Traced {
+    let output = sensor
         .args(["trace", "--json", "--config"])
         .arg(config)
         .arg("--")

@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path, thread};
 
 use rustix::{
+    io::Errno,
     mount::{MountFlags, MountPropagationFlags, mount, mount_change},
     thread::{UnshareFlags, unshare_unsafe},
 };
@@ -46,7 +47,12 @@ pub(super) fn with_private_mounts<T: Send>(
 fn enter() -> io::Result<()> {
     // SAFETY: only this thread's view of mounts changes, and the working directory that goes with it; no descriptor table is unshared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    match mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC) {
+        Ok(()) => {}
+        // In a chroot whose root is no mount point nothing can be made private, so nothing is mounted.
+        Err(Errno::INVAL) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
     for (kind, place) in MOUNTS {
         if is_empty(Path::new(place)) {
             // A kernel without it has hooks without it; whoever needs it will say so.
