@@ -9,6 +9,7 @@ use claviger_detector::clock::ManualClock;
 use claviger_proto::v1::{ListFindingsRequest, WatchRequest};
 use common::{LONG, connect, enrol, enrolling, findings, operator, start, start_at, status};
 use jiff::{SignedDuration, Timestamp};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::{Code, Status};
 
 fn refused(result: Result<common::Sensor, Status>) -> Status {
@@ -115,6 +116,62 @@ async fn an_expired_certificate_is_refused() {
     drop(stream);
     clock.set(Timestamp::now() + SignedDuration::from_hours(24 * 91));
     assert!(is_refused(root.path(), detector.address(), &sensor).await);
+    detector.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_certificate_that_opened_it() {
+    let root = tempfile::tempdir().expect("a directory");
+    let clock = ManualClock::at(Timestamp::now() - SignedDuration::from_hours(24 * 90));
+    let detector = start_at(root.path(), clock.clone()).await;
+    let sensor = enrol(&detector, root.path(), 1).await;
+    clock.set(not_after(&sensor.identity) - SignedDuration::from_secs(1));
+    let mut stream = sensor.stream(root.path(), detector.address()).await;
+    let ended = stream.next().await.expect_err("ends");
+    assert_eq!(ended.code(), Code::Unauthenticated, "{ended:?}");
+    assert!(
+        ended.message().contains("has expired; enrol it again"),
+        "{ended:?}"
+    );
+    detector.stop().await;
+}
+
+fn not_after(identity: &common::Identity) -> Timestamp {
+    claviger_detector::enrol::facts(&identity.chain[0])
+        .expect("reads")
+        .not_after
+}
+
+/// More than there may be handshakes at a time, all from one address.
+#[tokio::test]
+async fn strangers_that_stall_keep_nobody_out() {
+    let root = tempfile::tempdir().expect("a directory");
+    let mut config = common::config(root.path());
+    config.max_connections = 4;
+    let detector = claviger_detector::serve::start(&config).await.expect("starts");
+    let mut stalled = Vec::new();
+    for _ in 0..300 {
+        let mut stream = tokio::net::TcpStream::connect(detector.address())
+            .await
+            .expect("connects");
+        // The beginning of a ClientHello; the connection may have been dropped for a newer one.
+        let _ = stream.write_all(&[22, 3, 1, 2, 0]).await;
+        stalled.push(stream);
+    }
+    let mut sensor = enrol(&detector, root.path(), 1).await;
+    let mut stream = sensor.stream(root.path(), detector.address()).await;
+    assert_eq!(stream.receipt(sensor.seal(vec![status()])).await, 1);
+    findings(root.path(), detector.address())
+        .await
+        .list(ListFindingsRequest::default())
+        .await
+        .expect("an operator gets through");
+    let mut byte = [0];
+    let read = tokio::time::timeout(LONG, stalled[0].read(&mut byte)).await;
+    assert!(
+        matches!(read.expect("ends"), Ok(0) | Err(_)),
+        "the oldest was dropped"
+    );
     detector.stop().await;
 }
 

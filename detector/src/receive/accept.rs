@@ -1,30 +1,39 @@
 //! Accepts connections and does their handshakes.
 //!
-//! Bounds: `max_connections` at the same time, counted from before the handshake; of these at most [`MAX_ANONYMOUS`] without a
-//! certificate, each for [`ANONYMOUS_LIFETIME`], so that strangers cannot keep sensors out; [`HANDSHAKE_TIMEOUT`] for a
-//! handshake; [`READY`] connections wait to be served. Beyond the first bound connections wait in the kernel, beyond the second
-//! they are closed.
+//! Bounds: `max_connections` at the same time that showed a certificate; beside them [`MAX_ANONYMOUS`] without one, each for
+//! [`ANONYMOUS_LIFETIME`], and those whose handshake is under way ([`handshakes`](super::handshakes)), each for
+//! [`HANDSHAKE_TIMEOUT`]. So strangers take no place of a sensor's. [`READY`] connections wait to be served. With a certificate one
+//! more waits as long as a handshake may; what finds no room then is closed.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::handshakes::{Failures, Handshakes};
 use super::peer::{Peer, PeerStream};
 use super::stopping::Stopping;
+use crate::clock::SharedClock;
 use crate::enrol::facts;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANONYMOUS: usize = 64;
 /// Enough to enrol, or to ask for health.
 const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(60);
+/// How long a connection stays when its certificate has expired, so that open streams can say why they end.
+const PARTING: Duration = Duration::from_secs(5);
 const READY: usize = 16;
 /// How long to wait after the system gave no connection (no descriptors, no memory).
 const RETRY: Duration = Duration::from_millis(200);
+/// How often failed handshakes are summed up in the log.
+const TELL_FAILURES: Duration = Duration::from_secs(10);
 
 type Connections = mpsc::Sender<Result<PeerStream, std::io::Error>>;
 
@@ -33,7 +42,11 @@ pub(super) type Accepted = mpsc::Receiver<Result<PeerStream, std::io::Error>>;
 
 struct Acceptor {
     tls: TlsAcceptor,
+    clock: SharedClock,
+    known: Arc<Semaphore>,
     anonymous: Arc<Semaphore>,
+    handshakes: Handshakes,
+    failures: Failures,
     ready: Connections,
 }
 
@@ -42,45 +55,57 @@ pub(super) fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
     max_connections: u32,
+    clock: SharedClock,
     stopping: Stopping,
 ) -> Accepted {
     let (ready, accepted) = mpsc::channel(READY);
-    let acceptor = Acceptor {
-        tls,
-        anonymous: Arc::new(Semaphore::new(MAX_ANONYMOUS)),
-        ready,
-    };
     let most = usize::try_from(max_connections)
         .unwrap_or(usize::MAX)
         .min(Semaphore::MAX_PERMITS);
-    tokio::spawn(run(
-        listener,
-        Arc::new(acceptor),
-        Arc::new(Semaphore::new(most)),
-        stopping,
-    ));
+    let acceptor = Acceptor {
+        tls,
+        clock,
+        known: Arc::new(Semaphore::new(most)),
+        anonymous: Arc::new(Semaphore::new(MAX_ANONYMOUS)),
+        handshakes: Handshakes::default(),
+        failures: Failures::default(),
+        ready,
+    };
+    tokio::spawn(run(listener, Arc::new(acceptor), stopping));
     accepted
 }
 
-async fn run(
-    listener: TcpListener,
-    acceptor: Arc<Acceptor>,
-    connections: Arc<Semaphore>,
-    mut stopping: Stopping,
-) {
+async fn run(listener: TcpListener, acceptor: Arc<Acceptor>, mut stopping: Stopping) {
+    let mut tell = interval(TELL_FAILURES);
+    tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let next = async {
-            // The semaphore is never closed.
-            let permit = Arc::clone(&connections).acquire_owned().await.ok();
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = tell.tick() => {
+                acceptor.failures.tell();
+                continue;
+            }
             () = stopping.wait() => return,
         };
         match accepted {
             Ok((stream, address)) => {
-                tokio::spawn(shake_hands(Arc::clone(&acceptor), stream, address, permit));
+                let acceptor = Arc::clone(&acceptor);
+                let mut place = acceptor.handshakes.enter(address.ip());
+                tokio::spawn(async move {
+                    let connection = tokio::select! {
+                        connection = acceptor.shake_hands(stream, address) => connection,
+                        () = place.lost() => {
+                            acceptor.failures.dropped.fetch_add(1, Ordering::Relaxed);
+                            tracing::debug!(%address, "unfinished TLS handshake was dropped for a newer one");
+                            return;
+                        }
+                    };
+                    drop(place);
+                    if let Some(connection) = connection {
+                        // Nobody takes it only when the detector stops.
+                        let _ = acceptor.ready.send(Ok(connection)).await;
+                    }
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted at the moment");
@@ -90,46 +115,77 @@ async fn run(
     }
 }
 
-async fn shake_hands(
-    acceptor: Arc<Acceptor>,
-    stream: TcpStream,
-    address: SocketAddr,
-    permit: Option<OwnedSemaphorePermit>,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
-    }
-    let stream = match timeout(HANDSHAKE_TIMEOUT, acceptor.tls.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::info!(%address, %error, "TLS handshake failed");
-            return;
+impl Acceptor {
+    /// A connection with its permit; nothing where it came to nothing.
+    async fn shake_hands(&self, stream: TcpStream, address: SocketAddr) -> Option<PeerStream> {
+        let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%address, %error, "TCP_NODELAY could not be set");
         }
-        Err(_) => {
-            tracing::info!(%address, seconds = HANDSHAKE_TIMEOUT.as_secs(), "TLS handshake took too long");
-            return;
-        }
-    };
-    let certificates = stream.get_ref().1.peer_certificates();
-    let role = certificates.and_then(|chain| facts(chain.first()?)?.role);
-    let anonymous = match role {
-        Some(_) => None,
-        None => match Arc::clone(&acceptor.anonymous).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                tracing::warn!(%address, most = MAX_ANONYMOUS, "too many connections without a certificate; closed one");
-                return;
+        let stream = match timeout_at(deadline, self.tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                self.failures.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%address, %error, "TLS handshake failed");
+                return None;
             }
-        },
-    };
-    let peer = Peer { address, role };
-    let deadline = anonymous.is_some().then(|| Box::pin(sleep(ANONYMOUS_LIFETIME)));
-    let connection = PeerStream {
-        deadline,
-        peer,
-        stream,
-        _permits: [permit, anonymous],
-    };
-    // Nobody takes it only when the detector stops.
-    let _ = acceptor.ready.send(Ok(connection)).await;
+            Err(_) => {
+                self.failures.timed_out.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%address, seconds = HANDSHAKE_TIMEOUT.as_secs(), "TLS handshake took too long");
+                return None;
+            }
+        };
+        let (peer, end) = self.peer(&stream, address);
+        let permit = self.permit(&peer, deadline).await?;
+        Some(PeerStream {
+            peer,
+            stream,
+            _permit: permit,
+            deadline: end,
+        })
+    }
+
+    /// Who that is, and when the connection ends.
+    fn peer(&self, stream: &TlsStream<TcpStream>, address: SocketAddr) -> (Peer, Pin<Box<Sleep>>) {
+        let certificates = stream.get_ref().1.peer_certificates();
+        let facts = certificates.and_then(|chain| facts(chain.first()?));
+        let known = facts.and_then(|facts| Some((facts.role?, facts.not_after)));
+        let Some((role, not_after)) = known else {
+            let peer = Peer {
+                address,
+                role: None,
+                expires: None,
+            };
+            return (peer, Box::pin(sleep(ANONYMOUS_LIFETIME)));
+        };
+        let left = not_after.duration_since(self.clock.now());
+        // What has run out in the meantime has nothing left.
+        let expires = Instant::now() + Duration::try_from(left).unwrap_or_default();
+        let peer = Peer {
+            address,
+            role: Some(role),
+            expires: Some(expires),
+        };
+        (peer, Box::pin(sleep_until(expires + PARTING)))
+    }
+
+    async fn permit(&self, peer: &Peer, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        let address = peer.address;
+        if peer.role.is_none() {
+            let permit = Arc::clone(&self.anonymous).try_acquire_owned();
+            return permit
+                .inspect_err(|_| {
+                    tracing::warn!(%address, most = MAX_ANONYMOUS, "too many connections without a certificate; closed one");
+                })
+                .ok();
+        }
+        match timeout_at(deadline, Arc::clone(&self.known).acquire_owned()).await {
+            // The semaphore is never closed.
+            Ok(permit) => permit.ok(),
+            Err(_) => {
+                tracing::warn!(%address, "no room for one more connection; closed it: raise max_connections in the configuration");
+                None
+            }
+        }
+    }
 }

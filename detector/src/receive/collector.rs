@@ -4,7 +4,7 @@
 //! ingest queue are held in memory, beside one that is being verified.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use claviger_proto::envelope::{Sha256Digest, batch_digest};
@@ -12,6 +12,7 @@ use claviger_proto::v1::event_collector_server::EventCollector;
 use claviger_proto::v1::push_response::Answer;
 use claviger_proto::v1::{Envelope, PushRequest, PushResponse, Receipt, Rejection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
@@ -19,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Ingest;
 use super::clock_watch::{ClockWatch, TOLERATED, in_words};
 use super::ingest::Stowed;
-use super::peer;
+use super::peer::{self, Peer};
 use super::status::{self, SharedDatabase};
 use super::stopping::Stopping;
 use crate::clock::{self, SharedClock};
@@ -85,7 +86,8 @@ impl EventCollector for CollectorService {
             clock_watch: ClockWatch::default(),
             answers,
         };
-        tokio::spawn(inbound.run(request.into_inner()));
+        let expires = request.extensions().get::<Peer>().and_then(|peer| peer.expires);
+        tokio::spawn(inbound.run(request.into_inner(), expires));
         let clock = Arc::clone(&self.clock);
         let answered = ReceiverStream::new(pending).then(move |pending| answer(pending, Arc::clone(&clock)));
         Ok(Response::new(Box::pin(answered)))
@@ -93,8 +95,9 @@ impl EventCollector for CollectorService {
 }
 
 impl Inbound {
-    async fn run(mut self, mut stream: Streaming<PushRequest>) {
+    async fn run(mut self, mut stream: Streaming<PushRequest>, expires: Option<Instant>) {
         let mut stopping = self.service.stopping.clone();
+        let mut expired = pin!(peer::expired(expires));
         tracing::debug!(sensor = %self.sensor, "a sensor has begun to send");
         loop {
             let message = tokio::select! {
@@ -104,6 +107,12 @@ impl Inbound {
                     return;
                 }
                 () = self.answers.closed() => return,
+                () = &mut expired => {
+                    tracing::warn!(sensor = %self.sensor, "client certificate has expired; enrol the sensor again");
+                    let status = "the sensor's client certificate has expired; enrol it again";
+                    self.answer(Pending::Failed(Status::unauthenticated(status))).await;
+                    return;
+                }
             };
             let pending = match message {
                 Ok(Some(message)) => self.take(message.envelope.unwrap_or_default()).await,

@@ -14,6 +14,7 @@ mod collector;
 mod enrolment;
 mod error;
 mod findings;
+mod handshakes;
 mod hub;
 mod ingest;
 mod opening;

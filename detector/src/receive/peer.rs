@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use tonic::{Request, Status};
@@ -23,16 +23,18 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// Nothing where it showed no certificate.
     pub(super) role: Option<Role>,
+    /// When its certificate does, where it showed one.
+    pub(super) expires: Option<Instant>,
 }
 
-/// A connection after its handshake. Its permits go back when it is dropped.
+/// A connection after its handshake. Its permit goes back when it is dropped.
 #[derive(Debug)]
 pub(super) struct PeerStream {
     pub(super) peer: Peer,
     pub(super) stream: TlsStream<TcpStream>,
-    pub(super) _permits: [Option<OwnedSemaphorePermit>; 2],
-    /// When it ends; never, where nothing is here.
-    pub(super) deadline: Option<Pin<Box<Sleep>>>,
+    pub(super) _permit: OwnedSemaphorePermit,
+    /// When it ends.
+    pub(super) deadline: Pin<Box<Sleep>>,
 }
 
 /// The sensor that makes a request; an error where somebody else does.
@@ -42,6 +44,14 @@ pub(super) fn sensor<T>(request: &Request<T>) -> Result<SensorId, Status> {
         Role::Operator => Err(Status::permission_denied(
             "only sensors send evidence; this is an operator's certificate",
         )),
+    }
+}
+
+/// Returns when the certificate behind a connection has expired; never, where none was shown.
+pub(super) async fn expired(expires: Option<Instant>) {
+    match expires {
+        Some(expires) => sleep_until(expires).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -78,9 +88,7 @@ impl AsyncRead for PeerStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(context).is_ready()
-        {
+        if self.deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)

@@ -106,7 +106,13 @@ pub async fn start_with(
         },
     };
     let tls = TlsAcceptor::from(Arc::new(tls));
-    let accepted = accept(listener, tls, config.max_connections, stopping.clone());
+    let accepted = accept(
+        listener,
+        tls,
+        config.max_connections,
+        Arc::clone(&clock),
+        stopping.clone(),
+    );
     let server = services.spawn(accepted, stopping, server_alive).await?;
     directory.write("listening", format!("{address}\n").as_bytes())?;
     tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
