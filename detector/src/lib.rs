@@ -2,7 +2,7 @@
 //!
 //! The way of the data is `receive ─ verify ─ store ─ detect ─ show`. What may import what is another order:
 //!
-//! Rooms, in order of import: verify, store, detect, enrol, receive, show, cli; shelf: config, clock
+//! Rooms, in order of import: verify, store, detect, enrol, receive, show, cli; shelf: config, clock, regular
 //!
 //! Invariants:
 //! - Nothing unverified reaches `detect`: it takes [`verify::Verified`], which only `verify` can make.
@@ -16,6 +16,7 @@ pub mod config;
 pub mod detect;
 pub mod enrol;
 pub mod receive;
+pub mod regular;
 pub mod show;
 pub mod store;
 pub mod verify;

@@ -9,6 +9,7 @@ mod sensors;
 mod tokens;
 
 use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub use sensors::{NewSensor, SensorRow};
 pub use tokens::TokenRow;
 
 use super::StoreError;
+use crate::regular;
 
 /// How long a write waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,10 +44,7 @@ pub struct Database {
 impl Database {
     /// Opens it for writing, makes it where it is not there, and brings it up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // SQLite gives its other files the mode of this one.
-        let mut made = OpenOptions::new();
-        made.write(true).create(true).truncate(false).mode(0o600);
-        made.open(path).map_err(StoreError::io("open", path))?;
+        make(path).map_err(StoreError::io("open", path))?;
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -72,6 +71,7 @@ impl Database {
 
     /// Opens it for reading; works while another process writes.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        regular::check(path).map_err(StoreError::io("open", path))?;
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -131,6 +131,22 @@ impl Write<'_> {
     /// Makes it durable.
     pub fn commit(self) -> Result<(), StoreError> {
         self.transaction.commit().map_err(StoreError::sqlite("commit"))
+    }
+}
+
+/// Makes the file where it is not there. SQLite gives its other files the mode of this one.
+///
+/// One that is there is not opened: to close it would give up the locks that other connections of this process have on it, and
+/// another process would then remove the journal that they write to.
+fn make(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => regular::check(path),
+        made => made.map(drop),
     }
 }
 
