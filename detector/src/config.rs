@@ -1,13 +1,17 @@
 //! What an operator can set. `detector.full.toml` shows every option with its default.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use serde::Deserialize;
 
+use crate::regular;
+
 /// Where the configuration is looked for unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/claviger/detector.toml";
+/// The most bytes that it may have.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Why there is no valid configuration.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +55,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Further DNS names and addresses in the server's certificate, beside localhost, the loopback addresses and the host's name.
     pub server_names: Vec<String>,
-    /// Connections at the same time. One more waits until another ends.
+    /// Connections at the same time with a certificate. One more waits a while for another's end.
     pub max_connections: u32,
     /// What is logged, as `error`, `warn`, `info`, `debug`, `trace`, or by target as `info,claviger_detector::receive=debug`.
     pub log_level: String,
@@ -83,7 +87,11 @@ impl Config {
     /// Reads the file at `path`; without one, [`DEFAULT_PATH`], and the defaults where that is not there.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read_to_string(named) {
+        let text = regular::read(named, MAX_BYTES).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+        });
+        match text {
             Ok(text) => Self::parse(&text, named),
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(ConfigError::Read {
@@ -183,5 +191,25 @@ mod tests {
             Config::load(Some(missing)),
             Err(ConfigError::Read { .. })
         ));
+    }
+
+    #[test]
+    fn only_a_regular_file_of_bounded_size_is_read() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (fifo, large) = (root.path().join("fifo"), root.path().join("large.toml"));
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("makes");
+        let file = std::fs::File::create(&large).expect("creates");
+        file.set_len(MAX_BYTES + 1).expect("grows");
+        for (path, why) in [
+            (fifo.as_path(), "no regular file"),
+            (Path::new("/dev/zero"), "no regular file"),
+            (&large, "more than"),
+        ] {
+            let Err(ConfigError::Read { source, .. }) = Config::load(Some(path)) else {
+                panic!("{} is read", path.display())
+            };
+            assert!(source.to_string().contains(why), "{source}");
+        }
     }
 }

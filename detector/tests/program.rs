@@ -354,3 +354,23 @@ async fn serve_tells_where_it_is_and_ends_in_order_on_a_signal() {
     assert!(!lines.contains(secret), "no secret in the log");
     assert!(!root.path().join("listening").exists());
 }
+
+#[test]
+fn serve_refuses_what_is_no_regular_file_instead_of_waiting_for_it() {
+    let root = tempfile::tempdir().expect("a directory");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let fifo = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("makes");
+    let config = root.path().join("fifo.toml");
+    fifo(&config);
+    let config = config.to_str().expect("is text");
+    let output = run(root.path(), &["serve", "--config", config]);
+    assert_eq!(code(&output), Some(78), "{}", said(&output));
+    assert!(said(&output).contains("no regular file"), "{}", said(&output));
+
+    let data_dir = root.path().join("data");
+    assert_eq!(code(&run(&data_dir, &["token", "new"])), Some(0));
+    fifo(&data_dir.join("evidence/00000000000000000001.log"));
+    let output = run(&data_dir, &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code(&output), Some(78), "{}", said(&output));
+    assert!(said(&output).contains("no regular file"), "{}", said(&output));
+}

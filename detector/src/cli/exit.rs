@@ -69,6 +69,8 @@ fn of_store(error: &StoreError) -> Option<u8> {
         _ if error.is_permission() => Some(PERMISSION),
         StoreError::Busy { .. } | StoreError::Missing { .. } => Some(UNAVAILABLE),
         StoreError::Version { .. } => Some(CONFIG),
+        // No regular file.
+        StoreError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => Some(CONFIG),
         _ => None,
     }
 }

@@ -18,6 +18,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::StoreError;
+use crate::regular;
+
+/// The most bytes that a file of keys or certificates may have.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// A detector's data directory.
 #[derive(Clone, Debug)]
@@ -117,13 +121,9 @@ impl DataDir {
     pub fn write(&self, name: &str, contents: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
         let temporary = self.file(&format!(".{name}.new"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(StoreError::io("create", &temporary))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = regular::open(&temporary, &options).map_err(StoreError::io("create", &temporary))?;
         file.write_all(contents)
             .map_err(StoreError::io("write", &temporary))?;
         file.sync_all().map_err(StoreError::io("sync", &temporary))?;
@@ -134,7 +134,7 @@ impl DataDir {
     /// Reads a file of the directory; nothing where it is not there.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.file(name);
-        match fs::read(&path) {
+        match regular::read(&path, MAX_FILE_BYTES) {
             Ok(contents) => Ok(Some(contents)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io("read", &path)(error)),
@@ -145,7 +145,7 @@ impl DataDir {
 fn open_lock(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map_err(StoreError::io("open", path))
+    regular::open(path, &options).map_err(StoreError::io("open", path))
 }
 
 /// Makes the names in a directory durable.

@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use crate::regular;
+
 /// Opens segments for appending.
 pub trait Medium: fmt::Debug + Send {
     /// Opens a segment, making it where it is not there yet.
@@ -28,11 +30,9 @@ pub struct OsMedium;
 
 impl Medium for OsMedium {
     fn open(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        let file = regular::open(path, &options)?;
         if let Some(parent) = path.parent() {
             File::open(parent)?.sync_all()?;
         }

@@ -1,12 +1,13 @@
 //! Reads the log: one record by its position, or all from a position on. Writes nothing.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::super::StoreError;
 use super::record::{HEAD_BYTES, Head};
 use super::{Position, segment_name, segment_number};
+use crate::regular;
 
 /// Reads an evidence log, also while another process appends to it.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl LogReader {
     /// The record at a position.
     pub fn read(&self, at: Position) -> Result<Vec<u8>, StoreError> {
         let path = self.path(at.segment);
-        let mut file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let mut file = open(&path)?;
         let damaged = |what| StoreError::Damaged {
             path: path.clone(),
             offset: at.offset,
@@ -110,9 +111,7 @@ impl Scan {
             let path = self.reader.path(segment);
             let file = match &mut self.file {
                 Some(file) => file,
-                None => self
-                    .file
-                    .insert(File::open(&path).map_err(StoreError::io("open", &path))?),
+                None => self.file.insert(open(&path)?),
             };
             let at = self.at;
             let what = match read_at(file, at).map_err(StoreError::io("read", &path))? {
@@ -149,6 +148,10 @@ impl Iterator for Scan {
         }
         step
     }
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    regular::open(path, OpenOptions::new().read(true)).map_err(StoreError::io("open", path))
 }
 
 pub(super) fn read_at(file: &mut File, at: Position) -> io::Result<Found> {

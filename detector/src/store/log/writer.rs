@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::StoreError;
 use super::reader::{Found, LogReader, read_at};
 use super::{Medium, Position, SEGMENT_BYTES, SegmentFile, record};
+use crate::regular;
 
 /// The log, open for appending. There is one writer at a time: `serve` holds the data directory's lock.
 #[derive(Debug)]
@@ -145,11 +146,8 @@ impl EvidenceLog {
 
 /// Finds the end of the last segment, and removes what follows it.
 fn recover(path: &Path, mut at: Position, recovery: &mut Recovery) -> Result<Position, StoreError> {
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(StoreError::io("open", path))?;
+    let mut file =
+        regular::open(path, File::options().read(true).write(true)).map_err(StoreError::io("open", path))?;
     let length = file.metadata().map_err(StoreError::io("look at", path))?.len();
     if length < at.offset {
         return Ok(Position {
