@@ -310,6 +310,13 @@ impl Outbox {
         if timeout(limit + Duration::from_secs(1), &mut task).await.is_err() {
             task.abort();
         }
+        // On a thread of its own, since this may wait for the disk; that thread panics only where the spool does.
+        if let Ok(Err(error)) = self.spool.run(Spool::save).await {
+            tracing::warn!(
+                error = in_one_line(&error),
+                "where the spool ends could not be written down; if its files go missing now, not all of that will be told"
+            );
+        }
         let waiting = self.state.borrow().waiting_batches;
         if waiting > 0 {
             tracing::info!(
@@ -363,9 +370,17 @@ fn log_recovery(recovery: &Recovery) {
         waiting_batches,
         cut_bytes,
         damaged_places,
+        missing_segments,
         ledger_damaged,
     } = *recovery;
-    if damaged_places > 0 {
+    if missing_segments > 0 {
+        tracing::error!(
+            missing_segments,
+            "files of the spool are missing or are no regular files, and with them events; find out who removed them. a gap tells which \
+             events"
+        );
+    }
+    if damaged_places > missing_segments {
         tracing::error!(
             damaged_places,
             "the spool is damaged and events are lost; a gap tells which"

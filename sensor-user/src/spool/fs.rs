@@ -29,10 +29,10 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// Those of the system.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
-    /// Opens a file for reading and writing.
+    /// Opens a regular file for reading and writing.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the system; of kind `InvalidData` where it is a symbolic link, which is never followed, or no regular file.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
     /// Makes an empty file for reading and writing that only its owner may open, instead of one that may be there.

@@ -26,6 +26,8 @@ pub enum LossReason {
     SpoolFull,
     /// The disk failed.
     SpoolIo,
+    /// A segment that was written is not there, or is no regular file.
+    SpoolSegmentMissing,
     /// One event alone is larger than a collector takes.
     TooLarge,
 }
@@ -61,13 +63,14 @@ pub struct LostRange {
 }
 
 impl LossReason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DiskFull,
         Self::IdentityReplaced,
         Self::Rejected,
         Self::SpoolCorrupted,
         Self::SpoolFull,
         Self::SpoolIo,
+        Self::SpoolSegmentMissing,
         Self::TooLarge,
     ];
 
@@ -81,6 +84,7 @@ impl LossReason {
             Self::SpoolCorrupted => "spool_corrupted",
             Self::SpoolFull => "spool_full",
             Self::SpoolIo => "spool_io",
+            Self::SpoolSegmentMissing => "spool_segment_missing",
             Self::TooLarge => "too_large",
         }
     }
@@ -101,6 +105,7 @@ impl LossReason {
             Self::SpoolCorrupted => "the spool is damaged",
             Self::SpoolFull => "it is at its max_bytes",
             Self::SpoolIo => "the disk failed",
+            Self::SpoolSegmentMissing => "a file of the spool is missing",
             Self::TooLarge => "it is larger than a collector takes",
         }
     }

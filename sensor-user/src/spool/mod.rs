@@ -7,6 +7,8 @@
 //!   host is never given to another event.
 //! - Bytes on disk stay below `max_bytes` (plus ledger and reserve, some 100 KiB); what is lost to that, to a full disk, to damage or to a
 //!   rejection is a [`Lost`], kept in the ledger until a batch was appended after it was taken (see [`Spool::take_lost`]).
+//! - What the ledger knows to have been written and is neither acknowledged nor in a segment is told as lost: a segment that is gone is
+//!   missed. A symbolic link, or whatever else is no regular file, is never read and counts as gone.
 //! - A damaged record costs that record. What stands behind it is found again and offered.
 //! - One process at a time: a lock on the directory.
 //!
@@ -33,6 +35,12 @@
 //! deletes; where the disk has no room even for the ledger, the new batch is refused instead. *Opening* walks all records once. What
 //! stands behind the last whole record was never returned as appended and is cut off; whose batch it was is told as lost where that
 //! can be read. Where a record does not build on the one before it, what is between is lost and told so once.
+//!
+//! The ledger is written when a segment is begun, at each acknowledgement, when a loss is counted or told, and at a clean stop, but not
+//! with each batch, which would cost two more fsyncs. So after a clean stop whatever is gone is missed exactly. After kill -9 or a
+//! power cut one thing remains possible: if the *last* segment is removed by hand before the next opening, what was appended to it since
+//! the ledger was last written is not missed, and its sequences are given again. What it held before that, and every other segment, is
+//! missed. Whoever removes the ledger too can hide the loss of the last segments, not of those before one that is still there.
 //!
 //! Memory: a few numbers per segment and one record at a time (4 MiB at most).
 

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use super::{FileSystem, SpoolFile};
 
@@ -31,10 +32,11 @@ impl FileSystem for OsFileSystem {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(regular_only())
             .open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(why) => Err(why.into()),
         }
     }
@@ -48,7 +50,20 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open(&self, path: &Path) -> io::Result<OsFile> {
-        OpenOptions::new().read(true).write(true).open(path).map(OsFile)
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(regular_only())
+            .open(path)
+            .map_err(|why| match Errno::from_io_error(&why) {
+                Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => irregular(),
+                _ => why,
+            })?;
+        if file.metadata()?.is_file() {
+            Ok(OsFile(file))
+        } else {
+            Err(irregular())
+        }
     }
 
     fn create(&self, path: &Path) -> io::Result<OsFile> {
@@ -58,6 +73,7 @@ impl FileSystem for OsFileSystem {
             .create(true)
             .truncate(true)
             .mode(0o600)
+            .custom_flags(regular_only())
             .open(path)
             .map(OsFile)
     }
@@ -73,6 +89,17 @@ impl FileSystem for OsFileSystem {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }
+}
+
+/// Flags with which no symbolic link is followed, and nothing is waited for that lies where a file should.
+fn regular_only() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY)
+        .bits()
+        .cast_signed()
+}
+
+fn irregular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is no regular file")
 }
 
 impl SpoolFile for OsFile {

@@ -141,6 +141,14 @@ impl<F: FileSystem> Spool<F> {
         self.acknowledge(mark)
     }
 
+    /// Writes down where the chain stands, so that whatever goes missing until the next opening is missed exactly. For a clean stop.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written; what is then not noticed stands at the top of this module.
+    pub fn save(&mut self) -> Result<(), SpoolError> {
+        self.save_ledger()
+    }
+
     /// Losses that no gap tells yet. The caller seals gaps of them into the next batch: when that is appended they count as told,
     /// and where it is refused they are given again. Losses that were not told survive a restart.
     pub fn take_lost(&mut self) -> Vec<Lost> {
@@ -310,6 +318,8 @@ impl<F: FileSystem> Spool<F> {
         self.segments.push_back(Segment::new(number, Some(chain)));
         self.active = Some(file);
         self.remove_acknowledged();
+        // So that the segments before this one, and this one, are missed if they go. Where this fails, the next write makes up for it.
+        let _ = self.save_ledger();
         Ok(())
     }
 

@@ -29,8 +29,15 @@ pub struct Recovery {
     pub cut_bytes: u64,
     /// Places where records are damaged or missing that were not known before.
     pub damaged_places: u64,
+    /// How many of those are there because a segment is missing or is no regular file.
+    pub missing_segments: u64,
     /// Whether the ledger was damaged. Batches may then be offered that the detector has already.
     pub ledger_damaged: bool,
+}
+
+/// Whether there is no segment under a name: nothing, or something that is not read because it is no regular file.
+fn is_not_there(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
 }
 
 /// What is missing between where the chain should go on and where it does; nothing where nothing is.
@@ -112,6 +119,7 @@ impl<F: FileSystem> Spool<F> {
             ledger,
             recovery,
             expected: None,
+            due: 1,
         };
         walk.run()?;
         walk.recovery.waiting_batches = walk.spool.waiting_batches();
@@ -126,6 +134,8 @@ struct Walk<F: FileSystem> {
     recovery: Recovery,
     /// Where the chain stands as far as the pass has come.
     expected: Option<ChainState>,
+    /// The lowest number that the next segment can have if none is missing.
+    due: u64,
 }
 
 impl<F: FileSystem> Walk<F> {
@@ -138,8 +148,12 @@ impl<F: FileSystem> Walk<F> {
             Some(mark) if self.spool.first_segment <= mark.segment => Some(mark.leaves()),
             _ => None,
         };
+        let acknowledged_in = self.spool.acknowledged.map_or(0, |mark| mark.segment);
+        self.due = self.spool.first_segment.max(acknowledged_in).max(1);
         for (at, &number) in numbers.iter().enumerate() {
-            self.segment(number, at + 1 == numbers.len())?;
+            if self.segment(number, at + 1 == numbers.len())? {
+                self.due = number.saturating_add(1);
+            }
         }
         self.finish()
     }
@@ -156,7 +170,13 @@ impl<F: FileSystem> Walk<F> {
                 number.is_some_and(|number| number < self.spool.first_segment.max(acknowledged_before));
             if is_left_over || name == TEMPORARY_NAME {
                 let path = dir.join(&name);
-                self.spool.fs.remove(&path).map_err(failed("remove", &path))?;
+                match self.spool.fs.remove(&path) {
+                    // Somebody else's directory holds no events and is in nobody's way.
+                    Err(why) if why.kind() != io::ErrorKind::IsADirectory => {
+                        return Err(failed("remove", &path)(why));
+                    }
+                    _ => {}
+                }
             } else {
                 numbers.extend(number);
             }
@@ -173,10 +193,14 @@ impl<F: FileSystem> Walk<F> {
         Ok(numbers)
     }
 
-    fn segment(&mut self, number: u64, is_last: bool) -> Result<(), SpoolError> {
+    /// Walks through a segment; false where there is none under its name.
+    fn segment(&mut self, number: u64, is_last: bool) -> Result<bool, SpoolError> {
         let path = segment::path(&self.spool.dir, number);
         let reading = || failed("read", &path);
-        let file = self.spool.fs.open(&path).map_err(failed("open", &path))?;
+        let file = match self.spool.fs.open(&path) {
+            Err(why) if is_not_there(&why) => return Ok(false),
+            file => file.map_err(failed("open", &path))?,
+        };
         let mut header = [0; HEADER_LEN];
         let filled = file.read_at(&mut header, 0).map_err(reading())?;
         let header = segment::parse_header(&header[..filled]);
@@ -184,7 +208,8 @@ impl<F: FileSystem> Walk<F> {
         if mark.is_none()
             && let Some(header) = header
         {
-            self.check(self.end(), header);
+            let is_next = number <= self.due;
+            self.check(self.end(), header, is_next);
             self.expected = Some(header);
         }
 
@@ -205,7 +230,7 @@ impl<F: FileSystem> Walk<F> {
                 if let Some(mark) = mark.filter(|mark| damaged_at <= mark.end) {
                     self.expected = Some(mark.leaves());
                 }
-                self.check((number, damaged_at), meta.builds_on());
+                self.check((number, damaged_at), meta.builds_on(), true);
             }
             self.expected = Some(meta.leaves());
             segment.push(&meta, end);
@@ -214,7 +239,8 @@ impl<F: FileSystem> Walk<F> {
         if segment.records == 0 && header.is_none() {
             // Its making was interrupted, or nothing of it is left.
             drop(file);
-            return self.spool.fs.remove(&path).map_err(failed("remove", &path));
+            self.spool.fs.remove(&path).map_err(failed("remove", &path))?;
+            return Ok(true);
         }
         let is_cut_short = mark.is_some_and(|mark| mark.end > segment.end);
         if let Some(mark) = mark.filter(|mark| mark.end >= segment.end) {
@@ -225,7 +251,7 @@ impl<F: FileSystem> Walk<F> {
         if is_last && !is_cut_short {
             self.end_of_last(number, end, file)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Cuts off what stands behind the last record, after telling what it was.
@@ -294,17 +320,32 @@ impl<F: FileSystem> Walk<F> {
         });
     }
 
-    fn check(&mut self, place: (u64, u64), found: ChainState) {
+    /// Tells what is missing before `found`; `is_next` where no segment can be missing between.
+    fn check(&mut self, place: (u64, u64), found: ChainState, is_next: bool) {
         let never_dropped = self.spool.acknowledged.is_none() && self.spool.first_segment == 0;
         let from_start = never_dropped.then(|| ChainState::start(found.boot_id));
-        let Some(expected) = self.expected.or(from_start) else {
-            return;
+        let known = self.expected.or(from_start);
+        let expected = match (known, is_next) {
+            (Some(expected), _) => expected,
+            (None, true) => return,
+            // Where the dropped part ends only the missing segment told. What is told is then a bound, and no count.
+            (None, false) => self
+                .spool
+                .acknowledged
+                .map_or(ChainState::start(found.boot_id), |mark| mark.leaves()),
         };
         let now = unix_milliseconds(self.spool.clock.now());
-        if let Some(lost) = lost_between(&expected, &found, now)
+        if let Some(mut lost) = lost_between(&expected, &found, now)
             && self.spool.known_breaks.insert(place)
         {
             self.recovery.damaged_places += 1;
+            if !is_next {
+                self.recovery.missing_segments += 1;
+                lost.reason = LossReason::SpoolSegmentMissing;
+            }
+            if known.is_none() {
+                lost.events = 0;
+            }
             self.spool.lose(lost);
         }
     }
@@ -313,7 +354,7 @@ impl<F: FileSystem> Walk<F> {
         let end = self.end();
         if let Some(at) = self.ledger.chain.filter(|at| (at.segment, at.end) >= end) {
             if (at.segment, at.end) > end {
-                self.check(end, at.chain);
+                self.check(end, at.chain, at.segment < self.due);
             }
             self.expected = Some(at.chain);
         }

@@ -1,7 +1,8 @@
-//! The spool as a whole: `cases` and `damage` tell single stories, `model` random ones.
+//! The spool as a whole: `cases`, `damage` and `missing` tell single stories, `model` random ones.
 
 mod cases;
 mod damage;
+mod missing;
 mod model;
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+use tokio::net::TcpListener;
+
 use super::*;
 use crate::spool::LossReason;
 
@@ -223,4 +225,32 @@ async fn what_an_earlier_identity_left_is_counted_once() {
     );
     assert!(!other.exists());
     assert_eq!(outbox.take_lost(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_is_emptied_while_stopped_is_told() {
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("bound");
+    let config = config(dir.path(), listener.local_addr().expect("bound"));
+    drop(listener);
+    let outbox = open(&config, authority.sensor(VALID));
+    let sensor_id = outbox.sensor_id().to_string();
+    for _ in 0..21 {
+        submit(&outbox, 3);
+    }
+    outbox.flush_and_stop(Duration::ZERO).await;
+    drop(outbox);
+    let spool = dir.path().join("spool").join(sensor_id);
+    std::fs::remove_file(spool.join("00000000000000000001.seg")).expect("removed");
+    let (outbox, lost) = Outbox::open_with(
+        &config,
+        authority.sensor(VALID),
+        boot(1),
+        Arc::new(SystemClock),
+        quick(),
+    )
+    .expect("opens");
+    assert_eq!((lost.len(), lost[0].reason.word()), (1, "spool_segment_missing"));
+    assert_eq!(lost[0].gap().last_lost_sequence, 63);
+    assert_eq!(submit(&outbox, 1).first, 64, "a sequence came again");
 }
