@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     canary, exit, log,
+    output::say,
     program::{ConfigFile, runtime},
     status,
 };
@@ -53,14 +54,12 @@ impl Check {
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 if self.json {
-                    println!(
+                    say!(
                         "{}",
                         json!({"kernel": release, "can_watch": false, "reason": format!("{error:#}"), "probes": []})
                     );
                 } else {
-                    anstream::println!(
-                        "kernel {release}\n{BAD}this host cannot be watched{BAD:#}: {error:#}"
-                    );
+                    say!("kernel {release}\n{BAD}this host cannot be watched{BAD:#}: {error:#}");
                 }
                 return Ok(ExitCode::from(exit::FAILED));
             }
@@ -68,7 +67,7 @@ impl Check {
         let cgroups = Cgroups::find();
         if self.json {
             let probes: Vec<_> = kernel.probes.iter().map(probe_json).collect();
-            println!(
+            say!(
                 "{}",
                 json!({
                     "kernel": release,
@@ -79,7 +78,7 @@ impl Check {
                 })
             );
         } else {
-            show(&release, &kernel, &cgroups);
+            show(&release, &kernel, &cgroups)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -99,29 +98,30 @@ fn probe_json(state: &ProbeState) -> serde_json::Value {
     })
 }
 
-fn show(release: &str, kernel: &Kernel, cgroups: &Cgroups) {
-    anstream::println!(
+fn show(release: &str, kernel: &Kernel, cgroups: &Cgroups) -> anyhow::Result<()> {
+    say!(
         "kernel {release}, active LSMs: {}",
         kernel.active_lsms.as_deref().unwrap_or("not known")
     );
     match cgroups.root() {
-        Some(root) => anstream::println!("cgroup v2 at {}", root.display()),
-        None => anstream::println!(
-            "{BAD}cgroup v2 is not mounted{BAD:#}: units, sessions and containers cannot be told apart"
-        ),
+        Some(root) => say!("cgroup v2 at {}", root.display()),
+        None => {
+            say!("{BAD}cgroup v2 is not mounted{BAD:#}: units, sessions and containers cannot be told apart");
+        }
     }
     for state in &kernel.probes {
         let name = state.probe.word();
         match &state.hook {
-            Some(hook) => anstream::println!("{GOOD}✓{GOOD:#} {name:<17} {hook}"),
-            None => anstream::println!("{BAD}✗{BAD:#} {name:<17} by no hook"),
+            Some(hook) => say!("{GOOD}✓{GOOD:#} {name:<17} {hook}"),
+            None => say!("{BAD}✗{BAD:#} {name:<17} by no hook"),
         }
         for trial in &state.refused {
-            anstream::println!("    {DIM}not {trial}{DIM:#}");
+            say!("    {DIM}not {trial}{DIM:#}");
         }
         for what in &state.cannot_see {
-            anstream::println!("    cannot see: {what}");
+            say!("    cannot see: {what}");
         }
     }
-    anstream::println!("{GOOD}this host can be watched{GOOD:#}");
+    say!("{GOOD}this host can be watched{GOOD:#}");
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::output::say;
 use super::program::ConfigFile;
 use crate::config::{Config, DEFAULT_PATH};
 
@@ -36,17 +37,17 @@ impl ConfigCommand {
                 Config::load(file.config.as_deref())?;
                 let path = file.config.unwrap_or_else(|| DEFAULT_PATH.into());
                 if path.exists() {
-                    anstream::println!("{} is right", path.display());
+                    say!("{} is right", path.display());
                 } else {
-                    anstream::println!("{} is not there; the defaults hold", path.display());
+                    say!("{} is not there; the defaults hold", path.display());
                 }
             }
             Command::Show { file, json } => {
                 let effective = Config::load(file.config.as_deref())?.effective();
                 if json {
-                    anstream::println!("{}", serde_json::to_string(&effective)?);
+                    say!("{}", serde_json::to_string(&effective)?);
                 } else {
-                    anstream::print!("{}", toml::to_string(&effective)?);
+                    say!("{}", toml::to_string(&effective)?.trim_end());
                 }
             }
         }

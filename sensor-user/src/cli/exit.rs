@@ -1,5 +1,6 @@
 //! Exit statuses, after sysexits(3).
 
+use super::trace::NotStarted;
 use crate::{
     agent::{AgentError, ControlError, LockError},
     config::ConfigError,
@@ -23,6 +24,9 @@ pub(super) const CONFIG: u8 = 78;
 /// The status that an error ends the program with.
 pub(super) fn status_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
+        if let Some(not_started) = cause.downcast_ref::<NotStarted>() {
+            return not_started.status();
+        }
         if let Some(kernel) = cause.downcast_ref::<KernelError>() {
             return match kernel {
                 KernelError::NotPermitted => NOT_PERMITTED,

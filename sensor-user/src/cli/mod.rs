@@ -9,6 +9,7 @@ mod config;
 mod enrol;
 mod exit;
 mod log;
+mod output;
 mod program;
 mod run;
 mod show;

@@ -17,7 +17,8 @@ use super::{canary, check, config, enrol, exit, run, status, trace};
     after_help = "Begin with `claviger-sensor check`, which says what can be watched on this kernel, and\n\
                   `claviger-sensor trace -- COMMAND`, which shows the credentials a command uses.\n\n\
                   Exit status: 0 done; 1 a check failed; 2 wrong usage; 69 something needed is not there;\n\
-                  70 a fault of the sensor; 77 not permitted; 78 wrong configuration."
+                  70 a fault of the sensor; 77 not permitted; 78 wrong configuration. `trace` ends with its\n\
+                  command's; 127 where that is not there, 126 where it cannot be started."
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 use claviger_proto::v1::{Event, EventKind, Outcome, Process};
 
+use super::output::clean;
+
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const DENIED: Style = AnsiColor::Yellow.on_default();
@@ -27,7 +29,8 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
     write!(
         out,
         "{STRONG}{operation} {}{STRONG:#} ({})",
-        credential.path, credential.kind
+        clean(&credential.path),
+        clean(&credential.kind)
     )?;
     if outcome == Outcome::Denied {
         write!(out, " {DENIED}denied, errno {}{DENIED:#}", event.errno)?;
@@ -40,7 +43,7 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
             write!(
                 out,
                 "\n  by        {} (pid {}, {uid})",
-                program(process),
+                clean(program(process)),
                 process.pid
             )?;
         }
@@ -48,7 +51,7 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
             .ancestors
             .iter()
             .take(6)
-            .map(|ancestor| format!("{} ({})", ancestor.comm, ancestor.pid))
+            .map(|ancestor| format!("{} ({})", clean(&ancestor.comm), ancestor.pid))
             .collect();
         if !chain.is_empty() {
             write!(out, "\n  started by {}", chain.join(" ← "))?;
@@ -58,28 +61,33 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
         write!(
             out,
             "\n  identity  {} {STRONG}{}{STRONG:#}",
-            identity.kind, identity.id
+            clean(&identity.kind),
+            clean(&identity.id)
         )?;
         let attributes: Vec<String> = identity
             .attributes
             .iter()
-            .map(|(name, value)| format!("{name} {value}"))
+            .map(|(name, value)| format!("{} {}", clean(name), clean(value)))
             .collect();
         if !attributes.is_empty() {
             write!(out, " ({})", attributes.join(", "))?;
         }
     }
     if credential.identities.is_empty() {
-        write!(out, "\n  identity  not known: {}", credential.unknown_reason)?;
+        write!(
+            out,
+            "\n  identity  not known: {}",
+            clean(&credential.unknown_reason)
+        )?;
     }
     if let Some(workload) = &event.workload {
         write!(
             out,
             "\n  workload  {}",
             if workload.id.is_empty() {
-                "not known"
+                "not known".to_owned()
             } else {
-                &workload.id
+                clean(&workload.id)
             }
         )?;
     }

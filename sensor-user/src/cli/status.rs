@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
 
+use super::output::say;
 use super::program::{ConfigFile, runtime};
 use crate::{
     agent::{Answer, Request, Status, ask},
@@ -46,11 +47,12 @@ impl Flush {
             anyhow::bail!("the sensor answered something else")
         };
         if self.json {
-            println!("{}", serde_json::to_string(&flushed)?);
+            say!("{}", serde_json::to_string(&flushed)?);
         } else {
-            println!(
+            say!(
                 "kept up to event {} of boot {}",
-                flushed.sequence, flushed.boot_id
+                flushed.sequence,
+                flushed.boot_id
             );
         }
         Ok(ExitCode::SUCCESS)
@@ -64,27 +66,27 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         anyhow::bail!("the sensor answered something else")
     };
     if json {
-        println!("{}", json!(status));
+        say!("{}", json!(status));
     } else {
-        print_status(&status);
+        print_status(&status)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for reading")]
-fn print_status(status: &Status) {
-    anstream::println!(
+fn print_status(status: &Status) -> anyhow::Result<()> {
+    say!(
         "sensor {}, pid {}, watching for {:.0} s",
         status.version,
         status.pid,
         status.uptime_s
     );
-    anstream::println!(
+    say!(
         "costs {:.1} MB of memory and {:.2} % of a core since it began",
         status.usage.resident_memory_bytes as f64 / 1e6,
         status.cpu_share * 100.0
     );
-    anstream::println!(
+    say!(
         "labelled {} files in {} directories; {} processes known",
         status.labelled.files,
         status.labelled.directories,
@@ -93,7 +95,7 @@ fn print_status(status: &Status) {
     for probe in &status.probes {
         let hook = probe.hook.as_deref().unwrap_or("no hook");
         let lost: u64 = probe.lost.values().sum();
-        anstream::println!(
+        say!(
             "{:<17} {hook}: seen {}, submitted {}, lost {lost}",
             probe.probe,
             probe.seen,
@@ -101,7 +103,7 @@ fn print_status(status: &Status) {
         );
     }
     let accounts = &status.accounts;
-    anstream::println!(
+    say!(
         "uses: received {}, delivered {}, dropped {:?}, lost {:?}, lost behind {:?}",
         accounts.received,
         accounts.delivered,
@@ -110,6 +112,7 @@ fn print_status(status: &Status) {
         accounts.lost_behind
     );
     if !status.evidence.is_null() {
-        anstream::println!("evidence: {}", status.evidence);
+        say!("evidence: {}", status.evidence);
     }
+    Ok(())
 }

@@ -180,9 +180,10 @@ impl Trace {
         if self.json && self.output.is_none() {
             command.stdout(Stdio::from(rustix::io::dup(io::stderr())?));
         }
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
+        let mut child = command.spawn().map_err(|source| NotStarted {
+            program: program.display().to_string(),
+            source,
+        })?;
         loop {
             tokio::select! {
                 status = child.wait() => return Ok(status?),
@@ -215,6 +216,26 @@ fn exit_status(status: ExitStatus) -> u8 {
         .or_else(|| status.signal().map(|signal| 128 + signal))
         .unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
+}
+
+/// The command could not be started; a shell's statuses for that are 127 where it is not there and 126 otherwise.
+#[derive(Debug, thiserror::Error)]
+#[error("starting {program}")]
+pub(super) struct NotStarted {
+    program: String,
+    #[source]
+    source: io::Error,
+}
+
+impl NotStarted {
+    /// The exit status.
+    pub(super) fn status(&self) -> u8 {
+        if self.source.kind() == io::ErrorKind::NotFound {
+            127
+        } else {
+            126
+        }
+    }
 }
 
 /// The command's descendants: children of this process, and children of those.
@@ -298,8 +319,12 @@ impl Sink for Show {
             } else {
                 writeln!(self.out, "{}", show::event(&event))
             };
-            if let Err(error) = written.and_then(|()| self.out.flush()) {
-                self.not_written.get_or_insert(error);
+            match written.and_then(|()| self.out.flush()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    self.not_written.get_or_insert(error);
+                }
+                // A reader that has had enough is no error.
+                _ => {}
             }
         }
         Delivered::default()

@@ -1,0 +1,62 @@
+//! Results, on standard output.
+
+use std::{
+    fmt::{Arguments, Write as _},
+    io::{self, Write as _},
+};
+
+use anyhow::Context as _;
+
+/// Prints a line at once, for whoever reads along. Styles are taken out where the output is no terminal. A reader that has had enough
+/// (`| head`) is no error.
+pub(super) fn line(text: Arguments<'_>) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// [`line`] with the arguments of `format!`.
+macro_rules! say {
+    ($($argument:tt)*) => {
+        $crate::cli::output::line(format_args!($($argument)*))?
+    };
+}
+pub(super) use say;
+
+/// What came from a host, for a terminal: what could steer it, or turn the text round, stands as an escape.
+pub(super) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_unseen(character) {
+            // Writing to a String cannot fail.
+            let _infallible = write!(cleaned, "\\u{{{:x}}}", u32::from(character));
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned
+}
+
+/// Characters without a shape of their own: marks of direction, joiners, separators of lines.
+fn is_unseen(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(clean("plain – ü 鍵"), "plain – ü 鍵");
+        assert_eq!(clean("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
+        assert_eq!(clean("txt\u{202e}gpj"), "txt\\u{202e}gpj");
+        assert_eq!(clean("\u{9b}2J"), "\\u{9b}2J");
+    }
+}
