@@ -68,7 +68,10 @@ fn of_store(error: &StoreError) -> Option<u8> {
     match error {
         _ if error.is_permission() => Some(PERMISSION),
         StoreError::Busy { .. } | StoreError::Missing { .. } => Some(UNAVAILABLE),
-        StoreError::Version { .. } => Some(CONFIG),
+        StoreError::Exposed { .. }
+        | StoreError::NoDatabase { .. }
+        | StoreError::Orphaned { .. }
+        | StoreError::Version { .. } => Some(CONFIG),
         // No regular file.
         StoreError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidInput => Some(CONFIG),
         _ => None,

@@ -10,7 +10,7 @@ use super::pipeline::Pipeline;
 use crate::clock::SharedClock;
 use crate::detect::State;
 use crate::store::db::{Database, SensorRow};
-use crate::store::log::{EvidenceLog, Medium, Recovery};
+use crate::store::log::{EvidenceLog, LogReader, Medium, Recovery};
 use crate::store::{DataDir, StoreError};
 
 /// Opens log and index, and takes up what a crash left between them.
@@ -19,7 +19,7 @@ pub(super) fn pipeline(
     medium: Box<dyn Medium>,
     clock: &SharedClock,
 ) -> Result<Pipeline, ServeError> {
-    let database = Database::open(&directory.database())?;
+    let database = database(directory)?;
     let indexed = database.rows().progress()?;
     let (log, recovery) = EvidenceLog::open(&directory.evidence(), medium, indexed)?;
     tell(&recovery);
@@ -29,6 +29,25 @@ pub(super) fn pipeline(
         tracing::info!(batches, "evidence that a crash had left unindexed was indexed");
     }
     Ok(pipeline)
+}
+
+/// Opens the database. Refuses where there is evidence but no sensor is known: what is there could not be checked, and to take it
+/// for new would index none of it and tell nobody.
+fn database(directory: &DataDir) -> Result<Database, ServeError> {
+    let path = directory.database();
+    let has_evidence = LogReader::new(&directory.evidence()).has_records()?;
+    let refused = || StoreError::Orphaned {
+        evidence: directory.evidence(),
+        database: directory.database(),
+    };
+    if has_evidence && !path.exists() {
+        return Err(refused().into());
+    }
+    let database = Database::open(&path)?;
+    if has_evidence && database.rows().keys(None)?.is_empty() {
+        return Err(refused().into());
+    }
+    Ok(database)
 }
 
 /// The last event of each sensor that is stored and has been through detection.

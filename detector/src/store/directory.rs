@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::StoreError;
+use super::{StoreError, exposed};
 use crate::regular;
 
 /// The most bytes that a file of keys or certificates may have.
@@ -34,7 +34,7 @@ pub struct DataDir {
 pub struct DirectoryLock(#[expect(dead_code, reason = "the lock ends when the file is closed")] File);
 
 impl DataDir {
-    /// Makes the directory where it is not there yet, its parents too.
+    /// Makes the directory where it is not there yet, its parents too. Refuses one that others can change or whose keys they can have.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
@@ -45,9 +45,11 @@ impl DataDir {
         builder
             .create(&evidence)
             .map_err(StoreError::io("create the directory", &evidence))?;
-        Ok(Self {
+        let directory = Self {
             root: root.to_owned(),
-        })
+        };
+        exposed::check(&directory)?;
+        Ok(directory)
     }
 
     /// Opens a directory that a detector has used before; creates nothing.

@@ -25,6 +25,16 @@ pub enum StoreError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// Somebody else could change or read what is the detector's alone.
+    #[error("{} {what}: find out who could use that, then run `{remedy} {}`", path.display(), path.display())]
+    Exposed {
+        /// The directory or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// The command against it, but for the path.
+        remedy: String,
+    },
     /// Something in the database that this program did not write so.
     #[error("database holds an unusable {what}")]
     Garbled {
@@ -49,6 +59,26 @@ pub enum StoreError {
     Missing {
         /// Where it was looked for.
         path: PathBuf,
+    },
+    /// There is no database, or a damaged one, where it should be.
+    #[error("{path} is damaged or no database; restore it from a backup")]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// There is evidence, but nothing by which it could be checked or found.
+    #[error(
+        "{evidence} holds evidence, but {database} is not there or knows no sensor: restore it from a backup, or move {evidence} away \
+         to begin anew (every sensor must then enrol again)"
+    )]
+    Orphaned {
+        /// The evidence log's folder.
+        evidence: PathBuf,
+        /// The database.
+        database: PathBuf,
     },
     /// A record too large for the log.
     #[error("record of {bytes} bytes is too large for the evidence log")]
@@ -92,6 +122,21 @@ impl StoreError {
 
     pub(crate) fn sqlite(step: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| Self::Sqlite { step, source }
+    }
+
+    /// An error of SQLite while it opens that file.
+    pub(crate) fn opening(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        move |source| match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::NoDatabase {
+                path: path.to_owned(),
+                source,
+            },
+            _ => Self::Sqlite {
+                step: "open tables",
+                source,
+            },
+        }
     }
 
     /// Whether it is for lack of space: nothing is broken, and it works again when there is room.

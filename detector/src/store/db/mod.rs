@@ -54,7 +54,7 @@ impl Database {
             connection.pragma_update(None, "foreign_keys", "on")?;
             Ok(connection)
         };
-        let mut connection = open().map_err(StoreError::sqlite("open tables"))?;
+        let mut connection = open().map_err(StoreError::opening(path))?;
         MIGRATIONS
             .to_latest(&mut connection)
             .map_err(|error| match error {
@@ -64,6 +64,7 @@ impl Database {
                     found: version(&connection).unwrap_or(-1),
                     known: VERSION,
                 },
+                rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::opening(path)(err),
                 other => StoreError::Migration(other),
             })?;
         Ok(Self { connection })
@@ -77,8 +78,8 @@ impl Database {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             Ok(connection)
         };
-        let connection = open().map_err(StoreError::sqlite("open tables"))?;
-        let found = version(&connection).map_err(StoreError::sqlite("read the version"))?;
+        let connection = open().map_err(StoreError::opening(path))?;
+        let found = version(&connection).map_err(StoreError::opening(path))?;
         if found != VERSION {
             return Err(StoreError::Version {
                 found,

@@ -68,6 +68,18 @@ impl LogReader {
         })
     }
 
+    /// Whether anything was ever appended and is still here.
+    pub fn has_records(&self) -> Result<bool, StoreError> {
+        for segment in self.segments()? {
+            let path = self.path(segment);
+            let found = fs::metadata(&path).map_err(StoreError::io("look at", &path))?;
+            if found.len() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Numbers of the segments there are, in order.
     pub(super) fn segments(&self) -> Result<Vec<u64>, StoreError> {
         let list = || -> io::Result<Vec<u64>> {
