@@ -31,6 +31,10 @@ async fn a_token_is_good_once_and_the_messages_say_why_not() {
     let used = refused(enrolling(&token.text, 2).send(root.path(), address).await);
     assert_eq!(used.code(), Code::PermissionDenied);
     assert!(used.message().contains("was used at 20"), "{used:?}");
+    assert!(
+        !used.message().contains("token new"),
+        "the sensor says what to do: {used:?}"
+    );
 
     let token = detector.make_token(Duration::from_secs(60)).expect("makes");
     clock.set(Timestamp::now() + SignedDuration::from_mins(10));

@@ -95,7 +95,7 @@ fn wrong_configuration_and_wrong_usage_have_their_codes() {
         .expect("runs");
     assert_eq!(code(&output), Some(78));
     assert!(
-        said(&output).contains("wrongkey.toml") && said(&output).contains("lissten"),
+        said(&output).contains("wrongkey.toml") && said(&output).contains("\n2 | lissten = 3\n"),
         "{}",
         said(&output)
     );
@@ -103,6 +103,9 @@ fn wrong_configuration_and_wrong_usage_have_their_codes() {
         code(&run(root.path(), &["token", "new", "--ttl", "soon"])),
         Some(2)
     );
+    for arguments in [["findings", "--limit", "0"], ["events", "--limit", "0"]] {
+        assert_eq!(code(&run(root.path(), &arguments)), Some(2), "{arguments:?}");
+    }
     assert_eq!(code(&program().arg("fly").output().expect("runs")), Some(2));
     let help = program().arg("--help").output().expect("runs");
     assert_eq!(code(&help), Some(0));

@@ -8,6 +8,7 @@ use claviger_proto::v1::{Envelope, Event};
 use prost::Message as _;
 
 use super::Which;
+use super::exit::UsageError;
 use super::output::Output;
 use crate::show::clean;
 use crate::store::db::{BatchPlace, Database};
@@ -23,7 +24,7 @@ const POLL: Duration = Duration::from_millis(250);
 pub(super) struct Events {
     #[command(flatten)]
     which: Which,
-    /// Show the newest N
+    /// Show the newest N; 0 only with --follow
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
     /// Print {"event":{…}}, one a line
@@ -42,6 +43,9 @@ struct Reader {
 
 impl Events {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        if self.limit == 0 && !self.follow {
+            return Err(UsageError("--limit 0 shows nothing; give at least 1, or --follow".into()).into());
+        }
         let directory = self.which.directory()?;
         let database = Database::open_to_read(&directory.database())?;
         let mut reader = Reader {

@@ -11,7 +11,7 @@ pub(super) struct Findings {
     #[command(flatten)]
     which: Which,
     /// Show the newest N
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Print {"finding":{…}}, one a line
     #[arg(long)]

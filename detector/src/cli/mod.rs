@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::show::{clean, clean_lines};
 use crate::store::{DataDir, StoreError};
 
 /// Takes signed evidence from sensors, keeps it, and says what is unusual in it.
@@ -35,7 +36,8 @@ const AFTER_HELP: &str = "\
 A first run:
   claviger-detector serve                      in one terminal, or as a service
   claviger-detector token new                  gives a token, for one sensor
-  claviger-sensor enrol --detector HOST:7402   on the sensor's host; asks for the token
+  claviger-sensor enrol --detector HOST:7402 --token-file -
+                                               on the sensor's host; takes the token from standard input
   claviger-detector watch                      shows events and findings as they come
 
 Exit codes:
@@ -123,7 +125,14 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("claviger-detector: {}", crate::show::clean(&format!("{error:#}")));
+            let text = format!("{error:#}");
+            // What the parser of the configuration says points at a line.
+            let text = if error.is::<ConfigError>() {
+                clean_lines(&text)
+            } else {
+                clean(&text).into_owned()
+            };
+            anstream::eprintln!("claviger-detector: {text}");
             ExitCode::from(exit::code(&error))
         }
     }
@@ -141,8 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn help_tells_the_exit_codes() {
+    fn help_tells_the_exit_codes_and_what_is_true() {
         let help = Cli::command().render_long_help().to_string();
+        assert!(!help.contains("asks for"), "no command asks");
         for code in [
             exit::FAILED,
             exit::USAGE,

@@ -172,6 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_that_nobody_knows_is_said_as_unknown() {
+        for kind in ["", "of_tomorrow"] {
+            let mut unknown = read_by("/usr/bin/cat");
+            unknown.credential.as_mut().expect("has one").kind = kind.into();
+            let found = findings(vec![unknown]);
+            assert_eq!(
+                found[0].title,
+                "an unknown kind of credential read by an unusual program"
+            );
+            assert!(
+                found[0].summary.ends_with("(an unknown kind of credential)"),
+                "{}",
+                found[0].summary
+            );
+        }
+    }
+
+    #[test]
     fn the_count_of_repeats_gives_no_second_finding() {
         let mut repeats = read_by("/usr/bin/cat");
         repeats.count = 41;

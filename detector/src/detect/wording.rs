@@ -4,6 +4,9 @@
 use claviger_proto::catalogue::Catalogue;
 use claviger_proto::v1::{Actor, Credential, Event, Identity, Operation, Outcome, Process, Workload};
 
+/// A kind that the catalogue does not know, or none. Its name is in the finding's credential.
+const UNKNOWN_KIND: &str = "an unknown kind of credential";
+
 /// One line: what happened to which kind of credential.
 pub(super) fn title(catalogue: &Catalogue, credential: &Credential, outcome: Outcome) -> String {
     let kind = kind(catalogue, credential);
@@ -61,10 +64,10 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
     format!("{sentence} {did}; it is not among the programs that usually do so ({kind})")
 }
 
-fn kind<'a>(catalogue: &'a Catalogue, credential: &'a Credential) -> &'a str {
+fn kind<'a>(catalogue: &'a Catalogue, credential: &Credential) -> &'a str {
     catalogue
         .kind(&credential.kind)
-        .map_or(&credential.kind, |kind| kind.title())
+        .map_or(UNKNOWN_KIND, |kind| kind.title())
 }
 
 fn program(process: &Process) -> String {

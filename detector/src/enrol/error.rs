@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::clock::to_the_second;
 use crate::store::StoreError;
 
-/// Why somebody is not enrolled, or nobody can be.
+/// Why somebody is not enrolled, or nobody can be. Of a token only the reason is said: `claviger-sensor enrol` adds what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnrolError {
@@ -41,16 +41,16 @@ pub enum EnrolError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A token that has ended.
-    #[error("the join token expired at {}; make a new one with `claviger-detector token new`", to_the_second(*.at))]
+    #[error("the join token expired at {}", to_the_second(*.at))]
     TokenExpired {
         /// When.
         at: Timestamp,
     },
     /// A token that was not made here, or has another secret.
-    #[error("the join token is unknown to this detector; make one with `claviger-detector token new`")]
+    #[error("the join token is unknown to this detector")]
     TokenUnknown,
     /// A token that somebody used.
-    #[error("the join token was used at {}; make a new one with `claviger-detector token new`", to_the_second(*.at))]
+    #[error("the join token was used at {}", to_the_second(*.at))]
     TokenUsed {
         /// When.
         at: Timestamp,

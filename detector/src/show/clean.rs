@@ -21,6 +21,12 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
+/// The same for text of several lines, which stay lines.
+#[must_use]
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -42,6 +48,11 @@ mod tests {
             clean("a\x1b[2Jb\nc\u{9b}d\u{202e}e"),
             "a\\u{1b}[2Jb\\u{a}c\\u{9b}d\\u{202e}e"
         );
+    }
+
+    #[test]
+    fn lines_stay_lines_and_nothing_else_gets_through() {
+        assert_eq!(clean_lines("a\x1b[2J\n  | ^\r\nb"), "a\\u{1b}[2J\n  | ^\\u{d}\nb");
     }
 
     proptest! {

@@ -13,7 +13,7 @@ mod parts;
 mod style;
 mod table;
 
-pub use clean::clean;
+pub use clean::{clean, clean_lines};
 pub use event::event;
 pub use finding::finding;
 pub use table::table;
