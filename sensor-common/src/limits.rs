@@ -28,7 +28,7 @@ pub const OBJECTS_MAX: u32 = 131_072;
 pub const NAMES_MAX: u32 = 65_536;
 
 /// Labelled directories. At the bound no further directory is labelled, which the agent counts and says.
-pub const DIRECTORIES_MAX: u32 = 16_384;
+pub const DIRECTORIES_MAX: u32 = 65_536;
 
 /// 64-bit words of the prefilter, a power of two. Only its rate of false alarms depends on it.
 pub const PREFILTER_WORDS: u32 = 8_192;

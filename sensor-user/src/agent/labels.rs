@@ -24,33 +24,71 @@ pub(super) enum Meaning {
     },
 }
 
-/// All labels ever set by this agent.
+#[derive(Debug)]
+struct Kept {
+    meaning: Meaning,
+    /// How many labels in the kernel half carry this id.
+    holders: usize,
+}
+
+/// All labels that may still be met. An id is never given twice: a record that is under way would be taken for another's.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
-    meanings: Vec<Meaning>,
+    meanings: HashMap<u32, Kept>,
     ids: HashMap<PathBuf, u32>,
+    next: u32,
+    /// Held by nobody since before the last [`Labels::bury`], and since then.
+    dying: (Vec<u32>, Vec<u32>),
 }
 
 impl Labels {
-    /// The id of a meaning: the same for the same path. Nothing where the table is full.
-    pub(super) fn id_of(&mut self, meaning: Meaning) -> Option<u32> {
+    /// The id of a meaning, held once more: the same for the same path. Nothing where the table is full.
+    pub(super) fn hold(&mut self, meaning: Meaning) -> Option<u32> {
         let (Meaning::Credential { path, .. } | Meaning::Directory { path }) = &meaning;
-        if let Some(&id) = self.ids.get(path) {
+        if let Some(&id) = self.ids.get(path)
+            && let Some(kept) = self.meanings.get_mut(&id)
+        {
+            kept.holders += 1;
+            kept.meaning = meaning;
             return Some(id);
         }
         if self.meanings.len() >= LABELS_MAX {
             return None;
         }
-        let id = u32::try_from(self.meanings.len()).ok()?;
+        let id = self.next;
+        self.next = self.next.checked_add(1)?;
         self.ids.insert(path.clone(), id);
-        self.meanings.push(meaning);
+        self.meanings.insert(id, Kept { meaning, holders: 1 });
         Some(id)
+    }
+
+    /// Held once less.
+    pub(super) fn release(&mut self, id: u32) {
+        if let Some(kept) = self.meanings.get_mut(&id) {
+            kept.holders = kept.holders.saturating_sub(1);
+            if kept.holders == 0 {
+                self.dying.1.push(id);
+            }
+        }
+    }
+
+    /// Forgets what nobody has held since before the last call: a record with its id may have been under way until then.
+    pub(super) fn bury(&mut self) {
+        let dead = std::mem::replace(&mut self.dying.0, std::mem::take(&mut self.dying.1));
+        for id in dead {
+            if self.meanings.get(&id).is_some_and(|kept| kept.holders == 0)
+                && let Some(kept) = self.meanings.remove(&id)
+            {
+                let (Meaning::Credential { path, .. } | Meaning::Directory { path }) = &kept.meaning;
+                self.ids.remove(path);
+            }
+        }
     }
 
     /// What a label stands for.
     #[must_use]
     pub(super) fn meaning(&self, id: u32) -> Option<&Meaning> {
-        self.meanings.get(usize::try_from(id).ok()?)
+        self.meanings.get(&id).map(|kept| &kept.meaning)
     }
 }
 
@@ -58,27 +96,46 @@ impl Labels {
 mod tests {
     use super::*;
 
+    fn directory(path: &str) -> Meaning {
+        Meaning::Directory { path: path.into() }
+    }
+
     #[test]
     fn a_path_keeps_its_label() {
         let mut labels = Labels::default();
-        let ssh = labels
-            .id_of(Meaning::Directory {
-                path: "/root/.ssh".into(),
-            })
-            .expect("room");
-        let aws = labels
-            .id_of(Meaning::Directory {
-                path: "/root/.aws".into(),
-            })
-            .expect("room");
+        let ssh = labels.hold(directory("/root/.ssh")).expect("room");
+        let aws = labels.hold(directory("/root/.aws")).expect("room");
         assert_ne!(ssh, aws);
-        assert_eq!(
-            labels.id_of(Meaning::Directory {
-                path: "/root/.ssh".into()
-            }),
-            Some(ssh)
-        );
+        assert_eq!(labels.hold(directory("/root/.ssh")), Some(ssh));
         assert!(matches!(labels.meaning(aws), Some(Meaning::Directory { path }) if path.ends_with(".aws")));
         assert!(labels.meaning(77).is_none());
+    }
+
+    #[test]
+    fn what_nobody_holds_is_forgotten_after_a_while_and_its_id_never_given_again() {
+        let mut labels = Labels::default();
+        let first = labels.hold(directory("/a")).expect("room");
+        assert_eq!(labels.hold(directory("/a")), Some(first));
+        labels.release(first);
+        labels.bury();
+        labels.bury();
+        assert!(labels.meaning(first).is_some(), "it is still held once");
+        labels.release(first);
+        labels.bury();
+        assert!(labels.meaning(first).is_some(), "a record may be under way");
+        labels.bury();
+        assert!(labels.meaning(first).is_none());
+        assert_ne!(labels.hold(directory("/a")), Some(first));
+    }
+
+    #[test]
+    fn what_comes_back_is_kept() {
+        let mut labels = Labels::default();
+        let id = labels.hold(directory("/a")).expect("room");
+        labels.release(id);
+        labels.bury();
+        assert_eq!(labels.hold(directory("/a")), Some(id));
+        labels.bury();
+        assert!(labels.meaning(id).is_some());
     }
 }

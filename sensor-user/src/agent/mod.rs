@@ -10,6 +10,8 @@ mod accounts;
 mod boot_clock;
 mod control;
 mod events;
+mod labelled;
+mod labelling;
 mod labels;
 mod lock;
 mod options;

@@ -20,7 +20,7 @@ mod public;
 mod read;
 mod ssh;
 
-pub use open::{OpenError, open_candidate};
+pub use open::{Held, OpenError, Seen, open_candidate};
 pub use parsed::{MAX_CONTENT_BYTES, MAX_IDENTITIES, Parsed, identities};
 pub use places::{
     Candidate, Home, LabelledDirectory, LimitsHit, Places, ScanError, ScanLimits, ScanResult, homes,

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 /// Why a candidate was not opened.
@@ -38,30 +38,103 @@ impl OpenError {
     }
 }
 
-/// Opens a regular file below `root` for reading. `path` is as seen from that root, symbolic links in it resolve within it.
-///
-/// The file is first got hold of without opening it (`O_PATH`: no driver and no FIFO notices) and opened only when it is known to be a
-/// regular file; the second step goes through the descriptor, so nobody can change what the path means in between. The access
-/// time stays as it is where the kernel allows that: it is evidence.
-pub fn open_candidate(root: impl AsFd, path: &Path) -> Result<OwnedFd, OpenError> {
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let held = rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
-        .map_err(|source| failed("look at", source))?;
-    let stat = rustix::fs::fstat(&held).map_err(|source| failed("look at", source))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(OpenError::NotRegular);
+/// A file as stat(2) tells it apart from another that takes its path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Seen {
+    /// `st_dev`
+    pub device: u64,
+    /// `st_ino`
+    pub inode: u64,
+    /// `st_uid`
+    pub owner: u32,
+}
+
+impl Seen {
+    /// What a stat says.
+    #[must_use]
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            owner: stat.st_uid,
+        }
     }
-    let again = format!("/proc/self/fd/{}", held.as_raw_fd());
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open(&again, flags | OFlags::NOATIME, Mode::empty())
-        .or_else(|error| {
-            if error == Errno::PERM {
-                rustix::fs::open(&again, flags, Mode::empty())
-            } else {
-                Err(error)
-            }
+}
+
+/// A file that is held without being open: no driver, no FIFO and no hook notices. What is opened from here on is this file, whatever its
+/// path means by then.
+#[derive(Debug)]
+pub struct Held {
+    descriptor: OwnedFd,
+    seen: Seen,
+    kind: FileType,
+}
+
+impl Held {
+    /// Gets hold of what lies at `path` below `root`; symbolic links resolve within it.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn at(root: impl AsFd, path: &Path) -> Result<Self, OpenError> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let descriptor =
+            rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+                .map_err(|source| failed("look at", source))?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(|source| failed("look at", source))?;
+        Ok(Self {
+            descriptor,
+            seen: Seen::of(&stat),
+            kind: FileType::from_raw_mode(stat.st_mode),
         })
-        .map_err(|source| failed("open", source))
+    }
+
+    /// Which file it is.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Opens it for reading. The access time stays as it is where the kernel allows that: it is evidence.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::NotRegular`] for all but a regular file.
+    pub fn open_file(&self) -> Result<OwnedFd, OpenError> {
+        if self.kind != FileType::RegularFile {
+            return Err(OpenError::NotRegular);
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        self.open(flags | OFlags::NOATIME)
+            .or_else(|error| {
+                if error == Errno::PERM {
+                    self.open(flags)
+                } else {
+                    Err(error)
+                }
+            })
+            .map_err(|source| failed("open", source))
+    }
+
+    /// Opens it as a directory.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_directory(&self) -> Result<OwnedFd, OpenError> {
+        self.open(OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
+            .map_err(|source| failed("open", source))
+    }
+
+    fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let again = format!("/proc/self/fd/{}", self.descriptor.as_raw_fd());
+        rustix::fs::open(again, flags, Mode::empty())
+    }
+}
+
+/// Opens a regular file below `root` for reading. `path` is as seen from that root.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_candidate(root: impl AsFd, path: &Path) -> Result<OwnedFd, OpenError> {
+    Held::at(root, path)?.open_file()
 }
 
 fn failed(step: &'static str, source: Errno) -> OpenError {
@@ -80,6 +153,20 @@ mod tests {
 
     fn open(root: &Path, path: &str) -> Result<OwnedFd, OpenError> {
         open_candidate(File::open(root).expect("a root"), Path::new(path))
+    }
+
+    #[test]
+    fn what_is_held_is_opened_whatever_takes_its_path() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("file");
+        fs::write(&path, "first").expect("written");
+        let held = Held::at(File::open(root.path()).expect("a root"), Path::new("file")).expect("held");
+        fs::write(root.path().join("other"), "second").expect("written");
+        fs::rename(root.path().join("other"), &path).expect("renamed");
+        let opened = File::from(held.open_file().expect("opened"));
+        assert_eq!(std::io::read_to_string(opened).expect("read"), "first");
+        let now = Held::at(File::open(root.path()).expect("a root"), Path::new("file")).expect("held");
+        assert_ne!(now.seen(), held.seen());
     }
 
     #[test]

@@ -38,10 +38,14 @@ pub struct LabelError {
 
 type Bytes<const N: usize> = [u8; N];
 
+type Labels<K> = HashMap<MapData, K, Bytes<{ size_of::<Label>() }>>;
+
 /// Sets labels. One per agent; used from one thread at a time, for the handshake recognises its thread.
 pub struct Labeller {
     request: Array<MapData, Bytes<{ size_of::<LabelRequest>() }>>,
-    names: HashMap<MapData, Bytes<{ size_of::<NameKey>() }>, Bytes<{ size_of::<Label>() }>>,
+    objects: Labels<Bytes<{ size_of::<ObjectKey>() }>>,
+    directories: Labels<Bytes<{ size_of::<ObjectKey>() }>>,
+    names: Labels<Bytes<{ size_of::<NameKey>() }>>,
 }
 
 impl Labeller {
@@ -60,6 +64,8 @@ impl Labeller {
         }
         Ok(Self {
             request: take(ebpf, "REQUEST")?,
+            objects: take(ebpf, "OBJECTS")?,
+            directories: take(ebpf, "DIRECTORIES")?,
             names: take(ebpf, "NAMES")?,
         })
     }
@@ -129,6 +135,33 @@ impl Labeller {
             })
     }
 
+    /// Takes the label from an object.
+    ///
+    /// # Errors
+    /// [`LabelError`]; none where it has no label.
+    pub fn forget_object(&mut self, object: ObjectKey) -> Result<(), LabelError> {
+        gone("OBJECTS", self.objects.remove(&bytes_of_object(object)))
+    }
+
+    /// Takes the label from a directory. Its names keep theirs.
+    ///
+    /// # Errors
+    /// [`LabelError`]; none where it has no label.
+    pub fn forget_directory(&mut self, directory: ObjectKey) -> Result<(), LabelError> {
+        gone(
+            "DIRECTORIES",
+            self.directories.remove(&bytes_of_object(directory)),
+        )
+    }
+
+    /// Watches a name in a labelled directory no longer.
+    ///
+    /// # Errors
+    /// [`LabelError`]; none where it was not watched.
+    pub fn forget_name(&mut self, key: NameKey) -> Result<(), LabelError> {
+        gone("NAMES", self.names.remove(&bytes_of_name(key)))
+    }
+
     fn set(&mut self, request: LabelRequest) -> Result<(), LabelError> {
         let bytes: [u8; size_of::<LabelRequest>()] = transmute!(request);
         self.request.set(0, bytes, 0).map_err(|source| LabelError {
@@ -144,6 +177,22 @@ impl Labeller {
         })?;
         Ok(transmute!(bytes))
     }
+}
+
+/// What is not there need not be removed.
+fn gone(name: &'static str, removed: Result<(), MapError>) -> Result<(), LabelError> {
+    match removed {
+        Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(LabelError {
+            name,
+            source: Box::new(source),
+        }),
+    }
+}
+
+fn bytes_of_object(key: ObjectKey) -> [u8; size_of::<ObjectKey>()] {
+    transmute!(key)
 }
 
 fn bytes_of_name(key: NameKey) -> [u8; size_of::<NameKey>()] {

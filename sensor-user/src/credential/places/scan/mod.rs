@@ -4,8 +4,9 @@
 //!   up; a directory is listed only where one of them has a wildcard next.
 //! - Files are never opened, only looked at (lstat).
 //! - A symbolic link is followed where a pattern names it exactly or where it is the credential itself, and only if it belongs to root
-//!   or to the owner of what it points at: else a user could have foreign files taken for credentials. Links met in a listing of
-//!   directories are not followed.
+//!   or to the owner of what it points at: else a user could have foreign files taken for credentials. So is a file with several names
+//!   that belongs to neither root nor the owner of the directory. Links met in a listing of directories are not followed.
+//! - What was seen is told with each path ([`Seen`]), for the path can mean another file a moment later.
 //! - FUSE is not entered, network file systems are not listed ([`super::mounts`]), both counted. A link that leads onto a dead one can
 //!   still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
 //! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
@@ -21,12 +22,15 @@ use rustix::io::Errno;
 
 use super::Places;
 use super::mounts::Mounts;
+use crate::credential::open::Seen;
 
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanLimits {
     /// Names listed or looked up in each home, and again in everything that is in no home.
     pub names_per_home: usize,
+    /// Directories reported in each home, and again in everything that is in no home.
+    pub directories_per_home: usize,
     /// Directories below each other, counted from the root.
     pub depth: usize,
     /// Files and directories reported.
@@ -37,6 +41,7 @@ impl Default for ScanLimits {
     fn default() -> Self {
         Self {
             names_per_home: 20_000,
+            directories_per_home: 2_048,
             depth: 32,
             found: 100_000,
         }
@@ -48,6 +53,8 @@ impl Default for ScanLimits {
 pub struct Candidate<'c> {
     /// Where, as seen from the root of the scan.
     pub path: PathBuf,
+    /// Which file the scan saw there: what is labelled must be this one.
+    pub seen: Seen,
     /// The entry that names it.
     pub entry: &'c Entry,
 }
@@ -57,6 +64,8 @@ pub struct Candidate<'c> {
 pub struct LabelledDirectory<'c> {
     /// Where, as seen from the root of the scan.
     pub path: PathBuf,
+    /// Which directory the scan saw there.
+    pub seen: Seen,
     /// Names that would be a credential, whether they are there or not.
     pub names: Vec<(Vec<u8>, &'c Entry)>,
     /// Whether other names could be one too: ask [`Places::match_path`].
@@ -76,7 +85,7 @@ pub struct LimitsHit {
     pub served_elsewhere: u64,
     /// Directories that could not be opened or listed, for lack of permission or an error of the disk.
     pub unreadable: u64,
-    /// Symbolic links not followed because they belong to another than what they point at.
+    /// Symbolic and hard links left out because they belong to another than what they lead to.
     pub foreign_links: u64,
 }
 

@@ -6,6 +6,7 @@ use claviger_proto::catalogue::Catalogue;
 use tempfile::TempDir;
 
 use super::{Places, ScanLimits, ScanResult};
+use crate::credential::open::Seen;
 use crate::credential::places::Home;
 use crate::credential::places::mounts::Mounts;
 
@@ -269,4 +270,73 @@ fn this_host_can_be_scanned() {
         .scan(Path::new("/"), &ScanLimits::default())
         .expect("scanned");
     assert!(result.directories.iter().any(|one| one.path == Path::new("/etc")));
+}
+
+#[test]
+fn a_hard_link_to_what_belongs_to_another_is_left_out() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can give a directory to somebody else");
+        return;
+    }
+    let root = host(&["/etc/passwd", "/home/ann/.ssh/id_own"]);
+    let folder = root.path().join("home/ann/.ssh");
+    fs::hard_link(root.path().join("etc/passwd"), folder.join("id_rsa")).expect("linked");
+    fs::hard_link(folder.join("id_own"), root.path().join("home/ann/copy")).expect("linked");
+    for path in [&folder, &folder.join("id_own")] {
+        std::os::unix::fs::chown(path, Some(1000), None).expect("given away");
+    }
+    let result = scan(&root, &ScanLimits::default());
+    assert_eq!(files(&result), [("/home/ann/.ssh/id_own", "ssh-private-key")]);
+    assert_eq!(result.limits_hit.foreign_links, 1);
+}
+
+#[test]
+fn it_is_told_which_file_was_seen() {
+    let root = host(&["/root/.aws/credentials", "/data/credentials", "/home/ann/.aws/"]);
+    symlink("/data/credentials", root.path().join("home/ann/.aws/credentials")).expect("linked");
+    let result = scan(&root, &ScanLimits::default());
+    let seen = |path: &str| {
+        let found = result.files.iter().find(|file| file.path == Path::new(path));
+        found.expect("found").seen
+    };
+    let is = |path: &str| {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = fs::symlink_metadata(root.path().join(path)).expect("there");
+        Seen {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            owner: metadata.uid(),
+        }
+    };
+    assert_eq!(seen("/root/.aws/credentials"), is("root/.aws/credentials"));
+    assert_eq!(seen("/home/ann/.aws/credentials"), is("data/credentials"));
+    let directory = result
+        .directories
+        .iter()
+        .find(|found| found.path == Path::new("/root/.aws"));
+    assert_eq!(directory.expect("found").seen, is("root/.aws"));
+}
+
+#[test]
+fn the_directories_of_a_home_are_bounded_apart() {
+    let many: Vec<String> = (0..20)
+        .map(|number| format!("/home/ann/.config/gcloud/legacy_credentials/d{number}/"))
+        .collect();
+    let mut names: Vec<&str> = many.iter().map(String::as_str).collect();
+    names.push("/home/bob/.aws/");
+    let root = host(&names);
+    let result = scan(
+        &root,
+        &ScanLimits {
+            directories_per_home: 5,
+            ..ScanLimits::default()
+        },
+    );
+    let below = |home: &str| {
+        let directories = result.directories.iter();
+        directories.filter(|found| found.path.starts_with(home)).count()
+    };
+    assert_eq!(below("/home/ann"), 5);
+    assert!(below("/home/bob") > 0);
+    assert!(result.limits_hit.found > 0);
 }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::state::{self, Next, State};
 use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult};
+use crate::credential::open::Seen;
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
 
@@ -31,6 +32,7 @@ pub(super) fn walk<'c>(
         mounts,
         result,
         names_left: limits.names_per_home,
+        directories_left: limits.directories_per_home,
     };
     let states = state::start(places);
     walk.directory(root.as_fd(), Path::new("/"), &states, 0, None);
@@ -45,6 +47,8 @@ struct Walk<'a, 'c> {
     result: ScanResult<'c>,
     /// Of the home that the walk is in.
     names_left: usize,
+    /// Of the home that the walk is in.
+    directories_left: usize,
 }
 
 impl<'c> Walk<'_, 'c> {
@@ -68,9 +72,11 @@ impl<'c> Walk<'_, 'c> {
         if !state::reaches_home(self.places, states) || depth == 0 {
             return self.inside(folder, path, states, depth, served);
         }
-        let outside = std::mem::replace(&mut self.names_left, self.limits.names_per_home);
+        let outside = (self.names_left, self.directories_left);
+        (self.names_left, self.directories_left) =
+            (self.limits.names_per_home, self.limits.directories_per_home);
         self.inside(folder, path, states, depth, served);
-        self.names_left = outside;
+        (self.names_left, self.directories_left) = outside;
     }
 
     fn inside(
@@ -81,7 +87,7 @@ impl<'c> Walk<'_, 'c> {
         depth: usize,
         served: Option<Served>,
     ) {
-        self.label(path, states);
+        self.label(folder, path, states);
         let wants_listing = states.iter().any(|one| {
             matches!(
                 state::next(self.places, *one),
@@ -148,7 +154,14 @@ impl<'c> Walk<'_, 'c> {
             }
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => self.file(here, &state::advance(self.places, states, name.as_bytes())),
+            FileType::RegularFile => {
+                let ends = state::advance(self.places, states, name.as_bytes());
+                if stat.st_nlink > 1 && !Self::may_have_linked(folder, &stat) {
+                    self.result.limits_hit.foreign_links += 1;
+                    return;
+                }
+                self.file(here, Seen::of(&stat), &ends);
+            }
             FileType::Directory => {
                 let below = state::advance(self.places, states, name.as_bytes());
                 if !self.goes_on(&below) {
@@ -194,7 +207,7 @@ impl<'c> Walk<'_, 'c> {
             return;
         }
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => self.file(here, &as_file),
+            FileType::RegularFile => self.file(here, Seen::of(&stat), &as_file),
             FileType::Directory if self.goes_on(&as_folder) => {
                 self.directory(target.as_fd(), &here, &as_folder, depth + 1, served);
             }
@@ -202,7 +215,13 @@ impl<'c> Walk<'_, 'c> {
         }
     }
 
-    fn file(&mut self, path: PathBuf, states: &[State]) {
+    /// Whether a file of several names has this one from root or from its owner, as far as can be told by who owns the directory.
+    fn may_have_linked(folder: BorrowedFd<'_>, file: &Stat) -> bool {
+        rustix::fs::fstat(folder)
+            .is_ok_and(|directory| directory.st_uid == 0 || directory.st_uid == file.st_uid)
+    }
+
+    fn file(&mut self, path: PathBuf, seen: Seen, states: &[State]) {
         let rules: BTreeSet<usize> = states
             .iter()
             .filter_map(|one| state::finished(self.places, *one))
@@ -212,7 +231,7 @@ impl<'c> Walk<'_, 'c> {
             return;
         };
         if self.take_found() {
-            self.result.files.push(Candidate { path, entry });
+            self.result.files.push(Candidate { path, seen, entry });
         }
     }
 
@@ -227,7 +246,7 @@ impl<'c> Walk<'_, 'c> {
             .any(|pattern| matches(pattern, &names, &below_homes))
     }
 
-    fn label(&mut self, path: &Path, states: &[State]) {
+    fn label(&mut self, folder: BorrowedFd<'_>, path: &Path, states: &[State]) {
         let mut names: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         let mut has_patterns = false;
         for one in states
@@ -244,13 +263,21 @@ impl<'c> Walk<'_, 'c> {
                 _ => has_patterns = true,
             }
         }
-        if (!names.is_empty() || has_patterns) && self.take_found() {
+        if names.is_empty() && !has_patterns {
+            return;
+        }
+        let Ok(stat) = rustix::fs::fstat(folder) else {
+            self.result.limits_hit.unreadable += 1;
+            return;
+        };
+        if self.take_directory() && self.take_found() {
             let names = names
                 .into_iter()
                 .map(|(name, rule)| (name, self.places.rules[rule].entry))
                 .collect();
             self.result.directories.push(LabelledDirectory {
                 path: path.to_owned(),
+                seen: Seen::of(&stat),
                 names,
                 has_patterns,
             });
@@ -283,6 +310,13 @@ impl<'c> Walk<'_, 'c> {
                 left > 1
             }
         }
+    }
+
+    fn take_directory(&mut self) -> bool {
+        let has_room = self.directories_left > 0;
+        self.directories_left = self.directories_left.saturating_sub(1);
+        self.result.limits_hit.found += u64::from(!has_room);
+        has_room
     }
 
     fn take_found(&mut self) -> bool {

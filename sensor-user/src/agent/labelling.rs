@@ -1,0 +1,289 @@
+//! Labelling what a scan found, and only that: of each path the file that the scan saw there, whatever took its place since.
+
+use std::{
+    ffi::OsStr,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, MutexGuard, PoisonError},
+};
+
+use claviger_proto::catalogue::{Catalogue, Entry};
+use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, name_hash, padded_name};
+use rustix::fs::{Mode, OFlags};
+
+use super::{
+    labelled::{Dropped, Labelled, Table},
+    labels::{Labels, Meaning},
+    publicly::Public,
+    worker::{Knowledge, ScanCounts},
+};
+use crate::{
+    credential::{Candidate, Held, Home, LabelledDirectory, Places, ScanLimits, homes},
+    kernel::{LabelError, Labeller, Purpose},
+};
+
+/// Scans and labels.
+pub(super) struct Labelling {
+    pub(super) labeller: Labeller,
+    knowledge: Knowledge,
+    homes: Vec<Home>,
+    extra_homes: Vec<PathBuf>,
+    table: Table,
+    said: ScanCounts,
+}
+
+/// What came of one path.
+enum Done {
+    /// It is labelled.
+    Yes,
+    /// Nothing is there, or nothing that can be opened, or another file than the scan saw: the next scan will see.
+    Gone,
+    /// A table is full, or the hook did not answer.
+    No,
+}
+
+impl Labelling {
+    pub(super) fn new(
+        labeller: Labeller,
+        knowledge: Knowledge,
+        homes: Vec<Home>,
+        extra_homes: Vec<PathBuf>,
+    ) -> Self {
+        Self {
+            labeller,
+            knowledge,
+            homes,
+            extra_homes,
+            table: Table::default(),
+            said: ScanCounts::default(),
+        }
+    }
+
+    /// Labels what is there now, and takes away labels that are not needed any more.
+    pub(super) fn scan(&mut self, public: &mut Public) -> ScanCounts {
+        let homes = homes(Path::new("/"), &self.extra_homes);
+        if homes != self.homes {
+            let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
+            *self
+                .knowledge
+                .places
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = places;
+            self.homes = homes;
+        }
+        let places = Arc::clone(
+            &self
+                .knowledge
+                .places
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let mut counts = ScanCounts::default();
+        let found = match places.scan(Path::new("/"), &ScanLimits::default()) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
+                return ScanCounts {
+                    not_labelled: 1,
+                    ..counts
+                };
+            }
+        };
+        let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(root) = rustix::fs::open("/", root, Mode::empty()) else {
+            tracing::error!(
+                "the root directory could not be opened; only what is labelled already is watched"
+            );
+            return ScanCounts {
+                not_labelled: 1,
+                ..counts
+            };
+        };
+        self.table.begin();
+        // Directories first: a file that appears between is then known by its name.
+        for directory in &found.directories {
+            match self.label_directory(&root, directory) {
+                Done::Yes => counts.directories += 1,
+                Done::Gone => {}
+                Done::No => counts.not_labelled += 1,
+            }
+        }
+        for file in &found.files {
+            match self.label_file(&root, file, public) {
+                Done::Yes => counts.files += 1,
+                Done::Gone => {}
+                Done::No => counts.not_labelled += 1,
+            }
+        }
+        for dropped in self.table.end() {
+            self.drop_label(dropped);
+        }
+        self.labels().bury();
+        let hit = found.limits_hit;
+        counts.left_out =
+            hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
+        self.say(counts);
+        counts
+    }
+
+    /// Says what cannot be watched once, and again only when it changes.
+    fn say(&mut self, counts: ScanCounts) {
+        if counts.not_labelled > 0 && counts.not_labelled != self.said.not_labelled {
+            tracing::error!(
+                count = counts.not_labelled,
+                "credentials could not be labelled and are not watched: a table is full or the hook does not answer"
+            );
+        }
+        if counts.left_out > 0 && counts.left_out != self.said.left_out {
+            tracing::warn!(
+                count = counts.left_out,
+                "places were left out of the search for credentials: too many names, too deep, served by another host, or links to what belongs to another"
+            );
+        }
+        self.said = counts;
+    }
+
+    fn label_directory(&mut self, root: &OwnedFd, found: &LabelledDirectory<'static>) -> Done {
+        if self.table.is_labelled(&found.path, found.seen) {
+            return Done::Yes;
+        }
+        let held = match Held::at(root, &found.path) {
+            Ok(held) if held.seen() == found.seen => held,
+            _ => return Done::Gone,
+        };
+        let Some(id) = self.labels().hold(Meaning::Directory {
+            path: found.path.clone(),
+        }) else {
+            return Done::No;
+        };
+        let flags = if found.has_patterns {
+            DIRECTORY_HAS_PATTERNS
+        } else {
+            0
+        };
+        let label = Purpose::Directory(Label { id, flags });
+        let object = match self.labeller.ask(label, || held.open_directory()) {
+            Ok((Ok(_), Some(object))) => object,
+            asked => {
+                self.labels().release(id);
+                return if matches!(asked, Ok((Err(_), _))) {
+                    Done::Gone
+                } else {
+                    Done::No
+                };
+            }
+        };
+        let mut labelled = Labelled {
+            seen: found.seen,
+            object,
+            id,
+            names: None,
+        };
+        let mut names = Vec::with_capacity(found.names.len());
+        let watched = found.names.iter().try_for_each(|(name, entry)| {
+            let watched = self.watch_name(object, &found.path, name, entry)?;
+            names.push(watched);
+            Some(())
+        });
+        labelled.names = Some(names);
+        if watched.is_none() {
+            self.drop_label(Dropped {
+                labelled,
+                is_last: true,
+            });
+            return Done::No;
+        }
+        self.table.insert(found.path.clone(), labelled);
+        Done::Yes
+    }
+
+    fn watch_name(
+        &mut self,
+        directory: ObjectKey,
+        path: &Path,
+        name: &[u8],
+        entry: &'static Entry,
+    ) -> Option<(u64, u32)> {
+        let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
+        let path = path.join(OsStr::from_bytes(name));
+        let id = self.labels().hold(Meaning::Credential { entry, path })?;
+        let key = NameKey { directory, name_hash };
+        if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
+            tracing::debug!(%error, "a name cannot be watched");
+            self.labels().release(id);
+            return None;
+        }
+        Some((name_hash, id))
+    }
+
+    fn label_file(&mut self, root: &OwnedFd, found: &Candidate<'static>, public: &mut Public) -> Done {
+        if self.table.is_labelled(&found.path, found.seen) {
+            return Done::Yes;
+        }
+        let held = match Held::at(root, &found.path) {
+            Ok(held) if held.seen() == found.seen => held,
+            _ => return Done::Gone,
+        };
+        let Some(id) = self.labels().hold(Meaning::Credential {
+            entry: found.entry,
+            path: found.path.clone(),
+        }) else {
+            return Done::No;
+        };
+        let label = Purpose::Object(Label { id, flags: 0 });
+        match self.labeller.ask(label, || held.open_file()) {
+            Ok((Ok(file), Some(object))) => {
+                // Read now, so that it can still be named when it is gone right after its use.
+                public.of_file(object, found.entry.kind(), &found.path, file);
+                let labelled = Labelled {
+                    seen: found.seen,
+                    object,
+                    id,
+                    names: None,
+                };
+                self.table.insert(found.path.clone(), labelled);
+                Done::Yes
+            }
+            asked => {
+                self.labels().release(id);
+                if matches!(asked, Ok((Err(_), _))) {
+                    Done::Gone
+                } else {
+                    Done::No
+                }
+            }
+        }
+    }
+
+    /// Takes a label away; from the kernel half only where no other path has the object labelled.
+    fn drop_label(&mut self, dropped: Dropped) {
+        let Dropped { labelled, is_last } = dropped;
+        let mut removed: Result<(), LabelError> = Ok(());
+        if is_last {
+            removed = if labelled.names.is_some() {
+                self.labeller.forget_directory(labelled.object)
+            } else {
+                self.labeller.forget_object(labelled.object)
+            };
+        }
+        for (name_hash, id) in labelled.names.into_iter().flatten() {
+            if is_last {
+                let directory = labelled.object;
+                let forgotten = self.labeller.forget_name(NameKey { directory, name_hash });
+                removed = removed.and(forgotten);
+            }
+            self.labels().release(id);
+        }
+        self.labels().release(labelled.id);
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a label that is no longer needed stays");
+        }
+    }
+
+    fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.knowledge
+            .labels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
