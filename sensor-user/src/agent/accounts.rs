@@ -1,4 +1,5 @@
-//! What became of every record: `received = delivered + waiting + Σ dropped(reason) + Σ lost(reason)`.
+//! What became of every record: `received = delivered + waiting + Σ dropped(reason) + Σ lost(reason)`. Of those delivered, some may be lost
+//! behind the agent: what came of them is in `lost_behind`, as soon as it is known.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use claviger_proto::v1::LossCount;
 pub struct Accounts {
     /// Records taken from the ring that report a use (not those that only keep the process table).
     pub received: u64,
-    /// Uses handed on.
+    /// Uses handed on; those of `lost_behind` among them.
     pub delivered: u64,
     /// Uses that wait for their attribution.
     pub waiting: u64,
@@ -19,7 +20,8 @@ pub struct Accounts {
     pub lost: BTreeMap<String, u64>,
     /// Identities that were found too late even for an amendment.
     pub forgotten_answers: u64,
-    /// Delivered events that were lost behind the agent, by reason, e.g. `spool_full`. Every one is in a gap.
+    /// What was lost behind the agent, by reason, e.g. `spool_full`: uses that could not be kept, and events of any kind that were kept and
+    /// lost later, those that an earlier run left and this one missed included. Every one is in a gap, now or when one can be kept.
     pub lost_behind: BTreeMap<String, u64>,
 }
 

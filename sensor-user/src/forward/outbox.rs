@@ -1,9 +1,11 @@
 //! What the agent sees of signing, spooling and forwarding: events go in, losses come back.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use claviger_proto::v1::{Event, LossCount};
+use claviger_proto::v1::{Event, EventKind, LossCount};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -47,7 +49,7 @@ struct Inner {
 }
 
 /// Events that were signed and are on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
     /// The boot of their ids.
     pub boot_id: BootId,
@@ -55,8 +57,10 @@ pub struct Submitted {
     pub first: u64,
     /// Sequence of the last.
     pub last: u64,
-    /// How many of those that were submitted are not among them: they were lost and counted.
+    /// How many of those that were submitted are not among them.
     pub lost_events: u64,
+    /// The places of those that are, in what was submitted, in the order of their sequences.
+    pub kept: Vec<Range<usize>>,
 }
 
 /// How the outbox is.
@@ -80,7 +84,7 @@ pub enum OutboxError {
     /// Nothing was submitted.
     #[error("there is nothing to submit")]
     Empty,
-    /// None of the events could be kept. They are counted as lost.
+    /// None of the events could be kept. The uses of credentials among them are counted as lost.
     #[error("{events} events could not be kept and are lost")]
     NotKept {
         /// How many.
@@ -202,8 +206,10 @@ impl Outbox {
     /// Signs events into the next batch and puts it on the disk; when this returns they are there for good. Blocks on the disk: call
     /// it where that is allowed. What does not fit into one batch goes into several.
     ///
+    /// Of what is not kept only uses of credentials are counted as lost. Gaps are the caller's, to be submitted again.
+    ///
     /// # Errors
-    /// Where no event could be kept; they are counted as lost, see [`take_lost`](Self::take_lost).
+    /// Where no event could be kept; what is lost tell [`take_lost`](Self::take_lost) and [`lost_totals`](Self::lost_totals).
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as with the events, the caller has no more use for them"
@@ -218,14 +224,17 @@ impl Outbox {
         let submitted = events.len() as u64;
         let first = inner.sealer.chain().next_sequence;
         let mut error = None;
-        let mut rest = vec![events];
-        while let Some(mut events) = rest.pop() {
+        let mut kept_places = Vec::new();
+        let mut rest = vec![(0, events)];
+        while let Some((place, mut events)) = rest.pop() {
+            let (count, uses) = (events.len(), uses_in(&events));
             match inner.sealer.seal(events, losses.clone(), now) {
                 Ok(sealed) => {
                     let (result, dropped) = {
                         let mut spool = self.spool.lock();
                         let before = dropped_events(&spool);
-                        (spool.append(&sealed), dropped_events(&spool) - before)
+                        let appended = spool.append_counting(&sealed, uses);
+                        (appended, dropped_events(&spool) - before)
                     };
                     if result.is_ok() && dropped > 0 {
                         tracing::error!(
@@ -234,7 +243,10 @@ impl Outbox {
                         );
                     }
                     match result {
-                        Ok(()) => inner.sealer.advance(&sealed),
+                        Ok(()) => {
+                            inner.sealer.advance(&sealed);
+                            kept_places.push(place..place + count);
+                        }
                         Err(source) => {
                             error = Some(OutboxError::NotKept {
                                 events: submitted,
@@ -247,11 +259,11 @@ impl Outbox {
                 Err((SealError::TooLarge { .. }, back)) if back.len() > 1 => {
                     events = back;
                     let second = events.split_off(events.len() / 2);
-                    rest.extend([second, events]);
+                    rest.extend([(place + events.len(), second), (place, events)]);
                 }
                 Err((SealError::TooLarge { bytes, .. }, _)) => {
                     tracing::error!(bytes, "an event is larger than a batch may be and is lost");
-                    self.spool.lock().count_lost(LossReason::TooLarge, 0, 1);
+                    self.spool.lock().count_lost(LossReason::TooLarge, 0, uses);
                     error = Some(OutboxError::TooLarge { events: submitted });
                 }
             }
@@ -269,6 +281,7 @@ impl Outbox {
             first,
             last: first + kept - 1,
             lost_events: submitted - kept,
+            kept: kept_places,
         })
     }
 
@@ -276,6 +289,13 @@ impl Outbox {
     /// batch that is submitted: when that is kept they are forgotten, else they are given again.
     pub fn take_lost(&self) -> Vec<Lost> {
         self.spool.lock().take_lost()
+    }
+
+    /// Events lost by reason since the outbox was opened, those included that opening it told. Grows when something is lost, whether
+    /// that could be told yet or not.
+    #[must_use]
+    pub fn lost_totals(&self) -> BTreeMap<LossReason, u64> {
+        self.spool.lock().lost_totals().clone()
     }
 
     /// How the outbox is. Blocks on the disk.
@@ -354,6 +374,13 @@ impl Inner {
         }
         self.refusing = refused.is_some();
     }
+}
+
+fn uses_in(events: &[Event]) -> u64 {
+    events
+        .iter()
+        .filter(|event| event.kind == i32::from(EventKind::CredentialAccess))
+        .count() as u64
 }
 
 /// Events that were dropped because the spool is full.

@@ -46,13 +46,16 @@ fn open(config: &Config, identity: Identity) -> Outbox {
     outbox
 }
 
-fn submit(outbox: &Outbox, events: usize) -> Submitted {
-    let event = Event {
-        kind: EventKind::SensorStatus.into(),
+fn use_of_a_credential() -> Event {
+    Event {
+        kind: EventKind::CredentialAccess.into(),
         ..Event::default()
-    };
+    }
+}
+
+fn submit(outbox: &Outbox, events: usize) -> Submitted {
     outbox
-        .submit(vec![event; events], vec![], SystemTime::now())
+        .submit(vec![use_of_a_credential(); events], vec![], SystemTime::now())
         .expect("kept")
 }
 

@@ -69,6 +69,14 @@ impl<F: FileSystem> Spool<F> {
     /// # Errors
     /// Where it is refused: it is then counted as lost, and the chain must not move on.
     pub fn append(&mut self, sealed: &Sealed) -> Result<(), SpoolError> {
+        self.append_counting(sealed, sealed.events())
+    }
+
+    /// The same for a batch of which only so many events are lost where it is refused: the others come again, or hold nothing seen.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_counting(&mut self, sealed: &Sealed, countable: u64) -> Result<(), SpoolError> {
         let mut appended = self.try_append(sealed);
         if let Err((LossReason::DiskFull, _)) = appended
             && self.reclaim()
@@ -88,7 +96,7 @@ impl<F: FileSystem> Spool<F> {
                 self.lose(Lost::unsequenced(
                     reason,
                     1,
-                    sealed.events(),
+                    countable,
                     unix_milliseconds(sealed.sealed_at),
                 ));
                 // On a full disk this fails too; the loss is then told as long as this process lives.

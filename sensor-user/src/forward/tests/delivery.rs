@@ -138,7 +138,7 @@ async fn what_fits_into_no_batch_is_split_or_counted() {
     let collector = Collector::start(authority.server(VALID, true), Manners::default()).await;
     let outbox = open(&config(dir.path(), collector.address), authority.sensor(VALID));
     let sized = |bytes: usize| {
-        let mut event = Event::default();
+        let mut event = use_of_a_credential();
         event.credential.get_or_insert_default().path = "x".repeat(bytes);
         event
     };
@@ -150,6 +150,7 @@ async fn what_fits_into_no_batch_is_split_or_counted() {
         (submitted.first, submitted.last, submitted.lost_events),
         (1, 3, 1)
     );
+    assert_eq!(submitted.kept, [0..1, 2..3, 3..4]);
     let lost = outbox.take_lost();
     assert_eq!(
         (lost[0].reason, lost[0].events, lost[0].range),
@@ -183,7 +184,7 @@ async fn a_full_spool_refuses_and_says_so() {
     let outbox = open(&config, authority.sensor(VALID));
     let mut kept = 0;
     let why = loop {
-        match outbox.submit(vec![Event::default(); 100], vec![], SystemTime::now()) {
+        match outbox.submit(vec![use_of_a_credential(); 100], vec![], SystemTime::now()) {
             Ok(_) => kept += 100,
             Err(why) => break why,
         }
