@@ -182,25 +182,6 @@ async fn what_is_stored_is_shown_while_serving_and_after() {
 }
 
 #[tokio::test]
-async fn another_process_leaves_the_journal_of_the_running_one_alone() {
-    use std::os::unix::fs::MetadataExt as _;
-    let root = tempfile::tempdir().expect("a directory");
-    let detector = start(root.path()).await;
-    let journal = || std::fs::metadata(root.path().join("detector.db-wal")).map(|found| found.ino());
-    let before = journal().expect("is there");
-    assert_eq!(code(&run(root.path(), &["token", "new"])), Some(0));
-    assert_eq!(journal().expect("is still there"), before);
-    enrol(&detector, root.path(), 1).await;
-    assert_eq!(code(&run(root.path(), &["token", "new"])), Some(0));
-    assert_eq!(journal().expect("is still there"), before);
-    detector.stop().await;
-    assert_eq!(
-        json_lines(&run(root.path(), &["sensors", "--json"]).stdout).len(),
-        1
-    );
-}
-
-#[tokio::test]
 async fn evidence_that_was_changed_on_disk_is_not_shown_and_said_so() {
     let root = tempfile::tempdir().expect("a directory");
     let detector = start(root.path()).await;

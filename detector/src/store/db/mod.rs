@@ -138,7 +138,7 @@ impl Write<'_> {
 /// Makes the file where it is not there. SQLite gives its other files the mode of this one.
 ///
 /// One that is there is not opened: to close it would give up the locks that other connections of this process have on it, and
-/// another process would then remove the journal that they write to.
+/// another process would then take itself for the last, which may remove the journal that they write to.
 fn make(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
@@ -188,6 +188,24 @@ mod tests {
         let database = Database::open(&path).expect("opens");
         assert_eq!(version(&database.connection).expect("reads"), VERSION);
         Database::open_to_read(&path).expect("opens");
+    }
+
+    #[test]
+    fn another_opening_leaves_the_locks_of_the_first_alone() {
+        use std::os::unix::fs::MetadataExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("detector.db");
+        let _first = Database::open(&path).expect("opens");
+        let inode = std::fs::metadata(&path).expect("is there").ino();
+        let is_locked = || {
+            let locks = std::fs::read_to_string("/proc/locks").expect("reads");
+            locks.contains(&format!(":{inode} "))
+        };
+        assert!(is_locked(), "other processes see that it is in use");
+        drop(Database::open(&path).expect("opens"));
+        assert!(is_locked());
+        drop(Database::open_to_read(&path).expect("opens"));
+        assert!(is_locked());
     }
 
     #[test]
