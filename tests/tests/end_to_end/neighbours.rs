@@ -58,13 +58,30 @@ fn nothing_stays_behind() {
         mounts.sort();
         mounts
     };
-    let before = mounts();
+    // Of a kernel with preloaded programs there are files from the start.
+    let pinned = || fs::read_dir("/sys/fs/bpf").map_or(0, Iterator::count);
+    let before = (mounts(), pinned());
     let mut host = Host::new("");
     host.sensor.start();
     host.read(1);
     assert_eq!(host.uses(1).len(), 1);
     host.sensor.end(Signal::KILL);
-    assert_eq!(mounts(), before, "nothing is left mounted, even by kill -9");
-    let pinned = fs::read_dir("/sys/fs/bpf").map_or(0, Iterator::count);
-    assert_eq!(pinned, 0, "nothing is pinned");
+    let after = (mounts(), pinned());
+    assert_eq!(
+        after, before,
+        "nothing is left mounted or pinned, even by kill -9"
+    );
+}
+
+#[test]
+fn who_asks_a_stopped_sensor_is_told_that_none_runs() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("");
+    host.sensor.start();
+    let socket = host.sensor.state().with_file_name("run").join("control.sock");
+    assert!(socket.exists(), "{}", socket.display());
+    host.sensor.end(Signal::TERM);
+    assert!(!socket.exists(), "{}", socket.display());
 }
