@@ -206,6 +206,12 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
     Ok(asked)
 }
 
+/// Takes the socket away, so that who asks is told that no sensor runs. The run lock must still be held.
+pub(super) fn close(runtime_dir: &Path) {
+    // It is made anew at the next start, whatever becomes of it now.
+    let _gone = std::fs::remove_file(runtime_dir.join(NAME));
+}
+
 async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Result<()> {
     let asker = stream.peer_cred()?.pid().and_then(|pid| u32::try_from(pid).ok());
     let (reader, mut writer) = stream.split();

@@ -24,7 +24,7 @@ use super::{
     Accounts, AgentError, AgentOptions, Control, ScanCounts, SelfUsage, Sink, WatchedUntil,
     accounts::growth,
     boot_clock::timestamp,
-    control::{Answer, Asked, Flushed, ProbeReport, Request, Status, listen},
+    control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
     events::{Facts, Used, gap, losses_of, operation, sensor_status},
     labels::Meaning,
     peers::Peers,
@@ -229,6 +229,9 @@ impl<S: Sink> Agent<S> {
             if flushing {
                 self.flush();
             }
+        }
+        if let Some(runtime_dir) = &self.options.runtime_dir {
+            close(runtime_dir);
         }
         while self.drain() == DRAIN_MAX {}
         self.tell_losses();
