@@ -8,6 +8,8 @@ use std::{
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
+use crate::sign::{Untrusted, trust_dir};
+
 /// Why this sensor may not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +24,9 @@ pub enum LockError {
         /// The lock.
         path: PathBuf,
     },
+    /// Somebody else could take the lock, or answer in this sensor's place.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The lock cannot be made.
     #[error("making the lock {path}")]
     Io {
@@ -51,6 +56,7 @@ impl RunLock {
             source,
         };
         make_private(runtime_dir).map_err(io)?;
+        trust_dir(runtime_dir).map_err(io)??;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file =
             rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(|error| io(error.into()))?;
@@ -98,5 +104,16 @@ mod tests {
         );
         drop(first);
         RunLock::take(&runtime_dir).expect("free again");
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).expect("set");
+        let error = RunLock::take(directory.path()).expect_err("refused");
+        assert!(matches!(error, LockError::Untrusted(_)), "{error}");
+        assert!(error.to_string().contains("chmod go-w "), "{error}");
+        assert!(!directory.path().join("sensor.lock").exists());
     }
 }

@@ -15,7 +15,7 @@ use super::program::{ConfigFile, runtime};
 use crate::clock::utc;
 use crate::config::{Config, DetectorAddress};
 use crate::enrol::{InvalidToken, JoinToken, join};
-use crate::sign::{Identity, IdentityError};
+use crate::sign::{Identity, IdentityError, Untrusted};
 
 const TOKEN_VARIABLE: &str = "CLAVIGER_JOIN_TOKEN";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -142,6 +142,9 @@ pub(super) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u8>
     if error.is::<NoToken>() || error.is::<InvalidToken>() {
         return Some(USAGE);
     }
+    if error.is::<Untrusted>() {
+        return Some(CONFIG);
+    }
     if let Some(enrolment) = error.downcast_ref::<EnrolError>() {
         return Some(match enrolment {
             EnrolError::Refused { .. } => NOT_PERMITTED,
@@ -156,7 +159,8 @@ pub(super) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u8>
         IdentityError::Certificate { .. }
         | IdentityError::Malformed { .. }
         | IdentityError::NotEnrolled { .. }
-        | IdentityError::TooOpen { .. } => Some(CONFIG),
+        | IdentityError::TooOpen { .. }
+        | IdentityError::Untrusted(_) => Some(CONFIG),
         // What the system said decides.
         IdentityError::Io { .. } => None,
     }

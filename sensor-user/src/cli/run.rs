@@ -14,7 +14,7 @@ use super::{
     program::{ConfigFile, runtime},
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, Evidence, RunLock, WatchedUntil},
+    agent::{Agent, AgentOptions, Control, Evidence, LockError, RunLock, WatchedUntil},
     config::Config,
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
@@ -36,7 +36,11 @@ impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
         log::start(&config.log);
-        let _lock = RunLock::take(&config.runtime_dir)?;
+        // A directory that is not to be trusted is a matter of configuration, not of another sensor.
+        let _lock = RunLock::take(&config.runtime_dir).map_err(|why| match why {
+            LockError::Untrusted(why) => anyhow::Error::from(why),
+            why => why.into(),
+        })?;
         let identity = Identity::load(&config.state_dir)?;
         runtime()?.block_on(serve(config, identity))
     }

@@ -15,6 +15,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::durable::{create_private_dir, sync_dir, write_private};
+use super::trust::{Untrusted, trust, trust_dir};
 use super::{Identity, ValidityError};
 
 /// The directory below the state directory.
@@ -66,6 +67,9 @@ pub enum IdentityError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It, or the directory it lies in, belongs to somebody else or can be written by others.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// A file operation failed.
     #[error("cannot {step} {}", path.display())]
     Io {
@@ -94,7 +98,7 @@ impl Identity {
     /// Reads the identity.
     ///
     /// # Errors
-    /// Where there is none, where others may read its keys, and where it is damaged.
+    /// Where there is none, where others may read its keys or write anything of it, and where it is damaged.
     pub fn load(state_dir: &Path) -> Result<Self, IdentityError> {
         let dir = state_dir.join(IDENTITY_DIR);
         if let Err(source) = fs::metadata(&dir) {
@@ -106,6 +110,9 @@ impl Identity {
                     source,
                 },
             });
+        }
+        for dir in [state_dir, &dir] {
+            trust_dir(dir).map_err(io_error("look at", dir))??;
         }
         let malformed = |name: &str, reason| IdentityError::Malformed {
             path: dir.join(name),
@@ -153,6 +160,7 @@ impl Identity {
             }
             _ => {}
         }
+        trust_dir(state_dir).map_err(io_error("look at", state_dir))??;
         let new = state_dir.join(NEW_DIR);
         // Left by an enrolment that was killed, or the identity that one replaced.
         remove_if_there(&new)?;
@@ -199,7 +207,13 @@ enum Secrecy {
 
 fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let failed = || io_error("read", path);
-    let file = File::open(path).map_err(failed())?;
+    let file = File::open(path).map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => IdentityError::Malformed {
+            path: path.to_owned(),
+            reason: "it is missing",
+        },
+        _ => failed()(why),
+    })?;
     let metadata = file.metadata().map_err(failed())?;
     let mode = metadata.permissions().mode() & 0o7777;
     if secrecy == Secrecy::Private && mode & 0o077 != 0 {
@@ -208,6 +222,7 @@ fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityErr
             mode,
         });
     }
+    trust(path, &metadata)?;
     if metadata.len() > MAX_FILE_BYTES {
         return Err(IdentityError::Malformed {
             path: path.to_owned(),

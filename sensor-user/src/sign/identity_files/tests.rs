@@ -98,6 +98,38 @@ fn a_key_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn what_others_may_write_is_refused() {
+    for name in ["", "identity", "identity/sensor_id", "identity/authority.der"] {
+        let dir = tempfile::tempdir().expect("made");
+        identity(4).store(dir.path(), false).expect("stored");
+        let path = dir.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("set");
+        let why = Identity::load(dir.path()).expect_err("refused");
+        assert!(matches!(why, IdentityError::Untrusted(_)), "{name}: {why}");
+        assert!(why.to_string().contains("chmod go-w "), "{why}");
+    }
+    let dir = tempfile::tempdir().expect("made");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("set");
+    let why = Identity::make_room(dir.path(), false).expect_err("refused");
+    assert!(matches!(why, IdentityError::Untrusted(_)), "{why}");
+}
+
+/// Only root can give files away; for others `trust.rs` judges numbers.
+#[test]
+fn what_is_somebody_elses_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for name in ["", "identity", "identity/signing.key"] {
+        let dir = tempfile::tempdir().expect("made");
+        identity(4).store(dir.path(), false).expect("stored");
+        std::os::unix::fs::chown(dir.path().join(name), Some(65_534), None).expect("given away");
+        let why = Identity::load(dir.path()).expect_err("refused").to_string();
+        assert!(why.contains("run `chown root "), "{name}: {why}");
+    }
+}
+
+#[test]
 fn damage_is_named() {
     for (name, content, expected) in [
         ("sensor_id", &b"x"[..], "no UUID"),
@@ -115,7 +147,7 @@ fn damage_is_named() {
     identity(5).store(dir.path(), false).expect("stored");
     fs::remove_file(dir.path().join("identity/tls.key")).expect("removed");
     let why = Identity::load(dir.path()).expect_err("refused").to_string();
-    assert!(why.contains("cannot read") && why.contains("tls.key"), "{why}");
+    assert!(why.contains("tls.key: it is missing: enrol again"), "{why}");
 }
 
 #[test]
