@@ -5,43 +5,10 @@ mod common;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 
+use common::program::{code, json_lines, program, run, said};
 use common::{LONG, enrol, enrolling, read_by_cat, start, status};
-use serde_json::Value;
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_claviger-detector"));
-    command
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("CLAVIGER_LOG")
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(data_dir: &Path, arguments: &[&str]) -> Output {
-    program()
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .output()
-        .expect("runs")
-}
-
-fn json_lines(output: &[u8]) -> Vec<Value> {
-    let text = std::str::from_utf8(output).expect("is text");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("is JSON"))
-        .collect()
-}
-
-fn code(output: &Output) -> Option<i32> {
-    output.status.code()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// Ends the process that it holds, whatever happens.
 struct Running(Child);
@@ -337,89 +304,4 @@ async fn serve_tells_where_it_is_and_ends_in_order_on_a_signal() {
     let secret = token.split('.').nth(2).expect("has one");
     assert!(!lines.contains(secret), "no secret in the log");
     assert!(!root.path().join("listening").exists());
-}
-
-#[test]
-fn serve_refuses_what_is_no_regular_file_instead_of_waiting_for_it() {
-    let root = tempfile::tempdir().expect("a directory");
-    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    let fifo = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("makes");
-    let config = root.path().join("fifo.toml");
-    fifo(&config);
-    let config = config.to_str().expect("is text");
-    let output = run(root.path(), &["serve", "--config", config]);
-    assert_eq!(code(&output), Some(78), "{}", said(&output));
-    assert!(said(&output).contains("no regular file"), "{}", said(&output));
-
-    let data_dir = root.path().join("data");
-    assert_eq!(code(&run(&data_dir, &["token", "new"])), Some(0));
-    fifo(&data_dir.join("evidence/00000000000000000001.log"));
-    let output = run(&data_dir, &["serve", "--listen", "127.0.0.1:0"]);
-    assert_eq!(code(&output), Some(78), "{}", said(&output));
-    assert!(said(&output).contains("no regular file"), "{}", said(&output));
-}
-
-#[test]
-fn what_others_can_change_or_read_is_refused() {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt as _;
-    let root = tempfile::tempdir().expect("a directory");
-    let data_dir = root.path().join("data");
-    assert_eq!(code(&run(&data_dir, &["token", "new"])), Some(0));
-    for (path, mode, good, remedy) in [
-        (data_dir.clone(), 0o777, 0o700, "chmod go-w"),
-        (data_dir.join("ca.key"), 0o644, 0o600, "chmod 600"),
-    ] {
-        let set = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("sets");
-        set(mode);
-        for arguments in [["serve", "--listen", "127.0.0.1:0"].as_slice(), &["token", "new"]] {
-            let output = run(&data_dir, arguments);
-            assert_eq!(code(&output), Some(78), "{}", said(&output));
-            let remedy = format!("{remedy} {}", path.display());
-            assert!(said(&output).contains(&remedy), "{}", said(&output));
-        }
-        set(good);
-    }
-    assert_eq!(code(&run(&data_dir, &["token", "new"])), Some(0));
-}
-
-#[tokio::test]
-async fn evidence_without_its_database_is_not_taken_for_a_beginning() {
-    let root = tempfile::tempdir().expect("a directory");
-    let detector = start(root.path()).await;
-    let mut sensor = enrol(&detector, root.path(), 1).await;
-    let mut stream = sensor.stream(root.path(), detector.address()).await;
-    stream.receipt(sensor.seal(vec![status()])).await;
-    drop(stream);
-    detector.stop().await;
-    let database = root.path().join("detector.db");
-    let serve = ["serve", "--listen", "127.0.0.1:0"];
-
-    std::fs::remove_file(&database).expect("removes");
-    let output = run(root.path(), &serve);
-    assert_eq!(code(&output), Some(78), "{}", said(&output));
-    assert!(
-        said(&output).contains("restore it from a backup"),
-        "{}",
-        said(&output)
-    );
-    assert!(!database.exists(), "nothing stands in a backup's way");
-    assert_eq!(code(&run(root.path(), &["token", "new"])), Some(0));
-    let output = run(root.path(), &serve);
-    assert_eq!(code(&output), Some(78), "an empty one is none: {}", said(&output));
-
-    std::fs::write(&database, "no database ".repeat(1_000)).expect("writes");
-    for arguments in [serve.as_slice(), &["findings"]] {
-        let output = run(root.path(), arguments);
-        assert_eq!(code(&output), Some(78), "{}", said(&output));
-        assert!(
-            said(&output).contains("damaged or no database"),
-            "{}",
-            said(&output)
-        );
-    }
-
-    std::fs::remove_file(&database).expect("removes");
-    std::fs::rename(root.path().join("evidence"), root.path().join("evidence.old")).expect("renames");
-    start(root.path()).await.stop().await;
 }
