@@ -165,3 +165,31 @@ pub(super) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u8>
         IdentityError::Io { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn an_identity_that_cannot_be_used_is_wrong_configuration() {
+        let status = |dir: &Path| {
+            let error = Identity::load(dir).expect_err("refused");
+            (status_of(&error), error.to_string())
+        };
+        let directory = tempfile::tempdir().expect("made");
+        let identity = directory.path().join("identity");
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&identity)
+            .expect("made");
+        let (missing, why) = status(directory.path());
+        assert_eq!(missing, Some(super::super::exit::CONFIG), "{why}");
+        assert!(why.contains("sensor_id: it is missing"), "{why}");
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).expect("set");
+        let (open, why) = status(directory.path());
+        assert_eq!(open, Some(super::super::exit::CONFIG), "{why}");
+        assert!(why.contains("chmod go-w "), "{why}");
+    }
+}

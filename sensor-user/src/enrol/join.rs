@@ -47,13 +47,11 @@ pub enum EnrolError {
     #[error("the system gives no random numbers")]
     Random(#[source] getrandom::Error),
     /// The detector does not take the token.
-    #[error(
-        "the detector at {address} refuses the token: {message}; get a new one with `claviger-detector token new`"
-    )]
+    #[error("the detector at {address} refuses the token: {message}")]
     Refused {
         /// Where.
         address: DetectorAddress,
-        /// What it said: unknown, used or expired.
+        /// What it said: unknown, used or expired, and what to do.
         message: String,
     },
     /// TLS could not be set up.

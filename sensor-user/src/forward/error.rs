@@ -1,5 +1,6 @@
 //! Why batches do not get to the detector at the moment.
 
+use std::error::Error as _;
 use std::io;
 
 use thiserror::Error;
@@ -12,7 +13,7 @@ use crate::spool::SpoolError;
 /// Why batches do not get to the detector at the moment.
 #[derive(Debug, Error)]
 pub enum ForwardError {
-    /// The detector ended the stream without a reason.
+    /// The stream ended without a reason that the detector gave.
     #[error("the detector at {address} closed the connection")]
     Closed {
         /// Where.
@@ -97,6 +98,11 @@ impl ForwardError {
                 reason: diagnosis::of_tls(tls, &address),
                 address,
             };
+        }
+        // Not what the detector said but what came of the connection.
+        if status.source().is_some() {
+            tracing::debug!(message = status.message(), "the stream ended");
+            return Self::Closed { address };
         }
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => Self::Refused {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::ForwardError;
 use super::backoff::Backoff;
 use super::dial::dial;
-use super::session::{self, Context, Ended};
+use super::session::{self, Context, Ended, Progress};
 use crate::error::in_one_line;
 use crate::sign::Validity;
 
@@ -71,7 +71,9 @@ impl Forwarder {
             let waiting = self.waiting().await;
             self.context.state.send_modify(|state| {
                 state.connected = false;
-                state.last_error = Some(in_one_line(&error));
+                if state.last_error.is_none() || !outage.is_explained(&error) {
+                    state.last_error = Some(in_one_line(&error));
+                }
                 state.waiting_batches = waiting;
             });
             outage.say(&error, waiting);
@@ -108,12 +110,8 @@ impl Forwarder {
                 error: Some(error),
             },
             Ok(channel) => {
-                session::run(&mut self.context, channel, |context| {
-                    context.state.send_modify(|state| {
-                        state.connected = true;
-                        state.last_error = None;
-                    });
-                    outage.over(context);
+                session::run(&mut self.context, channel, |context, progress| {
+                    outage.progress(context, progress);
                 })
                 .await
             }
@@ -149,6 +147,7 @@ async fn until_stopped(mut stop: session::Stop, grace: Duration) {
 struct Outage {
     /// Kinds of reasons that were said; each once until the detector is back.
     said: HashSet<Discriminant<ForwardError>>,
+    said_tls: bool,
     certificate_said: bool,
     was_connected: bool,
 }
@@ -158,9 +157,20 @@ impl Outage {
         !std::mem::replace(&mut self.certificate_said, true)
     }
 
+    /// Whether a connection that just ends has its reason in what was said before: in TLS 1.3 a refused certificate may show as that.
+    fn is_explained(&self, error: &ForwardError) -> bool {
+        let tls_said = self.said_tls || self.certificate_said;
+        tls_said && matches!(error, ForwardError::Closed { .. } | ForwardError::Http { .. })
+    }
+
+    fn is_news(&mut self, error: &ForwardError) -> bool {
+        self.said_tls |= matches!(error, ForwardError::Tls { .. });
+        !self.is_explained(error) && self.said.insert(discriminant(error))
+    }
+
     fn say(&mut self, error: &ForwardError, waiting_batches: u64) {
         let reason = in_one_line(error);
-        if self.said.insert(discriminant(error)) {
+        if self.is_news(error) {
             tracing::warn!(
                 reason,
                 waiting_batches,
@@ -168,6 +178,31 @@ impl Outage {
             );
         } else {
             tracing::debug!(reason, waiting_batches, "still no way to the detector");
+        }
+    }
+
+    /// Whether something is to be said now. Trouble is over when a batch got through: a detector whose disk is full takes the stream, too.
+    fn is_good_news(&self, progress: Progress) -> bool {
+        let trouble = !self.said.is_empty() || self.certificate_said;
+        match progress {
+            Progress::Opened => !trouble,
+            Progress::Answered => trouble,
+        }
+    }
+
+    fn progress(&mut self, context: &Context, progress: Progress) {
+        context.state.send_if_modified(|state| match progress {
+            Progress::Opened => {
+                state.connected = true;
+                if state.waiting_batches == 0 {
+                    state.last_error = None;
+                }
+                true
+            }
+            Progress::Answered => state.last_error.take().is_some(),
+        });
+        if self.is_good_news(progress) {
+            self.over(context);
         }
     }
 
@@ -182,5 +217,52 @@ impl Outage {
             was_connected: true,
             ..Self::default()
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DetectorAddress;
+
+    fn address() -> DetectorAddress {
+        DetectorAddress::default()
+    }
+
+    fn full_disk() -> ForwardError {
+        ForwardError::Status {
+            address: address(),
+            code: tonic::Code::Unavailable,
+            message: "its disk is full".into(),
+        }
+    }
+
+    #[test]
+    fn an_outage_is_over_when_a_batch_got_through() {
+        let mut outage = Outage::default();
+        assert!(outage.is_good_news(Progress::Opened), "the first connection");
+        assert!(outage.is_news(&full_disk()));
+        for _ in 0..3 {
+            assert!(!outage.is_good_news(Progress::Opened));
+            assert!(!outage.is_news(&full_disk()), "said once");
+        }
+        assert!(outage.is_good_news(Progress::Answered));
+    }
+
+    #[test]
+    fn a_refused_certificate_explains_what_ends_the_connection() {
+        let closed = || ForwardError::Closed { address: address() };
+        let refused = ForwardError::Tls {
+            address: address(),
+            reason: "expired".into(),
+        };
+        assert!(Outage::default().is_news(&closed()));
+        let mut outage = Outage::default();
+        assert!(outage.is_news(&refused));
+        assert!(!outage.is_news(&closed()));
+        assert!(outage.is_news(&full_disk()), "that is something else");
+        let mut outage = Outage::default();
+        assert!(outage.is_new_trouble());
+        assert!(!outage.is_news(&closed()));
     }
 }

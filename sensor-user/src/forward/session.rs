@@ -82,8 +82,21 @@ pub(super) struct Ended {
     pub(super) error: Option<ForwardError>,
 }
 
-/// Sends what waits, until the connection ends or the sensor stops. `opened` is called when the detector has taken the stream.
-pub(super) async fn run(context: &mut Context, channel: Channel, opened: impl FnOnce(&Context)) -> Ended {
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The detector has taken the stream.
+    Opened,
+    /// It has answered for a batch.
+    Answered,
+}
+
+/// Sends what waits, until the connection ends or the sensor stops. `progress` is called at each step of that kind.
+pub(super) async fn run(
+    context: &mut Context,
+    channel: Channel,
+    progress: impl FnMut(&Context, Progress),
+) -> Ended {
     let (requests, outgoing) = mpsc::channel(MAX_IN_FLIGHT);
     let answer_due = Instant::now() + context.answer_limit;
     let mut session = Session {
@@ -100,7 +113,7 @@ pub(super) async fn run(context: &mut Context, channel: Channel, opened: impl Fn
     };
     let mut client = EventCollectorClient::new(channel);
     let call = client.push(ReceiverStream::new(outgoing));
-    let error = session.run(call, opened).await.err();
+    let error = session.run(call, progress).await.err();
     let answered = session.answered;
     // Receipts that came are not thrown away with the connection.
     session.finish().await;
@@ -111,12 +124,11 @@ impl Session<'_> {
     async fn run(
         &mut self,
         call: impl Future<Output = Result<tonic::Response<Streaming<PushResponse>>, tonic::Status>>,
-        opened: impl FnOnce(&Context),
+        mut progress: impl FnMut(&Context, Progress),
     ) -> Result<(), ForwardError> {
         // A detector may wait for the first batch before it answers the call, so batches go out while it is being made.
         let mut call = pin!(call);
         let mut answers: Option<Streaming<PushResponse>> = None;
-        let mut opened = Some(opened);
         let wake = Arc::clone(&self.context.wake);
         let mut stop = self.context.stop.clone();
         let mut was_stopping = false;
@@ -138,12 +150,15 @@ impl Session<'_> {
             tokio::select! {
                 response = &mut call, if answers.is_none() => {
                     answers = Some(response.map_err(|status| self.failed(&status))?.into_inner());
-                    if let Some(opened) = opened.take() {
-                        opened(self.context);
-                    }
+                    progress(self.context, Progress::Opened);
                 }
                 answer = next_answer(&mut answers) => match answer.map_err(|status| self.failed(&status))? {
-                    Some(answer) => self.take_answer(&answer),
+                    Some(answer) => {
+                        self.take_answer(&answer);
+                        if answer.answer.is_some() {
+                            progress(self.context, Progress::Answered);
+                        }
+                    }
                     None => return Err(ForwardError::Closed { address: self.context.address.clone() }),
                 },
                 read = join(&mut self.reading) => self.take_read(read)?,

@@ -9,7 +9,7 @@ pub struct ForwardState {
     pub connected: bool,
     /// Batches in the spool that the detector has not acknowledged.
     pub waiting_batches: u64,
-    /// Why there is no connection, for a person; nothing where there is one.
+    /// Why batches do not get to the detector, for a person; nothing where they do, or where none waits on a connection that is open.
     pub last_error: Option<String>,
     /// How far this host's clock is ahead of the detector's, in milliseconds; nothing where nothing was heard from it yet.
     pub clock_offset_ms: Option<i64>,

@@ -141,7 +141,8 @@ impl Identity {
         })
     }
 
-    /// Makes sure that an identity can be kept, before a token is used up for it; `replace` allows that there is one already.
+    /// Makes sure that an identity can be kept, before a token is used up for it; `replace` allows that there is one already. Leaves
+    /// nothing but the state directory.
     ///
     /// # Errors
     /// Where there is one already, and where the directories cannot be made.
@@ -161,10 +162,8 @@ impl Identity {
             _ => {}
         }
         trust_dir(state_dir).map_err(io_error("look at", state_dir))??;
-        let new = state_dir.join(NEW_DIR);
-        // Left by an enrolment that was killed, or the identity that one replaced.
-        remove_if_there(&new)?;
-        create_private_dir(&new).map_err(io_error("make", &new))
+        let new = make_new(state_dir)?;
+        remove_if_there(&new)
     }
 
     /// Keeps the identity; `replace` allows that there is one already.
@@ -173,7 +172,17 @@ impl Identity {
     /// Where it cannot be written; then nothing has changed.
     pub fn store(&self, state_dir: &Path, replace: bool) -> Result<(), IdentityError> {
         Self::make_room(state_dir, replace)?;
-        let (dir, new) = (state_dir.join(IDENTITY_DIR), state_dir.join(NEW_DIR));
+        let new = make_new(state_dir)?;
+        let stored = self.store_by_way_of(&new, state_dir);
+        if stored.is_err() {
+            // What remains is told already, and the next enrolment removes it.
+            let _ = remove_if_there(&new);
+        }
+        stored
+    }
+
+    fn store_by_way_of(&self, new: &Path, state_dir: &Path) -> Result<(), IdentityError> {
+        let dir = state_dir.join(IDENTITY_DIR);
         let sensor_id = format!("{}\n", self.sensor_id());
         let files: [(&str, &[u8]); 5] = [
             ("sensor_id", sensor_id.as_bytes()),
@@ -186,17 +195,26 @@ impl Identity {
             let path = new.join(name);
             write_private(&path, bytes).map_err(io_error("write", &path))?;
         }
-        sync_dir(&new).map_err(io_error("sync", &new))?;
+        sync_dir(new).map_err(io_error("sync", new))?;
         let flags = if Self::is_enrolled(state_dir) {
             RenameFlags::EXCHANGE
         } else {
             RenameFlags::NOREPLACE
         };
-        renameat_with(CWD, &new, CWD, &dir, flags)
-            .map_err(|why| io_error("put into place", &new)(io::Error::from(why)))?;
+        renameat_with(CWD, new, CWD, &dir, flags)
+            .map_err(|why| io_error("put into place", new)(io::Error::from(why)))?;
         sync_dir(state_dir).map_err(io_error("sync", state_dir))?;
-        remove_if_there(&new)
+        remove_if_there(new)
     }
+}
+
+/// Makes the directory in which an identity comes into being.
+fn make_new(state_dir: &Path) -> Result<PathBuf, IdentityError> {
+    let new = state_dir.join(NEW_DIR);
+    // Left by an enrolment that was killed, or the identity that one replaced.
+    remove_if_there(&new)?;
+    create_private_dir(&new).map_err(io_error("make", &new))?;
+    Ok(new)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

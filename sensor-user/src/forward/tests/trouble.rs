@@ -100,9 +100,34 @@ async fn an_expired_sensor_certificate_is_named() {
     );
     submit(&outbox, 1);
     until_error(&outbox, "this sensor's certificate").await;
+    // However a later connection ends, the reason stays the one that helps.
+    let before = collector.connections();
+    Collector::until("more tries", || collector.connections() >= before + 10).await;
+    let error = outbox.status().forward.last_error;
+    assert!(
+        error
+            .as_ref()
+            .is_some_and(|error| error.contains("this sensor's certificate")),
+        "{error:?}"
+    );
     assert!(collector.received().is_empty());
     assert_eq!(outbox.status().spool.waiting_batches, 1);
     assert_eq!(outbox.status().forward.certificate_not_after, 1_009_843_200);
+}
+
+#[test]
+fn what_ends_a_connection_is_not_put_into_the_detectors_mouth() {
+    let address = crate::config::DetectorAddress::default();
+    let ours = tonic::Status::from_error(Box::new(std::io::Error::other("cut")));
+    let why = ForwardError::from_status(&address, &ours);
+    assert!(matches!(why, ForwardError::Closed { .. }), "{why}");
+    let theirs = tonic::Status::unavailable("its disk is full");
+    let why = ForwardError::from_status(&address, &theirs);
+    assert!(
+        why.to_string()
+            .contains("cannot take events now: its disk is full"),
+        "{why}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

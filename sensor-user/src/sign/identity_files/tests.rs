@@ -78,6 +78,13 @@ fn a_killed_enrolment_is_in_nobodys_way() {
 }
 
 #[test]
+fn making_room_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("made");
+    Identity::make_room(dir.path(), false).expect("room");
+    assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 0);
+}
+
+#[test]
 fn without_an_identity_it_says_what_to_do() {
     let dir = tempfile::tempdir().expect("made");
     let why = Identity::load(dir.path()).expect_err("none there");
