@@ -179,6 +179,19 @@ async fn strangers_that_stall_keep_nobody_out() {
     detector.stop().await;
 }
 
+/// More than there may be connections without a certificate, all with their handshake done.
+#[tokio::test]
+async fn strangers_that_stay_do_not_keep_others_from_enrolling() {
+    let root = tempfile::tempdir().expect("a directory");
+    let detector = start(root.path()).await;
+    let mut staying = Vec::new();
+    for _ in 0..80 {
+        staying.push(connect(root.path(), detector.address(), None).await);
+    }
+    enrol(&detector, root.path(), 1).await;
+    detector.stop().await;
+}
+
 /// In TLS 1.3 a client learns that its certificate was refused only when it reads.
 async fn is_refused(data_dir: &Path, address: std::net::SocketAddr, sensor: &common::Sensor) -> bool {
     let Ok(channel) = connect(data_dir, address, Some(&sensor.identity)).await else {

@@ -1,8 +1,8 @@
 //! Accepts connections and does their handshakes.
 //!
 //! Bounds: `max_connections` at the same time that showed a certificate; beside them [`MAX_ANONYMOUS`] without one, each for
-//! [`ANONYMOUS_LIFETIME`], and those whose handshake is under way ([`handshakes`](super::handshakes)), each for
-//! [`HANDSHAKE_TIMEOUT`]. So strangers take no place of a sensor's. [`READY`] connections wait to be served. With a certificate one
+//! [`ANONYMOUS_LIFETIME`], and [`MAX_HANDSHAKES`] whose handshake is under way, each for [`HANDSHAKE_TIMEOUT`]; both make room for
+//! newer ones ([`strangers`](super::strangers)). So strangers take no place of a sensor's, and not all of those who enrol. [`READY`] connections wait to be served. With a certificate one
 //! more waits as long as a handshake may; what finds no room then is closed.
 
 use std::net::SocketAddr;
@@ -12,19 +12,25 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, Sleep, interval, sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::handshakes::{Failures, Handshakes};
-use super::peer::{Peer, PeerStream};
+use super::failures::Failures;
+use super::peer::{Held, Peer, PeerStream};
 use super::stopping::Stopping;
+use super::strangers::Strangers;
 use crate::clock::SharedClock;
 use crate::enrol::facts;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_HANDSHAKES: usize = 256;
+/// Of these of one source.
+const MAX_HANDSHAKES_EACH: usize = 128;
 const MAX_ANONYMOUS: usize = 64;
+/// Of these of one source.
+const MAX_ANONYMOUS_EACH: usize = 32;
 /// Enough to enrol, or to ask for health.
 const ANONYMOUS_LIFETIME: Duration = Duration::from_secs(60);
 /// How long a connection stays when its certificate has expired, so that open streams can say why they end.
@@ -44,8 +50,8 @@ struct Acceptor {
     tls: TlsAcceptor,
     clock: SharedClock,
     known: Arc<Semaphore>,
-    anonymous: Arc<Semaphore>,
-    handshakes: Handshakes,
+    anonymous: Strangers,
+    handshakes: Strangers,
     failures: Failures,
     ready: Connections,
 }
@@ -66,8 +72,8 @@ pub(super) fn accept(
         tls,
         clock,
         known: Arc::new(Semaphore::new(most)),
-        anonymous: Arc::new(Semaphore::new(MAX_ANONYMOUS)),
-        handshakes: Handshakes::default(),
+        anonymous: Strangers::new(MAX_ANONYMOUS, MAX_ANONYMOUS_EACH),
+        handshakes: Strangers::new(MAX_HANDSHAKES, MAX_HANDSHAKES_EACH),
         failures: Failures::default(),
         ready,
     };
@@ -140,7 +146,7 @@ impl Acceptor {
         Some(PeerStream {
             peer,
             stream,
-            _permit: permit,
+            held: permit,
             deadline: end,
         })
     }
@@ -169,19 +175,14 @@ impl Acceptor {
         (peer, Box::pin(sleep_until(expires + PARTING)))
     }
 
-    async fn permit(&self, peer: &Peer, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self, peer: &Peer, deadline: Instant) -> Option<Held> {
         let address = peer.address;
         if peer.role.is_none() {
-            let permit = Arc::clone(&self.anonymous).try_acquire_owned();
-            return permit
-                .inspect_err(|_| {
-                    tracing::warn!(%address, most = MAX_ANONYMOUS, "too many connections without a certificate; closed one");
-                })
-                .ok();
+            return Some(Held::Anonymous(self.anonymous.enter(address.ip())));
         }
         match timeout_at(deadline, Arc::clone(&self.known).acquire_owned()).await {
             // The semaphore is never closed.
-            Ok(permit) => permit.ok(),
+            Ok(permit) => permit.ok().map(Held::Known),
             Err(_) => {
                 tracing::warn!(%address, "no room for one more connection; closed it: raise max_connections in the configuration");
                 None

@@ -13,8 +13,8 @@ mod clock_watch;
 mod collector;
 mod enrolment;
 mod error;
+mod failures;
 mod findings;
-mod handshakes;
 mod hub;
 mod ingest;
 mod opening;
@@ -23,6 +23,7 @@ mod pipeline;
 pub mod serve;
 mod status;
 mod stopping;
+mod strangers;
 mod tls;
 
 pub use error::ServeError;

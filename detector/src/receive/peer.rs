@@ -14,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use tonic::{Request, Status};
 
+use super::strangers::Place;
 use crate::enrol::Role;
 use crate::verify::SensorId;
 
@@ -27,12 +28,30 @@ pub(super) struct Peer {
     pub(super) expires: Option<Instant>,
 }
 
-/// A connection after its handshake. Its permit goes back when it is dropped.
+/// What a connection takes up of a bound; given back when it is dropped.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// A place of those that showed a certificate.
+    Known(#[expect(dead_code, reason = "it goes back by being dropped")] OwnedSemaphorePermit),
+    /// A place that a newer connection may take.
+    Anonymous(Place),
+}
+
+impl Held {
+    fn poll_lost(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Known(_) => Poll::Pending,
+            Self::Anonymous(place) => place.poll_lost(context),
+        }
+    }
+}
+
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(super) struct PeerStream {
     pub(super) peer: Peer,
     pub(super) stream: TlsStream<TcpStream>,
-    pub(super) _permit: OwnedSemaphorePermit,
+    pub(super) held: Held,
     /// When it ends.
     pub(super) deadline: Pin<Box<Sleep>>,
 }
@@ -90,6 +109,9 @@ impl AsyncRead for PeerStream {
     ) -> Poll<io::Result<()>> {
         if self.deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if self.held.poll_lost(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }

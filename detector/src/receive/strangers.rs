@@ -1,77 +1,88 @@
-//! Connections whose handshake is under way: strangers, as far as anybody knows yet.
+//! Connections of strangers: those whose handshake is under way, and those that showed no certificate.
 //!
-//! Bounds: [`MAX`] at the same time, of these [`MAX_EACH`] of one source. When a bound is reached the oldest makes room: of that
-//! source, or of the one that has most. A new one is never refused, so whoever stalls drops its own, and a handshake that goes
-//! on is over before its turn comes.
+//! Bounds: so many at the same time, of these so many of one source. When a bound is reached the oldest makes room: of that source,
+//! or of the one that has most. A new one is never refused, so whoever stalls drops its own, and who goes on is done before its
+//! turn comes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::{Future as _, poll_fn};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-/// Handshakes at the same time.
-pub(super) const MAX: usize = 256;
-/// Of these of one source.
-pub(super) const MAX_EACH: usize = 128;
-
-/// All handshakes that are under way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Handshakes(Arc<Mutex<UnderWay>>);
+/// All that are here, with their bounds.
+#[derive(Clone, Debug)]
+pub(super) struct Strangers {
+    present: Arc<Mutex<Present>>,
+    most: usize,
+    most_each: usize,
+}
 
 #[derive(Debug, Default)]
-struct UnderWay {
+struct Present {
     next: u64,
     /// In the order in which they came. To drop the sender is to drop the connection.
     by_age: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
     per_source: HashMap<IpAddr, usize>,
 }
 
-/// The place of one handshake; free again when it is dropped.
+/// The place of one of them; free again when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    all: Handshakes,
+    all: Strangers,
     number: u64,
     dropped: oneshot::Receiver<()>,
+    is_lost: bool,
 }
 
-impl Handshakes {
+impl Strangers {
+    pub(super) fn new(most: usize, most_each: usize) -> Self {
+        Self {
+            present: Arc::default(),
+            most,
+            most_each,
+        }
+    }
+
     /// Takes a place, another's where there is none.
     pub(super) fn enter(&self, address: IpAddr) -> Place {
         let source = source(address);
         let (stays, dropped) = oneshot::channel();
-        let mut under_way = self.lock();
-        if under_way
+        let mut present = self.lock();
+        if present
             .per_source
             .get(&source)
-            .is_some_and(|held| *held >= MAX_EACH)
+            .is_some_and(|held| *held >= self.most_each)
         {
-            under_way.drop_oldest_of(source);
-        } else if under_way.by_age.len() >= MAX {
-            let most = under_way.per_source.iter().max_by_key(|(_, held)| **held);
+            present.drop_oldest_of(source);
+        } else if present.by_age.len() >= self.most {
+            let most = present.per_source.iter().max_by_key(|(_, held)| **held);
             if let Some(most) = most.map(|(source, _)| *source) {
-                under_way.drop_oldest_of(most);
+                present.drop_oldest_of(most);
             }
         }
-        let number = under_way.next;
-        under_way.next += 1;
-        under_way.by_age.insert(number, (source, stays));
-        *under_way.per_source.entry(source).or_default() += 1;
-        drop(under_way);
+        let number = present.next;
+        present.next += 1;
+        present.by_age.insert(number, (source, stays));
+        *present.per_source.entry(source).or_default() += 1;
+        drop(present);
         Place {
             all: self.clone(),
             number,
             dropped,
+            is_lost: false,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Present> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl UnderWay {
+impl Present {
     fn drop_oldest_of(&mut self, source: IpAddr) {
         let oldest = self.by_age.iter().find(|(_, (of, _))| *of == source);
         if let Some(number) = oldest.map(|(number, _)| *number) {
@@ -93,10 +104,22 @@ impl UnderWay {
 }
 
 impl Place {
+    /// Ready when another has taken the place.
+    pub(super) fn poll_lost(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // Nothing is ever sent; it ends with the sender, and may not be asked again then.
+        if !self.is_lost && Pin::new(&mut self.dropped).poll(context).is_ready() {
+            self.is_lost = true;
+        }
+        if self.is_lost {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
     /// Returns when another has taken the place.
     pub(super) async fn lost(&mut self) {
-        // Nothing is ever sent; it ends with the sender.
-        let _ = (&mut self.dropped).await;
+        poll_fn(|context| self.poll_lost(context)).await;
     }
 }
 
@@ -114,30 +137,6 @@ fn source(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Handshakes that came to nothing since it was last told.
-#[derive(Debug, Default)]
-pub(super) struct Failures {
-    pub(super) failed: AtomicU64,
-    pub(super) timed_out: AtomicU64,
-    pub(super) dropped: AtomicU64,
-}
-
-impl Failures {
-    /// Says in one line what has come up, so that strangers cannot fill the log.
-    pub(super) fn tell(&self) {
-        let [failed, timed_out, dropped] =
-            [&self.failed, &self.timed_out, &self.dropped].map(|count| count.swap(0, Ordering::Relaxed));
-        if failed + timed_out + dropped > 0 {
-            tracing::info!(
-                failed,
-                timed_out,
-                dropped,
-                "TLS handshakes came to nothing; each is told at the level debug"
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -145,6 +144,9 @@ mod tests {
     use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
+
+    const MAX: usize = 16;
+    const MAX_EACH: usize = 8;
 
     fn v4(last: u8) -> IpAddr {
         Ipv4Addr::new(192, 0, 2, last).into()
@@ -154,9 +156,18 @@ mod tests {
         place.dropped.try_recv() == Err(TryRecvError::Closed)
     }
 
+    #[tokio::test]
+    async fn who_lost_a_place_hears_of_it_as_often_as_it_asks() {
+        let all = Strangers::new(1, 1);
+        let mut first = all.enter(v4(1));
+        let _second = all.enter(v4(2));
+        first.lost().await;
+        first.lost().await;
+    }
+
     #[test]
     fn one_source_drops_its_own_oldest() {
-        let all = Handshakes::default();
+        let all = Strangers::new(MAX, MAX_EACH);
         let mut other = all.enter(v4(2));
         let mut places: Vec<_> = (0..MAX_EACH).map(|_| all.enter(v4(1))).collect();
         assert!(!places.iter_mut().any(is_lost));
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn many_sources_drop_the_oldest_of_the_one_with_most() {
-        let all = Handshakes::default();
+        let all = Strangers::new(MAX, MAX_EACH);
         let mut few = all.enter(v4(1));
         let mut most: Vec<_> = (0..MAX_EACH).map(|_| all.enter(v4(2))).collect();
         let mut rest: Vec<_> = (1..MAX - MAX_EACH).map(|_| all.enter(v4(3))).collect();
@@ -184,11 +195,11 @@ mod tests {
 
     #[test]
     fn what_ends_leaves_nothing() {
-        let all = Handshakes::default();
+        let all = Strangers::new(MAX, MAX_EACH);
         let places: Vec<_> = (0..2 * MAX_EACH).map(|_| all.enter(v4(1))).collect();
         drop(places);
-        let under_way = all.lock();
-        assert!(under_way.by_age.is_empty() && under_way.per_source.is_empty());
+        let present = all.lock();
+        assert!(present.by_age.is_empty() && present.per_source.is_empty());
     }
 
     #[test]
