@@ -48,6 +48,13 @@ fn what_others_can_change_or_read_is_refused() {
         }
         set(good);
     }
+    if rustix::process::geteuid().is_root() {
+        // Only root can give a file away, and read it then.
+        std::os::unix::fs::chown(&data_dir, Some(12_345), None).expect("gives away");
+        let output = run(&data_dir, &["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(code(&output), Some(78), "{}", said(&output));
+        assert!(said(&output).contains("chown 0"), "{}", said(&output));
+    }
     assert_eq!(code(&run(&data_dir, &["token", "new"])), Some(0));
 }
 

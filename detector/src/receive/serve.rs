@@ -67,6 +67,7 @@ pub async fn start_with(
     medium: Box<dyn Medium>,
 ) -> Result<Handle, ServeError> {
     let directory = DataDir::create(&config.data_dir)?;
+    directory.check_owner()?;
     let lock = directory.lock()?;
     let authority = Arc::new(Authority::open(&directory, clock.now())?);
     let names = server_names(&config.server_names);

@@ -48,8 +48,14 @@ impl DataDir {
         let directory = Self {
             root: root.to_owned(),
         };
-        exposed::check(&directory)?;
+        exposed::check(&directory, None)?;
         Ok(directory)
+    }
+
+    /// Refuses a directory that belongs, itself or its keys, to neither root nor this process's user. Only for whoever serves: root
+    /// may make tokens for a detector that runs as another user.
+    pub fn check_owner(&self) -> Result<(), StoreError> {
+        exposed::check(self, Some(rustix::process::geteuid().as_raw()))
     }
 
     /// Opens a directory that a detector has used before; creates nothing.

@@ -8,9 +8,9 @@ use super::{DataDir, StoreError};
 
 const KEYS: [&str; 3] = ["ca.key", "server.key", "operator.key"];
 
-/// An error where somebody else could change the directory, or have its keys.
-pub(super) fn check(directory: &DataDir) -> Result<(), StoreError> {
-    let me = rustix::process::geteuid().as_raw();
+/// An error where others could change the directory, or have its keys; or where it belongs to neither root nor `me`, if that is
+/// asked.
+pub(super) fn check(directory: &DataDir, me: Option<u32>) -> Result<(), StoreError> {
     for path in [
         directory.root().to_owned(),
         directory.evidence(),
@@ -31,7 +31,7 @@ enum Secrecy {
     Private,
 }
 
-fn look(path: &Path, me: u32, secrecy: Secrecy) -> Result<(), StoreError> {
+fn look(path: &Path, me: Option<u32>, secrecy: Secrecy) -> Result<(), StoreError> {
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -48,9 +48,12 @@ fn look(path: &Path, me: u32, secrecy: Secrecy) -> Result<(), StoreError> {
 }
 
 /// What is wrong with an owner or mode, and the command against it but for the path.
-fn wrong(owner: u32, mode: u32, me: u32, secrecy: Secrecy) -> Option<(String, String)> {
+fn wrong(owner: u32, mode: u32, me: Option<u32>, secrecy: Secrecy) -> Option<(String, String)> {
     let bits = mode & 0o7777;
-    if owner != 0 && owner != me {
+    if let Some(me) = me
+        && owner != 0
+        && owner != me
+    {
         return Some((
             format!("belongs to user {owner}, who is neither root nor the user of this detector ({me})"),
             format!("chown {me}"),
@@ -81,7 +84,7 @@ mod tests {
     use super::*;
 
     fn remedy(owner: u32, mode: u32, secrecy: Secrecy) -> Option<String> {
-        wrong(owner, mode, 997, secrecy).map(|(_, remedy)| remedy)
+        wrong(owner, mode, Some(997), secrecy).map(|(_, remedy)| remedy)
     }
 
     #[test]
@@ -93,6 +96,11 @@ mod tests {
         let expected = |text: &str| Some(text.to_owned());
         assert_eq!(remedy(1000, 0o40700, Secrecy::Public), expected("chown 997"));
         assert_eq!(remedy(1000, 0o100_600, Secrecy::Private), expected("chown 997"));
+        assert_eq!(
+            wrong(1000, 0o100_600, None, Secrecy::Private),
+            None,
+            "any owner will do"
+        );
         for mode in [0o41777, 0o40775, 0o40702] {
             assert_eq!(remedy(997, mode, Secrecy::Public), expected("chmod go-w"));
         }
