@@ -12,8 +12,9 @@ use crate::workspace::Workspace;
 const TESTS: &str = "claviger-tests";
 const INIT: &str = "vm-init";
 
-/// The tests that say the same on every kernel, and read files of the source tree: they run on this host only.
-const WITHOUT_KERNEL: [&str; 2] = ["abi", "golden"];
+/// The tests that run on this host only: they say the same on every kernel and read files of the source tree, or make a poorer host of this
+/// one with programs that the image does not hold.
+const HERE_ONLY: [&str; 3] = ["abi", "golden", "poor_hosts"];
 
 /// Paths of everything compiled.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Artefacts> {
     let mut tests = Vec::new();
     for artefact in messages.lines().filter_map(executable) {
         match artefact {
-            Executable::Test(name, _) if WITHOUT_KERNEL.contains(&name.as_str()) => {}
+            Executable::Test(name, _) if HERE_ONLY.contains(&name.as_str()) => {}
             Executable::Test(name, path) => tests.push((name, path)),
             Executable::Program(name, path) if name == INIT => init = Some(path),
             Executable::Program(..) => {}
