@@ -2,6 +2,7 @@
 //!
 //! Rules are pure functions over the text of files; only this file and [`tree`] touch the disk.
 
+mod banned;
 mod crates;
 mod documents;
 mod lexer;
@@ -20,7 +21,7 @@ use tree::Tree;
 
 /// Check what no compiler checks.
 ///
-/// Edges between crates and between rooms, manifests, unsafe code, sizes of files, links and named tests in documents.
+/// Edges between crates and between rooms, manifests, banned crates, unsafe code, sizes of files, links and named tests in documents.
 #[derive(Args)]
 pub(crate) struct Options {}
 
@@ -41,6 +42,7 @@ pub(crate) fn passes(workspace: &Workspace) -> anyhow::Result<bool> {
         crates::check,
         manifests::check,
         sources::check,
+        banned::check,
         documents::check,
     ] {
         problems.extend(rule(&tree));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-const EXTENSIONS: [&str; 6] = ["md", "proto", "rs", "sh", "toml", "yaml"];
+const EXTENSIONS: [&str; 7] = ["lock", "md", "proto", "rs", "sh", "toml", "yaml"];
 /// Made by tools, or not ours.
 const SKIPPED: [&str; 6] = [
     ".git",
