@@ -187,6 +187,7 @@ impl Config {
     pub fn effective_host_name(&self) -> String {
         self.host_name
             .clone()
-            .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+            .or_else(|| sysinfo::System::host_name().ok())
+            .unwrap_or_else(|| "localhost".to_owned())
     }
 }
