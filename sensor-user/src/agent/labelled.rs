@@ -3,9 +3,12 @@
 //! A label follows its object: a credential that is moved out of the catalogue's places is still known. So the label of a file that has left its
 //! path is kept, but only so many of them ([`GONE_MAX`]): whoever makes and removes files without end drives out his own, oldest first, for
 //! the owner that has most gives.
+//!
+//! Several paths can lead to one object, which the kernel half labels with the id of the path that was labelled last. When a path's label is dropped
+//! and another path still leads there, that one is labelled anew at the next scan, so that the object never keeps an id that stands for nothing.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     path::{Path, PathBuf},
 };
 
@@ -34,9 +37,11 @@ pub(super) struct Labelled {
 pub(super) struct Dropped {
     /// The label.
     pub labelled: Labelled,
-    /// Whether no other path has the same object labelled in the same way, so that it goes from the kernel half too.
+    /// Whether no path that is there leads to the same object, so that it loses its label in the kernel half too.
     pub is_last: bool,
 }
+
+type Key = (ObjectKey, bool);
 
 /// All labels.
 #[derive(Debug, Default)]
@@ -44,8 +49,10 @@ pub(super) struct Table {
     by_path: HashMap<PathBuf, (u64, Labelled)>,
     gone: BTreeMap<u32, VecDeque<Labelled>>,
     gone_count: usize,
-    /// How many paths, also of those that are gone, have an object labelled as a directory (true) or a file.
-    holders: HashMap<(ObjectKey, bool), usize>,
+    /// How many paths that are there lead to an object that is labelled as a directory (true) or a file.
+    live: HashMap<Key, usize>,
+    /// What has to be labelled anew.
+    stale: HashSet<Key>,
     scan: u64,
 }
 
@@ -58,7 +65,7 @@ impl Table {
     /// Whether this very file is labelled at this path; it is then known to be there still.
     pub(super) fn is_labelled(&mut self, path: &Path, seen: Seen) -> bool {
         match self.by_path.get_mut(path) {
-            Some((scan, labelled)) if labelled.seen == seen => {
+            Some((scan, labelled)) if labelled.seen == seen && !self.stale.contains(&key(labelled)) => {
                 *scan = self.scan;
                 true
             }
@@ -66,12 +73,25 @@ impl Table {
         }
     }
 
-    /// A file was labelled at a path. What was there before is gone.
-    pub(super) fn insert(&mut self, path: PathBuf, labelled: Labelled) {
-        *self.holders.entry(key(&labelled)).or_default() += 1;
-        if let Some((_, before)) = self.by_path.insert(path, (self.scan, labelled)) {
-            self.leave(before);
+    /// A file was labelled at a path. What was there before is gone; where it was the same object, its label is replaced and comes back to be
+    /// released.
+    #[must_use]
+    pub(super) fn insert(&mut self, path: PathBuf, labelled: Labelled) -> Option<Labelled> {
+        let key = key(&labelled);
+        self.stale.remove(&key);
+        *self.live.entry(key).or_default() += 1;
+        let (_, before) = self.by_path.insert(path, (self.scan, labelled))?;
+        if self::key(&before) == key {
+            self.count_down(key);
+            return Some(before);
         }
+        self.leave(before);
+        None
+    }
+
+    /// Whether a path that is there leads to the object of a label.
+    pub(super) fn is_live(&self, labelled: &Labelled) -> bool {
+        self.live.contains_key(&key(labelled))
     }
 
     /// A scan ended: what it did not find is gone. Returns the labels that are to be taken away.
@@ -86,27 +106,32 @@ impl Table {
             && let Some(labelled) = self.oldest_of_most()
         {
             self.gone_count -= 1;
-            let key = key(&labelled);
-            let holders = self.holders.get(&key).map_or(0, |holders| holders - 1);
-            if holders == 0 {
-                self.holders.remove(&key);
-            } else {
-                self.holders.insert(key, holders);
+            let is_last = !self.is_live(&labelled);
+            if !is_last {
+                self.stale.insert(key(&labelled));
             }
-            dropped.push(Dropped {
-                labelled,
-                is_last: holders == 0,
-            });
+            dropped.push(Dropped { labelled, is_last });
         }
         dropped
     }
 
     fn leave(&mut self, labelled: Labelled) {
+        self.count_down(key(&labelled));
         self.gone
             .entry(labelled.seen.owner)
             .or_default()
             .push_back(labelled);
         self.gone_count += 1;
+    }
+
+    fn count_down(&mut self, key: Key) {
+        if let Some(live) = self.live.get_mut(&key) {
+            *live -= 1;
+            if *live == 0 {
+                self.live.remove(&key);
+                self.stale.remove(&key);
+            }
+        }
     }
 
     fn oldest_of_most(&mut self) -> Option<Labelled> {
@@ -120,7 +145,7 @@ impl Table {
     }
 }
 
-fn key(labelled: &Labelled) -> (ObjectKey, bool) {
+fn key(labelled: &Labelled) -> Key {
     (labelled.object, labelled.names.is_some())
 }
 
@@ -148,12 +173,12 @@ mod tests {
     fn what_is_gone_keeps_its_label_until_there_are_too_many() {
         let mut table = Table::default();
         table.begin();
-        table.insert("/root/key".into(), file(1, 0));
+        assert_eq!(table.insert("/root/key".into(), file(1, 0)), None);
         assert_eq!(table.end(), []);
         let mut dropped = Vec::new();
         for inode in 0..GONE_MAX as u64 + 10 {
             table.begin();
-            table.insert("/home/u/key".into(), file(100 + inode, 1000));
+            assert_eq!(table.insert("/home/u/key".into(), file(100 + inode, 1000)), None);
             dropped.extend(table.end());
         }
         // Of the one who made so many, and his oldest; the one of root, gone before all of them, stays.
@@ -166,29 +191,32 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_two_paths_is_labelled_until_the_last_is_dropped() {
+    fn an_object_of_two_paths_keeps_a_label_that_stands_for_something() {
         let mut table = Table::default();
+        let seen = file(1, 0).seen;
         table.begin();
-        table.insert("/a".into(), file(1, 0));
-        table.insert("/b".into(), file(1, 0));
+        assert_eq!(table.insert("/a".into(), file(1, 0)), None);
+        assert_eq!(table.insert("/b".into(), file(1, 0)), None);
         table.begin();
-        assert!(table.is_labelled(Path::new("/a"), file(1, 0).seen));
-        assert!(
-            !table.is_labelled(Path::new("/b"), file(2, 0).seen),
-            "another file"
-        );
+        assert!(table.is_labelled(Path::new("/a"), seen));
+        assert!(!table.is_labelled(Path::new("/b"), file(2, 0).seen), "another file");
         table.end();
-        for inode in 0..GONE_MAX as u64 {
+        let mut dropped = Vec::new();
+        for inode in 0..=GONE_MAX as u64 {
             table.begin();
-            assert!(table.is_labelled(Path::new("/a"), file(1, 0).seen));
-            table.insert("/c".into(), file(100 + inode, 0));
-            assert_eq!(table.end(), []);
+            assert!(table.is_labelled(Path::new("/a"), seen));
+            assert_eq!(table.insert("/c".into(), file(100 + inode, 0)), None);
+            dropped.extend(table.end());
         }
+        let [Dropped { labelled, is_last }] = dropped.as_slice() else {
+            panic!("{dropped:?}")
+        };
+        assert_eq!((labelled.object.inode, *is_last), (1, false), "/a leads there still");
         table.begin();
-        assert!(table.is_labelled(Path::new("/a"), file(1, 0).seen));
-        let dropped = table.end();
-        assert_eq!(dropped.len(), 1);
-        assert_eq!(dropped[0].labelled.object.inode, 1);
-        assert!(!dropped[0].is_last, "/a has it still");
+        assert!(!table.is_labelled(Path::new("/a"), seen), "to be labelled anew");
+        assert_eq!(table.insert("/a".into(), file(1, 0)), Some(file(1, 0)));
+        assert!(table.is_labelled(Path::new("/a"), seen));
+        assert!(table.is_live(&file(1, 0)));
+        assert!(!table.is_live(&file(100, 0)));
     }
 }

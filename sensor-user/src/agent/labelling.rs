@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use claviger_proto::catalogue::{Catalogue, Entry};
@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{
     labelled::{Dropped, Labelled, Table},
-    labels::{Labels, Meaning},
+    labels::Meaning,
     publicly::Public,
     worker::{Knowledge, ScanCounts},
 };
@@ -64,20 +64,10 @@ impl Labelling {
         let homes = homes(Path::new("/"), &self.extra_homes);
         if homes != self.homes {
             let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
-            *self
-                .knowledge
-                .places
-                .write()
-                .unwrap_or_else(PoisonError::into_inner) = places;
+            self.knowledge.set_places(places);
             self.homes = homes;
         }
-        let places = Arc::clone(
-            &self
-                .knowledge
-                .places
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let places = self.knowledge.places();
         let mut counts = ScanCounts::default();
         let found = match places.scan(Path::new("/"), &ScanLimits::default()) {
             Ok(found) => found,
@@ -118,7 +108,7 @@ impl Labelling {
         for dropped in self.table.end() {
             self.drop_label(dropped);
         }
-        self.labels().bury();
+        self.knowledge.labels().bury();
         let hit = found.limits_hit;
         counts.left_out =
             hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
@@ -151,7 +141,7 @@ impl Labelling {
             Ok(held) if held.seen() == found.seen => held,
             _ => return Done::Gone,
         };
-        let Some(id) = self.labels().hold(Meaning::Directory {
+        let Some(id) = self.knowledge.labels().hold(Meaning::Directory {
             path: found.path.clone(),
         }) else {
             return Done::No;
@@ -165,7 +155,7 @@ impl Labelling {
         let object = match self.labeller.ask(label, || held.open_directory()) {
             Ok((Ok(_), Some(object))) => object,
             asked => {
-                self.labels().release(id);
+                self.knowledge.labels().release(id);
                 return if matches!(asked, Ok((Err(_), _))) {
                     Done::Gone
                 } else {
@@ -187,13 +177,11 @@ impl Labelling {
         });
         labelled.names = Some(names);
         if watched.is_none() {
-            self.drop_label(Dropped {
-                labelled,
-                is_last: true,
-            });
+            let is_last = !self.table.is_live(&labelled);
+            self.drop_label(Dropped { labelled, is_last });
             return Done::No;
         }
-        self.table.insert(found.path.clone(), labelled);
+        self.keep(&found.path, labelled);
         Done::Yes
     }
 
@@ -206,11 +194,11 @@ impl Labelling {
     ) -> Option<(u64, u32)> {
         let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
         let path = path.join(OsStr::from_bytes(name));
-        let id = self.labels().hold(Meaning::Credential { entry, path })?;
+        let id = self.knowledge.labels().hold(Meaning::Credential { entry, path })?;
         let key = NameKey { directory, name_hash };
         if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
             tracing::debug!(%error, "a name cannot be watched");
-            self.labels().release(id);
+            self.knowledge.labels().release(id);
             return None;
         }
         Some((name_hash, id))
@@ -224,7 +212,7 @@ impl Labelling {
             Ok(held) if held.seen() == found.seen => held,
             _ => return Done::Gone,
         };
-        let Some(id) = self.labels().hold(Meaning::Credential {
+        let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
             entry: found.entry,
             path: found.path.clone(),
         }) else {
@@ -241,11 +229,11 @@ impl Labelling {
                     id,
                     names: None,
                 };
-                self.table.insert(found.path.clone(), labelled);
+                self.keep(&found.path, labelled);
                 Done::Yes
             }
             asked => {
-                self.labels().release(id);
+                self.knowledge.labels().release(id);
                 if matches!(asked, Ok((Err(_), _))) {
                     Done::Gone
                 } else {
@@ -255,7 +243,16 @@ impl Labelling {
         }
     }
 
-    /// Takes a label away; from the kernel half only where no other path has the object labelled.
+    fn keep(&mut self, path: &Path, labelled: Labelled) {
+        if let Some(replaced) = self.table.insert(path.to_owned(), labelled) {
+            self.drop_label(Dropped {
+                labelled: replaced,
+                is_last: false,
+            });
+        }
+    }
+
+    /// Takes a label away; from the kernel half only where no path leads to the object any more.
     fn drop_label(&mut self, dropped: Dropped) {
         let Dropped { labelled, is_last } = dropped;
         let mut removed: Result<(), LabelError> = Ok(());
@@ -272,18 +269,11 @@ impl Labelling {
                 let forgotten = self.labeller.forget_name(NameKey { directory, name_hash });
                 removed = removed.and(forgotten);
             }
-            self.labels().release(id);
+            self.knowledge.labels().release(id);
         }
-        self.labels().release(labelled.id);
+        self.knowledge.labels().release(labelled.id);
         if let Err(error) = removed {
             tracing::warn!(%error, "a label that is no longer needed stays");
         }
-    }
-
-    fn labels(&self) -> MutexGuard<'_, Labels> {
-        self.knowledge
-            .labels
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }

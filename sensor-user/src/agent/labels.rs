@@ -1,6 +1,9 @@
 //! What the agent meant by each label that the kernel half hands back.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+};
 
 use claviger_proto::catalogue::Entry;
 
@@ -29,6 +32,8 @@ struct Kept {
     meaning: Meaning,
     /// How many labels in the kernel half carry this id.
     holders: usize,
+    /// The round in which the last of them let it go.
+    released: u64,
 }
 
 /// All labels that may still be met. An id is never given twice: a record that is under way would be taken for another's.
@@ -37,8 +42,10 @@ pub(super) struct Labels {
     meanings: HashMap<u32, Kept>,
     ids: HashMap<PathBuf, u32>,
     next: u32,
-    /// Held by nobody since before the last [`Labels::bury`], and since then.
-    dying: (Vec<u32>, Vec<u32>),
+    /// Calls of [`Labels::bury`].
+    round: u64,
+    /// What was let go, with the round; some may be held again.
+    dying: VecDeque<(u64, u32)>,
 }
 
 impl Labels {
@@ -58,7 +65,12 @@ impl Labels {
         let id = self.next;
         self.next = self.next.checked_add(1)?;
         self.ids.insert(path.clone(), id);
-        self.meanings.insert(id, Kept { meaning, holders: 1 });
+        let kept = Kept {
+            meaning,
+            holders: 1,
+            released: 0,
+        };
+        self.meanings.insert(id, kept);
         Some(id)
     }
 
@@ -67,16 +79,21 @@ impl Labels {
         if let Some(kept) = self.meanings.get_mut(&id) {
             kept.holders = kept.holders.saturating_sub(1);
             if kept.holders == 0 {
-                self.dying.1.push(id);
+                kept.released = self.round;
+                self.dying.push_back((self.round, id));
             }
         }
     }
 
     /// Forgets what nobody has held since before the last call: a record with its id may have been under way until then.
     pub(super) fn bury(&mut self) {
-        let dead = std::mem::replace(&mut self.dying.0, std::mem::take(&mut self.dying.1));
-        for id in dead {
-            if self.meanings.get(&id).is_some_and(|kept| kept.holders == 0)
+        self.round += 1;
+        while let Some(&(round, id)) = self.dying.front()
+            && round + 2 <= self.round
+        {
+            self.dying.pop_front();
+            let is_dead = |kept: &Kept| kept.holders == 0 && kept.released == round;
+            if self.meanings.get(&id).is_some_and(is_dead)
                 && let Some(kept) = self.meanings.remove(&id)
             {
                 let (Meaning::Credential { path, .. } | Meaning::Directory { path }) = &kept.meaning;
@@ -137,5 +154,8 @@ mod tests {
         assert_eq!(labels.hold(directory("/a")), Some(id));
         labels.bury();
         assert!(labels.meaning(id).is_some());
+        labels.release(id);
+        labels.bury();
+        assert!(labels.meaning(id).is_some(), "let go anew, it is awaited anew");
     }
 }

@@ -6,7 +6,6 @@ mod uses;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -28,10 +28,32 @@ pub const QUEUE_MAX: usize = 1_024;
 /// What the pipeline needs to know of the worker's findings, at any time.
 #[derive(Clone)]
 pub(super) struct Knowledge {
+    labels: Arc<Mutex<Labels>>,
+    places: Arc<RwLock<Arc<Places<'static>>>>,
+}
+
+impl Knowledge {
+    fn new(places: Arc<Places<'static>>) -> Self {
+        Self {
+            labels: Arc::default(),
+            places: Arc::new(RwLock::new(places)),
+        }
+    }
+
     /// What labels stand for.
-    pub labels: Arc<Mutex<Labels>>,
+    pub(super) fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Where credentials can lie.
-    pub places: Arc<RwLock<Arc<Places<'static>>>>,
+    pub(super) fn places(&self) -> Arc<Places<'static>> {
+        Arc::clone(&self.places.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other homes, other places.
+    pub(super) fn set_places(&self, places: Arc<Places<'static>>) {
+        *self.places.write().unwrap_or_else(PoisonError::into_inner) = places;
+    }
 }
 
 /// How many there are, after a scan.
@@ -88,10 +110,7 @@ impl Worker {
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let homes = homes(Path::new("/"), &extra_homes);
         let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
-        let knowledge = Knowledge {
-            labels: Arc::new(Mutex::new(Labels::default())),
-            places: Arc::new(RwLock::new(places)),
-        };
+        let knowledge = Knowledge::new(places);
         let state = State {
             labelling: Labelling::new(labeller, knowledge.clone(), homes, extra_homes),
             public: Public::default(),

@@ -6,13 +6,9 @@ impl<S: Sink> Agent<S> {
     pub(super) fn opened(&mut self, open: &Open) {
         self.accounts.received += 1;
         let meaning = match open.matched {
-            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => self
-                .knowledge
-                .labels
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .meaning(id)
-                .cloned(),
+            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
+                self.knowledge.labels().meaning(id).cloned()
+            }
         };
         let Some(meaning) = meaning else {
             self.accounts.lose("unknown_label", 1);
@@ -31,13 +27,7 @@ impl<S: Sink> Agent<S> {
                 (entry, Some(path), MatchBasis::DirectoryEntry)
             }
             (Match::DirectoryPattern(_), Meaning::Directory { path }) => {
-                let places = Arc::clone(
-                    &self
-                        .knowledge
-                        .places
-                        .read()
-                        .unwrap_or_else(PoisonError::into_inner),
-                );
+                let places = self.knowledge.places();
                 let mut name = path.as_os_str().as_encoded_bytes().to_vec();
                 name.push(b'/');
                 name.extend_from_slice(open.path.name());
@@ -107,13 +97,7 @@ impl<S: Sink> Agent<S> {
 
     pub(super) fn denied(&mut self, denied: &Denied) {
         self.accounts.received += 1;
-        let places = Arc::clone(
-            &self
-                .knowledge
-                .places
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let places = self.knowledge.places();
         let Some(entry) = places.match_path(&denied.path.bytes) else {
             return self.accounts.drop_record("not_in_catalogue");
         };
