@@ -199,7 +199,10 @@ mod tests {
         assert_eq!(table.insert("/b".into(), file(1, 0)), None);
         table.begin();
         assert!(table.is_labelled(Path::new("/a"), seen));
-        assert!(!table.is_labelled(Path::new("/b"), file(2, 0).seen), "another file");
+        assert!(
+            !table.is_labelled(Path::new("/b"), file(2, 0).seen),
+            "another file"
+        );
         table.end();
         let mut dropped = Vec::new();
         for inode in 0..=GONE_MAX as u64 {
@@ -211,7 +214,11 @@ mod tests {
         let [Dropped { labelled, is_last }] = dropped.as_slice() else {
             panic!("{dropped:?}")
         };
-        assert_eq!((labelled.object.inode, *is_last), (1, false), "/a leads there still");
+        assert_eq!(
+            (labelled.object.inode, *is_last),
+            (1, false),
+            "/a leads there still"
+        );
         table.begin();
         assert!(!table.is_labelled(Path::new("/a"), seen), "to be labelled anew");
         assert_eq!(table.insert("/a".into(), file(1, 0)), Some(file(1, 0)));

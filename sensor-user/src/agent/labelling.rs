@@ -194,7 +194,10 @@ impl Labelling {
     ) -> Option<(u64, u32)> {
         let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
         let path = path.join(OsStr::from_bytes(name));
-        let id = self.knowledge.labels().hold(Meaning::Credential { entry, path })?;
+        let id = self
+            .knowledge
+            .labels()
+            .hold(Meaning::Credential { entry, path })?;
         let key = NameKey { directory, name_hash };
         if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
             tracing::debug!(%error, "a name cannot be watched");

@@ -67,7 +67,11 @@ mod tests {
         let lock = |name: &str| -> Table { format!("[[package]]\nname = \"{name}\"").parse().expect("TOML") };
         assert_eq!(
             check_lock("Cargo.lock", &lock("aws-lc-rs"), &banned),
-            [Problem::error("Cargo.lock", 0, "aws-lc-rs may not come in: one backend")]
+            [Problem::error(
+                "Cargo.lock",
+                0,
+                "aws-lc-rs may not come in: one backend"
+            )]
         );
         assert_eq!(check_lock("Cargo.lock", &lock("ring"), &banned), []);
     }
