@@ -1,19 +1,19 @@
 //! What a catalogue holds once it has been read.
 
-use std::collections::HashMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::pattern::Pattern;
+use super::{content::Content, pattern::Pattern};
 use crate::v1;
 
-/// Everything that is known about places of credentials. Made by [`Catalogue::parse`] or [`Catalogue::shipped`].
-#[derive(Debug)]
+/// Everything that is known about places of credentials. Made by [`Catalogue::parse`], [`Catalogue::shipped`] or [`Catalogue::with`].
+#[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    pub(super) entries: Vec<Entry>,
-    pub(super) kinds: HashMap<String, Kind>,
+    pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) kinds: BTreeMap<String, Kind>,
 }
 
 /// One place, or several of the same sort, where credentials of one kind lie.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub(super) id: String,
     pub(super) kind: String,
@@ -21,11 +21,11 @@ pub struct Entry {
     pub(super) exceptions: Vec<Pattern>,
     pub(super) operations: Vec<Operation>,
     pub(super) opt_in: bool,
-    pub(super) needs_content: bool,
+    pub(super) content: Vec<Content>,
 }
 
 /// A kind of credential.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Kind {
     pub(super) name: String,
     pub(super) title: String,
@@ -43,16 +43,22 @@ pub enum Operation {
 }
 
 impl Catalogue {
-    /// All entries in the order of the file: where two match one path, the first names it.
+    /// All entries in the order of the file: where two match one path, the first names it. Shared, for what was labelled by an entry outlives
+    /// the catalogue where another one takes its place.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// The entry with this id.
     #[must_use]
     pub fn entry(&self, id: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.id == id)
+        self.entries.iter().find(|entry| entry.id == id).map(Arc::as_ref)
+    }
+
+    /// All kinds, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.values()
     }
 
     /// What is known about a kind.
@@ -127,10 +133,22 @@ impl Entry {
         self.opt_in
     }
 
+    /// What the content has to be, one of these; nothing where the name alone makes it a credential.
+    #[must_use]
+    pub fn content(&self) -> &[Content] {
+        &self.content
+    }
+
     /// Whether the name alone does not make it a credential: the content has to be looked at.
     #[must_use]
     pub fn needs_content(&self) -> bool {
-        self.needs_content
+        !self.content.is_empty()
+    }
+
+    /// Whether one of its patterns names every file.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.patterns.iter().any(Pattern::is_everything)
     }
 }
 

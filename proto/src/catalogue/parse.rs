@@ -1,40 +1,44 @@
 //! From text to a catalogue: first what stands there, then what it means.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::content::Content;
 use super::entry::{Catalogue, Entry, Kind, Operation};
 use super::error::CatalogueError;
+use super::layer::Layer;
 use super::pattern::{Anchor, Pattern};
 
 /// What a person wrote.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(super) struct Raw {
     version: Spanned<i64>,
     #[serde(default)]
-    kind: Vec<RawKind>,
+    pub(super) remove: Vec<Spanned<String>>,
     #[serde(default)]
-    entry: Vec<RawEntry>,
+    pub(super) enable: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) kind: Vec<RawKind>,
+    #[serde(default)]
+    pub(super) entry: Vec<RawEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawKind {
-    name: Spanned<String>,
-    title: String,
+pub(super) struct RawKind {
+    pub(super) name: Spanned<String>,
+    pub(super) title: Option<String>,
     #[serde(default)]
     usual_readers: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawEntry {
-    id: Spanned<String>,
-    kind: Spanned<String>,
-    globs: Vec<Spanned<String>>,
+pub(super) struct RawEntry {
+    pub(super) id: Spanned<String>,
+    pub(super) kind: Spanned<String>,
+    pub(super) globs: Vec<Spanned<String>>,
     #[serde(default)]
     except: Vec<Spanned<String>>,
     #[serde(default = "only_read")]
@@ -42,7 +46,7 @@ struct RawEntry {
     #[serde(default)]
     opt_in: bool,
     #[serde(default)]
-    needs_content: bool,
+    content: Vec<Content>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -58,57 +62,48 @@ fn only_read() -> Vec<RawOperation> {
 
 impl Catalogue {
     /// Reads a catalogue. `source_name` is the file's name, for errors only.
+    ///
+    /// # Errors
+    /// [`CatalogueError`].
     pub fn parse(text: &str, source_name: &str) -> Result<Self, CatalogueError> {
-        let place = Place {
-            text,
-            file: source_name,
-        };
-        let raw: Raw = toml::from_str(text).map_err(|error| CatalogueError::Syntax {
-            file: source_name.to_owned(),
-            line: place.line(error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
-        })?;
-        if *raw.version.get_ref() != 1 {
-            return Err(CatalogueError::Version {
-                file: source_name.to_owned(),
-                line: place.line(raw.version.span().start),
-                found: *raw.version.get_ref(),
-            });
-        }
-        let mut kinds = HashMap::new();
-        for raw in &raw.kind {
-            let kind = place.kind(raw)?;
-            if kinds.insert(kind.name.clone(), kind).is_some() {
-                return Err(place.wrong(&raw.name, &raw.name, "there is another kind of this name"));
-            }
-        }
-        let mut entries: Vec<Entry> = Vec::with_capacity(raw.entry.len());
-        for raw in &raw.entry {
-            let entry = place.entry(raw)?;
-            if !kinds.contains_key(&entry.kind) {
-                return Err(place.wrong(
-                    &raw.kind,
-                    &raw.id,
-                    "its kind is not known; add a [[kind]] of that name",
-                ));
-            }
-            if entries.iter().any(|other| other.id == entry.id) {
-                return Err(place.wrong(&raw.id, &raw.id, "there is another entry with this id"));
-            }
-            entries.push(entry);
-        }
-        Ok(Self { entries, kinds })
+        let name = source_name;
+        let (catalogue, _) = Self::default().with(&[Layer { name, text }])?;
+        Ok(catalogue)
     }
 }
 
 /// Knows the text, to say where something stands.
-struct Place<'a> {
-    text: &'a str,
-    file: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) text: &'a str,
+    pub(super) file: &'a str,
 }
 
 impl Place<'_> {
-    fn kind(&self, raw: &RawKind) -> Result<Kind, CatalogueError> {
+    pub(super) fn raw(&self) -> Result<Raw, CatalogueError> {
+        let file = self.file.to_owned();
+        let raw: Raw = toml::from_str(self.text).map_err(|error| {
+            let (line, column) = self.at(error.span().map_or(0, |span| span.start));
+            CatalogueError::Syntax {
+                file: file.clone(),
+                line,
+                column,
+                // The lines of a message of several are hints; the first says it.
+                message: error.message().lines().next().unwrap_or("not TOML").to_owned(),
+            }
+        })?;
+        if *raw.version.get_ref() != 1 {
+            let (line, column) = self.at(raw.version.span().start);
+            return Err(CatalogueError::Version {
+                file,
+                line,
+                column,
+                found: *raw.version.get_ref(),
+            });
+        }
+        Ok(raw)
+    }
+
+    pub(super) fn kind(&self, raw: &RawKind) -> Result<Kind, CatalogueError> {
         if !is_word(raw.name.get_ref(), '_') {
             return Err(self.wrong(&raw.name, &raw.name, "a kind's name has only a-z, 0-9 and _"));
         }
@@ -124,7 +119,7 @@ impl Place<'_> {
         }
         Ok(Kind {
             name: raw.name.get_ref().clone(),
-            title: raw.title.clone(),
+            title: raw.title.clone().unwrap_or_default(),
             usual_readers: raw
                 .usual_readers
                 .iter()
@@ -134,7 +129,7 @@ impl Place<'_> {
         })
     }
 
-    fn entry(&self, raw: &RawEntry) -> Result<Entry, CatalogueError> {
+    pub(super) fn entry(&self, raw: &RawEntry) -> Result<Entry, CatalogueError> {
         if !is_word(raw.id.get_ref(), '-') {
             return Err(self.wrong(&raw.id, &raw.id, "an entry's id has only a-z, 0-9 and -"));
         }
@@ -163,7 +158,7 @@ impl Place<'_> {
                 .collect(),
             operations: operations.collect(),
             opt_in: raw.opt_in,
-            needs_content: raw.needs_content,
+            content: raw.content.clone(),
         })
     }
 
@@ -172,34 +167,51 @@ impl Place<'_> {
         texts: &[Spanned<String>],
         owner: &Spanned<String>,
     ) -> Result<Vec<Vec<Pattern>>, CatalogueError> {
-        let parse = |text: &Spanned<String>| {
-            Pattern::parse(text.get_ref()).map_err(|source| CatalogueError::Pattern {
+        texts.iter().map(|text| self.pattern(text, owner)).collect()
+    }
+
+    pub(super) fn pattern(
+        &self,
+        text: &Spanned<String>,
+        owner: &Spanned<String>,
+    ) -> Result<Vec<Pattern>, CatalogueError> {
+        Pattern::parse(text.get_ref()).map_err(|source| {
+            let (line, column) = self.at(text.span().start);
+            CatalogueError::Pattern {
                 file: self.file.to_owned(),
-                line: self.line(text.span().start),
+                line,
+                column,
                 owner: owner.get_ref().clone(),
                 pattern: text.get_ref().clone(),
                 source,
-            })
-        };
-        texts.iter().map(parse).collect()
+            }
+        })
     }
 
-    fn wrong(&self, at: &Spanned<String>, owner: &Spanned<String>, reason: &'static str) -> CatalogueError {
+    pub(super) fn wrong(
+        &self,
+        at: &Spanned<String>,
+        owner: &Spanned<String>,
+        reason: &'static str,
+    ) -> CatalogueError {
+        let (line, column) = self.at(at.span().start);
         CatalogueError::Item {
             file: self.file.to_owned(),
-            line: self.line(at.span().start),
+            line,
+            column,
             owner: owner.get_ref().clone(),
             reason,
         }
     }
 
-    fn line(&self, offset: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(offset)
-            .filter(|byte| *byte == b'\n')
-            .count()
+    /// Line and column of an offset, both from 1, the column in characters.
+    pub(super) fn at(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset.min(self.text.len())).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (
+            before.matches('\n').count() + 1,
+            before[line_start..].chars().count() + 1,
+        )
     }
 }
 

@@ -3,6 +3,8 @@
 //! An own matcher because the scanner needs the pattern name by name, to walk only where something can match, and because paths are
 //! bytes. The tests hold it against the crate globset.
 
+use std::fmt;
+
 /// Alternatives that one pattern may stand for, at most. More is a mistake, or meant to eat memory.
 const MAX_ALTERNATIVES: usize = 256;
 /// Bytes of a pattern, at most.
@@ -41,22 +43,22 @@ pub struct Pattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// It begins in no known way.
-    #[error("it has to begin with /, ~/ or **/")]
+    #[error("it has to begin with / (the root), ~/ (each home) or **/ (anywhere)")]
     Anchor,
     /// It has an empty name, `.` or `..` in it.
-    #[error("it has an empty name, . or .. in it")]
+    #[error("it has an empty name, . or .. in it: write the path as it is after resolving these")]
     Name,
     /// `**` stands within a name.
     #[error("** has to stand for a whole name, as in /a/**/b")]
     AnyDepth,
     /// A `{` without its `}` or the other way round.
-    #[error("a brace has no partner")]
+    #[error("a brace has no partner: alternatives are {{a,b}}, and ? stands for a brace in a name")]
     Brace,
     /// It has `[`, `]` or `\` in it.
     #[error("character classes and escapes are not known, only *, ?, ** and {{a,b}}")]
     Class,
     /// It is too long, or stands for too many.
-    #[error("it is longer than 1024 bytes or stands for more than 256 patterns")]
+    #[error("it is longer than 1024 bytes or stands for more than 256 patterns: write several")]
     TooMany,
 }
 
@@ -79,6 +81,17 @@ impl Pattern {
     #[must_use]
     pub fn components(&self) -> &[Component] {
         &self.components
+    }
+
+    /// Whether it names every file below its anchor, whatever it is called.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let any_name = |component: &Component| match component {
+            Component::Literal(_) => false,
+            Component::Wildcard(name) => name.bytes().all(|byte| byte == b'*'),
+            Component::AnyDepth => true,
+        };
+        self.components.contains(&Component::AnyDepth) && self.components.iter().all(any_name)
     }
 
     /// Whether an absolute path matches. One that begins at a home never does here: use [`Self::matches_names`] below each home.
@@ -122,6 +135,26 @@ impl Pattern {
             components.push(Component::Wildcard("*".to_owned()));
         }
         Ok(Self { anchor, components })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.anchor {
+            Anchor::Root => "/",
+            Anchor::Home => "~/",
+            Anchor::Anywhere => "",
+        })?;
+        for (at, component) in self.components.iter().enumerate() {
+            if at > 0 {
+                f.write_str("/")?;
+            }
+            f.write_str(match component {
+                Component::Literal(name) | Component::Wildcard(name) => name,
+                Component::AnyDepth => "**",
+            })?;
+        }
+        Ok(())
     }
 }
 

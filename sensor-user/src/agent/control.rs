@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Accounts, ScanCounts, SelfUsage};
+use super::{Accounts, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
 
 const REQUEST_MAX: u64 = 4_096;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -97,6 +97,10 @@ pub struct Status {
     pub accounts: Accounts,
     /// What is labelled.
     pub labelled: ScanCounts,
+    /// Which catalogue is in force.
+    pub policy: PolicyReport,
+    /// Whether the probes were seen to work lately; nothing where that is not tested.
+    pub self_test: Option<SelfTestReport>,
     /// Processes in the table.
     pub processes: usize,
     /// The way behind it: spool and detector.

@@ -29,7 +29,7 @@ pub(super) struct Facts {
 
 /// What was used.
 pub(super) struct Used<'a> {
-    pub entry: &'static Entry,
+    pub entry: &'a Entry,
     pub path: &'a FilePath,
     pub device: u64,
     pub inode: u64,

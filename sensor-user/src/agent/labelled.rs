@@ -12,12 +12,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use claviger_sensor_common::ObjectKey;
+use claviger_sensor_common::{NameKey, ObjectKey};
 
 use crate::credential::Seen;
 
 /// Labels kept of what has left its path.
 pub(super) const GONE_MAX: usize = 8_192;
+
+/// Where paths begin: each has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Root {
+    /// The host's root, in the places that are looked through often.
+    Host,
+}
 
 /// A label in the kernel half.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,30 +50,66 @@ pub(super) struct Dropped {
 
 type Key = (ObjectKey, bool);
 
+/// What lies at a path.
+#[derive(Debug)]
+struct At {
+    /// The last scan that found it.
+    scan: u64,
+    /// The policy under which it was labelled.
+    policy: u64,
+    labelled: Labelled,
+}
+
 /// All labels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
-    by_path: HashMap<PathBuf, (u64, Labelled)>,
+    by_root: HashMap<Root, HashMap<PathBuf, At>>,
     gone: BTreeMap<u32, VecDeque<Labelled>>,
     gone_count: usize,
+    gone_max: usize,
     /// How many paths that are there lead to an object that is labelled as a directory (true) or a file.
     live: HashMap<Key, usize>,
     /// What has to be labelled anew.
     stale: HashSet<Key>,
     scan: u64,
+    policy: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            by_root: HashMap::new(),
+            gone: BTreeMap::new(),
+            gone_count: 0,
+            gone_max: GONE_MAX,
+            live: HashMap::new(),
+            stale: HashSet::new(),
+            scan: 0,
+            policy: 0,
+        }
+    }
 }
 
 impl Table {
-    /// A scan begins.
+    /// A scan of one root begins.
     pub(super) fn begin(&mut self) {
         self.scan += 1;
     }
 
+    /// Another policy holds: from here on nothing counts as labelled until it was labelled anew.
+    pub(super) fn new_policy(&mut self) {
+        self.policy += 1;
+    }
+
     /// Whether this very file is labelled at this path; it is then known to be there still.
-    pub(super) fn is_labelled(&mut self, path: &Path, seen: Seen) -> bool {
-        match self.by_path.get_mut(path) {
-            Some((scan, labelled)) if labelled.seen == seen && !self.stale.contains(&key(labelled)) => {
-                *scan = self.scan;
+    pub(super) fn is_labelled(&mut self, root: Root, path: &Path, seen: Seen) -> bool {
+        match self.by_root.get_mut(&root).and_then(|paths| paths.get_mut(path)) {
+            Some(at)
+                if at.labelled.seen == seen
+                    && at.policy == self.policy
+                    && !self.stale.contains(&key(&at.labelled)) =>
+            {
+                at.scan = self.scan;
                 true
             }
             _ => false,
@@ -76,11 +119,16 @@ impl Table {
     /// A file was labelled at a path. What was there before is gone; where it was the same object, its label is replaced and comes back to be
     /// released.
     #[must_use]
-    pub(super) fn insert(&mut self, path: PathBuf, labelled: Labelled) -> Option<Labelled> {
+    pub(super) fn insert(&mut self, root: Root, path: PathBuf, labelled: Labelled) -> Option<Labelled> {
         let key = key(&labelled);
         self.stale.remove(&key);
         *self.live.entry(key).or_default() += 1;
-        let (_, before) = self.by_path.insert(path, (self.scan, labelled))?;
+        let at = At {
+            scan: self.scan,
+            policy: self.policy,
+            labelled,
+        };
+        let before = self.by_root.entry(root).or_default().insert(path, at)?.labelled;
         if self::key(&before) == key {
             self.count_down(key);
             return Some(before);
@@ -94,25 +142,65 @@ impl Table {
         self.live.contains_key(&key(labelled))
     }
 
-    /// A scan ended: what it did not find is gone. Returns the labels that are to be taken away.
-    pub(super) fn end(&mut self) -> Vec<Dropped> {
+    /// A scan of a root ended: what it did not find there is gone. Returns the labels that are to be taken away.
+    pub(super) fn end(&mut self, root: Root) -> Vec<Dropped> {
         let scan = self.scan;
-        let left: Vec<_> = self.by_path.extract_if(|_, (at, _)| *at != scan).collect();
-        for (_, (_, labelled)) in left {
-            self.leave(labelled);
+        let paths = self.by_root.entry(root).or_default();
+        let left: Vec<_> = paths.extract_if(|_, at| at.scan != scan).collect();
+        if paths.is_empty() {
+            self.by_root.remove(&root);
+        }
+        for (_, at) in left {
+            self.leave(at.labelled);
         }
         let mut dropped = Vec::new();
-        while self.gone_count > GONE_MAX
+        while self.gone_count > self.gone_max
             && let Some(labelled) = self.oldest_of_most()
         {
-            self.gone_count -= 1;
-            let is_last = !self.is_live(&labelled);
-            if !is_last {
-                self.stale.insert(key(&labelled));
-            }
-            dropped.push(Dropped { labelled, is_last });
+            dropped.push(self.drop_one(labelled));
         }
         dropped
+    }
+
+    /// Takes away, of what has left its path, what is not wanted any more.
+    pub(super) fn drop_gone(&mut self, is_unwanted: impl Fn(&Labelled) -> bool) -> Vec<Dropped> {
+        let mut unwanted = Vec::new();
+        for gone in self.gone.values_mut() {
+            let (out, kept): (VecDeque<_>, VecDeque<_>) = gone.drain(..).partition(&is_unwanted);
+            *gone = kept;
+            unwanted.extend(out);
+        }
+        self.gone.retain(|_, gone| !gone.is_empty());
+        unwanted
+            .into_iter()
+            .map(|labelled| self.drop_one(labelled))
+            .collect()
+    }
+
+    /// All names that are watched in directories.
+    pub(super) fn watched_names(&self) -> impl Iterator<Item = NameKey> {
+        let labelled = self
+            .by_root
+            .values()
+            .flat_map(HashMap::values)
+            .map(|at| &at.labelled);
+        labelled.flat_map(|labelled| {
+            let names = labelled.names.iter().flatten();
+            names.map(|(name_hash, _)| NameKey {
+                directory: labelled.object,
+                name_hash: *name_hash,
+            })
+        })
+    }
+
+    /// Takes one away that was taken out of those that are gone.
+    fn drop_one(&mut self, labelled: Labelled) -> Dropped {
+        self.gone_count -= 1;
+        let is_last = !self.is_live(&labelled);
+        if !is_last {
+            self.stale.insert(key(&labelled));
+        }
+        Dropped { labelled, is_last }
     }
 
     fn leave(&mut self, labelled: Labelled) {
@@ -150,80 +238,4 @@ fn key(labelled: &Labelled) -> Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(inode: u64, owner: u32) -> Labelled {
-        Labelled {
-            seen: Seen {
-                device: 1,
-                inode,
-                owner,
-            },
-            object: ObjectKey {
-                inode,
-                ..ObjectKey::default()
-            },
-            id: 7,
-            names: None,
-        }
-    }
-
-    #[test]
-    fn what_is_gone_keeps_its_label_until_there_are_too_many() {
-        let mut table = Table::default();
-        table.begin();
-        assert_eq!(table.insert("/root/key".into(), file(1, 0)), None);
-        assert_eq!(table.end(), []);
-        let mut dropped = Vec::new();
-        for inode in 0..GONE_MAX as u64 + 10 {
-            table.begin();
-            assert_eq!(table.insert("/home/u/key".into(), file(100 + inode, 1000)), None);
-            dropped.extend(table.end());
-        }
-        // Of the one who made so many, and his oldest; the one of root, gone before all of them, stays.
-        let inodes: Vec<_> = dropped
-            .iter()
-            .map(|dropped| dropped.labelled.object.inode)
-            .collect();
-        assert_eq!(inodes, (100..110).collect::<Vec<_>>());
-        assert!(dropped.iter().all(|dropped| dropped.is_last));
-    }
-
-    #[test]
-    fn an_object_of_two_paths_keeps_a_label_that_stands_for_something() {
-        let mut table = Table::default();
-        let seen = file(1, 0).seen;
-        table.begin();
-        assert_eq!(table.insert("/a".into(), file(1, 0)), None);
-        assert_eq!(table.insert("/b".into(), file(1, 0)), None);
-        table.begin();
-        assert!(table.is_labelled(Path::new("/a"), seen));
-        assert!(
-            !table.is_labelled(Path::new("/b"), file(2, 0).seen),
-            "another file"
-        );
-        table.end();
-        let mut dropped = Vec::new();
-        for inode in 0..=GONE_MAX as u64 {
-            table.begin();
-            assert!(table.is_labelled(Path::new("/a"), seen));
-            assert_eq!(table.insert("/c".into(), file(100 + inode, 0)), None);
-            dropped.extend(table.end());
-        }
-        let [Dropped { labelled, is_last }] = dropped.as_slice() else {
-            panic!("{dropped:?}")
-        };
-        assert_eq!(
-            (labelled.object.inode, *is_last),
-            (1, false),
-            "/a leads there still"
-        );
-        table.begin();
-        assert!(!table.is_labelled(Path::new("/a"), seen), "to be labelled anew");
-        assert_eq!(table.insert("/a".into(), file(1, 0)), Some(file(1, 0)));
-        assert!(table.is_labelled(Path::new("/a"), seen));
-        assert!(table.is_live(&file(1, 0)));
-        assert!(!table.is_live(&file(100, 0)));
-    }
-}
+mod tests;

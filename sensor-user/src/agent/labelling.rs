@@ -1,6 +1,7 @@
 //! Labelling what a scan found, and only that: of each path the file that the scan saw there, whatever took its place since.
 
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, 
 use rustix::fs::{Mode, OFlags};
 
 use super::{
-    labelled::{Dropped, Labelled, Table},
+    labelled::{Dropped, Labelled, Root, Table},
     labels::Meaning,
     publicly::Public,
     worker::{Knowledge, ScanCounts},
@@ -26,9 +27,12 @@ use crate::{
 pub(super) struct Labelling {
     pub(super) labeller: Labeller,
     knowledge: Knowledge,
+    catalogue: Arc<Catalogue>,
     homes: Vec<Home>,
     extra_homes: Vec<PathBuf>,
     table: Table,
+    /// Names whose labels were replaced in this scan; some may be watched by another path.
+    replaced_names: HashSet<NameKey>,
     said: ScanCounts,
 }
 
@@ -46,15 +50,18 @@ impl Labelling {
     pub(super) fn new(
         labeller: Labeller,
         knowledge: Knowledge,
+        catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
     ) -> Self {
         Self {
             labeller,
             knowledge,
+            catalogue,
             homes,
             extra_homes,
             table: Table::default(),
+            replaced_names: HashSet::new(),
             said: ScanCounts::default(),
         }
     }
@@ -63,7 +70,7 @@ impl Labelling {
     pub(super) fn scan(&mut self, public: &mut Public) -> ScanCounts {
         let homes = homes(Path::new("/"), &self.extra_homes);
         if homes != self.homes {
-            let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
+            let places = Arc::new(Places::new(&self.catalogue, homes.clone()));
             self.knowledge.set_places(places);
             self.homes = homes;
         }
@@ -105,14 +112,36 @@ impl Labelling {
                 Done::No => counts.not_labelled += 1,
             }
         }
-        for dropped in self.table.end() {
+        for dropped in self.table.end(Root::Host) {
             self.drop_label(dropped);
         }
+        self.forget_names();
         self.knowledge.labels().bury();
         let hit = found.limits_hit;
         counts.left_out =
             hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
         self.say(counts);
+        counts
+    }
+
+    /// Takes another catalogue: labels anew all that it names, each label in the place of the one before, and only then takes away what it does
+    /// not name any more. Nothing that both name is unwatched in between.
+    pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
+        self.catalogue = catalogue;
+        let places = Arc::new(Places::new(&self.catalogue, self.homes.clone()));
+        self.knowledge.set_places(Arc::clone(&places));
+        self.table.new_policy();
+        let counts = self.scan(public);
+        let kept = self.knowledge.labels();
+        let is_named = |labelled: &Labelled| match kept.meaning(labelled.id) {
+            Some(Meaning::Credential { entry, path }) => places.names(entry.id(), path),
+            Some(Meaning::Directory { .. }) | None => false,
+        };
+        let dropped = self.table.drop_gone(|labelled| !is_named(labelled));
+        drop(kept);
+        for dropped in dropped {
+            self.drop_label(dropped);
+        }
         counts
     }
 
@@ -133,8 +162,8 @@ impl Labelling {
         self.said = counts;
     }
 
-    fn label_directory(&mut self, root: &OwnedFd, found: &LabelledDirectory<'static>) -> Done {
-        if self.table.is_labelled(&found.path, found.seen) {
+    fn label_directory(&mut self, root: &OwnedFd, found: &LabelledDirectory) -> Done {
+        if self.table.is_labelled(Root::Host, &found.path, found.seen) {
             return Done::Yes;
         }
         let held = match Held::at(root, &found.path) {
@@ -190,14 +219,14 @@ impl Labelling {
         directory: ObjectKey,
         path: &Path,
         name: &[u8],
-        entry: &'static Entry,
+        entry: &Arc<Entry>,
     ) -> Option<(u64, u32)> {
         let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
         let path = path.join(OsStr::from_bytes(name));
-        let id = self
-            .knowledge
-            .labels()
-            .hold(Meaning::Credential { entry, path })?;
+        let id = self.knowledge.labels().hold(Meaning::Credential {
+            entry: Arc::clone(entry),
+            path,
+        })?;
         let key = NameKey { directory, name_hash };
         if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
             tracing::debug!(%error, "a name cannot be watched");
@@ -207,8 +236,8 @@ impl Labelling {
         Some((name_hash, id))
     }
 
-    fn label_file(&mut self, root: &OwnedFd, found: &Candidate<'static>, public: &mut Public) -> Done {
-        if self.table.is_labelled(&found.path, found.seen) {
+    fn label_file(&mut self, root: &OwnedFd, found: &Candidate, public: &mut Public) -> Done {
+        if self.table.is_labelled(Root::Host, &found.path, found.seen) {
             return Done::Yes;
         }
         let held = match Held::at(root, &found.path) {
@@ -216,7 +245,7 @@ impl Labelling {
             _ => return Done::Gone,
         };
         let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
-            entry: found.entry,
+            entry: Arc::clone(&found.entry),
             path: found.path.clone(),
         }) else {
             return Done::No;
@@ -247,11 +276,31 @@ impl Labelling {
     }
 
     fn keep(&mut self, path: &Path, labelled: Labelled) {
-        if let Some(replaced) = self.table.insert(path.to_owned(), labelled) {
+        if let Some(replaced) = self.table.insert(Root::Host, path.to_owned(), labelled) {
+            let names = replaced.names.iter().flatten();
+            self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {
+                directory: replaced.object,
+                name_hash: *name_hash,
+            }));
             self.drop_label(Dropped {
                 labelled: replaced,
                 is_last: false,
             });
+        }
+    }
+
+    /// Names of directories that were labelled anew, and that no path watches any more.
+    fn forget_names(&mut self) {
+        if self.replaced_names.is_empty() {
+            return;
+        }
+        for name in self.table.watched_names() {
+            self.replaced_names.remove(&name);
+        }
+        for name in std::mem::take(&mut self.replaced_names) {
+            if let Err(error) = self.labeller.forget_name(name) {
+                tracing::warn!(%error, "a name that is no longer a credential's stays watched");
+            }
         }
     }
 

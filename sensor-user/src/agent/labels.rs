@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
+    sync::Arc,
 };
 
 use claviger_proto::catalogue::Entry;
@@ -16,7 +17,7 @@ pub(super) enum Meaning {
     /// A file that the catalogue names, found at this path.
     Credential {
         /// The catalogue's entry.
-        entry: &'static Entry,
+        entry: Arc<Entry>,
         /// Where it was found, or would lie.
         path: PathBuf,
     },

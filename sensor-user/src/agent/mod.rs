@@ -8,6 +8,7 @@
 
 mod accounts;
 mod boot_clock;
+mod condition;
 mod control;
 mod events;
 mod labelled;
@@ -19,18 +20,21 @@ mod peers;
 mod pending;
 mod pipeline;
 mod publicly;
+mod self_test;
 mod self_usage;
 mod sink;
 mod watched_until;
 mod worker;
 
 pub use accounts::Accounts;
+pub use condition::PolicyReport;
 pub use control::{Answer, ControlError, Flushed, Request, Status, ask};
 pub use lock::{LockError, RunLock};
-pub use options::{AgentError, AgentOptions, Control};
+pub use options::{AgentError, AgentOptions, Control, SelfTestOptions};
 pub use peers::PEERS_MAX;
 pub use pending::{LATE_MAX, PENDING_MAX};
 pub use pipeline::Agent;
+pub use self_test::SelfTestReport;
 pub use self_usage::SelfUsage;
 pub use sink::{Delivered, Evidence, Sink};
 pub use watched_until::WatchedUntil;

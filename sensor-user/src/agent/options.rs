@@ -1,12 +1,12 @@
 //! What an agent is started with, told while it runs, and fails with.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use claviger_proto::v1::EventId;
 use tokio::sync::oneshot;
 
 use super::WatchedUntil;
-use crate::kernel::KernelError;
+use crate::{config::Policy, kernel::KernelError};
 
 /// What an agent needs to know.
 pub struct AgentOptions {
@@ -22,12 +22,25 @@ pub struct AgentOptions {
     pub rescan_interval: Duration,
     /// Directories that are homes although no user has them.
     pub extra_homes: Vec<PathBuf>,
+    /// What is watched.
+    pub policy: Policy,
+    /// How the probes are tested while they run; nothing for an agent that does not live long enough.
+    pub self_test: Option<SelfTestOptions>,
     /// Where the control socket is made; nothing for an agent that has none.
     pub runtime_dir: Option<PathBuf>,
     /// Until when this host was watched before; nothing for an agent that does not keep it.
     pub watched_until: Option<WatchedUntil>,
     /// Whether to report about itself and about the time before: a sensor does, a trace does not.
     pub report_itself: bool,
+}
+
+/// How the probes are tested.
+#[derive(Clone, Debug)]
+pub struct SelfTestOptions {
+    /// How often.
+    pub interval: Duration,
+    /// A program that ends at once, and its arguments.
+    pub canary_command: Vec<OsString>,
 }
 
 /// Why the agent cannot go on.
@@ -55,6 +68,10 @@ pub enum AgentError {
 pub enum Control {
     /// Deliver everything that happened until now, then answer with the last event's id.
     Flush(oneshot::Sender<Option<EventId>>),
+    /// Take another policy; the one before holds until all that this one names is labelled. Then answer; no answer comes where it cannot be taken.
+    Policy(Box<Policy>, oneshot::Sender<()>),
+    /// Another policy was to be taken and is wrong, for this reason; the one before goes on.
+    PolicyRefused(String),
     /// Deliver everything and end.
     Stop,
 }

@@ -1,11 +1,13 @@
 //! The loop: records in, events out.
 
+mod condition;
 mod telling;
 mod uses;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,15 +25,18 @@ use super::{
     Accounts, AgentError, AgentOptions, Control, ScanCounts, SelfUsage, Sink, WatchedUntil,
     accounts::growth,
     boot_clock::timestamp,
+    condition::{Condition, PolicyReport},
     control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
     events::{Facts, Used, gap, losses_of, operation, sensor_status},
     labels::Meaning,
     peers::Peers,
     pending::{Pending, Settled},
+    self_test::SelfTest,
     worker::{Answer as Found, Knowledge, Question, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
+    config::Policy,
     decode::{Denied, Match, Open, ProcessKey, Record, decode},
     kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records},
 };
@@ -60,6 +65,7 @@ pub struct Agent<S> {
     told: Vec<LossCount>,
     told_at: SystemTime,
     scanned: ScanCounts,
+    condition: Condition,
     next_token: u64,
     last_id: Option<EventId>,
     flushing: Vec<oneshot::Sender<Option<EventId>>>,
@@ -110,8 +116,14 @@ impl<S: Sink> Agent<S> {
             Some(runtime_dir) => Some(listen(runtime_dir).map_err(io("making the control socket"))?),
             None => None,
         };
-        let mut worker = Worker::start(labeller, options.rescan_interval, options.extra_homes.clone())
-            .map_err(io("starting the thread that labels files"))?;
+        let mut worker = Worker::start(
+            labeller,
+            Arc::clone(&options.policy.catalogue),
+            options.rescan_interval,
+            options.extra_homes.clone(),
+            options.self_test.clone(),
+        )
+        .map_err(io("starting the thread that labels files"))?;
         let mut processes = ProcessTable::default();
         processes.seed();
         let Some(Found::Scanned(scanned)) = worker.answers.recv().await else {
@@ -126,6 +138,14 @@ impl<S: Sink> Agent<S> {
             processes,
             cgroups,
             users: Users::at("/etc/passwd"),
+        };
+        let condition = Condition {
+            policy: PolicyReport::of(&options.policy),
+            coming: None,
+            self_test: options
+                .self_test
+                .as_ref()
+                .map(|test| SelfTest::new(test.interval, SystemTime::now())),
         };
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         Ok(Self {
@@ -145,6 +165,7 @@ impl<S: Sink> Agent<S> {
             told: Vec::new(),
             told_at: SystemTime::now(),
             scanned,
+            condition,
             next_token: 0,
             last_id: None,
             flushing: Vec::new(),
@@ -197,6 +218,8 @@ impl<S: Sink> Agent<S> {
                 biased;
                 request = control.recv() => match request {
                     Some(Control::Flush(back)) => self.flushing.push(back),
+                    Some(Control::Policy(policy, done)) => self.take_policy(*policy, done),
+                    Some(Control::PolicyRefused(reason)) => self.refuse_policy(&reason),
                     Some(Control::Stop) | None => break,
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
@@ -204,6 +227,7 @@ impl<S: Sink> Agent<S> {
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
                     self.tell_losses();
+                    self.look_after_self_test();
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
                         self.tell_status("periodic");
@@ -281,7 +305,9 @@ impl<S: Sink> Agent<S> {
 
     fn found(&mut self, found: Found) {
         match found {
-            Found::Scanned(counts) => self.scanned = counts,
+            Found::Scanned(counts) => self.scanned_again(counts),
+            Found::InForce(digest) => self.policy_in_force(&digest),
+            Found::Tested(tested) => self.tested(&tested),
             Found::Identified { token, parsed } => {
                 match self
                     .pending

@@ -25,7 +25,7 @@ const CACHE_MAX: usize = 4_096;
 /// One version of one file, as stat(2) tells it apart.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Version {
-    kind: &'static str,
+    kind: String,
     device: u64,
     inode: u64,
     size: u64,
@@ -34,10 +34,10 @@ struct Version {
 }
 
 impl Version {
-    fn of(file: &File, kind: &'static str) -> io::Result<Self> {
+    fn of(file: &File, kind: &str) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
-            kind,
+            kind: kind.to_owned(),
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
@@ -57,13 +57,7 @@ pub(super) struct Public {
 
 impl Public {
     /// Reads through an open descriptor of the object.
-    pub(super) fn of_file(
-        &mut self,
-        object: ObjectKey,
-        kind: &'static str,
-        path: &Path,
-        file: OwnedFd,
-    ) -> Parsed {
+    pub(super) fn of_file(&mut self, object: ObjectKey, kind: &str, path: &Path, file: OwnedFd) -> Parsed {
         let file = File::from(file);
         let Ok(version) = Version::of(&file, kind) else {
             return Parsed::unknown("it could not be looked at");
@@ -93,7 +87,7 @@ impl Public {
         &mut self,
         labeller: &mut Labeller,
         object: ObjectKey,
-        kind: &'static str,
+        kind: &str,
         paths: &[(PathBuf, PathBuf)],
     ) -> Parsed {
         let mut reason = "no path leads to it";
@@ -125,7 +119,7 @@ impl Public {
     }
 
     /// What is known of the version that lies at a path, without opening it for reading.
-    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &'static str) -> Option<Parsed> {
+    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &str) -> Option<Parsed> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let held =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;

@@ -16,10 +16,11 @@ use claviger_proto::catalogue::Catalogue;
 use claviger_sensor_common::ObjectKey;
 use tokio::sync::mpsc;
 
-use super::{labelling::Labelling, labels::Labels, publicly::Public};
+use super::{SelfTestOptions, labelling::Labelling, labels::Labels, publicly::Public, self_test::Tested};
 use crate::{
     credential::{Parsed, Places, homes},
-    kernel::Labeller,
+    error::in_one_line,
+    kernel::{Labeller, open_refused, open_seen, start_one},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
@@ -29,11 +30,11 @@ pub const QUEUE_MAX: usize = 1_024;
 #[derive(Clone)]
 pub(super) struct Knowledge {
     labels: Arc<Mutex<Labels>>,
-    places: Arc<RwLock<Arc<Places<'static>>>>,
+    places: Arc<RwLock<Arc<Places>>>,
 }
 
 impl Knowledge {
-    fn new(places: Arc<Places<'static>>) -> Self {
+    fn new(places: Arc<Places>) -> Self {
         Self {
             labels: Arc::default(),
             places: Arc::new(RwLock::new(places)),
@@ -46,12 +47,12 @@ impl Knowledge {
     }
 
     /// Where credentials can lie.
-    pub(super) fn places(&self) -> Arc<Places<'static>> {
+    pub(super) fn places(&self) -> Arc<Places> {
         Arc::clone(&self.places.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Other homes, other places.
-    pub(super) fn set_places(&self, places: Arc<Places<'static>>) {
+    pub(super) fn set_places(&self, places: Arc<Places>) {
         *self.places.write().unwrap_or_else(PoisonError::into_inner) = places;
     }
 }
@@ -76,9 +77,17 @@ pub(super) struct Question {
     /// The object.
     pub object: ObjectKey,
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// Roots, and paths below them, that may lead to it.
     pub paths: Vec<(PathBuf, PathBuf)>,
+}
+
+/// What the worker is asked.
+pub(super) enum Ask {
+    /// For identities.
+    Question(Question),
+    /// To take another catalogue.
+    Catalogue(Arc<Catalogue>),
 }
 
 /// What the worker tells.
@@ -92,11 +101,15 @@ pub(super) enum Answer {
     },
     /// A scan is done.
     Scanned(ScanCounts),
+    /// Whether the probes see was tested.
+    Tested(Tested),
+    /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
+    InForce(String),
 }
 
 /// The worker's ends.
 pub(super) struct Worker {
-    questions: SyncSender<Question>,
+    asks: SyncSender<Ask>,
     /// Answers, in the order in which they were found.
     pub answers: mpsc::Receiver<Answer>,
     /// What it knows.
@@ -105,21 +118,29 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Scans once, on the new thread; the first answer is [`Answer::Scanned`]. Ends when the `Worker` is dropped.
-    pub(super) fn start(labeller: Labeller, rescan: Duration, extra_homes: Vec<PathBuf>) -> io::Result<Self> {
-        let (questions, asked) = sync_channel(QUEUE_MAX);
+    pub(super) fn start(
+        labeller: Labeller,
+        catalogue: Arc<Catalogue>,
+        rescan: Duration,
+        extra_homes: Vec<PathBuf>,
+        self_test: Option<SelfTestOptions>,
+    ) -> io::Result<Self> {
+        let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let homes = homes(Path::new("/"), &extra_homes);
-        let places = Arc::new(Places::new(Catalogue::shipped(), homes.clone()));
+        let places = Arc::new(Places::new(&catalogue, homes.clone()));
         let knowledge = Knowledge::new(places);
         let state = State {
-            labelling: Labelling::new(labeller, knowledge.clone(), homes, extra_homes),
+            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes),
             public: Public::default(),
+            next_test: self_test.as_ref().map(|_| Instant::now()),
+            self_test,
         };
         thread::Builder::new()
             .name("claviger-worker".into())
             .spawn(move || state.run(&asked, &answer, rescan))?;
         Ok(Self {
-            questions,
+            asks,
             answers,
             knowledge,
         })
@@ -127,7 +148,16 @@ impl Worker {
 
     /// Asks; false where too many questions are under way.
     pub(super) fn ask(&self, question: Question) -> bool {
-        match self.questions.try_send(question) {
+        self.send(Ask::Question(question))
+    }
+
+    /// Has it take another catalogue; [`Answer::InForce`] tells when it has. False where too many questions are under way.
+    pub(super) fn take(&self, catalogue: Arc<Catalogue>) -> bool {
+        self.send(Ask::Catalogue(catalogue))
+    }
+
+    fn send(&self, ask: Ask) -> bool {
+        match self.asks.try_send(ask) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
@@ -137,10 +167,12 @@ impl Worker {
 struct State {
     labelling: Labelling,
     public: Public,
+    self_test: Option<SelfTestOptions>,
+    next_test: Option<Instant>,
 }
 
 impl State {
-    fn run(mut self, asked: &Receiver<Question>, answer: &mpsc::Sender<Answer>, rescan: Duration) {
+    fn run(mut self, asked: &Receiver<Ask>, answer: &mpsc::Sender<Answer>, rescan: Duration) {
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
@@ -151,16 +183,23 @@ impl State {
                     return;
                 }
             }
-            match asked.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Question {
+            if self.next_test.is_some_and(|next| next <= now)
+                && let Some(tested) = self.test()
+                && answer.blocking_send(Answer::Tested(tested)).is_err()
+            {
+                return;
+            }
+            let wake = self.next_test.map_or(next, |test| test.min(next));
+            match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(Ask::Question(Question {
                     token,
                     object,
                     kind,
                     paths,
-                }) => {
+                })) => {
                     let parsed = self
                         .public
-                        .of_use(&mut self.labelling.labeller, object, kind, &paths);
+                        .of_use(&mut self.labelling.labeller, object, &kind, &paths);
                     if answer
                         .blocking_send(Answer::Identified { token, parsed })
                         .is_err()
@@ -168,9 +207,34 @@ impl State {
                         return;
                     }
                 }
+                Ok(Ask::Catalogue(catalogue)) => {
+                    let digest = catalogue.digest();
+                    let counts = self.labelling.replace_catalogue(catalogue, &mut self.public);
+                    let told = [Answer::Scanned(counts), Answer::InForce(digest)];
+                    if told.into_iter().any(|one| answer.blocking_send(one).is_err()) {
+                        return;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+    /// Does what the probes are there to see.
+    fn test(&mut self) -> Option<Tested> {
+        let options = self.self_test.as_ref()?;
+        self.next_test = Some(Instant::now() + options.interval);
+        let labeller = &mut self.labelling.labeller;
+        let opened = open_seen(labeller);
+        let refused = match labeller.sees_denied(open_refused) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it saw nothing of an open that was refused".to_owned()),
+            Err(error) => Err(in_one_line(&error)),
+        };
+        Some(Tested {
+            opened,
+            refused,
+            started: start_one(&options.canary_command).map_err(|error| error.to_string()),
+        })
     }
 }

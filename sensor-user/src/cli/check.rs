@@ -12,6 +12,7 @@ use super::{
     status,
 };
 use crate::{
+    agent::ControlError,
     attribute::Cgroups,
     config::Config,
     kernel::{Kernel, LoadOptions, ProbeState},
@@ -21,7 +22,9 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// Loads every probe, sees whether it works, and says what each cannot see. Works beside a running sensor.
+/// Loads every probe, sees whether it works, and says what each cannot see. Works beside a running sensor, and says what is wrong with that one
+/// too. Exit status 1 where this host cannot be watched, or a running sensor is blind, has to do without the newest catalogue, or could not label
+/// all credentials.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]
@@ -39,8 +42,10 @@ impl Check {
         let config = Config::load(self.config.config.as_deref())?;
         log::start(&config.log);
         if self.of_running {
-            return status::show(&config, self.json);
+            let status = status::show(&config, self.json)?;
+            return Ok(exit_code(&status::faults(&status)));
         }
+        let faults = running_faults(&config);
         let runtime = runtime()?;
         let _inside = runtime.enter();
         let options = LoadOptions {
@@ -75,12 +80,35 @@ impl Check {
                     "active_lsms": kernel.active_lsms,
                     "cgroup_v2": cgroups.root().map(|root| root.display().to_string()),
                     "probes": probes,
+                    "running_sensor_faults": faults,
                 })
             );
         } else {
             show(&release, &kernel, &cgroups)?;
+            for fault in &faults {
+                say!("{BAD}the running sensor{BAD:#}: {fault}");
+            }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(exit_code(&faults))
+    }
+}
+
+/// What is wrong with a running sensor; nothing where none runs.
+fn running_faults(config: &Config) -> Vec<String> {
+    match status::asked(config) {
+        Ok(status) => status::faults(&status),
+        Err(error) => match error.downcast_ref::<ControlError>() {
+            Some(ControlError::Connect { .. }) => Vec::new(),
+            _ => vec![format!("it does not say how it is: {error:#}")],
+        },
+    }
+}
+
+fn exit_code(faults: &[String]) -> ExitCode {
+    if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(exit::FAILED)
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
 };
 
 use super::{
@@ -14,8 +14,8 @@ use super::{
     program::{ConfigFile, runtime},
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, Evidence, LockError, RunLock, WatchedUntil},
-    config::Config,
+    agent::{Agent, AgentOptions, Control, Evidence, LockError, RunLock, SelfTestOptions, WatchedUntil},
+    config::{Config, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
     sign::{BootId, Identity},
@@ -25,7 +25,8 @@ use crate::{
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Watches this host: loads the probes, labels the credentials of the catalogue, and forwards signed events to the detector. What cannot be
-/// forwarded waits in the spool. One per host. Ends with SIGTERM or Ctrl-C; tells systemd when it watches.
+/// forwarded waits in the spool. One per host. Ends with SIGTERM or Ctrl-C; tells systemd when it watches. SIGHUP has it read the catalogue's
+/// files again: nothing that stays goes unwatched meanwhile, and where one of them is wrong what held before goes on holding (`status` says so).
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     #[command(flatten)]
@@ -35,20 +36,28 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
+        let policy = config.policy()?;
         log::start(&config.log);
+        warn_of(&policy);
         // A directory that is not to be trusted is a matter of configuration, not of another sensor.
         let _lock = RunLock::take(&config.runtime_dir).map_err(|why| match why {
             LockError::Untrusted(why) => anyhow::Error::from(why),
             why => why.into(),
         })?;
         let identity = Identity::load(&config.state_dir)?;
-        runtime()?.block_on(serve(config, identity))
+        runtime()?.block_on(serve(self.config, config, policy, identity))
     }
 }
 
-async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
+async fn serve(
+    file: ConfigFile,
+    config: Config,
+    policy: Policy,
+    identity: Identity,
+) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
         canary_command: canary::command(),
@@ -66,6 +75,11 @@ async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
             eager: false,
             rescan_interval: config.catalogue.rescan_interval,
             extra_homes: config.catalogue.extra_homes.clone(),
+            policy,
+            self_test: Some(SelfTestOptions {
+                interval: config.probes.self_test_interval,
+                canary_command: canary::command(),
+            }),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
             report_itself: true,
@@ -86,16 +100,19 @@ async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
         directories = labelled.directories,
         "credentials labelled; the host is watched"
     );
-    tell_systemd(NotifyState::Ready);
+    tell_systemd(&[NotifyState::Ready]);
 
     let (control, controlled) = mpsc::channel(4);
     let mut running = tokio::spawn(agent.run(controlled));
-    let ended = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        ended = &mut running => Some(ended),
+    let ended = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break None,
+            _ = terminate.recv() => break None,
+            _ = hangup.recv() => reload(&file, &config, &control).await,
+            ended = &mut running => break Some(ended),
+        }
     };
-    tell_systemd(NotifyState::Stopping);
+    tell_systemd(&[NotifyState::Stopping]);
     let ended = match ended {
         Some(ended) => ended,
         None => {
@@ -110,8 +127,52 @@ async fn serve(config: Config, identity: Identity) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+/// Takes what changed in the catalogue's files.
+async fn reload(file: &ConfigFile, running: &Config, control: &mpsc::Sender<Control>) {
+    // A clock that cannot be read is no reason not to reload.
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+        Err(_) => tell_systemd(&[NotifyState::Reloading]),
+    }
+    let read = Config::load(file.config.as_deref()).and_then(|config| Ok((config.policy()?, config)));
+    match read {
+        Ok((policy, mut config)) => {
+            warn_of(&policy);
+            config
+                .catalogue
+                .directory
+                .clone_from(&running.catalogue.directory);
+            if config != *running {
+                tracing::warn!(
+                    "settings changed too; they hold from the next start on, only the catalogue's files are read again"
+                );
+            }
+            let (done, in_force) = oneshot::channel();
+            // An agent that has just ended tells by what it returns.
+            let _ended = control.send(Control::Policy(Box::new(policy), done)).await;
+            tokio::spawn(async move {
+                // Taken or not, it goes on.
+                let _refused = in_force.await;
+                tell_systemd(&[NotifyState::Ready]);
+            });
+        }
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::error!(%error, "the catalogue's files are wrong; what held before goes on holding");
+            let _ended = control.send(Control::PolicyRefused(error)).await;
+            tell_systemd(&[NotifyState::Ready]);
+        }
+    }
+}
+
+fn warn_of(policy: &Policy) {
+    for warning in &policy.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "the service manager could not be told");
     }
 }

@@ -11,6 +11,8 @@ use crate::{
     config::Config,
 };
 
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default();
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the running sensor is: its probes, its accounts, its way to the detector, and what it costs.
@@ -35,7 +37,8 @@ pub(super) struct Flush {
 
 impl StatusCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        show(&Config::load(self.config.config.as_deref())?, self.json)
+        show(&Config::load(self.config.config.as_deref())?, self.json)?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -59,18 +62,41 @@ impl Flush {
     }
 }
 
+/// Asks for the status.
+pub(super) fn asked(config: &Config) -> anyhow::Result<Status> {
+    match runtime()?.block_on(ask(&config.runtime_dir, Request::Status, PATIENCE))? {
+        Answer::Status(status) => Ok(*status),
+        _ => anyhow::bail!("the sensor answered something else"),
+    }
+}
+
+/// What is wrong with a running sensor: probes that see no more, and a policy that it could not take.
+pub(super) fn faults(status: &Status) -> Vec<String> {
+    let tests = status.self_test.iter();
+    let mut faults: Vec<String> = tests
+        .flat_map(|test| &test.blind)
+        .map(|(probe, reason)| format!("{probe} does not see any more: {reason}"))
+        .collect();
+    let refused = status.policy.refused.iter();
+    faults.extend(refused.map(|reason| format!("the newest catalogue is not in force: {reason}")));
+    if status.labelled.not_labelled > 0 {
+        faults.push(format!(
+            "{} credentials could not be labelled and are not watched",
+            status.labelled.not_labelled
+        ));
+    }
+    faults
+}
+
 /// Asks for the status and prints it.
-pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Status, PATIENCE))?;
-    let Answer::Status(status) = answer else {
-        anyhow::bail!("the sensor answered something else")
-    };
+pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<Status> {
+    let status = asked(config)?;
     if json {
         say!("{}", json!(status));
     } else {
         print_status(&status)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for reading")]
@@ -92,6 +118,24 @@ fn print_status(status: &Status) -> anyhow::Result<()> {
         status.labelled.directories,
         status.processes
     );
+    if status.labelled.left_out > 0 {
+        say!(
+            "left out {} places: too many names, too deep, served by another, or links to what belongs to another",
+            status.labelled.left_out
+        );
+    }
+    say!(
+        "catalogue of {} entries, {} files of the operator in it, digest {}",
+        status.policy.entries,
+        status.policy.files.len(),
+        status.policy.digest
+    );
+    if let Some(test) = &status.self_test {
+        say!("tested itself {} times, {} of them blind", test.done, test.failed);
+    }
+    for fault in faults(status) {
+        say!("{BAD}fault{BAD:#}: {fault}");
+    }
     for probe in &status.probes {
         let hook = probe.hook.as_deref().unwrap_or("no hook");
         let lost: u64 = probe.lost.values().sum();

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     agent::{Agent, AgentOptions, Control, ControlError, Delivered, Request, Sink, ask},
     attribute::{boot_id, start_ticks_of},
-    config::Config,
+    config::{Config, Policy},
     decode::ProcessKey,
     kernel::{Kernel, LoadOptions},
 };
@@ -70,11 +70,12 @@ pub(super) struct Trace {
 impl Trace {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
+        let policy = config.policy()?;
         log::start(&config.log);
-        runtime()?.block_on(self.trace(config))
+        runtime()?.block_on(self.trace(config, policy))
     }
 
-    async fn trace(self, config: Config) -> anyhow::Result<ExitCode> {
+    async fn trace(self, config: Config, policy: Policy) -> anyhow::Result<ExitCode> {
         announce(&config.runtime_dir).await;
         let kernel = Kernel::load(&LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
@@ -110,6 +111,8 @@ impl Trace {
                 eager: true,
                 rescan_interval: config.catalogue.rescan_interval,
                 extra_homes: config.catalogue.extra_homes.clone(),
+                policy,
+                self_test: None,
                 runtime_dir: None,
                 watched_until: None,
                 report_itself: false,

@@ -30,10 +30,13 @@ impl Config {
             },
             probes: RawProbes {
                 file_open_hooks: said(self.probes.file_open_hooks.clone()),
+                self_test_interval_ms: said(milliseconds(self.probes.self_test_interval)),
             },
             catalogue: RawCatalogue {
                 rescan_interval_ms: said(milliseconds(self.catalogue.rescan_interval)),
                 extra_homes: said(self.catalogue.extra_homes.clone()),
+                directory: said(self.catalogue.directory.clone()),
+                search_interval_ms: said(milliseconds(self.catalogue.search_interval)),
             },
             log: RawLog {
                 level: said(self.log.level),

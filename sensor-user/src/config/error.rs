@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use claviger_proto::catalogue::CatalogueError;
 use thiserror::Error;
 
 /// Why there is no configuration.
@@ -25,6 +26,9 @@ pub enum ConfigError {
         /// Why.
         reason: &'static str,
     },
+    /// A file of the catalogue's directory is wrong; it says which and where.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// A key or value is wrong.
     #[error("{}:{line}:{column}: {}{reason}", path.display(), prefix(key))]
     Wrong {

@@ -58,6 +58,11 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<Config, ConfigError> {
+    Config::parse(&read_text(path)?, path)
+}
+
+/// A whole file of configuration, 1 MiB at most.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     let failed = |source| ConfigError::Read {
         path: path.to_owned(),
         source,
@@ -77,8 +82,7 @@ fn read(path: &Path) -> Result<Config, ConfigError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(unfit("it is larger than 1 MiB"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unfit("it is not UTF-8"))?;
-    Config::parse(&text, path)
+    String::from_utf8(bytes).map_err(|_| unfit("it is not UTF-8"))
 }
 
 #[cfg(test)]

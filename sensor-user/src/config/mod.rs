@@ -5,6 +5,8 @@
 //! - Without `--config` and without the default file the defaults alone hold; a file that was named must be there.
 //! - No secret belongs in the configuration, so it can be shown in full.
 //!
+//! Which credentials there are is a matter of its own ([`Policy`]): the shipped catalogue and the operator's files over it, read again on SIGHUP.
+//!
 //! `packaging/sensor.full.toml` holds every option with its default; a test keeps both equal.
 
 mod address;
@@ -12,6 +14,7 @@ mod effective;
 mod error;
 mod load;
 mod locate;
+mod policy;
 mod raw;
 mod resolve;
 mod settings;
@@ -19,6 +22,7 @@ mod settings;
 pub use address::{DetectorAddress, InvalidAddress};
 pub use error::ConfigError;
 pub use load::DEFAULT_PATH;
+pub use policy::{DEFAULT_DIRECTORY, Policy};
 pub use settings::{
     Batch, Catalogue, Config, Detector, FileOpenHook, Log, LogFormat, LogLevel, Probes, Spool, WhenFull,
 };

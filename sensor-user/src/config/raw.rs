@@ -49,6 +49,7 @@ pub(super) struct RawBatch {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawProbes {
     pub(super) file_open_hooks: Field<Vec<FileOpenHook>>,
+    pub(super) self_test_interval_ms: Field<u64>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -56,6 +57,8 @@ pub(super) struct RawProbes {
 pub(super) struct RawCatalogue {
     pub(super) rescan_interval_ms: Field<u64>,
     pub(super) extra_homes: Field<Vec<PathBuf>>,
+    pub(super) directory: Field<PathBuf>,
+    pub(super) search_interval_ms: Field<u64>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

@@ -69,6 +69,12 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 .probes
                 .file_open_hooks
                 .map_or(Ok(default.probes.file_open_hooks), hooks)?,
+            self_test_interval: Duration::from_millis(number(
+                "probes.self_test_interval_ms",
+                raw.probes.self_test_interval_ms,
+                1_000..=3_600_000,
+                60_000,
+            )?),
         },
         catalogue: Catalogue {
             rescan_interval: Duration::from_millis(number(
@@ -81,6 +87,17 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 .catalogue
                 .extra_homes
                 .map_or(Ok(default.catalogue.extra_homes), homes)?,
+            directory: path(
+                "catalogue.directory",
+                raw.catalogue.directory,
+                default.catalogue.directory,
+            )?,
+            search_interval: Duration::from_millis(number(
+                "catalogue.search_interval_ms",
+                raw.catalogue.search_interval_ms,
+                1_000..=86_400_000,
+                600_000,
+            )?),
         },
         log: Log {
             level: raw.log.level.map_or(default.log.level, Spanned::into_inner),

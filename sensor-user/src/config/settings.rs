@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::DetectorAddress;
+use super::{DetectorAddress, policy::DEFAULT_DIRECTORY};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,9 @@ pub struct Batch {
 pub struct Probes {
     /// Hooks for file opens in order of preference; a hook that is not listed is never tried. Default all: lsm, fentry, tracepoint.
     pub file_open_hooks: Vec<FileOpenHook>,
+    /// How often the running sensor opens a file of its own to see whether the probes still see it, 1 s to an hour: for so long it can be
+    /// blind before it says so. Default 1 min.
+    pub self_test_interval: Duration,
 }
 
 /// A hook that sees files being opened.
@@ -97,6 +100,12 @@ pub struct Catalogue {
     pub rescan_interval: Duration,
     /// More directories that are homes, absolute, for users that /etc/passwd does not list. Default none.
     pub extra_homes: Vec<PathBuf>,
+    /// Where files lie that add to the shipped catalogue and remove from it (`*.toml`, in the order of their names). One that is named here and
+    /// is not the default must be there. Default `/etc/claviger/catalogue.d`.
+    pub directory: PathBuf,
+    /// How often the whole host is searched for what can lie anywhere (`**/*.pem`), 1 s to a day. What appears between is not seen until
+    /// then. Default 10 min.
+    pub search_interval: Duration,
 }
 
 /// The sensor's own log, on standard error.
@@ -168,10 +177,13 @@ impl Default for Config {
             },
             probes: Probes {
                 file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
+                self_test_interval: Duration::from_secs(60),
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),
                 extra_homes: Vec::new(),
+                directory: PathBuf::from(DEFAULT_DIRECTORY),
+                search_interval: Duration::from_secs(600),
             },
             log: Log {
                 level: LogLevel::Info,

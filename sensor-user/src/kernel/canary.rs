@@ -15,7 +15,10 @@ use super::{Accounts, KernelError, Labeller, ProbeState, Purpose};
 use crate::error::in_one_line;
 
 /// Opens a file and compares what the hook read of it with what the kernel tells user space. procfs shows its inode numbers as they are.
-pub(super) fn open_seen(labeller: &mut Labeller) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with the hook, in words.
+pub fn open_seen(labeller: &mut Labeller) -> Result<(), String> {
     let (opened, object) = labeller
         .ask(Purpose::Identify, || File::open("/proc/self/status"))
         .map_err(|error| in_one_line(&error))?;
@@ -37,12 +40,18 @@ pub(super) fn open_seen(labeller: &mut Labeller) -> Result<(), String> {
 }
 
 /// An open that is refused even to root: a constant of sysctl, for writing.
-pub(super) fn open_refused() -> io::Result<File> {
+///
+/// # Errors
+/// Always but on a kernel that is broken.
+pub fn open_refused() -> io::Result<File> {
     File::options().write(true).open("/proc/sys/kernel/ostype")
 }
 
 /// Starts a program and waits for its end: its exec, fork and exit are there to be seen.
-pub(super) fn start_one(command: &[OsString]) -> io::Result<()> {
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn start_one(command: &[OsString]) -> io::Result<()> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;

@@ -22,6 +22,7 @@ mod private_mounts;
 mod ring;
 
 pub use accounts::{Accounts, ProbeAccounts};
+pub use canary::{open_refused, open_seen, start_one};
 pub use error::KernelError;
 pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};

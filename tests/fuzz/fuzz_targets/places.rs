@@ -5,7 +5,7 @@ use std::{path::Path, sync::LazyLock};
 use claviger_proto::catalogue::Catalogue;
 use claviger_sensor::credential::{Home, Places};
 
-static PLACES: LazyLock<Places<'static>> = LazyLock::new(|| {
+static PLACES: LazyLock<Places> = LazyLock::new(|| {
     Places::new(
         Catalogue::shipped(),
         Home::new(Path::new("/home/x")).into_iter().collect(),

@@ -137,6 +137,8 @@ impl<S: Sink> Agent<S> {
                 ..self.accounts.clone()
             },
             labelled: self.scanned,
+            policy: self.condition.policy.clone(),
+            self_test: self.condition.self_test.as_ref().map(SelfTest::report),
             processes: self.facts.processes.len(),
             evidence: self.sink.describe(),
         }

@@ -32,7 +32,7 @@ impl<S: Sink> Agent<S> {
                 name.push(b'/');
                 name.extend_from_slice(open.path.name());
                 match places.match_path(&name) {
-                    Some(entry) => (entry, None, MatchBasis::DirectoryEntry),
+                    Some(entry) => (Arc::clone(entry), None, MatchBasis::DirectoryEntry),
                     None => return self.accounts.drop_record("not_in_catalogue"),
                 }
             }
@@ -42,7 +42,7 @@ impl<S: Sink> Agent<S> {
             return self.accounts.drop_record("operation_not_watched");
         }
         let used = Used {
-            entry,
+            entry: &entry,
             path: &open.path,
             device: open.object.device,
             inode: open.object.key.inode,
@@ -67,7 +67,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn ask(
         &mut self,
         open: &Open,
-        kind: &'static str,
+        kind: &str,
         found_at: Option<PathBuf>,
     ) -> Result<u64, &'static str> {
         use std::os::unix::ffi::OsStringExt as _;
@@ -86,7 +86,7 @@ impl<S: Sink> Agent<S> {
         if self.worker.ask(Question {
             token,
             object: open.object.key,
-            kind,
+            kind: kind.to_owned(),
             paths,
         }) {
             Ok(token)

@@ -8,21 +8,25 @@ use super::Rule;
 
 /// Patterns by their last name. The numbers are positions in the list of rules and ascend.
 #[derive(Debug)]
-pub(super) struct Index<'c> {
-    by_name: HashMap<&'c [u8], Vec<usize>>,
-    by_wildcard: Vec<(&'c Component, usize)>,
+pub(super) struct Index {
+    by_name: HashMap<Vec<u8>, Vec<usize>>,
+    by_wildcard: Vec<(Component, usize)>,
 }
 
-impl<'c> Index<'c> {
-    pub(super) fn new(rules: &[Rule<'c>]) -> Self {
+impl Index {
+    pub(super) fn new(rules: &[Rule]) -> Self {
         let mut index = Self {
             by_name: HashMap::new(),
             by_wildcard: Vec::new(),
         };
         for (at, rule) in rules.iter().enumerate() {
-            match rule.pattern.components().last() {
-                Some(Component::Literal(name)) => index.by_name.entry(name.as_bytes()).or_default().push(at),
-                Some(other) => index.by_wildcard.push((other, at)),
+            match rule.pattern().components().last() {
+                Some(Component::Literal(name)) => index
+                    .by_name
+                    .entry(name.clone().into_bytes())
+                    .or_default()
+                    .push(at),
+                Some(other) => index.by_wildcard.push((other.clone(), at)),
                 None => {}
             }
         }

@@ -11,7 +11,7 @@ mod index;
 mod mounts;
 mod scan;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use claviger_proto::catalogue::{Anchor, Catalogue, Entry, Pattern};
 
@@ -21,35 +21,42 @@ pub use homes::{Home, homes};
 pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult};
 
 /// One pattern of one entry.
-#[derive(Clone, Copy, Debug)]
-struct Rule<'c> {
-    entry: &'c Entry,
-    pattern: &'c Pattern,
+#[derive(Clone, Debug)]
+struct Rule {
+    entry: Arc<Entry>,
+    /// Which of its patterns.
+    pattern: usize,
 }
 
-/// Where credentials can lie. Rebuild it when the homes change.
+impl Rule {
+    fn pattern(&self) -> &Pattern {
+        &self.entry.patterns()[self.pattern]
+    }
+}
+
+/// Where credentials can lie. Rebuild it when the homes or the catalogue change.
 #[derive(Debug)]
-pub struct Places<'c> {
+pub struct Places {
     /// In the catalogue's order: of two that match, the first counts.
-    rules: Vec<Rule<'c>>,
-    index: Index<'c>,
+    rules: Vec<Rule>,
+    index: Index,
     homes: Vec<Home>,
     home_paths: HashSet<Vec<u8>>,
 }
 
-impl<'c> Places<'c> {
+impl Places {
     /// Lays a catalogue over homes.
     #[must_use]
-    pub fn new(catalogue: &'c Catalogue, homes: Vec<Home>) -> Self {
-        let rules: Vec<Rule<'c>> = catalogue
+    pub fn new(catalogue: &Catalogue, homes: Vec<Home>) -> Self {
+        let rules: Vec<Rule> = catalogue
             .entries()
             .iter()
             .filter(|entry| !entry.is_opt_in() && !entry.needs_content())
             .flat_map(|entry| {
-                entry
-                    .patterns()
-                    .iter()
-                    .map(move |pattern| Rule { entry, pattern })
+                (0..entry.patterns().len()).map(|pattern| Rule {
+                    entry: Arc::clone(entry),
+                    pattern,
+                })
             })
             .collect();
         let index = Index::new(&rules);
@@ -65,21 +72,36 @@ impl<'c> Places<'c> {
     /// The entry that names an absolute path, by the path alone. `.`, `..` and doubled slashes in it are resolved as text, so a path
     /// with `..` behind a symbolic link can be taken for another.
     #[must_use]
-    pub fn match_path(&self, path: &[u8]) -> Option<&'c Entry> {
+    pub fn match_path(&self, path: &[u8]) -> Option<&Arc<Entry>> {
         let names = names(path)?;
         let below_homes = self.below_homes(&names);
         self.index
             .candidates(names.last()?)
-            .map(|at| self.rules[at])
+            .map(|at| &self.rules[at])
             .find(|rule| {
-                matches(rule.pattern, &names, &below_homes)
+                matches(rule.pattern(), &names, &below_homes)
                     && !rule
                         .entry
                         .exceptions()
                         .iter()
                         .any(|one| matches(one, &names, &below_homes))
             })
-            .map(|rule| rule.entry)
+            .map(|rule| &rule.entry)
+    }
+
+    /// Whether an entry of this id names a path, whatever else does, and whatever the content is.
+    #[must_use]
+    pub fn names(&self, id: &str, path: &Path) -> bool {
+        let Some(names) = names(path.as_os_str().as_encoded_bytes()) else {
+            return false;
+        };
+        let below_homes = self.below_homes(&names);
+        let mut rules = self.rules.iter().filter(|rule| rule.entry.id() == id);
+        rules.any(|rule| {
+            let exceptions = rule.entry.exceptions();
+            matches(rule.pattern(), &names, &below_homes)
+                && !exceptions.iter().any(|one| matches(one, &names, &below_homes))
+        })
     }
 
     /// For each home that the path is below: how many of its names lead there.

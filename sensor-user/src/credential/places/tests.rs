@@ -1,11 +1,11 @@
 use std::path::Path;
 
-use claviger_proto::catalogue::{Anchor, Catalogue, Component, Entry, Pattern};
+use claviger_proto::catalogue::{Anchor, Catalogue, Component, Pattern};
 use proptest::prelude::*;
 
 use super::{Home, Places};
 
-fn places() -> Places<'static> {
+fn places() -> Places {
     let homes = ["/root", "/home/ann", "/home/ann/nested", "/"]
         .map(|path| Home::new(Path::new(path)).expect("absolute"));
     Places::new(Catalogue::shipped(), homes.to_vec())
@@ -40,7 +40,7 @@ fn a_path_is_named_by_its_entry() {
         ("etc/shadow", None),
     ] {
         assert_eq!(
-            places.match_path(path.as_bytes()).map(Entry::id),
+            places.match_path(path.as_bytes()).map(|entry| entry.id()),
             expected,
             "{path}"
         );
@@ -58,7 +58,7 @@ fn the_first_entry_names_a_path() {
 }
 
 /// What the catalogue says without any index.
-fn named_slowly(places: &Places<'_>, path: &str) -> Option<String> {
+fn named_slowly(places: &Places, path: &str) -> Option<String> {
     let matches = |pattern: &Pattern| match pattern.anchor() {
         Anchor::Home => places.homes.iter().any(|home| {
             let below = Path::new(path).strip_prefix(home.path()).ok();
@@ -78,7 +78,10 @@ fn named_slowly(places: &Places<'_>, path: &str) -> Option<String> {
 }
 
 fn names_of_the_catalogue() -> Vec<String> {
-    let patterns = Catalogue::shipped().entries().iter().flat_map(Entry::patterns);
+    let patterns = Catalogue::shipped()
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.patterns());
     let mut names: Vec<String> = patterns
         .flat_map(Pattern::components)
         .filter_map(|component| match component {

@@ -15,6 +15,7 @@ mod state;
 mod walk;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use claviger_proto::catalogue::Entry;
 use rustix::fs::{Mode, OFlags};
@@ -50,24 +51,24 @@ impl Default for ScanLimits {
 
 /// A file that is there and lies where a credential lies.
 #[derive(Clone, Debug)]
-pub struct Candidate<'c> {
+pub struct Candidate {
     /// Where, as seen from the root of the scan.
     pub path: PathBuf,
     /// Which file the scan saw there: what is labelled must be this one.
     pub seen: Seen,
     /// The entry that names it.
-    pub entry: &'c Entry,
+    pub entry: Arc<Entry>,
 }
 
 /// A directory in which a credential could appear, or be replaced.
 #[derive(Clone, Debug)]
-pub struct LabelledDirectory<'c> {
+pub struct LabelledDirectory {
     /// Where, as seen from the root of the scan.
     pub path: PathBuf,
     /// Which directory the scan saw there.
     pub seen: Seen,
     /// Names that would be a credential, whether they are there or not.
-    pub names: Vec<(Vec<u8>, &'c Entry)>,
+    pub names: Vec<(Vec<u8>, Arc<Entry>)>,
     /// Whether other names could be one too: ask [`Places::match_path`].
     pub has_patterns: bool,
 }
@@ -91,11 +92,11 @@ pub struct LimitsHit {
 
 /// What a scan found.
 #[derive(Clone, Debug, Default)]
-pub struct ScanResult<'c> {
+pub struct ScanResult {
     /// Credentials that are there.
-    pub files: Vec<Candidate<'c>>,
+    pub files: Vec<Candidate>,
     /// Where others could appear.
-    pub directories: Vec<LabelledDirectory<'c>>,
+    pub directories: Vec<LabelledDirectory>,
     /// What was left out.
     pub limits_hit: LimitsHit,
 }
@@ -105,9 +106,9 @@ pub struct ScanResult<'c> {
 #[error("cannot open the root of the scan")]
 pub struct ScanError(#[source] Errno);
 
-impl<'c> Places<'c> {
+impl Places {
     /// Looks what is there below `root`. Blocks for as long as the file systems take: run it in a thread of its own, never in a task.
-    pub fn scan(&self, root: &Path, limits: &ScanLimits) -> Result<ScanResult<'c>, ScanError> {
+    pub fn scan(&self, root: &Path, limits: &ScanLimits) -> Result<ScanResult, ScanError> {
         // Of another root the mounts have other names; there, nothing is known about who serves what.
         let mountinfo = if root == Path::new("/") {
             std::fs::read("/proc/self/mountinfo").unwrap_or_default()
@@ -117,12 +118,7 @@ impl<'c> Places<'c> {
         self.scan_with(root, limits, &Mounts::parse(&mountinfo))
     }
 
-    fn scan_with(
-        &self,
-        root: &Path,
-        limits: &ScanLimits,
-        mounts: &Mounts,
-    ) -> Result<ScanResult<'c>, ScanError> {
+    fn scan_with(&self, root: &Path, limits: &ScanLimits, mounts: &Mounts) -> Result<ScanResult, ScanError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(root, flags, Mode::empty()).map_err(ScanError)?;
         Ok(walk::walk(self, &root, limits, mounts))

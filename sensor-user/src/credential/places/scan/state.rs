@@ -24,24 +24,24 @@ pub(super) enum Next<'a> {
 }
 
 /// The beginning of all ways.
-pub(super) fn start(places: &Places<'_>) -> Vec<State> {
+pub(super) fn start(places: &Places) -> Vec<State> {
     let rules = rules_with(places, Anchor::Root);
     let homes = (0..places.homes.len()).map(|home| State::Home(home, 0));
     close(places, rules.chain(homes).collect())
 }
 
 /// All ways that go on through this name.
-pub(super) fn advance(places: &Places<'_>, states: &[State], name: &[u8]) -> Vec<State> {
+pub(super) fn advance(places: &Places, states: &[State], name: &[u8]) -> Vec<State> {
     advance_where(places, states, name, |_| true)
 }
 
 /// The same for those ways only that name it exactly.
-pub(super) fn advance_exact(places: &Places<'_>, states: &[State], name: &[u8]) -> Vec<State> {
+pub(super) fn advance_exact(places: &Places, states: &[State], name: &[u8]) -> Vec<State> {
     advance_where(places, states, name, |next| matches!(next, Next::Name(_)))
 }
 
 fn advance_where(
-    places: &Places<'_>,
+    places: &Places,
     states: &[State],
     name: &[u8],
     want: impl Fn(&Next<'_>) -> bool,
@@ -59,7 +59,7 @@ fn advance_where(
 }
 
 /// What a way wants next; nothing at its end.
-pub(super) fn next<'a>(places: &'a Places<'_>, state: State) -> Option<Next<'a>> {
+pub(super) fn next<'a>(places: &'a Places, state: State) -> Option<Next<'a>> {
     match state {
         State::Home(home, at) => {
             let path = places.homes[home].path().as_os_str().as_bytes();
@@ -69,7 +69,7 @@ pub(super) fn next<'a>(places: &'a Places<'_>, state: State) -> Option<Next<'a>>
                 .nth(at)?;
             Some(Next::Name(name))
         }
-        State::Rule(rule, at) => Some(match places.rules[rule].pattern.components().get(at)? {
+        State::Rule(rule, at) => Some(match places.rules[rule].pattern().components().get(at)? {
             Component::Literal(name) => Next::Name(name.as_bytes()),
             wildcard @ Component::Wildcard(_) => Next::Wildcard(wildcard),
             Component::AnyDepth => Next::AnyDepth,
@@ -78,27 +78,27 @@ pub(super) fn next<'a>(places: &'a Places<'_>, state: State) -> Option<Next<'a>>
 }
 
 /// The rule of which this is the end.
-pub(super) fn finished(places: &Places<'_>, state: State) -> Option<usize> {
+pub(super) fn finished(places: &Places, state: State) -> Option<usize> {
     match state {
-        State::Rule(rule, at) if at == places.rules[rule].pattern.components().len() => Some(rule),
+        State::Rule(rule, at) if at == places.rules[rule].pattern().components().len() => Some(rule),
         _ => None,
     }
 }
 
 /// Whether the name after this state would be the last: what the directory has to be labelled for.
-pub(super) fn is_last_step(places: &Places<'_>, state: State) -> bool {
-    matches!(state, State::Rule(rule, at) if at + 1 == places.rules[rule].pattern.components().len())
+pub(super) fn is_last_step(places: &Places, state: State) -> bool {
+    matches!(state, State::Rule(rule, at) if at + 1 == places.rules[rule].pattern().components().len())
 }
 
 /// Whether the way to a home ends here.
-pub(super) fn reaches_home(places: &Places<'_>, states: &[State]) -> bool {
+pub(super) fn reaches_home(places: &Places, states: &[State]) -> bool {
     states
         .iter()
         .any(|state| matches!(state, State::Home(..)) && next(places, *state).is_none())
 }
 
 /// Adds what a state also is: behind a home, the beginning of the patterns of homes; at `**`, also behind it.
-fn close(places: &Places<'_>, mut states: Vec<State>) -> Vec<State> {
+fn close(places: &Places, mut states: Vec<State>) -> Vec<State> {
     let mut at = 0;
     let mut in_home = false;
     while let Some(state) = states.get(at).copied() {
@@ -117,8 +117,8 @@ fn close(places: &Places<'_>, mut states: Vec<State>) -> Vec<State> {
     states
 }
 
-fn rules_with(places: &Places<'_>, anchor: Anchor) -> impl Iterator<Item = State> {
-    let is_of = move |(_, rule): &(usize, &Rule<'_>)| rule.pattern.anchor() == anchor;
+fn rules_with(places: &Places, anchor: Anchor) -> impl Iterator<Item = State> {
+    let is_of = move |(_, rule): &(usize, &Rule)| rule.pattern().anchor() == anchor;
     places
         .rules
         .iter()

@@ -25,16 +25,16 @@ fn host(files: &[&str]) -> TempDir {
     root
 }
 
-fn places() -> Places<'static> {
+fn places() -> Places {
     let homes = ["/root", "/home/ann", "/home/bob"].map(|path| Home::new(Path::new(path)).expect("absolute"));
     Places::new(Catalogue::shipped(), homes.to_vec())
 }
 
-fn scan(root: &TempDir, limits: &ScanLimits) -> ScanResult<'static> {
+fn scan(root: &TempDir, limits: &ScanLimits) -> ScanResult {
     places().scan(root.path(), limits).expect("scanned")
 }
 
-fn files<'a>(result: &'a ScanResult<'_>) -> Vec<(&'a str, &'a str)> {
+fn files(result: &ScanResult) -> Vec<(&str, &str)> {
     let mut files: Vec<_> = result
         .files
         .iter()

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use claviger_proto::catalogue::Entry;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
@@ -18,12 +19,7 @@ use crate::credential::places::{Places, matches, names};
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-pub(super) fn walk<'c>(
-    places: &Places<'c>,
-    root: &OwnedFd,
-    limits: &ScanLimits,
-    mounts: &Mounts,
-) -> ScanResult<'c> {
+pub(super) fn walk(places: &Places, root: &OwnedFd, limits: &ScanLimits, mounts: &Mounts) -> ScanResult {
     let result = ScanResult::default();
     let mut walk = Walk {
         places,
@@ -39,19 +35,19 @@ pub(super) fn walk<'c>(
     walk.result
 }
 
-struct Walk<'a, 'c> {
-    places: &'a Places<'c>,
+struct Walk<'a> {
+    places: &'a Places,
     root: BorrowedFd<'a>,
     limits: &'a ScanLimits,
     mounts: &'a Mounts,
-    result: ScanResult<'c>,
+    result: ScanResult,
     /// Of the home that the walk is in.
     names_left: usize,
     /// Of the home that the walk is in.
     directories_left: usize,
 }
 
-impl<'c> Walk<'_, 'c> {
+impl Walk<'_> {
     fn directory(
         &mut self,
         folder: BorrowedFd<'_>,
@@ -226,10 +222,11 @@ impl<'c> Walk<'_, 'c> {
             .iter()
             .filter_map(|one| state::finished(self.places, *one))
             .collect();
-        let entry = rules.into_iter().map(|rule| self.places.rules[rule].entry);
+        let entry = rules.into_iter().map(|rule| &self.places.rules[rule].entry);
         let Some(entry) = entry.into_iter().find(|entry| !self.is_exception(entry, &path)) else {
             return;
         };
+        let entry = Arc::clone(entry);
         if self.take_found() {
             self.result.files.push(Candidate { path, seen, entry });
         }
@@ -273,7 +270,7 @@ impl<'c> Walk<'_, 'c> {
         if self.take_directory() && self.take_found() {
             let names = names
                 .into_iter()
-                .map(|(name, rule)| (name, self.places.rules[rule].entry))
+                .map(|(name, rule)| (name, Arc::clone(&self.places.rules[rule].entry)))
                 .collect();
             self.result.directories.push(LabelledDirectory {
                 path: path.to_owned(),

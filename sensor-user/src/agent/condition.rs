@@ -1,0 +1,47 @@
+//! How an agent stands, beside its accounts.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::self_test::SelfTest;
+use crate::config::Policy;
+
+/// Which policy is in force, for `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyReport {
+    /// SHA-256 of the catalogue, hexadecimal.
+    pub digest: String,
+    /// Its entries.
+    pub entries: usize,
+    /// The operator's files in it.
+    pub files: Vec<String>,
+    /// Why a later one was refused; nothing where the newest holds.
+    pub refused: Option<String>,
+}
+
+impl PolicyReport {
+    /// That of a policy in force.
+    pub(super) fn of(policy: &Policy) -> Self {
+        Self {
+            digest: policy.digest.clone(),
+            entries: policy.catalogue.entries().len(),
+            files: policy
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect(),
+            refused: None,
+        }
+    }
+}
+
+/// The state.
+#[derive(Debug)]
+pub(super) struct Condition {
+    /// What is in force.
+    pub policy: PolicyReport,
+    /// What is about to be, and who waits for it.
+    pub coming: Option<(Policy, oneshot::Sender<()>)>,
+    /// Where the sensor tests itself.
+    pub self_test: Option<SelfTest>,
+}

@@ -1,0 +1,86 @@
+use super::*;
+
+fn file(inode: u64, owner: u32) -> Labelled {
+    Labelled {
+        seen: Seen {
+            device: 1,
+            inode,
+            owner,
+        },
+        object: ObjectKey {
+            inode,
+            ..ObjectKey::default()
+        },
+        id: 7,
+        names: None,
+    }
+}
+
+#[test]
+fn what_is_gone_keeps_its_label_until_there_are_too_many() {
+    let mut table = Table::default();
+    table.begin();
+    assert_eq!(table.insert(Root::Host, "/root/key".into(), file(1, 0)), None);
+    assert_eq!(table.end(Root::Host), []);
+    let mut dropped = Vec::new();
+    for inode in 0..GONE_MAX as u64 + 10 {
+        table.begin();
+        assert_eq!(
+            table.insert(Root::Host, "/home/u/key".into(), file(100 + inode, 1000)),
+            None
+        );
+        dropped.extend(table.end(Root::Host));
+    }
+    // Of the one who made so many, and his oldest; the one of root, gone before all of them, stays.
+    let inodes: Vec<_> = dropped
+        .iter()
+        .map(|dropped| dropped.labelled.object.inode)
+        .collect();
+    assert_eq!(inodes, (100..110).collect::<Vec<_>>());
+    assert!(dropped.iter().all(|dropped| dropped.is_last));
+}
+
+#[test]
+fn an_object_of_two_paths_keeps_a_label_that_stands_for_something() {
+    let mut table = Table::default();
+    let seen = file(1, 0).seen;
+    table.begin();
+    assert_eq!(table.insert(Root::Host, "/a".into(), file(1, 0)), None);
+    assert_eq!(table.insert(Root::Host, "/b".into(), file(1, 0)), None);
+    table.begin();
+    assert!(table.is_labelled(Root::Host, Path::new("/a"), seen));
+    assert!(
+        !table.is_labelled(Root::Host, Path::new("/b"), file(2, 0).seen),
+        "another file"
+    );
+    table.end(Root::Host);
+    let mut dropped = Vec::new();
+    for inode in 0..=GONE_MAX as u64 {
+        table.begin();
+        assert!(table.is_labelled(Root::Host, Path::new("/a"), seen));
+        assert_eq!(table.insert(Root::Host, "/c".into(), file(100 + inode, 0)), None);
+        dropped.extend(table.end(Root::Host));
+    }
+    let [Dropped { labelled, is_last }] = dropped.as_slice() else {
+        panic!("{dropped:?}")
+    };
+    assert_eq!(
+        (labelled.object.inode, *is_last),
+        (1, false),
+        "/a leads there still"
+    );
+    table.begin();
+    assert!(
+        !table.is_labelled(Root::Host, Path::new("/a"), seen),
+        "to be labelled anew"
+    );
+    assert_eq!(
+        table.insert(Root::Host, "/a".into(), file(1, 0)),
+        Some(file(1, 0))
+    );
+    assert!(table.is_labelled(Root::Host, Path::new("/a"), seen));
+    assert!(table.is_live(&file(1, 0)));
+    assert!(!table.is_live(&file(100, 0)));
+}
+
+mod model;

@@ -1,0 +1,121 @@
+//! How the agent stands: which policy is in force, what could not be labelled, and whether the probes still see.
+
+use super::*;
+use crate::agent::{
+    condition::PolicyReport,
+    self_test::{Change, Tested},
+};
+
+impl<S: Sink> Agent<S> {
+    /// A scan is done. What cannot be labelled is not watched: that is told when it grows.
+    pub(super) fn scanned_again(&mut self, counts: ScanCounts) {
+        let before = std::mem::replace(&mut self.scanned, counts).not_labelled;
+        let new = counts.not_labelled.saturating_sub(before);
+        if self.options.report_itself && new > 0 {
+            let lost = LossCount {
+                stage: "catalogue".into(),
+                reason: "not_labelled".into(),
+                count: new,
+            };
+            self.tell_gap(Gap {
+                losses: vec![lost],
+                from: Some(timestamp(SystemTime::now())),
+                reason: "not_labelled".into(),
+                ..Gap::default()
+            });
+        }
+    }
+
+    /// Another policy is to hold.
+    pub(super) fn take_policy(&mut self, policy: Policy, done: oneshot::Sender<()>) {
+        if self.worker.take(Arc::clone(&policy.catalogue)) {
+            self.condition.coming = Some((policy, done));
+        } else {
+            tracing::error!("the sensor is too busy to take another catalogue; send SIGHUP again");
+            self.refuse_policy("the sensor is too busy to take it; send SIGHUP again");
+        }
+    }
+
+    /// A policy cannot hold; the one before goes on.
+    pub(super) fn refuse_policy(&mut self, reason: &str) {
+        self.condition.policy.refused = Some(reason.to_owned());
+        if self.options.report_itself {
+            self.tell_status("policy_refused");
+        }
+    }
+
+    /// The policy that was to hold does.
+    pub(super) fn policy_in_force(&mut self, digest: &str) {
+        let Some((policy, done)) = self
+            .condition
+            .coming
+            .take_if(|(policy, _)| policy.digest == digest)
+        else {
+            return;
+        };
+        tracing::info!(
+            digest,
+            entries = policy.catalogue.entries().len(),
+            "another catalogue is in force"
+        );
+        self.condition.policy = PolicyReport::of(&policy);
+        if self.options.report_itself {
+            self.tell_status("policy_changed");
+        }
+        // Who asked may be gone.
+        let _gone = done.send(());
+    }
+
+    /// The worker tested whether the probes see.
+    pub(super) fn tested(&mut self, tested: &Tested) {
+        let accounts = self.kernel_accounts();
+        let seen = |probe| accounts.get(&probe).map_or(0, |accounts| accounts.seen);
+        let Some(test) = &mut self.condition.self_test else {
+            return;
+        };
+        let verdict = test.judge(tested, &mut self.kernel.probes, seen, SystemTime::now());
+        for change in &verdict.changes {
+            match change {
+                Change::Blind { probe, reason } => {
+                    tracing::error!(probe = probe.word(), %reason, "a probe does not see any more: what it is for goes unseen");
+                }
+                Change::Seeing(probe) => tracing::info!(probe = probe.word(), "a probe sees again"),
+            }
+        }
+        if let Some((from, to)) = verdict.unwatched {
+            self.tell_gap(Gap {
+                from: Some(timestamp(from)),
+                to: Some(timestamp(to)),
+                reason: "blind".into(),
+                ..Gap::default()
+            });
+        }
+        if !verdict.changes.is_empty() {
+            let is_blind = self.kernel_is_blind();
+            self.tell_status(if is_blind { "blind" } else { "seeing_again" });
+        }
+    }
+
+    /// Says where the test itself does not come back.
+    pub(super) fn look_after_self_test(&mut self) {
+        if let Some(test) = &mut self.condition.self_test
+            && test.becomes_overdue(SystemTime::now())
+        {
+            tracing::error!(
+                "the thread that labels files hangs: new credentials are not labelled, and whether the probes see is not known"
+            );
+            self.tell_status("self_test_overdue");
+        }
+    }
+
+    fn kernel_is_blind(&self) -> bool {
+        self.condition
+            .self_test
+            .as_ref()
+            .is_some_and(|test| !test.report().blind.is_empty())
+    }
+
+    fn tell_gap(&mut self, told: Gap) {
+        self.pending.push(gap(told), None, self.started.elapsed());
+    }
+}

@@ -1,0 +1,172 @@
+//! Whether the probes still see: judged by what the sensor itself did a moment ago. Pure: what was done and counted is handed in.
+//!
+//! - A file that the worker opens, and one that it is refused, must be answered by the very hooks that see others' opens.
+//! - A program that it starts must have been counted as created, started and ended. Others' processes are counted too: a hook that misses only some
+//!   is not found out by this.
+//! - A probe that fails loses its hook, with the reason, until it passes again; the time since it passed last is told as a gap.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use claviger_sensor_common::Probe;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{HookTrial, ProbeState};
+
+/// A worker that has not tested anything for so many intervals hangs.
+const PATIENCE: u32 = 3;
+
+/// What the worker did and what was seen of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tested {
+    /// It opened a file.
+    pub opened: Result<(), String>,
+    /// It was refused one.
+    pub refused: Result<(), String>,
+    /// It started a program and waited for its end. An error says only that it could not: nothing follows from that.
+    pub started: Result<(), String>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A probe does not see any more.
+    Blind {
+        /// Which.
+        probe: Probe,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A probe sees again.
+    Seeing(Probe),
+}
+
+/// What came of one test.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// The time for which nothing vouches, where a probe was or is blind.
+    pub unwatched: Option<(SystemTime, SystemTime)>,
+}
+
+/// How the self-test stands, for `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfTestReport {
+    /// Tests made.
+    pub done: u64,
+    /// Of these, in how many a probe saw nothing.
+    pub failed: u64,
+    /// Probes that do not see, with the reason.
+    pub blind: BTreeMap<String, String>,
+}
+
+/// The state between tests.
+#[derive(Debug)]
+pub(super) struct SelfTest {
+    interval: Duration,
+    report: SelfTestReport,
+    /// Hooks of the probes that are blind.
+    hooks: BTreeMap<Probe, String>,
+    /// What the process probes had counted at the test before.
+    counted: BTreeMap<Probe, u64>,
+    last: SystemTime,
+    is_overdue: bool,
+}
+
+impl SelfTest {
+    /// Begins at `now`, right after loading has seen every probe work.
+    pub(super) fn new(interval: Duration, now: SystemTime) -> Self {
+        Self {
+            interval,
+            report: SelfTestReport::default(),
+            hooks: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            last: now,
+            is_overdue: false,
+        }
+    }
+
+    pub(super) fn report(&self) -> SelfTestReport {
+        self.report.clone()
+    }
+
+    /// Judges a test.
+    pub(super) fn judge(
+        &mut self,
+        tested: &Tested,
+        probes: &mut [ProbeState],
+        seen: impl Fn(Probe) -> u64,
+        now: SystemTime,
+    ) -> Verdict {
+        let was_blind = !self.report.blind.is_empty();
+        let mut changes = Vec::new();
+        for state in probes.iter_mut() {
+            let probe = state.probe;
+            let works = match probe {
+                Probe::FileOpen => tested.opened.clone(),
+                Probe::FileOpenDenied => tested.refused.clone(),
+                Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit => {
+                    let count = seen(probe);
+                    let before = self.counted.insert(probe, count);
+                    if tested.started.is_ok() && before.is_some_and(|before| before >= count) {
+                        Err("it counted nothing of a program that was started".to_owned())
+                    } else {
+                        Ok(())
+                    }
+                }
+                #[expect(unreachable_patterns, reason = "probes to come are no matter of this test")]
+                _ => continue,
+            };
+            changes.extend(self.judge_one(state, works));
+        }
+        self.report.done += 1;
+        self.report.failed += u64::from(!self.report.blind.is_empty());
+        let overdue = std::mem::take(&mut self.is_overdue);
+        let from = std::mem::replace(&mut self.last, now);
+        let blind = was_blind || overdue || !self.report.blind.is_empty();
+        Verdict {
+            changes,
+            unwatched: blind.then_some((from, now)),
+        }
+    }
+
+    fn judge_one(&mut self, state: &mut ProbeState, works: Result<(), String>) -> Option<Change> {
+        let probe = state.probe;
+        match (works, state.hook.take()) {
+            (Ok(()), None) => {
+                // One that never had a hook is not tested back to life.
+                state.hook = self.hooks.remove(&probe);
+                state.hook.as_ref()?;
+                state.refused.pop();
+                self.report.blind.remove(probe.word());
+                Some(Change::Seeing(probe))
+            }
+            (Err(reason), Some(hook)) => {
+                state.refused.push(HookTrial {
+                    hook: hook.clone(),
+                    reason: reason.clone(),
+                });
+                self.hooks.insert(probe, hook);
+                self.report.blind.insert(probe.word().to_owned(), reason.clone());
+                Some(Change::Blind { probe, reason })
+            }
+            (_, hook) => {
+                state.hook = hook;
+                None
+            }
+        }
+    }
+
+    /// Whether no test came back for so long that the worker must hang; said once, until one comes back.
+    pub(super) fn becomes_overdue(&mut self, now: SystemTime) -> bool {
+        let waited = now.duration_since(self.last).unwrap_or_default();
+        let overdue = waited > self.interval * PATIENCE;
+        overdue && !std::mem::replace(&mut self.is_overdue, overdue)
+    }
+}
+
+#[cfg(test)]
+mod tests;

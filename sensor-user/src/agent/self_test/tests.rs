@@ -1,0 +1,131 @@
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn probes() -> Vec<ProbeState> {
+    [
+        Probe::FileOpen,
+        Probe::FileOpenDenied,
+        Probe::ProcessExec,
+        Probe::ProcessFork,
+        Probe::ProcessExit,
+    ]
+    .map(|probe| ProbeState {
+        probe,
+        hook: Some(format!("hook of {}", probe.word())),
+        refused: Vec::new(),
+        cannot_see: Vec::new(),
+    })
+    .to_vec()
+}
+
+fn all_well() -> Tested {
+    Tested {
+        opened: Ok(()),
+        refused: Ok(()),
+        started: Ok(()),
+    }
+}
+
+#[test]
+fn what_sees_goes_on_seeing() {
+    let mut probes = probes();
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, begin);
+    for round in 1..4 {
+        let verdict = test.judge(&all_well(), &mut probes, |_| round, begin);
+        assert_eq!(verdict, Verdict::default());
+    }
+    assert_eq!(probes, self::probes());
+    assert_eq!((test.report().done, test.report().failed), (3, 0));
+}
+
+#[test]
+fn a_blind_probe_loses_its_hook_until_it_sees_again() {
+    let mut probes = probes();
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, begin);
+    test.judge(&all_well(), &mut probes, |_| 1, begin + MINUTE);
+    let failed = Tested {
+        opened: Err("attached but never ran".into()),
+        ..all_well()
+    };
+    let verdict = test.judge(&failed, &mut probes, |_| 2, begin + MINUTE * 2);
+    let blind = Change::Blind {
+        probe: Probe::FileOpen,
+        reason: "attached but never ran".into(),
+    };
+    assert_eq!(verdict.changes, [blind]);
+    assert_eq!(
+        verdict.unwatched,
+        Some((begin + MINUTE, begin + MINUTE * 2)),
+        "since it was seen to work"
+    );
+    assert_eq!(probes[0].hook, None);
+    assert_eq!(
+        probes[0].refused[0].to_string(),
+        "hook of file_open: attached but never ran"
+    );
+    assert_eq!(test.report().blind["file_open"], "attached but never ran");
+
+    let verdict = test.judge(&failed, &mut probes, |_| 3, begin + MINUTE * 3);
+    assert_eq!(verdict.changes, [], "said once");
+    assert_eq!(verdict.unwatched, Some((begin + MINUTE * 2, begin + MINUTE * 3)));
+
+    let verdict = test.judge(&all_well(), &mut probes, |_| 4, begin + MINUTE * 4);
+    assert_eq!(verdict.changes, [Change::Seeing(Probe::FileOpen)]);
+    assert_eq!(verdict.unwatched, Some((begin + MINUTE * 3, begin + MINUTE * 4)));
+    assert_eq!(probes, self::probes());
+    assert_eq!(
+        test.judge(&all_well(), &mut probes, |_| 5, begin + MINUTE * 5)
+            .unwatched,
+        None
+    );
+    assert_eq!((test.report().done, test.report().failed), (5, 2));
+}
+
+#[test]
+fn a_process_probe_that_counts_nothing_of_a_program_is_blind() {
+    let mut probes = probes();
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, begin);
+    test.judge(&all_well(), &mut probes, |_| 7, begin);
+    let not_started = Tested {
+        started: Err("no memory".into()),
+        ..all_well()
+    };
+    let verdict = test.judge(&not_started, &mut probes, |_| 7, begin);
+    assert_eq!(verdict.changes, [], "nothing was there to be counted");
+    let only_exits = |probe| if probe == Probe::ProcessExit { 8 } else { 7 };
+    let verdict = test.judge(&all_well(), &mut probes, only_exits, begin);
+    let blind: Vec<_> = verdict
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Blind { probe, .. } | Change::Seeing(probe) => *probe,
+        })
+        .collect();
+    assert_eq!(blind, [Probe::ProcessExec, Probe::ProcessFork]);
+}
+
+#[test]
+fn a_probe_without_a_hook_is_not_tested_back_to_life() {
+    let mut probes = probes();
+    probes[1].hook = None;
+    let mut test = SelfTest::new(MINUTE, SystemTime::UNIX_EPOCH);
+    let verdict = test.judge(&all_well(), &mut probes, |_| 1, SystemTime::UNIX_EPOCH);
+    assert_eq!(verdict, Verdict::default());
+    assert_eq!(probes[1].hook, None);
+}
+
+#[test]
+fn a_worker_that_hangs_is_found_out_once() {
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, begin);
+    assert!(!test.becomes_overdue(begin + MINUTE * 3));
+    assert!(test.becomes_overdue(begin + MINUTE * 4));
+    assert!(!test.becomes_overdue(begin + MINUTE * 5));
+    let verdict = test.judge(&all_well(), &mut probes(), |_| 1, begin + MINUTE * 6);
+    assert_eq!(verdict.unwatched, Some((begin, begin + MINUTE * 6)));
+    assert!(!test.becomes_overdue(begin + MINUTE * 7));
+}

@@ -1,0 +1,4 @@
+//! What is watched: the operator's part of the catalogue, and labels that are kept right.
+
+mod host;
+mod policy;
