@@ -1,11 +1,12 @@
 //! Everything that is not the product, as `cargo xtask VERB`.
 //!
-//! Rooms, in order of import: setup, build, up, vm, tidy, test, exec; shelf: exit, process, step, workspace
+//! Rooms, in order of import: setup, build, up, vm, bench, tidy, test, exec; shelf: exit, process, step, workspace
 //!
 //! - A bare machine is enough: a verb installs what it lacks, after saying so, or names it in a line each.
 //! - A verb that starts processes ends them, also when it is interrupted.
 //! - What a command printed is in `target/xtask/logs/`, whether it failed or not.
 
+mod bench;
 mod build;
 mod exec;
 mod exit;
@@ -39,6 +40,7 @@ enum Verb {
     Up(up::Options),
     Test(test::Options),
     Vm(vm::Options),
+    Bench(bench::Options),
     Tidy(tidy::Options),
     #[command(hide = true)]
     Exec(exec::Options),
@@ -57,6 +59,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Up(options) => up::run(&workspace, &options),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Vm(options) => vm::run(&workspace, &options),
+        Verb::Bench(options) => bench::run(&workspace, &options),
         Verb::Tidy(options) => tidy::run(&workspace, &options),
         Verb::Exec(options) => exec::run(&options),
     }

@@ -63,6 +63,14 @@ pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Artefacts> {
     })
 }
 
+/// The init alone.
+pub(super) fn init(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--locked", "--package", TESTS, "--bin", INIT]);
+    step::must(workspace, "compiling the VMs' init", "vm-init", &mut cargo)?;
+    Ok(workspace.target().join("debug").join(INIT))
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Executable {
     Test(String, PathBuf),

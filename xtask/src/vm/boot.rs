@@ -17,6 +17,8 @@ use crate::workspace::Workspace;
 pub(super) const LSM_LISTS: [&str; 2] = ["landlock,bpf", "landlock"];
 /// Emulated, a boot with all tests takes a minute or two. One that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(600);
+/// An instruction at a time, on one CPU, with ten thousand files to look at for each hook.
+const COUNTING_LIMIT: Duration = Duration::from_secs(1800);
 const MEMORY_MIB: &str = "1536";
 
 /// A kernel, an image, and a list of LSMs.
@@ -26,7 +28,51 @@ pub(super) struct Boot {
     pub(super) kernel: PathBuf,
     pub(super) image: PathBuf,
     pub(super) lsm: String,
-    pub(super) kvm: bool,
+    pub(super) machine: Machine,
+}
+
+/// What executes the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// Two emulated CPUs, as fast as they go.
+    Emulated,
+    /// The host's own CPUs.
+    Kvm,
+    /// One emulated CPU whose clock counts its instructions: a nanosecond each.
+    Counting,
+}
+
+impl Machine {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Emulated => &["-smp", "2", "-accel", "tcg,thread=multi"],
+            Self::Kvm => &["-smp", "2", "-accel", "kvm"],
+            Self::Counting => &[
+                "-smp",
+                "1",
+                "-accel",
+                "tcg,thread=single",
+                "-icount",
+                "shift=0,sleep=off",
+            ],
+        }
+    }
+
+    fn limit(self) -> Duration {
+        match self {
+            Self::Emulated | Self::Kvm => LIMIT,
+            Self::Counting => COUNTING_LIMIT,
+        }
+    }
+}
+
+/// What a boot said on the serial line.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) log: PathBuf,
+    /// Whether it ended by itself.
+    pub(super) in_time: bool,
 }
 
 impl Boot {
@@ -45,9 +91,39 @@ impl Boot {
 
     /// Boots, waits for the end or the limit, and reads what the tests said on the serial line.
     pub(super) fn run(&self, workspace: &Workspace, keep: bool) -> anyhow::Result<Report> {
+        let mut progress = Progress::start(&self.name());
+        let said = self.listen(workspace, keep, &mut progress)?;
+        let mut report = serial::read(&said.text);
+        if !said.in_time {
+            report
+                .trouble
+                .push(format!("no end after {} s", self.machine.limit().as_secs()));
+        }
+        progress.end(&format!("{} passed, {} failed", report.passed, report.failed()));
+        if report.failed() > 0 {
+            eprintln!("{}\nall of it: {}", report.explanation(), said.log.display());
+            if report.output.is_empty() {
+                eprintln!("its end:\n{}", tail(&said.log));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Boots, and waits for the end or the limit.
+    pub(super) fn listen(
+        &self,
+        workspace: &Workspace,
+        keep: bool,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Said> {
+        let kind = if self.machine == Machine::Counting {
+            "counting"
+        } else {
+            "vm"
+        };
         let log = workspace
             .scratch("xtask/logs")?
-            .join(format!("vm-{}-{}.log", self.series, self.lsm));
+            .join(format!("{kind}-{}-{}.log", self.series, self.lsm));
         let file = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
         let errors = file
             .try_clone()
@@ -56,7 +132,6 @@ impl Boot {
         if keep {
             eprintln!("{qemu:?}");
         }
-        let mut progress = Progress::start(&self.name());
         let mut child = qemu
             .stdin(Stdio::null())
             .stdout(file)
@@ -71,30 +146,23 @@ impl Boot {
             {
                 break true;
             }
-            if start.elapsed() > LIMIT {
+            if start.elapsed() > self.machine.limit() {
                 process::stop(&mut child, Duration::from_secs(5)).context("stopping qemu")?;
                 break false;
             }
             progress.tick(|| tail(&log).lines().last().unwrap_or_default().to_owned());
         };
-        let mut report = serial::read(&text(&log)?);
-        if !in_time {
-            report.trouble.push(format!("no end after {} s", LIMIT.as_secs()));
-        }
-        progress.end(&format!("{} passed, {} failed", report.passed, report.failed()));
-        if report.failed() > 0 {
-            eprintln!("{}\nall of it: {}", report.explanation(), log.display());
-            if report.output.is_empty() {
-                eprintln!("its end:\n{}", tail(&log));
-            }
-        }
-        Ok(report)
+        Ok(Said {
+            text: text(&log)?,
+            log,
+            in_time,
+        })
     }
 
     fn command(&self) -> Command {
         let mut qemu = process::with_this(Path::new("qemu-system-x86_64"));
-        qemu.args(["-M", "q35", "-cpu", "max", "-smp", "2", "-m", MEMORY_MIB]);
-        qemu.args(["-accel", if self.kvm { "kvm" } else { "tcg,thread=multi" }]);
+        qemu.args(["-M", "q35", "-cpu", "max", "-m", MEMORY_MIB]);
+        qemu.args(self.machine.arguments());
         qemu.args([
             "-display",
             "none",
@@ -129,7 +197,7 @@ mod tests {
             kernel: "/k".into(),
             image: "/i".into(),
             lsm: lsm.to_owned(),
-            kvm: false,
+            machine: Machine::Emulated,
         }
     }
 

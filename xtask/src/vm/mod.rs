@@ -8,6 +8,7 @@
 mod archive;
 mod artefacts;
 mod boot;
+mod counting;
 mod image;
 mod kernel;
 mod libraries;
@@ -19,7 +20,8 @@ use clap::Args;
 
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
-use boot::Boot;
+use boot::{Boot, Machine};
+pub(crate) use counting::count;
 pub(crate) use kernel::Series;
 pub(crate) use serial::Report;
 
@@ -110,7 +112,11 @@ fn boot_all(
                 kernel: kernel.clone(),
                 image: image.path(),
                 lsm: (*list).to_owned(),
-                kvm: options.kvm,
+                machine: if options.kvm {
+                    Machine::Kvm
+                } else {
+                    Machine::Emulated
+                },
             };
             results.push((boot.name(), boot.run(workspace, options.keep)?));
         }
