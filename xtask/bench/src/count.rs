@@ -10,6 +10,7 @@
 //!
 //! Each line begins with `claviger-bench: `, followed by one JSON object: `{"kernel"}`, `{"count"}`, `{"program"}`, `{"map"}`, `{"done"}`.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -29,6 +30,7 @@ use crate::stand::Stand;
 use crate::statistics::Spread;
 use crate::workload::Workload;
 
+const RANDOM_ADDRESSES: &str = "/proc/sys/kernel/randomize_va_space";
 const LABELS: usize = 10_000;
 /// In the guest, where idling takes no time.
 const IDLE: Duration = Duration::from_secs(30);
@@ -49,6 +51,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let kernel =
         std::fs::read_to_string("/proc/sys/kernel/osrelease").context("reading the kernel's release")?;
     say(&json!({"kernel": kernel.trim()}));
+    // Where a program lies in memory changes how many pages it touches.
+    fs::write(RANDOM_ADDRESSES, "0").context("switching random addresses off")?;
     let decoys = Decoys::make(LABELS)?;
     let lists = Lists::write(&decoys)?;
     let stand = Stand::start(&decoys, &interrupt)?;

@@ -18,6 +18,8 @@ const AGAIN: &str = "nothing_again";
 pub(super) struct Counts {
     /// `WORKLOAD.nothing`, `WORKLOAD.HOOK.empty_program`, `WORKLOAD.HOOK.sensor`: instructions of a call; what is behind a hook, added to nothing.
     pub(super) instructions: BTreeMap<String, f64>,
+    /// By the same names: how far the middle half of the batches lies apart, of the count and of the baseline together.
+    pub(super) apart: BTreeMap<String, f64>,
     /// `HOOK.PROGRAM`: instructions that the verifier looked at.
     pub(super) verified: BTreeMap<String, f64>,
     /// `HOOK.PROGRAM`: bytes of the program after the verifier's rewriting.
@@ -55,7 +57,7 @@ impl Counts {
         Ok(counts)
     }
 
-    fn add(&mut self, count: &Value, bases: &mut BTreeMap<String, f64>) -> anyhow::Result<()> {
+    fn add(&mut self, count: &Value, bases: &mut BTreeMap<String, (f64, f64)>) -> anyhow::Result<()> {
         let workload = word(&count["workload"])?;
         let condition = word(&count["condition"])?;
         let value = number(&count["instructions"])?;
@@ -71,11 +73,12 @@ impl Counts {
         }
         match condition.as_str() {
             NOTHING => {
-                bases.insert(workload, value);
+                bases.insert(workload, (value, apart));
+                self.apart.insert(name.clone(), apart);
                 self.instructions.insert(name, value);
             }
             AGAIN => {
-                let base = bases
+                let (base, _) = bases
                     .get(&workload)
                     .context("the last baseline without a first")?;
                 if (value - base).abs() > DRIFT * base {
@@ -85,7 +88,8 @@ impl Counts {
                 }
             }
             _ => {
-                let base = bases.get(&workload).context("a count before the baseline's")?;
+                let (base, base_apart) = bases.get(&workload).context("a count before the baseline's")?;
+                self.apart.insert(name.clone(), apart + base_apart);
                 self.instructions.insert(name, value - base);
             }
         }

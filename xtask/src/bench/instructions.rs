@@ -41,7 +41,12 @@ pub(super) fn run(
     for (series, log) in vm::count(workspace, series, programs, NAME, bench)? {
         let kernel = series.to_string();
         let counts = Counts::read(&log)?;
-        let changes = record.changes(&kernel, &counts);
+        let changes = if record.knows(&kernel) {
+            record.changes(&kernel, &counts)
+        } else {
+            eprintln!("nothing is recorded for linux {kernel}; --record does that");
+            Vec::new()
+        };
         let goal = Goal::of(&counts);
         tell(&kernel, &counts, goal, &changes, how);
         doubtful |= !counts.doubts.is_empty();

@@ -10,7 +10,7 @@ use super::counts::Counts;
 
 /// A rise by more than this is told.
 const TOLERANCE: f64 = 0.01;
-/// Nor is one by less: a few instructions are a share of much when little is added.
+/// Nor is one told by less, or by less than twice what batches of the same loop lie apart: a few instructions are a share of much when little is added.
 const LEAST: f64 = 4.0;
 
 const HEADER: &str = "\
@@ -78,13 +78,21 @@ impl Record {
     /// Puts a kernel's counts in the place of those that were.
     pub(super) fn set(&mut self, kernel: &str, counts: &Counts) {
         self.kernels.remove(kernel);
-        for (kind, numbers) in kinds(counts) {
+        for (kind, numbers) in kinds(counts)
+            .into_iter()
+            .filter(|(_, numbers)| !numbers.is_empty())
+        {
             // Whole numbers: below that is noise.
             let numbers = numbers
                 .iter()
                 .map(|(name, number)| (name.clone(), number.round()));
             *self.kind(kernel, kind) = numbers.collect();
         }
+    }
+
+    /// Whether there is anything to compare a kernel's counts with.
+    pub(super) fn knows(&self, kernel: &str) -> bool {
+        self.kernels.contains_key(kernel)
     }
 
     /// What is more than 1 % off, or new, or gone.
@@ -102,7 +110,8 @@ impl Record {
             names.dedup();
             for name in names {
                 let (was, is) = (recorded.get(name).copied(), numbers.get(name).copied());
-                if !is_same(was, is) {
+                let apart = counts.apart.get(name).copied().unwrap_or_default();
+                if !is_same(was, is, LEAST.max(2.0 * apart)) {
                     changes.push(Change {
                         kernel: kernel.to_owned(),
                         kind: kind.to_owned(),
@@ -141,9 +150,9 @@ fn kinds(counts: &Counts) -> [(&'static str, &BTreeMap<String, f64>); 4] {
     ]
 }
 
-fn is_same(was: Option<f64>, is: Option<f64>) -> bool {
+fn is_same(was: Option<f64>, is: Option<f64>, least: f64) -> bool {
     match (was, is) {
-        (Some(was), Some(is)) => (is - was).abs() <= (TOLERANCE * was.abs()).max(LEAST),
+        (Some(was), Some(is)) => (is - was).abs() <= (TOLERANCE * was.abs()).max(least),
         (None, None) => true,
         _ => false,
     }
@@ -178,6 +187,17 @@ mod tests {
         assert!(changes.len() == 1 && changes[0].is_rise(), "{changes:?}");
         let changes = record.changes("6.1", &counts(900.0));
         assert!(changes.len() == 1 && !changes[0].is_rise(), "{changes:?}");
+    }
+
+    #[test]
+    fn what_is_not_as_exact_must_rise_by_more() {
+        let mut record = Record::default();
+        record.set("6.1", &counts(1000.0));
+        let mut inexact = counts(1050.0);
+        inexact.apart.insert("getppid.lsm.sensor".to_owned(), 30.0);
+        assert_eq!(record.changes("6.1", &inexact), []);
+        inexact.apart.insert("getppid.lsm.sensor".to_owned(), 20.0);
+        assert_eq!(record.changes("6.1", &inexact).len(), 1);
     }
 
     #[test]

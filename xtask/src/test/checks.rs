@@ -27,6 +27,7 @@ pub(super) fn format(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outco
         ("format", "Cargo.toml"),
         ("format of the kernel half", "sensor-ebpf/Cargo.toml"),
         ("format of the fuzz targets", "tests/fuzz/Cargo.toml"),
+        ("format of the empty programs", "xtask/bench/empty/Cargo.toml"),
     ] {
         let mut fmt = workspace.cargo();
         fmt.args(["fmt", "--check", "--manifest-path", manifest]);
