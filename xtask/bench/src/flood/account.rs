@@ -14,24 +14,36 @@ pub(super) struct Account {
     /// By the agent.
     pub(super) received: u64,
     pub(super) delivered: u64,
+    /// Files beside credentials, looked at and found to be none.
+    pub(super) dropped: u64,
     /// By place and reason; only what is not nothing.
     pub(super) lost: BTreeMap<String, u64>,
 }
 
-const IN_KERNEL: &str = "in the kernel half: ";
+/// The probe by which files opened are seen.
+const OPENS: &str = "file_open";
+
+fn in_kernel(probe: &str) -> String {
+    format!("by the kernel half's probe {probe}: ")
+}
 
 impl Account {
     pub(super) fn of(status: &Value) -> Self {
         let mut account = Self::default();
         let probes = status["probes"].as_array().map_or(&[][..], Vec::as_slice);
-        for probe in probes.iter().filter(|probe| probe["probe"] == "file_open") {
-            account.seen += number(&probe["seen"]);
-            account.submitted += number(&probe["submitted"]);
-            account.lose(IN_KERNEL, &probe["lost"]);
+        for probe in probes {
+            let name = probe["probe"].as_str().unwrap_or("a probe without a name");
+            if name == OPENS {
+                account.seen += number(&probe["seen"]);
+                account.submitted += number(&probe["submitted"]);
+            }
+            account.lose(&in_kernel(name), &probe["lost"]);
         }
         let agent = &status["accounts"];
         account.received = number(&agent["received"]);
         account.delivered = number(&agent["delivered"]);
+        let dropped = agent["dropped"].as_object().into_iter().flatten();
+        account.dropped = dropped.map(|(_, count)| number(count)).sum();
         account.lose("in the agent: ", &agent["lost"]);
         account.lose("behind the agent: ", &agent["lost_behind"]);
         account
@@ -57,15 +69,15 @@ impl Account {
             submitted: self.submitted.saturating_sub(before.submitted),
             received: self.received.saturating_sub(before.received),
             delivered: self.delivered.saturating_sub(before.delivered),
+            dropped: self.dropped.saturating_sub(before.dropped),
             lost: lost.filter(|(_, count)| *count > 0).collect(),
         }
     }
 
+    /// Files opened that the kernel half saw and did not submit.
     pub(super) fn lost_in_kernel(&self) -> u64 {
-        let reasons = self
-            .lost
-            .iter()
-            .filter(|(reason, _)| reason.starts_with(IN_KERNEL));
+        let place = in_kernel(OPENS);
+        let reasons = self.lost.iter().filter(|(reason, _)| reason.starts_with(&place));
         reasons.map(|(_, count)| count).sum()
     }
 }
@@ -84,7 +96,7 @@ mod tests {
         json!({
             "probes": [
                 {"probe": "file_open", "seen": seen, "submitted": seen - ring_full, "lost": {"ring_full": ring_full}},
-                {"probe": "process_fork", "seen": 9, "submitted": 9, "lost": {}},
+                {"probe": "process_fork", "seen": 9, "submitted": 8, "lost": {"ring_full": 1}},
             ],
             "accounts": {"received": 7, "delivered": 6, "lost": {"unknown_label": 1}, "lost_behind": {}},
         })
@@ -95,7 +107,7 @@ mod tests {
         let account = Account::of(&status(10, 3));
         assert_eq!((account.seen, account.submitted, account.delivered), (10, 7, 6));
         assert_eq!(account.lost_in_kernel(), 3);
-        assert_eq!(account.lost.len(), 2);
+        assert_eq!(account.lost.len(), 3, "those of other probes too: {account:?}");
     }
 
     #[test]

@@ -37,6 +37,8 @@ const MOST_MEMORY_BYTES: u64 = 60 * 1000 * 1000;
 /// The sensor works off what the ring and its queues hold in less.
 const PATIENCE: Duration = Duration::from_secs(120);
 const QUIET: Duration = Duration::from_secs(2);
+/// In that time others on this host use fewer credentials, or files beside them.
+const OTHERS: u64 = 500;
 
 /// Flood the sensor with first uses, overload it, and see it recover.
 #[derive(Args)]
@@ -92,12 +94,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let recovered = phase("recovery", recovery, &list, &stand, &mut sensor, &interrupt)?;
 
     let most = loaded.most_resident_bytes.max(idle.resident_bytes);
-    let goals = [
+    let mut goals = vec![
         ("load: no use lost", loaded.is_whole()),
-        (
-            "load: at least 19,000 first uses a second were made",
-            loaded.rate() >= 19_000.0 || options.quick,
-        ),
         ("load: the agent stays under 60 MB", most < MOST_MEMORY_BYTES),
         (
             "overload: what was made is submitted or counted as lost",
@@ -105,6 +103,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         ),
         ("recovery: every later use is delivered", recovered.is_whole()),
     ];
+    if !options.quick {
+        goals.push((
+            "load: at least 19,000 first uses a second were made",
+            loaded.rate() >= 19_000.0,
+        ));
+    }
     if options.json {
         for phase in [&loaded, &overloaded, &recovered] {
             println!("{}", json!({"flood": phase.to_json()}));
@@ -113,7 +117,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "{}",
             json!({"memory": {"idle_resident_bytes": idle.resident_bytes, "most_resident_bytes": most, "maps_bytes": maps_bytes}})
         );
-        for (goal, met) in goals {
+        for (goal, met) in &goals {
             println!("{}", json!({"goal": {"goal": goal, "met": met}}));
         }
     } else {
@@ -126,8 +130,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             megabytes(most),
             megabytes(maps_bytes)
         );
-        for (goal, met) in goals {
-            println!("{:<8}{goal}", if met { "met" } else { "MISSED" });
+        for (goal, met) in &goals {
+            println!("{:<8}{goal}", if *met { "met" } else { "MISSED" });
         }
     }
     let missed = goals.iter().any(|(_, met)| !met);
@@ -190,7 +194,7 @@ fn phase(
     })
 }
 
-/// Waits until the sensor's accounts of uses stand still; how long that took.
+/// Waits until the sensor has worked off what there was and loses nothing; how long that took.
 fn settle(sensor: &mut Sensor<'_>, interrupt: &Interrupt) -> anyhow::Result<u64> {
     let begun = std::time::Instant::now();
     let mut account = Account::of(&sensor.status()?);
@@ -198,7 +202,8 @@ fn settle(sensor: &mut Sensor<'_>, interrupt: &Interrupt) -> anyhow::Result<u64>
         interrupt.sleep(QUIET)?;
         sensor.check()?;
         let now = Account::of(&sensor.status()?);
-        if now == account {
+        let grown = now.since(&account);
+        if grown.received < OTHERS && grown.lost.is_empty() {
             return Ok(u64::try_from(begun.elapsed().saturating_sub(QUIET).as_millis()).unwrap_or(u64::MAX));
         }
         ensure!(
@@ -270,8 +275,12 @@ impl Phase {
             );
         }
         println!(
-            "  accounts   kernel half: seen {}, submitted {}; agent: received {}, delivered {}",
-            self.account.seen, self.account.submitted, self.account.received, self.account.delivered
+            "  accounts   kernel half: seen {}, submitted {}; agent: received {}, delivered {}, no uses {} (others' on this host among them)",
+            self.account.seen,
+            self.account.submitted,
+            self.account.received,
+            self.account.delivered,
+            self.account.dropped
         );
         if self.account.lost.is_empty() {
             println!("  lost       nothing");
