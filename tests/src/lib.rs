@@ -8,6 +8,7 @@ mod decoy;
 mod programs;
 mod service;
 mod trace;
+pub mod ways;
 
 pub use decoy::{Decoy, SECRET};
 pub use programs::{can_load, detector, expected_hook, sensor, vm};

@@ -1,0 +1,240 @@
+//! Whether what a sensor said of a way is what it had to say. Pure.
+
+use serde_json::Value;
+
+use super::{Cell, Did, Sees, Way, When};
+
+/// What is known of a way that was done, but for what the sensor says.
+#[derive(Clone, Debug)]
+pub struct Done<'a> {
+    /// The way.
+    pub way: &'a Way,
+    /// What this level must see of it.
+    pub cell: Option<Cell>,
+    /// Who did it.
+    pub pid: u64,
+    /// How it ended: 0 or the errno.
+    pub errno: u64,
+    /// The process or key that it was done to.
+    pub target: i64,
+    /// The path of the object, absolute.
+    pub path: &'a str,
+    /// Inodes of the object: before, and after where it was replaced.
+    pub inodes: &'a [u64],
+}
+
+impl<'a> Done<'a> {
+    /// Of a way and what its actor says; nothing where it did nothing.
+    #[must_use]
+    pub fn new(
+        way: &'a Way,
+        cell: Option<Cell>,
+        did: &Did,
+        path: &'a str,
+        inodes: &'a [u64],
+    ) -> Option<Self> {
+        let &Did::It { pid, errno, target } = did else {
+            return None;
+        };
+        Some(Self {
+            way,
+            cell,
+            pid,
+            errno,
+            target,
+            path,
+            inodes,
+        })
+    }
+}
+
+/// Looks for the one event that must be there.
+///
+/// # Errors
+/// What is wrong: no such event, a wrong one, or one too many.
+pub fn judge(done: &Done<'_>, events: &[Value]) -> Result<(), String> {
+    let mut of_actor: Vec<_> = events
+        .iter()
+        .filter(|event| event["actor"]["process"]["pid"] == done.pid)
+        .collect();
+    if matches!(done.way.sees, Sees::OwnSecret(_)) {
+        of_actor.retain(|event| event["kind"] != "credential_access");
+    }
+    match (&of_actor[..], done.way.sees) {
+        ([], Sees::Nothing) => Ok(()),
+        ([], _) => Err("no event".to_owned()),
+        ([event], sees) => fits(done, sees, event).map_err(|wrong| format!("{wrong}\n{event:#}")),
+        (several, _) => Err(format!("{} events\n{several:#?}", several.len())),
+    }
+}
+
+fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
+    let is = |what: &str, found: &Value, wanted: Value| {
+        if *found == wanted {
+            Ok(())
+        } else {
+            Err(format!("{what} is {found} and not {wanted}"))
+        }
+    };
+    let kind = |wanted: &str| is("the kind", &event["kind"], wanted.into());
+    match sees {
+        Sees::Access(operation) => {
+            kind("credential_access")?;
+            is(
+                "the operation",
+                &event["credential"]["operation"],
+                operation.into(),
+            )?;
+            object(done, &event["credential"])?;
+        }
+        Sees::Change(what) => {
+            kind("credential_change")?;
+            is("the change", &event["change"]["what"], what.into())?;
+            object(done, &event["credential"])?;
+        }
+        Sees::Secret(part) => {
+            kind("process_secret_access")?;
+            is("the part", &event["process_secret"]["part"], part.into())?;
+            is(
+                "the target",
+                &event["process_secret"]["target"]["pid"],
+                done.target.into(),
+            )?;
+        }
+        Sees::OwnSecret(part) => {
+            kind("process_secret_access")?;
+            is("the part", &event["process_secret"]["part"], part.into())?;
+        }
+        Sees::KernelKey => {
+            kind("kernel_key_access")?;
+            is("the key", &event["kernel_key"]["serial"], done.target.into())?;
+        }
+        Sees::Environment => kind("environment_credential")?,
+        Sees::Discovery => {
+            kind("credential_discovery")?;
+            object(done, &event["discovery"])?;
+        }
+        Sees::Tamper(what) => {
+            kind("sensor_tamper")?;
+            is("the tampering", &event["tamper"]["what"], what.into())?;
+        }
+        Sees::Nothing => return Err("it was reported".to_owned()),
+    }
+    is("the count", &event["count"], 1.into())?;
+    let outcome = if done.errno == 0 { "succeeded" } else { "denied" };
+    is("the outcome", &event["outcome"], outcome.into())?;
+    is("the errno", &event["errno"], done.errno.into())?;
+    if done.cell != Some(Cell::Sweep) {
+        let held = done.way.when == When::BeforeSensor;
+        is("pre_existing", &event["pre_existing"], held.into())?;
+    }
+    Ok(())
+}
+
+/// By its inode; by its path where that is all that this level has, and where the attempt never reached an inode.
+fn object(done: &Done<'_>, part: &Value) -> Result<(), String> {
+    let inode = part["inode"].as_u64().unwrap_or_default();
+    let by_path = done.cell == Some(Cell::Path) || done.errno != 0;
+    if done.inodes.contains(&inode) || (by_path && part["path"] == done.path) {
+        return Ok(());
+    }
+    Err(format!(
+        "the object is {} of inode {inode} and not {} of {:?}",
+        part["path"], done.path, done.inodes
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::all;
+    use super::*;
+
+    fn event() -> Value {
+        json!({
+            "kind": "credential_access", "outcome": "succeeded", "errno": 0, "count": 1, "pre_existing": false,
+            "actor": {"process": {"pid": 7}},
+            "credential": {"operation": "read", "inode": 42, "path": "/h/id_openat"},
+        })
+    }
+
+    fn verdict(cell: Cell, errno: u64, events: &[Value]) -> bool {
+        let ways = all();
+        let way = ways.iter().find(|way| way.name == "openat").expect("there");
+        let done = Done {
+            way,
+            cell: Some(cell),
+            pid: 7,
+            errno,
+            target: 0,
+            path: "/h/id_openat",
+            inodes: &[42],
+        };
+        judge(&done, events).is_ok()
+    }
+
+    fn changed(pointer: &str, value: impl Into<Value>) -> [Value; 1] {
+        let mut event = event();
+        *event.pointer_mut(pointer).expect("there") = value.into();
+        [event]
+    }
+
+    #[test]
+    fn one_event_that_says_it_all_is_right_whatever_others_do() {
+        assert!(verdict(Cell::Must, 0, &[event()]));
+        let [other] = changed("/actor/process/pid", 8);
+        assert!(verdict(Cell::Must, 0, &[other, event()]));
+    }
+
+    #[test]
+    fn no_event_or_two_or_a_wrong_one_is_not() {
+        assert!(!verdict(Cell::Must, 0, &[]));
+        assert!(!verdict(Cell::Must, 0, &[event(), event()]));
+        for (pointer, value) in [
+            ("/kind", json!("credential_change")),
+            ("/outcome", json!("denied")),
+            ("/errno", json!(13)),
+            ("/count", json!(2)),
+            ("/pre_existing", json!(true)),
+            ("/actor/process/pid", json!(8)),
+            ("/credential/operation", json!("write")),
+            ("/credential/inode", json!(43)),
+        ] {
+            assert!(!verdict(Cell::Must, 0, &changed(pointer, value)), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_the_program_was_refused_must_be_told_as_denied() {
+        assert!(!verdict(Cell::Must, 13, &[event()]));
+        let [mut denied] = changed("/outcome", "denied");
+        denied["errno"] = 13.into();
+        denied["credential"]["inode"] = 0.into();
+        assert!(verdict(Cell::Must, 13, std::slice::from_ref(&denied)));
+        denied["credential"]["path"] = "/elsewhere".into();
+        assert!(!verdict(Cell::Must, 13, &[denied]));
+    }
+
+    #[test]
+    fn a_path_is_enough_only_where_the_document_says_so() {
+        let by_path = changed("/credential/inode", 0);
+        assert!(!verdict(Cell::Must, 0, &by_path));
+        assert!(verdict(Cell::Path, 0, &by_path));
+    }
+
+    #[test]
+    fn what_is_no_use_has_no_event() {
+        let ways = all();
+        let way = ways.iter().find(|way| way.name == "stat").expect("there");
+        let did = Did::It {
+            pid: 7,
+            errno: 0,
+            target: 0,
+        };
+        let done = Done::new(way, None, &did, "/h/id_stat", &[42]).expect("done");
+        assert!(judge(&done, &[]).is_ok());
+        assert!(judge(&done, &[event()]).is_err());
+        assert!(Done::new(way, None, &Did::Nothing("no".into()), "", &[]).is_none());
+    }
+}

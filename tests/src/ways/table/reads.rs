@@ -1,0 +1,160 @@
+//! Reads of a credential file.
+
+use super::row;
+use crate::ways::Place::{Copied, NoKey, Token, Written};
+use crate::ways::Sees::Access;
+use crate::ways::State::{Built, NotYet};
+use crate::ways::{Way, When};
+
+const READ: crate::ways::Sees = Access("read");
+
+pub(super) fn ways() -> Vec<Way> {
+    [
+        opens(),
+        kernels_own_opens(),
+        descriptors(),
+        other_mounts(),
+        copies(),
+    ]
+    .concat()
+}
+
+fn opens() -> Vec<Way> {
+    let named = row(
+        "`open`, `openat`, `openat2`",
+        [
+            Way::new("open", READ, [Built, Built, Built]),
+            Way::new("openat", READ, [Built, Built, Built]),
+            Way::new("openat2", READ, [Built, Built, Built]),
+            Way::new("relative_to_cwd", READ, [Built, Built, Built]),
+            Way::new("relative_to_descriptor", READ, [Built, Built, Built]),
+            Way::new("openat2_in_root", READ, [Built, Built, Built]),
+            Way::new("symlink", READ, [Built, Built, Built]),
+            Way::new("symlinked_directory", READ, [Built, Built, Built]),
+            Way::new("hard_link", READ, [Built, Built, Built]),
+            Way::new("bind_mount", READ, [Built, Built, Built]),
+            Way::new("bind_mounted_directory", READ, [Built, Built, Built]),
+            Way::new("detached_mount", READ, [Built, Built, Built]),
+            Way::new("proc_root", READ, [Built, Built, Built]),
+            Way::new("proc_cwd", READ, [Built, Built, Built]),
+            Way::new("proc_fd", READ, [Built, Built, Built]),
+            Way::new("chroot", READ, [Built, Built, Built]),
+            Way::new("after_replace", READ, [Built, Built, Built]),
+            Way::new("after_creation", READ, [Built, Built, Built]).to(NoKey),
+            Way::new("renamed_away", READ, [Built, Built, Built]),
+            Way::new("renamed_back", READ, [Built, Built, Built]),
+            Way::new("kubernetes_token", READ, [Built, Built, Built])
+                .program("openat")
+                .to(Token),
+            Way::new("kubernetes_rotation", READ, [NotYet, NotYet, NotYet]).to(Token),
+        ],
+    );
+    let creat = row(
+        "`creat`",
+        [Way::new("creat", Access("write"), [Built, Built, NotYet]).to(Written)],
+    );
+    let by_handle = row(
+        "`open_by_handle_at`",
+        [Way::new("open_by_handle_at", READ, [Built, Built, NotYet])],
+    );
+    [named, creat, by_handle].concat()
+}
+
+fn kernels_own_opens() -> Vec<Way> {
+    let compat = row(
+        "32-bit `open`",
+        [
+            Way::new("int80_open", READ, [Built, Built, NotYet]),
+            Way::new("int80_openat", READ, [Built, Built, NotYet]),
+            Way::new("int80_openat2", READ, [Built, Built, NotYet]),
+            Way::new("program32_open", READ, [Built, Built, NotYet]),
+            Way::new("program32_openat", READ, [Built, Built, NotYet]),
+            Way::new("program32_openat2", READ, [Built, Built, NotYet]),
+        ],
+    );
+    let uring = row(
+        "io_uring `OPENAT`, `OPENAT2`",
+        [
+            Way::new("uring_openat", READ, [Built, Built, NotYet]),
+            Way::new("uring_openat2", READ, [Built, Built, NotYet]),
+            Way::new("uring_worker", READ, [Built, Built, NotYet]),
+            Way::new("uring_sqpoll", READ, [Built, Built, NotYet]),
+        ],
+    );
+    let suppressed = row(
+        "io_uring, completion suppressed",
+        [Way::new("uring_suppressed", READ, [Built, Built, NotYet])],
+    );
+    let fixed = row(
+        "io_uring, into a fixed file",
+        [Way::new("uring_fixed_file", READ, [Built, Built, NotYet])],
+    );
+    [compat, uring, suppressed, fixed].concat()
+}
+
+fn descriptors() -> Vec<Way> {
+    let receive = Access("receive");
+    let rows = [
+        row("fanotify", [Way::new("fanotify", READ, [Built, Built, NotYet])]),
+        row(
+            "`mmap` of a descriptor",
+            [Way::new("mmap", Access("map"), [NotYet, NotYet, NotYet])],
+        ),
+        row(
+            "`execve` that inherits",
+            [Way::new("inherit", Access("inherit"), [NotYet, NotYet, NotYet])],
+        ),
+        row(
+            "descriptor received by `SCM_RIGHTS`",
+            [
+                Way::new("scm_recvmsg", receive, [NotYet, NotYet, NotYet]),
+                Way::new("scm_recvmmsg", receive, [NotYet, NotYet, NotYet]),
+            ],
+        ),
+        row(
+            "the same by io_uring `RECVMSG`",
+            [Way::new("scm_uring", receive, [NotYet, NotYet, NotYet])],
+        ),
+        row(
+            "`pidfd_getfd`",
+            [Way::new("pidfd_getfd", receive, [NotYet, NotYet, NotYet])],
+        ),
+        row(
+            "seccomp's `NOTIF_ADDFD`",
+            [Way::new("seccomp_addfd", receive, [NotYet, NotYet, NotYet])],
+        ),
+        row(
+            "open before the sensor was",
+            [Way::new("held", READ, [NotYet, NotYet, NotYet]).when(When::BeforeSensor)],
+        ),
+    ];
+    rows.concat()
+}
+
+fn other_mounts() -> Vec<Way> {
+    let overlay = row(
+        "overlayfs",
+        [
+            Way::new("overlay_lower", READ, [NotYet, NotYet, NotYet]),
+            Way::new("overlay_upper", READ, [NotYet, NotYet, NotYet]),
+            Way::new("overlay_copied_up", READ, [NotYet, NotYet, NotYet]),
+            Way::new("overlay_lower_directly", READ, [Built, Built, Built]),
+            Way::new("overlay_upper_directly", READ, [Built, Built, Built]),
+        ],
+    );
+    let idmapped = row(
+        "idmapped mount",
+        [Way::new("idmapped_mount", READ, [Built, Built, Built])],
+    );
+    [overlay, idmapped].concat()
+}
+
+fn copies() -> Vec<Way> {
+    row(
+        "a copy written by a process",
+        [Way::new("copy", READ, [NotYet, NotYet, NotYet])
+            .program("openat")
+            .to(Copied)
+            .when(When::Afterwards)],
+    )
+}

@@ -1,0 +1,30 @@
+//! Attempts that the kernel refuses.
+
+use super::row;
+use crate::ways::Place::Written;
+use crate::ways::Sees::Access;
+use crate::ways::State::{Built, NotYet};
+use crate::ways::Way;
+
+pub(super) fn ways() -> Vec<Way> {
+    let read = Access("read");
+    let by_permissions = row(
+        "refused with EACCES or EPERM",
+        [
+            Way::new("denied_open", read, [Built, Built, Built]),
+            Way::new("denied_openat", read, [Built, Built, Built]),
+            Way::new("denied_openat2", read, [Built, Built, Built]),
+            Way::new("denied_relative", read, [Built, Built, Built]),
+            Way::new("denied_creat", Access("write"), [Built, Built, NotYet]).to(Written),
+            Way::new("denied_open_by_handle_at", read, [NotYet, NotYet, NotYet]),
+            Way::new("denied_int80_open", read, [NotYet, NotYet, NotYet]),
+            Way::new("denied_uring_openat", read, [NotYet, NotYet, NotYet]),
+            Way::new("denied_uring_worker", read, [NotYet, NotYet, NotYet]),
+        ],
+    );
+    let by_lsm = row(
+        "refused by an LSM behind the hook",
+        [Way::new("refused_by_landlock", read, [NotYet, NotYet, Built])],
+    );
+    [by_permissions, by_lsm].concat()
+}

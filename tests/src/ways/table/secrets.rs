@@ -1,0 +1,92 @@
+//! Other ways to a secret.
+
+use super::row;
+use crate::ways::Place::{BlockDevice, Device, KeyDirectory, Nowhere};
+use crate::ways::Sees::{Access, Discovery, Environment, KernelKey, OwnSecret, Secret};
+use crate::ways::State::NotYet;
+use crate::ways::Way;
+
+pub(super) fn ways() -> Vec<Way> {
+    [processes(), machine(), keys_and_starts()].concat()
+}
+
+fn processes() -> Vec<Way> {
+    let rows = [
+        row(
+            "another process's `environ`",
+            [
+                Way::new("proc_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
+                Way::new("proc_mem", Secret("mem"), [NotYet, NotYet, NotYet]),
+                Way::new("proc_maps", Secret("maps"), [NotYet, NotYet, NotYet]),
+                Way::new("denied_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
+            ],
+        ),
+        row(
+            "`process_vm_readv`",
+            [Way::new(
+                "process_vm_readv",
+                Secret("process_vm_readv"),
+                [NotYet, NotYet, NotYet],
+            )],
+        ),
+        row(
+            "`ptrace` attach and seize",
+            [
+                Way::new("ptrace_attach", Secret("ptrace"), [NotYet, NotYet, NotYet]),
+                Way::new("ptrace_seize", Secret("ptrace"), [NotYet, NotYet, NotYet]),
+                Way::new("denied_ptrace", Secret("ptrace"), [NotYet, NotYet, NotYet]),
+            ],
+        ),
+        row(
+            "core dump",
+            [Way::new("core_dump", OwnSecret("core"), [NotYet, NotYet, NotYet])],
+        ),
+    ];
+    rows.concat()
+}
+
+fn machine() -> Vec<Way> {
+    let read = Access("read");
+    let memory = row(
+        "`/proc/kcore`, `/dev/mem`",
+        [
+            Way::new("kcore", read, [NotYet, NotYet, NotYet])
+                .program("open_device")
+                .to(Device("/proc/kcore")),
+            Way::new("dev_mem", read, [NotYet, NotYet, NotYet])
+                .program("open_device")
+                .to(Device("/dev/mem")),
+        ],
+    );
+    let device = row(
+        "block device of a mounted file system",
+        [Way::new("block_device", read, [NotYet, NotYet, NotYet])
+            .program("open_device")
+            .to(BlockDevice)],
+    );
+    [memory, device].concat()
+}
+
+fn keys_and_starts() -> Vec<Way> {
+    let keys = row(
+        "`keyctl` read",
+        [
+            Way::new("keyctl_read", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("keyctl_setperm", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("keyctl_chown", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("denied_keyctl_read", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
+        ],
+    );
+    let starts = row(
+        "a credential in environment or arguments",
+        [
+            Way::new("environment", Environment, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("command_line", Environment, [NotYet, NotYet, NotYet]).to(Nowhere),
+        ],
+    );
+    let listing = row(
+        "a directory of credentials is listed",
+        [Way::new("list", Discovery, [NotYet, NotYet, NotYet]).to(KeyDirectory)],
+    );
+    [keys, starts, listing].concat()
+}

@@ -1,0 +1,25 @@
+//! What is no use of a credential and is not reported as one.
+
+use crate::ways::Place::{Key, OtherDirectory, OtherFile};
+use crate::ways::Sees::Nothing;
+use crate::ways::State::Built;
+use crate::ways::Way;
+
+pub(super) fn ways() -> Vec<Way> {
+    [
+        ("o_path", "o_path", Key),
+        ("stat", "stat", Key),
+        ("statx", "statx", Key),
+        ("access", "access", Key),
+        ("faccessat2", "faccessat2", Key),
+        ("denied_access", "denied_access", Key),
+        ("unrelated_file", "unrelated", OtherFile),
+        ("unrelated_directory", "list", OtherDirectory),
+    ]
+    .map(|(name, program, place)| {
+        Way::new(name, Nothing, [Built, Built, Built])
+            .program(program)
+            .to(place)
+    })
+    .to_vec()
+}

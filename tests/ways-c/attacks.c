@@ -1,0 +1,82 @@
+/* What is done to the sensor: harmless forms of each. OBJECT is its pid, one of its bpf ids, or a file of its own. */
+#include "ways.h"
+
+#include <linux/bpf.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+/* A running process is left as it is by SIGCONT. */
+static pid_t sensor(void) {
+    target = atol(object);
+    return (pid_t)target;
+}
+static void signal_kill(void) { say(syscall(SYS_kill, sensor(), SIGCONT)); }
+static void signal_tgkill(void) { say(syscall(SYS_tgkill, sensor(), sensor(), SIGCONT)); }
+static void signal_tkill(void) { say(syscall(SYS_tkill, sensor(), SIGCONT)); }
+static void signal_sigqueue(void) {
+    siginfo_t info = {.si_signo = SIGCONT, .si_code = SI_QUEUE};
+    say(syscall(SYS_rt_sigqueueinfo, sensor(), SIGCONT, &info));
+}
+static void signal_pidfd(void) {
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, sensor(), 0));
+    actor();
+    say(syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0));
+}
+static void denied_signal(void) {
+    nobody();
+    say(syscall(SYS_kill, sensor(), SIGCONT));
+}
+
+static long bpf(int command, union bpf_attr *attributes) { return syscall(SYS_bpf, command, attributes, sizeof *attributes); }
+
+static long by_id(int command) {
+    union bpf_attr attributes = {.map_id = (uint32_t)atoi(object)};
+    return bpf(command, &attributes);
+}
+
+/* The kernel detaches no link of these kinds on request, and refuses flags it does not know: nothing is changed. */
+static void bpf_detach(void) {
+    union bpf_attr attributes = {.link_detach = {.link_fd = (uint32_t)must("the sensor's link", by_id(BPF_LINK_GET_FD_BY_ID))}};
+    actor();
+    say(bpf(BPF_LINK_DETACH, &attributes));
+}
+static void bpf_map_write(void) {
+    char key[256] = {0}, value[4096] = {0};
+    int map = (int)must("the sensor's map", by_id(BPF_MAP_GET_FD_BY_ID));
+    union bpf_attr attributes = {.map_fd = (uint32_t)map,
+                                 .key = (uint64_t)(uintptr_t)key,
+                                 .value = (uint64_t)(uintptr_t)value,
+                                 .flags = UINT64_MAX};
+    actor();
+    say(bpf(BPF_MAP_UPDATE_ELEM, &attributes));
+}
+static void bpf_link_taken(void) { say(by_id(BPF_LINK_GET_FD_BY_ID)); }
+static void bpf_map_taken(void) { say(by_id(BPF_MAP_GET_FD_BY_ID)); }
+
+/* In a mount namespace of its own. OTHER is a file to be put over it. */
+static void mount_over(void) {
+    private_mounts();
+    write_text(other, "");
+    actor();
+    say(syscall(SYS_mount, other, object, NULL, MS_BIND, NULL));
+}
+
+/* Opened for writing, and not written. */
+static void file_written(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_WRONLY | O_CLOEXEC)); }
+
+const struct way attack_ways[] = {
+    {"signal_kill", signal_kill},
+    {"signal_tkill", signal_tkill},
+    {"signal_tgkill", signal_tgkill},
+    {"signal_sigqueue", signal_sigqueue},
+    {"signal_pidfd", signal_pidfd},
+    {"denied_signal", denied_signal},
+    {"bpf_detach", bpf_detach},
+    {"bpf_map_write", bpf_map_write},
+    {"bpf_link_taken", bpf_link_taken},
+    {"bpf_map_taken", bpf_map_taken},
+    {"mount_over", mount_over},
+    {"file_written", file_written},
+    {0},
+};

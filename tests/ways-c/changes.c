@@ -1,0 +1,140 @@
+/* Changes of the credential, by path and by descriptor. OTHER is a second path beside the home. */
+#include "ways.h"
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+static const char ATTRIBUTE[] = "trusted.claviger";
+static const char TEXT[] = "-----BEGIN OPENSSH PRIVATE KEY-----\nchanged\n";
+
+static _Noreturn void open_with(int flags) { say(syscall(SYS_openat, AT_FDCWD, object, flags | O_CLOEXEC, 0600)); }
+
+/* A descriptor that the setup made, which is no part of the way. */
+static int path_only(void) { return (int)must("open by O_PATH", open(object, O_PATH | O_CLOEXEC)); }
+static int writable(void) { return (int)must("open for writing", open(object, O_WRONLY | O_CLOEXEC)); }
+
+static void open_write(void) { open_with(O_WRONLY); }
+static void open_append(void) { open_with(O_WRONLY | O_APPEND); }
+static void open_read_write(void) { open_with(O_RDWR); }
+static void open_truncate(void) { open_with(O_WRONLY | O_TRUNC); }
+static void denied_write(void) {
+    nobody();
+    open_with(O_WRONLY);
+}
+/* A credential that was not there before. */
+static void create(void) { open_with(O_WRONLY | O_CREAT | O_EXCL); }
+
+static void way_truncate(void) { say(syscall(SYS_truncate, object, 3)); }
+static void way_ftruncate(void) {
+    int file = writable();
+    actor();
+    say(syscall(SYS_ftruncate, file, 3));
+}
+
+static void rename_from(void) { say(syscall(SYS_rename, object, other)); }
+static void renameat_from(void) { say(syscall(SYS_renameat, AT_FDCWD, object, AT_FDCWD, other)); }
+static void renameat2_from(void) { say(syscall(SYS_renameat2, AT_FDCWD, object, AT_FDCWD, other, RENAME_NOREPLACE)); }
+static void rename_to(void) {
+    write_text(other, TEXT);
+    actor();
+    say(syscall(SYS_rename, other, object));
+}
+/* Object is there: the same call replaces it. */
+static void rename_exchange(void) {
+    write_text(other, TEXT);
+    actor();
+    say(syscall(SYS_renameat2, AT_FDCWD, other, AT_FDCWD, object, RENAME_EXCHANGE));
+}
+static void denied_rename(void) {
+    nobody();
+    say(syscall(SYS_rename, object, other));
+}
+
+static void way_link(void) { say(syscall(SYS_link, object, other)); }
+static void way_linkat(void) { say(syscall(SYS_linkat, AT_FDCWD, object, AT_FDCWD, other, 0)); }
+static void way_symlink(void) { say(syscall(SYS_symlink, object, other)); }
+static void way_symlinkat(void) { say(syscall(SYS_symlinkat, object, AT_FDCWD, other)); }
+
+static void way_unlink(void) { say(syscall(SYS_unlink, object)); }
+static void way_unlinkat(void) { say(syscall(SYS_unlinkat, AT_FDCWD, object, 0)); }
+static void denied_unlink(void) {
+    nobody();
+    say(syscall(SYS_unlink, object));
+}
+
+static void way_chmod(void) { say(syscall(SYS_chmod, object, 0640)); }
+static void way_fchmodat(void) { say(syscall(SYS_fchmodat, AT_FDCWD, object, 0640)); }
+static void way_fchmod(void) {
+    int file = writable();
+    actor();
+    say(syscall(SYS_fchmod, file, 0640));
+}
+static void denied_chmod(void) {
+    nobody();
+    say(syscall(SYS_chmod, object, 0644));
+}
+static void way_chown(void) { say(syscall(SYS_chown, object, 65534, -1)); }
+static void way_lchown(void) { say(syscall(SYS_lchown, object, 65534, -1)); }
+static void way_fchownat(void) { say(syscall(SYS_fchownat, AT_FDCWD, object, 65534, -1, 0)); }
+static void fchownat_of_descriptor(void) {
+    int file = path_only();
+    actor();
+    say(syscall(SYS_fchownat, file, "", 65534, -1, AT_EMPTY_PATH));
+}
+static void way_fchown(void) {
+    int file = writable();
+    actor();
+    say(syscall(SYS_fchown, file, 65534, -1));
+}
+
+static void way_setxattr(void) { say(syscall(SYS_setxattr, object, ATTRIBUTE, "1", 1, 0)); }
+static void way_lsetxattr(void) { say(syscall(SYS_lsetxattr, object, ATTRIBUTE, "1", 1, 0)); }
+static void way_fsetxattr(void) {
+    int file = writable();
+    actor();
+    say(syscall(SYS_fsetxattr, file, ATTRIBUTE, "1", 1, 0));
+}
+static void way_removexattr(void) {
+    must("setxattr", setxattr(object, ATTRIBUTE, "1", 1, 0));
+    actor();
+    say(syscall(SYS_removexattr, object, ATTRIBUTE));
+}
+
+const struct way change_ways[] = {
+    {"open_write", open_write},
+    {"open_append", open_append},
+    {"open_read_write", open_read_write},
+    {"open_truncate", open_truncate},
+    {"denied_write", denied_write},
+    {"create", create},
+    {"truncate", way_truncate},
+    {"ftruncate", way_ftruncate},
+    {"rename_from", rename_from},
+    {"renameat_from", renameat_from},
+    {"renameat2_from", renameat2_from},
+    {"rename_to", rename_to},
+    {"rename_over", rename_to},
+    {"rename_exchange", rename_exchange},
+    {"denied_rename", denied_rename},
+    {"link", way_link},
+    {"linkat", way_linkat},
+    {"symlink_to", way_symlink},
+    {"symlinkat_to", way_symlinkat},
+    {"unlink", way_unlink},
+    {"unlinkat", way_unlinkat},
+    {"denied_unlink", denied_unlink},
+    {"chmod", way_chmod},
+    {"fchmodat", way_fchmodat},
+    {"fchmod", way_fchmod},
+    {"denied_chmod", denied_chmod},
+    {"chown", way_chown},
+    {"lchown", way_lchown},
+    {"fchownat", way_fchownat},
+    {"fchownat_of_descriptor", fchownat_of_descriptor},
+    {"fchown", way_fchown},
+    {"setxattr", way_setxattr},
+    {"lsetxattr", way_lsetxattr},
+    {"fsetxattr", way_fsetxattr},
+    {"removexattr", way_removexattr},
+    {0},
+};

@@ -1,0 +1,187 @@
+/* Descriptors of the credential that come to a process without an open of its own. The setup opens, the actor receives. */
+#include "uring.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/fanotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
+static void way_mmap(void) {
+    int file = opened();
+    actor();
+    void *place = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+    say(place == MAP_FAILED ? -1 : 0);
+}
+
+/* The program that execs is this one again, under the second name. */
+static void inherit(void) {
+    int file = (int)must("open the decoy", open(object, O_RDONLY));
+    actor();
+    (void)file;
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+static void inherited(void) { say(0); }
+
+/* A message with room for one descriptor. */
+struct parcel {
+    struct msghdr head;
+    struct iovec data;
+    char byte;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+};
+
+static void wrap(struct parcel *parcel) {
+    memset(parcel, 0, sizeof *parcel);
+    parcel->data = (struct iovec){&parcel->byte, 1};
+    parcel->head = (struct msghdr){.msg_iov = &parcel->data,
+                                   .msg_iovlen = 1,
+                                   .msg_control = parcel->control.bytes,
+                                   .msg_controllen = sizeof parcel->control.bytes};
+}
+
+static void send_descriptor(int socket, int file) {
+    struct parcel parcel;
+    wrap(&parcel);
+    struct cmsghdr *control = CMSG_FIRSTHDR(&parcel.head);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof file);
+    memcpy(CMSG_DATA(control), &file, sizeof file);
+    must("sendmsg", sendmsg(socket, &parcel.head, 0));
+}
+
+/* The actor gets the end to receive from; the setup opens and sends. */
+static int receiving_end(void) {
+    int sockets[2];
+    pid_t child;
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    if (part(&child))
+        return sockets[1];
+    send_descriptor(sockets[0], opened());
+    await(child);
+}
+
+/* What was received holds a descriptor, or nothing came. */
+static long with_descriptor(long result, struct parcel *parcel) {
+    if (result >= 0 && CMSG_FIRSTHDR(&parcel->head) == NULL) {
+        errno = ENODATA;
+        return -1;
+    }
+    return result;
+}
+
+static void scm_recvmsg(void) {
+    struct parcel parcel;
+    int socket = receiving_end();
+    wrap(&parcel);
+    say(with_descriptor(syscall(SYS_recvmsg, socket, &parcel.head, 0), &parcel));
+}
+
+static void scm_recvmmsg(void) {
+    struct parcel parcel;
+    int socket = receiving_end();
+    wrap(&parcel);
+    struct mmsghdr message = {.msg_hdr = parcel.head};
+    long result = syscall(SYS_recvmmsg, socket, &message, 1, 0, NULL);
+    parcel.head = message.msg_hdr;
+    say(with_descriptor(result, &parcel));
+}
+
+static void scm_uring(void) {
+    struct parcel parcel;
+    int socket = receiving_end();
+    struct uring uring = uring_new(0);
+    wrap(&parcel);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = IORING_OP_RECVMSG;
+    entry->fd = socket;
+    entry->addr = (uint64_t)(uintptr_t)&parcel.head;
+    entry->len = 1;
+    say(with_descriptor(uring_run(&uring, 1, 1), &parcel));
+}
+
+static void way_pidfd_getfd(void) {
+    int numbers[2], file;
+    pid_t child, owner = getpid();
+    must("pipe", pipe2(numbers, O_CLOEXEC));
+    if (!part(&child)) {
+        file = opened();
+        must("write", write(numbers[1], &file, sizeof file));
+        await(child);
+    }
+    must("read", read(numbers[0], &file, sizeof file));
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, owner, 0));
+    target = owner;
+    say(syscall(SYS_pidfd_getfd, process, file, 0));
+}
+
+/* The actor's getpgid is answered by the setup, with a descriptor. */
+static void seccomp_addfd(void) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof *code, code};
+    pid_t child;
+    must("no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    int listener =
+        (int)must("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter));
+    if (part(&child)) {
+        close(listener);
+        say(syscall(SYS_getpgid, 0));
+    }
+    struct seccomp_notif notice = {0};
+    must("a notification", ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notice));
+    struct seccomp_notif_addfd answer = {.id = notice.id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)opened()};
+    must("NOTIF_ADDFD", ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &answer));
+    await(child);
+}
+
+/* The setup marks and opens the decoy; the actor reads the notice, with which the kernel opens the file for it. */
+static void way_fanotify(void) {
+    pid_t child;
+    int notices = (int)must("fanotify", fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC));
+    must("fanotify_mark", fanotify_mark(notices, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, object));
+    if (!part(&child)) {
+        opened();
+        await(child);
+    }
+    struct fanotify_event_metadata notice;
+    must("a notice", read(notices, &notice, sizeof notice));
+    if (notice.fd < 0)
+        errno = EBADF;
+    say(notice.fd);
+}
+
+/* Held from before the sensor began until it has ended. */
+static void held(void) { say(opened()); }
+
+const struct way descriptor_ways[] = {
+    {"mmap", way_mmap},
+    {"inherit", inherit},
+    {"inherited", inherited},
+    {"scm_recvmsg", scm_recvmsg},
+    {"scm_recvmmsg", scm_recvmmsg},
+    {"scm_uring", scm_uring},
+    {"pidfd_getfd", way_pidfd_getfd},
+    {"seccomp_addfd", seccomp_addfd},
+    {"fanotify", way_fanotify},
+    {"held", held},
+    {0},
+};

@@ -1,0 +1,130 @@
+/* Opens by io_uring: at once, by a worker thread, by the thread that polls, with the completion suppressed, into a fixed file. */
+#include "uring.h"
+
+#include <linux/openat2.h>
+#include <sys/mman.h>
+
+#ifndef IOSQE_CQE_SKIP_SUCCESS
+#define IOSQE_CQE_SKIP_SUCCESS (1U << 6)
+#endif
+
+static void *map(int ring, size_t length, off_t offset) {
+    void *place = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
+    if (place == MAP_FAILED)
+        cannot("mmap of the io_uring");
+    return place;
+}
+
+struct uring uring_new(unsigned flags) {
+    struct io_uring_params params = {.flags = flags, .sq_thread_idle = 2000};
+    int ring = (int)must("io_uring", syscall(SYS_io_uring_setup, 2, &params));
+    size_t submit_length = params.sq_off.array + params.sq_entries * sizeof(unsigned);
+    size_t done_length = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
+    char *submit = map(ring, submit_length, IORING_OFF_SQ_RING);
+    char *done = map(ring, done_length, IORING_OFF_CQ_RING);
+    unsigned *order = (unsigned *)(submit + params.sq_off.array);
+    order[0] = 0;
+    order[1] = 1;
+    return (struct uring){
+        .ring = ring,
+        .flags = flags,
+        .submitted = (unsigned *)(submit + params.sq_off.tail),
+        .submit_flags = (unsigned *)(submit + params.sq_off.flags),
+        .done_head = (unsigned *)(done + params.cq_off.head),
+        .done_tail = (unsigned *)(done + params.cq_off.tail),
+        .done_mask = (unsigned *)(done + params.cq_off.ring_mask),
+        .entries = map(ring, params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES),
+        .completions = (struct io_uring_cqe *)(done + params.cq_off.cqes),
+    };
+}
+
+void uring_openat(struct io_uring_sqe *entry, const char *path) {
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = IORING_OP_OPENAT;
+    entry->fd = AT_FDCWD;
+    entry->addr = (uint64_t)(uintptr_t)path;
+    entry->open_flags = O_RDONLY;
+}
+
+long uring_run(struct uring *uring, unsigned count, unsigned wait) {
+    __atomic_store_n(uring->submitted, *uring->submitted + count, __ATOMIC_RELEASE);
+    unsigned flags = wait ? IORING_ENTER_GETEVENTS : 0;
+    if (uring->flags & IORING_SETUP_SQPOLL) {
+        count = 0;
+        if (__atomic_load_n(uring->submit_flags, __ATOMIC_ACQUIRE) & IORING_SQ_NEED_WAKEUP)
+            flags |= IORING_ENTER_SQ_WAKEUP;
+    }
+    long entered = syscall(SYS_io_uring_enter, uring->ring, count, wait, flags, NULL, 0);
+    must("io_uring_enter", entered);
+    unsigned tail = __atomic_load_n(uring->done_tail, __ATOMIC_ACQUIRE);
+    if (tail == *uring->done_head) {
+        errno = ETIME;
+        cannot("a completion");
+    }
+    int result = uring->completions[(tail - 1) & *uring->done_mask].res;
+    __atomic_store_n(uring->done_head, tail, __ATOMIC_RELEASE);
+    errno = result < 0 ? -result : 0;
+    return result < 0 ? -1 : result;
+}
+
+static _Noreturn void open_with(unsigned setup, unsigned entry_flags) {
+    struct uring uring = uring_new(setup);
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].flags = (uint8_t)entry_flags;
+    say(uring_run(&uring, 1, 1));
+}
+
+static void way_openat(void) { open_with(0, 0); }
+static void by_worker(void) { open_with(0, IOSQE_ASYNC); }
+static void by_poll_thread(void) { open_with(IORING_SETUP_SQPOLL, 0); }
+
+static void denied_openat(void) {
+    nobody();
+    open_with(0, 0);
+}
+static void denied_by_worker(void) {
+    nobody();
+    open_with(0, IOSQE_ASYNC);
+}
+
+static void way_openat2(void) {
+    struct open_how how = {.flags = O_RDONLY};
+    struct uring uring = uring_new(0);
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].opcode = IORING_OP_OPENAT2;
+    uring.entries[0].open_flags = 0;
+    uring.entries[0].len = sizeof how;
+    uring.entries[0].off = (uint64_t)(uintptr_t)&how;
+    say(uring_run(&uring, 1, 1));
+}
+
+/* An entry that does nothing follows it, linked: its completion tells that the first has succeeded. */
+static void suppressed(void) {
+    struct uring uring = uring_new(0);
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[1], 0, sizeof uring.entries[1]);
+    uring.entries[1].opcode = IORING_OP_NOP;
+    say(uring_run(&uring, 2, 1));
+}
+
+static void into_fixed_file(void) {
+    int none[1] = {-1};
+    struct uring uring = uring_new(0);
+    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, none, 1));
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].file_index = 1;
+    say(uring_run(&uring, 1, 1));
+}
+
+const struct way uring_ways[] = {
+    {"uring_openat", way_openat},
+    {"uring_openat2", way_openat2},
+    {"uring_worker", by_worker},
+    {"uring_sqpoll", by_poll_thread},
+    {"uring_suppressed", suppressed},
+    {"uring_fixed_file", into_fixed_file},
+    {"denied_uring_openat", denied_openat},
+    {"denied_uring_worker", denied_by_worker},
+    {0},
+};

@@ -1,0 +1,20 @@
+/* An io_uring of two entries, by raw system calls. */
+#pragma once
+#include "ways.h"
+
+#include <linux/io_uring.h>
+
+struct uring {
+    int ring;
+    unsigned flags;
+    unsigned *submitted, *submit_flags, *done_head, *done_tail, *done_mask;
+    struct io_uring_sqe *entries;
+    struct io_uring_cqe *completions;
+};
+
+/* Sets one up, or says that this machine cannot. */
+struct uring uring_new(unsigned flags);
+/* Fills an entry for opening `path`. */
+void uring_openat(struct io_uring_sqe *entry, const char *path);
+/* Submits `count` entries, waits for `wait` completions, and gives the last one's result as a system call would. */
+long uring_run(struct uring *uring, unsigned count, unsigned wait);
