@@ -1,6 +1,6 @@
 //! Everything that is not the product, as `cargo xtask VERB`.
 //!
-//! Rooms, in order of import: setup, build, up, vm, bench, tidy, test, exec; shelf: exit, process, step, workspace
+//! Rooms, in order of import: setup, build, up, coverage, vm, bench, tidy, test, exec; shelf: exit, process, step, workspace
 //!
 //! - A bare machine is enough: a verb installs what it lacks, after saying so, or names it in a line each.
 //! - A verb that starts processes ends them, also when it is interrupted.
@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod coverage;
 mod exec;
 mod exit;
 mod process;
@@ -41,6 +42,7 @@ enum Verb {
     Test(test::Options),
     Vm(vm::Options),
     Bench(bench::Options),
+    Coverage(coverage::Options),
     Tidy(tidy::Options),
     #[command(hide = true)]
     Exec(exec::Options),
@@ -60,6 +62,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Vm(options) => vm::run(&workspace, &options),
         Verb::Bench(options) => bench::run(&workspace, &options),
+        Verb::Coverage(options) => coverage::run(&workspace, &options),
         Verb::Tidy(options) => tidy::run(&workspace, &options),
         Verb::Exec(options) => exec::run(&options),
     }

@@ -1,7 +1,7 @@
 //! PID 1 of the VMs that `cargo xtask vm` boots: mounts what a host has, runs every test binary, says how each ended, powers off.
 //!
-//! - Every line of its own begins with `claviger-vm: `. `NAME exit N` and `verdict ok|failed` are read by xtask; any other such line is a
-//!   complaint and counts as a failure.
+//! - Every line of its own begins with `claviger-vm: `. `NAME exit N`, `coverage JSON` and `verdict ok|failed` are read by xtask; any other such
+//!   line is a complaint and counts as a failure.
 //! - tracefs and securityfs are not mounted: on a real host nobody promises them either.
 //! - It powers off whatever happens, so that a broken image costs seconds and not the time limit.
 
@@ -14,10 +14,15 @@ use rustix::mount::{MountFlags, mount};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
 use rustix::process::{Pid, WaitOptions, wait};
-use rustix::system::{RebootCommand, reboot};
+use rustix::system::{RebootCommand, finit_module, reboot};
 
 const PROGRAMS: &str = "/opt/claviger";
 const TESTS: &str = "/opt/claviger/tests";
+const MODULES: &str = "/opt/claviger/modules";
+const FILE_SYSTEM: &str = "/opt/claviger/ext4.img";
+const BLOCK_DEVICE: &str = "/dev/ram0";
+/// Where the ways to a credential leave their results.
+const COVERAGE: &str = "/run/coverage.jsonl";
 const EXPECT_HOOK: &str = "claviger.expect_hook=";
 
 /// Type, place, options.
@@ -60,6 +65,8 @@ fn run() -> Result<bool, Box<dyn Error>> {
         .split_whitespace()
         .find_map(|word| word.strip_prefix(EXPECT_HOOK))
         .unwrap_or_default();
+    load_modules()?;
+    mount_block_device()?;
     let mut all_well = true;
     for test in tests()? {
         let name = test.file_name().unwrap_or_default().display().to_string();
@@ -68,7 +75,47 @@ fn run() -> Result<bool, Box<dyn Error>> {
         println!("claviger-vm: {name} exit {code}");
         all_well &= code == 0;
     }
+    for result in fs::read_to_string(COVERAGE).unwrap_or_default().lines() {
+        println!("claviger-vm: coverage {result}");
+    }
     Ok(all_well)
+}
+
+/// The modules that came with this kernel.
+fn load_modules() -> Result<(), Box<dyn Error>> {
+    const COMPRESSED: i32 = 4;
+    let Ok(modules) = fs::read_dir(MODULES) else {
+        return Ok(());
+    };
+    for module in modules {
+        let path = module?.path();
+        let is = |name: &str| {
+            path.file_name()
+                .is_some_and(|file| file.to_string_lossy().starts_with(name))
+        };
+        let options = if is("brd.") { c"rd_nr=1 rd_size=1024" } else { c"" };
+        let flags = if is("brd.ko.") || is("overlay.ko.") {
+            COMPRESSED
+        } else {
+            0
+        };
+        let file = fs::File::open(&path).map_err(|error| format!("opening {}: {error}", path.display()))?;
+        finit_module(file, options, flags).map_err(|error| format!("loading {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A file system on a block device of memory, for the way that reads the device.
+fn mount_block_device() -> Result<(), Box<dyn Error>> {
+    if !Path::new(FILE_SYSTEM).exists() || !Path::new(BLOCK_DEVICE).exists() {
+        return Ok(());
+    }
+    fs::write(BLOCK_DEVICE, fs::read(FILE_SYSTEM)?)
+        .map_err(|error| format!("writing {BLOCK_DEVICE}: {error}"))?;
+    fs::create_dir_all("/mnt")?;
+    mount(BLOCK_DEVICE, "/mnt", "ext4", MountFlags::RDONLY, None)
+        .map_err(|error| format!("mounting {BLOCK_DEVICE}: {error}"))?;
+    Ok(())
 }
 
 fn tests() -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -92,6 +139,7 @@ fn run_test(test: &Path, hook: &str) -> Result<i32, Box<dyn Error>> {
         .env("CLAVIGER_SENSOR_BIN", format!("{PROGRAMS}/claviger-sensor"))
         .env("CLAVIGER_DETECTOR_BIN", format!("{PROGRAMS}/claviger-detector"))
         .env("CLAVIGER_EXPECT_HOOK", hook)
+        .env("CLAVIGER_COVERAGE", COVERAGE)
         .spawn()
         .map_err(|error| format!("starting {}: {error}", test.display()))?;
     let own = Pid::from_child(&child);

@@ -138,17 +138,17 @@ impl Watched {
         }
     }
 
-    /// What came of each: once all that is built is seen, or nothing more is to be expected.
+    /// What came of each, in the order of the table: once all that is built is seen, or nothing more is to be expected.
     pub(crate) fn judge(&self) -> Vec<(Way, Outcome)> {
         let begun = Instant::now();
         loop {
             let last = self.sensor.flush();
             let events = self.events_until(last);
-            let results: Vec<_> = self
-                .attempts
-                .iter()
-                .map(|attempt| (attempt.way, self.outcome(attempt, &events)))
-                .collect();
+            let of = |way: Way| {
+                let attempt = self.attempts.iter().find(|attempt| attempt.way.name == way.name);
+                (way, self.outcome(attempt.expect("all were tried"), &events))
+            };
+            let results: Vec<_> = all().into_iter().map(of).collect();
             let awaited = results.iter().any(|(way, outcome)| {
                 matches!(outcome, Outcome::Wrong(_))
                     && self.level.state(way) == State::Built

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::counts;
 use super::outcome::Outcome;
+use crate::coverage;
 use crate::step;
 use crate::workspace::Workspace;
 
@@ -26,6 +27,10 @@ pub(super) fn nextest(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<O
         nextest.args(["--run-ignored", "all"]);
     }
     long(&mut nextest, full);
+    nextest.env(
+        coverage::VARIABLE,
+        coverage::place(workspace, coverage::THIS_HOST)?,
+    );
     let ended = step::run(
         workspace,
         "unit, property and end-to-end tests",

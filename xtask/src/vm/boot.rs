@@ -13,8 +13,8 @@ use crate::process;
 use crate::step::{Progress, tail, text};
 use crate::workspace::Workspace;
 
-/// With `bpf` active, and without.
-pub(super) const LSM_LISTS: [&str; 2] = ["landlock,bpf", "landlock"];
+/// With `bpf` active, and without. It stands first, so that another LSM can refuse what its hook has let pass.
+pub(super) const LSM_LISTS: [&str; 2] = ["bpf,landlock", "landlock"];
 /// Emulated, a boot with all tests takes a minute or two. One that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 /// An instruction at a time, on one CPU, with ten thousand files to look at for each hook.
@@ -78,6 +78,11 @@ pub(super) struct Said {
 impl Boot {
     pub(super) fn name(&self) -> String {
         format!("linux {} lsm={}", self.series, self.lsm)
+    }
+
+    /// What its results are called in `target/xtask/coverage/`.
+    pub(super) fn results_name(&self) -> String {
+        format!("vm-{}-{}", self.series, self.lsm)
     }
 
     /// The file hook that must be the one in use.
@@ -203,6 +208,7 @@ mod tests {
 
     #[test]
     fn the_lsm_hook_is_expected_only_where_bpf_is_active() {
+        assert_eq!(boot("bpf,landlock").expected_hook(), "lsm/file_open");
         assert_eq!(boot("landlock,bpf").expected_hook(), "lsm/file_open");
         assert_eq!(boot("landlock").expected_hook(), "fentry/security_file_open");
         assert_eq!(

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::archive::Archive;
 use super::artefacts::Artefacts;
-use super::libraries;
+use super::{kernel, libraries};
 use crate::step::Progress;
 use crate::workspace::{Workspace, find_program};
 
@@ -34,6 +34,13 @@ const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 const PROGRAMS: &str = "opt/claviger";
 const TESTS: &str = "opt/claviger/tests";
 
+const MODULES: &str = "opt/claviger/modules";
+/// What the ways to a credential need and Debian's kernels have as modules: overlayfs, and a block device of memory.
+const MODULE_NAMES: [&str; 2] = ["overlay", "brd"];
+/// A file system for that device, small enough for any kernel's default.
+const FILE_SYSTEM: &str = "opt/claviger/ext4.img";
+const FILE_SYSTEM_BYTES: u64 = 1 << 20;
+
 /// The image of one run, removed at its end unless it is to be kept.
 pub(super) struct Image {
     directory: PathBuf,
@@ -43,6 +50,26 @@ pub(super) struct Image {
 impl Image {
     pub(super) fn path(&self) -> PathBuf {
         self.directory.join("image.cpio.gz")
+    }
+
+    /// The image with a kernel's modules behind it: the kernel unpacks one archive after the other.
+    pub(super) fn with_modules_of(&self, kernel: &Path, name: &str) -> anyhow::Result<PathBuf> {
+        let mut archive = Archive::default();
+        for module in kernel::modules(kernel, &MODULE_NAMES)? {
+            let file = module
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            archive.program(&format!("{MODULES}/{file}"), &module);
+        }
+        let modules = self.directory.join(format!("modules-{name}.cpio.gz"));
+        archive.write(&modules)?;
+        let whole = self.directory.join(format!("image-{name}.cpio.gz"));
+        let mut bytes = fs::read(self.path()).context("reading the image")?;
+        bytes.extend(fs::read(&modules).context("reading the modules")?);
+        fs::write(&whole, bytes).with_context(|| format!("writing {}", whole.display()))?;
+        Ok(whole)
     }
 }
 
@@ -93,9 +120,26 @@ pub(super) fn build(workspace: &Workspace, artefacts: &Artefacts, keep: bool) ->
             add_with_libraries(&mut archive, &format!("usr/bin/{name}"), &path)?;
         }
     }
+    add_file_system(&mut archive, stage)?;
     archive.write(&image.path())?;
     progress.end("done");
     Ok(image)
+}
+
+/// Left out where the host cannot make one; the way to a block device then says so.
+fn add_file_system(archive: &mut Archive, stage: &Path) -> anyhow::Result<()> {
+    let Some(mkfs) = find_program("mkfs.ext4") else {
+        eprintln!("warning: mkfs.ext4 is not installed: no VM has a block device");
+        return Ok(());
+    };
+    let path = stage.join("ext4.img");
+    let file = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    file.set_len(FILE_SYSTEM_BYTES).context("making a file of it")?;
+    let status = Command::new(mkfs).args(["-q", "-F"]).arg(&path).status();
+    let status = status.context("starting mkfs.ext4")?;
+    anyhow::ensure!(status.success(), "mkfs.ext4: {status}");
+    archive.program(FILE_SYSTEM, &path);
+    Ok(())
 }
 
 /// Without its debug information, which is most of it and would have to fit into the VM's memory.

@@ -142,6 +142,33 @@ fn find_image(directory: &Path) -> Option<PathBuf> {
     })
 }
 
+/// The modules of these names that were unpacked with a kernel's image; what a series has built in has none.
+pub(super) fn modules(image: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let root = image
+        .parent()
+        .and_then(Path::parent)
+        .map(|root| root.join("lib/modules"));
+    let mut found = Vec::new();
+    let mut directories: Vec<_> = root.into_iter().collect();
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))? {
+            let entry = entry.with_context(|| format!("reading {}", directory.display()))?;
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                directories.push(path);
+            } else if name
+                .split_once(".ko")
+                .is_some_and(|(stem, _)| names.contains(&stem))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn newest_cached(cache: &Path) -> Option<PathBuf> {
     let directories = fs::read_dir(cache).ok()?.flatten();
     let images = directories.filter_map(|entry| {

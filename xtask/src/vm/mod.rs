@@ -14,10 +14,13 @@ mod kernel;
 mod libraries;
 mod serial;
 
+use std::fs;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 
+use crate::coverage;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 use boot::{Boot, Machine};
@@ -40,6 +43,9 @@ pub(crate) struct Options {
     /// Use KVM. Without it the processor is emulated, which is slow and works everywhere; a /dev/kvm inside a VM is often there and broken.
     #[arg(long)]
     kvm: bool,
+    /// Run only this test binary, e.g. `ways`.
+    #[arg(long, value_name = "NAME")]
+    test: Option<String>,
     /// Keep the image of each boot, and print the command that boots it.
     #[arg(long)]
     keep: bool,
@@ -88,6 +94,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> anyhow::Result<Vec<(String, Repo
         kernel: Choice::All,
         lsm: None,
         kvm: false,
+        test: None,
         keep: false,
     };
     boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, &options)
@@ -101,16 +108,21 @@ fn boot_all(
     options: &Options,
 ) -> anyhow::Result<Vec<(String, Report)>> {
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
-    let artefacts = artefacts::build(workspace)?;
+    let mut artefacts = artefacts::build(workspace)?;
+    if let Some(only) = &options.test {
+        artefacts.tests.retain(|(name, _)| name == only);
+        anyhow::ensure!(!artefacts.tests.is_empty(), "no end-to-end test is called {only}");
+    }
     let image = image::build(workspace, &artefacts, options.keep)?;
     let mut results = Vec::new();
     for series in series {
         let kernel = kernel::fetch(workspace, *series)?;
+        let image = image.with_modules_of(&kernel, &series.to_string())?;
         for list in lists {
             let boot = Boot {
                 series: *series,
                 kernel: kernel.clone(),
-                image: image.path(),
+                image: image.clone(),
                 lsm: (*list).to_owned(),
                 machine: if options.kvm {
                     Machine::Kvm
@@ -118,8 +130,26 @@ fn boot_all(
                     Machine::Emulated
                 },
             };
-            results.push((boot.name(), boot.run(workspace, options.keep)?));
+            let mut report = boot.run(workspace, options.keep)?;
+            // Where only some tests were asked for, there may be no results.
+            if options.test.is_none() || !report.coverage.is_empty() {
+                compare_coverage(workspace, &boot, &mut report)?;
+            }
+            results.push((boot.name(), report));
         }
     }
     Ok(results)
+}
+
+/// Leaves what the ways to a credential gave where `coverage` looks for it, and compares it with the document.
+fn compare_coverage(workspace: &Workspace, boot: &Boot, report: &mut Report) -> anyhow::Result<()> {
+    let results = coverage::place(workspace, &boot.results_name())?;
+    fs::write(&results, &report.coverage).with_context(|| format!("writing {}", results.display()))?;
+    let trouble = match coverage::holds(workspace, &[boot.results_name()]) {
+        Ok(true) => return Ok(()),
+        Ok(false) => "docs/coverage.md says something else".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    report.trouble.push(trouble);
+    Ok(())
 }

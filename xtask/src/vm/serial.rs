@@ -1,6 +1,7 @@
 //! What a VM said: the summaries of its test binaries and the init's own lines. Pure.
 //!
-//! The init prints `claviger-vm: NAME exit N` behind each binary and `claviger-vm: verdict ok|failed` at its end. The kernel may write into
+//! The init prints `claviger-vm: NAME exit N` behind each binary, `claviger-vm: coverage JSON` for each way to a credential, and
+//! `claviger-vm: verdict ok|failed` at its end. The kernel may write into
 //! any line, so a line is looked at from the first word that is known.
 
 /// What came of one boot.
@@ -14,6 +15,8 @@ pub(crate) struct Report {
     pub(crate) trouble: Vec<String>,
     /// What the failing cases printed.
     pub(crate) output: String,
+    /// What the ways to a credential gave, one JSON object a line.
+    pub(crate) coverage: String,
 }
 
 impl Report {
@@ -65,6 +68,8 @@ pub(super) fn read(log: &str) -> Report {
                 }
                 summaries = 0;
                 counted.1 = 0;
+            } else if let Some(result) = said.strip_prefix("coverage ") {
+                report.coverage.extend([result, "\n"]);
             } else if said.starts_with("verdict") {
                 verdict = true;
             } else {
@@ -153,6 +158,15 @@ mod tests {
         let log =
             "test result: ok. 1 passed; 0 failed;\nclaviger-vm: open exit 134\nclaviger-vm: verdict failed\n";
         assert_eq!(read(log).failed(), 1);
+    }
+
+    #[test]
+    fn results_of_ways_are_kept_as_they_are() {
+        let report = read(&format!("claviger-vm: coverage {{\"way\":\"open\"}}\r\n{GOOD}"));
+        assert_eq!(
+            (report.failed(), report.coverage.as_str()),
+            (0, "{\"way\":\"open\"}\n")
+        );
     }
 
     #[test]
