@@ -83,7 +83,9 @@ pub(crate) fn holds(workspace: &Workspace, names: &[String]) -> anyhow::Result<b
     let text = fs::read_to_string(&path).unwrap_or_default();
     let document = Document::parse(&text)?;
     let mut differences = Vec::new();
-    if document.to_string() != text {
+    if text.is_empty() {
+        differences.push("is not there".to_owned());
+    } else if document.to_string() != text {
         differences.push("it is not as it was written: a hand has been at it".to_owned());
     }
     for run in runs(workspace, names)? {

@@ -1,8 +1,7 @@
 //! What a VM said: the summaries of its test binaries and the init's own lines. Pure.
 //!
 //! The init prints `claviger-vm: NAME exit N` behind each binary, `claviger-vm: coverage JSON` for each way to a credential, and
-//! `claviger-vm: verdict ok|failed` at its end. The kernel may write into
-//! any line, so a line is looked at from the first word that is known.
+//! `claviger-vm: verdict ok|failed` at its end. The kernel may write into any line, so a line is looked at from the first word that is known.
 
 /// What came of one boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
