@@ -11,6 +11,7 @@
 //! Limit: content is wiped from memory where it is ours ([`read_public`]); the YAML reader's own buffers (kubeconfig) are not.
 
 mod aws;
+mod content;
 mod jwt;
 mod kubeconfig;
 mod open;
@@ -20,9 +21,11 @@ mod public;
 mod read;
 mod ssh;
 
-pub use open::{Held, OpenError, Seen, open_candidate};
+pub use content::{Contents, Recognised, recognise};
+pub use open::{Held, OpenError, Seen, Version, open_candidate};
 pub use parsed::{MAX_CONTENT_BYTES, MAX_IDENTITIES, Parsed, identities};
 pub use places::{
-    Candidate, Home, LabelledDirectory, LimitsHit, Places, ScanError, ScanLimits, ScanResult, homes,
+    Candidate, Home, LabelledDirectory, LimitsHit, Places, ScanError, ScanLimits, ScanResult, Way, homes,
+    homes_of,
 };
 pub use read::{ReadError, read_public};

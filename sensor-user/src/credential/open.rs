@@ -1,6 +1,6 @@
 //! Opening a candidate without ever waiting for it, and without leaving the root it was found in.
 
-use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
@@ -61,12 +61,35 @@ impl Seen {
     }
 }
 
+/// One version of one file, as stat(2) tells it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    device: u64,
+    inode: u64,
+    size: i64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl Version {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
 /// A file that is held without being open: no driver, no FIFO and no hook notices. What is opened from here on is this file, whatever its
 /// path means by then.
 #[derive(Debug)]
 pub struct Held {
     descriptor: OwnedFd,
     seen: Seen,
+    version: Version,
     kind: FileType,
 }
 
@@ -84,6 +107,7 @@ impl Held {
         Ok(Self {
             descriptor,
             seen: Seen::of(&stat),
+            version: Version::of(&stat),
             kind: FileType::from_raw_mode(stat.st_mode),
         })
     }
@@ -92,6 +116,18 @@ impl Held {
     #[must_use]
     pub fn seen(&self) -> Seen {
         self.seen
+    }
+
+    /// Which version of it.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The descriptor that holds it: for `/proc/self/fd`, for nothing can be read by it.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 
     /// Opens it for reading. The access time stays as it is where the kernel allows that: it is evidence.

@@ -71,6 +71,17 @@ pub fn read_public(file: impl AsFd) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     })
 }
 
+/// The first bytes of a file, 64 at most.
+///
+/// # Errors
+/// What the kernel said.
+pub(super) fn read_beginning(file: impl AsFd) -> Result<Zeroizing<Vec<u8>>, Errno> {
+    let mut content = Zeroizing::new(vec![0; 64]);
+    let read = rustix::io::pread(&file, &mut content[..], 0)?;
+    content.truncate(read);
+    Ok(content)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};

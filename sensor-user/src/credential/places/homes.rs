@@ -4,10 +4,15 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Dir, Mode, OFlags, ResolveFlags};
+
+use super::mounts::{Mounts, Served};
 use super::names;
+use crate::credential::open::open_candidate;
 
 /// Homes that are looked into, at most; /etc/passwd comes first.
 const MAX_HOMES: usize = 4096;
@@ -60,6 +65,52 @@ pub fn homes(root: &Path, extra: &[PathBuf]) -> Vec<Home> {
     found.retain(|home| seen.insert(home.clone()));
     found.truncate(MAX_HOMES);
     found
+}
+
+/// The homes of a container: those in its /etc/passwd, /root, and all of /home, below a root that is held. At most 4,096. Its mounts are looked at
+/// first: what a program or another host serves is not asked.
+#[must_use]
+pub fn homes_of(root: &OwnedFd, mountinfo: &[u8]) -> Vec<Home> {
+    let mounts = Mounts::parse(mountinfo);
+    let is_served = |path: &str| {
+        let ancestors = Path::new(path).ancestors();
+        let served = ancestors.filter_map(|at| mounts.at(at)).next().flatten();
+        matches!(served, Some(Served::Program | Served::Network))
+    };
+    let mut found = Vec::new();
+    if !is_served("/etc/passwd")
+        && let Ok(file) = open_candidate(root, Path::new("/etc/passwd"))
+    {
+        let mut content = Vec::new();
+        // What was read before an error is still true.
+        let _ = File::from(file).take(MAX_PASSWD_BYTES).read_to_end(&mut content);
+        found = passwd(&content);
+    }
+    found.extend(Home::new(Path::new("/root")));
+    if !is_served("/home") {
+        found.extend(listed(root));
+    }
+    let mut seen = HashSet::new();
+    found.retain(|home| seen.insert(home.clone()));
+    found.truncate(MAX_HOMES);
+    found
+}
+
+fn listed(root: &OwnedFd) -> Vec<Home> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let home = rustix::fs::openat2(root, "/home", flags, Mode::empty(), resolve);
+    let Ok(listing) = home.and_then(Dir::new) else {
+        return Vec::new();
+    };
+    let names = listing
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name().to_owned());
+    names
+        .filter(|name| !matches!(name.as_bytes(), b"." | b".."))
+        .take(MAX_HOMES)
+        .filter_map(|name| Home::new(&Path::new("/home").join(OsStr::from_bytes(name.as_bytes()))))
+        .collect()
 }
 
 fn read_passwd(root: &Path) -> Vec<u8> {

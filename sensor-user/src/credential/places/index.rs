@@ -1,4 +1,4 @@
-//! Finds the few patterns that a path can match, by its last name.
+//! Finds the few patterns that a path can match, by its last name. Those of entries that only the content decides are not among them.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,8 @@ impl Index {
             by_name: HashMap::new(),
             by_wildcard: Vec::new(),
         };
-        for (at, rule) in rules.iter().enumerate() {
+        let by_name_alone = |rule: &Rule| !rule.entry.needs_content();
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| by_name_alone(rule)) {
             match rule.pattern().components().last() {
                 Some(Component::Literal(name)) => index
                     .by_name

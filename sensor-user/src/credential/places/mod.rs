@@ -3,8 +3,10 @@
 //! - Planning and classifying are pure; only [`Places::scan`] looks at the file system, and it opens directories, never files.
 //! - Which entry names a path is decided in one way for the scan and for [`Places::match_path`]: the first of the catalogue that
 //!   matches and has no exception for it.
-//! - Entries that the operator has to ask for, or that only the content decides, take no part.
-//! - Patterns that begin with `**` classify a path, but nothing is searched for them: that would be a walk over the whole host.
+//! - Entries that the operator has to ask for take no part. Those that only the content decides name no path, and no directory is labelled for
+//!   them: they are known once a scan has found them and [`super::Contents`] has looked.
+//! - Patterns that begin with `**`, or name every file, would make a walk over the whole host: that is a plan of its own ([`Places::for_search`]),
+//!   which labels no directories, or every file that is opened anywhere would have to be looked at.
 
 mod homes;
 mod index;
@@ -17,8 +19,8 @@ use claviger_proto::catalogue::{Anchor, Catalogue, Entry, Pattern};
 
 use index::Index;
 
-pub use homes::{Home, homes};
-pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult};
+pub use homes::{Home, homes, homes_of};
+pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
 
 /// One pattern of one entry.
 #[derive(Clone, Debug)]
@@ -29,6 +31,11 @@ struct Rule {
 }
 
 impl Rule {
+    /// Whether only a search of the whole host finds what it names.
+    fn is_searched(&self) -> bool {
+        self.pattern().anchor() == Anchor::Anywhere || self.pattern().is_everything()
+    }
+
     fn pattern(&self) -> &Pattern {
         &self.entry.patterns()[self.pattern]
     }
@@ -42,16 +49,31 @@ pub struct Places {
     index: Index,
     homes: Vec<Home>,
     home_paths: HashSet<Vec<u8>>,
+    /// Whether this is the plan of a search.
+    searches: bool,
 }
 
 impl Places {
     /// Lays a catalogue over homes.
     #[must_use]
     pub fn new(catalogue: &Catalogue, homes: Vec<Home>) -> Self {
+        Self::plan(catalogue, homes, false)
+    }
+
+    /// The plan to search the whole host by, for what [`Self::new`] does not look for; nothing where the catalogue has no such pattern.
+    #[must_use]
+    pub fn for_search(catalogue: &Catalogue, homes: Vec<Home>) -> Option<Self> {
+        let mut plan = Self::plan(catalogue, homes, true);
+        plan.rules.retain(Rule::is_searched);
+        plan.index = Index::new(&plan.rules);
+        (!plan.rules.is_empty()).then_some(plan)
+    }
+
+    fn plan(catalogue: &Catalogue, homes: Vec<Home>, searches: bool) -> Self {
         let rules: Vec<Rule> = catalogue
             .entries()
             .iter()
-            .filter(|entry| !entry.is_opt_in() && !entry.needs_content())
+            .filter(|entry| !entry.is_opt_in())
             .flat_map(|entry| {
                 (0..entry.patterns().len()).map(|pattern| Rule {
                     entry: Arc::clone(entry),
@@ -66,10 +88,11 @@ impl Places {
             index,
             homes,
             home_paths,
+            searches,
         }
     }
 
-    /// The entry that names an absolute path, by the path alone. `.`, `..` and doubled slashes in it are resolved as text, so a path
+    /// The entry that names an absolute path, by the path alone: none where only the content could say. `.`, `..` and doubled slashes in it are resolved as text, so a path
     /// with `..` behind a symbolic link can be taken for another.
     #[must_use]
     pub fn match_path(&self, path: &[u8]) -> Option<&Arc<Entry>> {

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Served {
     /// By a program of some user (FUSE): not entered at all.
-    ByProgram,
+    Program,
+    /// By the kernel itself, which keeps no files in it: a search has nothing to look for there.
+    Kernel,
     /// By another host: only exact names are looked up, nothing is listed.
-    ByNetwork,
+    Network,
 }
 
 /// The mount points where that is so.
@@ -41,9 +43,12 @@ fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
     let served = match kind {
         b"nfs" | b"nfs4" | b"cifs" | b"smb3" | b"smbfs" | b"ceph" | b"afs" | b"9p" | b"lustre" | b"gpfs"
         | b"glusterfs" | b"ocfs2" | b"gfs2" | b"orangefs" | b"coda" | b"ncpfs" | b"autofs" => {
-            Some(Served::ByNetwork)
+            Some(Served::Network)
         }
-        _ if kind.starts_with(b"fuse") => Some(Served::ByProgram),
+        b"proc" | b"sysfs" | b"cgroup" | b"cgroup2" | b"devtmpfs" | b"devpts" | b"debugfs" | b"tracefs"
+        | b"securityfs" | b"bpf" | b"pstore" | b"configfs" | b"fusectl" | b"mqueue" | b"hugetlbfs"
+        | b"binfmt_misc" | b"efivarfs" | b"nsfs" | b"rpc_pipefs" | b"selinuxfs" => Some(Served::Kernel),
+        _ if kind.starts_with(b"fuse") => Some(Served::Program),
         _ => None,
     };
     Some((PathBuf::from(OsString::from_vec(unescape(point))), served))
@@ -91,9 +96,9 @@ mod tests {
               37 25 0:33 / /home/c/mnt rw - fuse.sshfs host: rw\n\
               garbage\n",
         );
-        assert_eq!(mounts.at(Path::new("/sys")), Some(None));
-        assert_eq!(mounts.at(Path::new("/home/a b")), Some(Some(Served::ByNetwork)));
-        assert_eq!(mounts.at(Path::new("/home/c/mnt")), Some(Some(Served::ByProgram)));
+        assert_eq!(mounts.at(Path::new("/sys")), Some(Some(Served::Kernel)));
+        assert_eq!(mounts.at(Path::new("/home/a b")), Some(Some(Served::Network)));
+        assert_eq!(mounts.at(Path::new("/home/c/mnt")), Some(Some(Served::Program)));
         assert_eq!(mounts.at(Path::new("/home/c")), None);
     }
 

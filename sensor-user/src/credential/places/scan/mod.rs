@@ -14,6 +14,7 @@
 mod state;
 mod walk;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,13 +23,13 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Places;
-use super::mounts::Mounts;
+use super::mounts::{Mounts, Served};
 use crate::credential::open::Seen;
 
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanLimits {
-    /// Names listed or looked up in each home, and again in everything that is in no home.
+    /// Names listed or looked up in each home, and again in everything that is in no home; in a search, in each directory at the root.
     pub names_per_home: usize,
     /// Directories reported in each home, and again in everything that is in no home.
     pub directories_per_home: usize,
@@ -36,6 +37,8 @@ pub struct ScanLimits {
     pub depth: usize,
     /// Files and directories reported.
     pub found: usize,
+    /// Directories reported in which others would lead on.
+    pub ways: usize,
 }
 
 impl Default for ScanLimits {
@@ -45,6 +48,20 @@ impl Default for ScanLimits {
             directories_per_home: 2_048,
             depth: 32,
             found: 100_000,
+            ways: 4_096,
+        }
+    }
+}
+
+impl ScanLimits {
+    /// Those of a search of the whole host, which is made now and then only. Every directory at the root has a share of names like a home, so that
+    /// `/usr` does not use up what `/var` needs.
+    #[must_use]
+    pub fn of_search() -> Self {
+        Self {
+            names_per_home: 50_000,
+            found: 20_000,
+            ..Self::default()
         }
     }
 }
@@ -56,8 +73,10 @@ pub struct Candidate {
     pub path: PathBuf,
     /// Which file the scan saw there: what is labelled must be this one.
     pub seen: Seen,
-    /// The entry that names it.
+    /// The entry that names it; where that wants a certain content, [`crate::credential::Contents::narrow`] says whether it does.
     pub entry: Arc<Entry>,
+    /// Entries that name it where the content speaks against the one before.
+    pub or: Vec<Arc<Entry>>,
 }
 
 /// A directory in which a credential could appear, or be replaced.
@@ -71,6 +90,15 @@ pub struct LabelledDirectory {
     pub names: Vec<(Vec<u8>, Arc<Entry>)>,
     /// Whether other names could be one too: ask [`Places::match_path`].
     pub has_patterns: bool,
+}
+
+/// A directory in which one that does not exist yet would lead to credentials.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Where, as seen from the root of the scan.
+    pub path: PathBuf,
+    /// Which directory the scan saw there.
+    pub seen: Seen,
 }
 
 /// What a scan left out, by reason; all zero where it left nothing out.
@@ -97,8 +125,26 @@ pub struct ScanResult {
     pub files: Vec<Candidate>,
     /// Where others could appear.
     pub directories: Vec<LabelledDirectory>,
+    /// Where a new directory would lead on.
+    pub ways: Vec<Way>,
     /// What was left out.
     pub limits_hit: LimitsHit,
+}
+
+impl LimitsHit {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self {
+            names,
+            depth,
+            found,
+            served_elsewhere,
+            unreadable,
+            foreign_links,
+        } = self;
+        names + depth + found + served_elsewhere + unreadable + foreign_links
+    }
 }
 
 /// Why a scan did not begin.
@@ -116,6 +162,18 @@ impl Places {
             Vec::new()
         };
         self.scan_with(root, limits, &Mounts::parse(&mountinfo))
+    }
+
+    /// The same below a root that is held, whose mounts are these (of a process that has this root: `/proc/PID/mountinfo`). Nothing is looked at where
+    /// the root itself is served by a program.
+    pub fn scan_root(&self, root: &OwnedFd, mountinfo: &[u8], limits: &ScanLimits) -> ScanResult {
+        let mounts = Mounts::parse(mountinfo);
+        if mounts.at(Path::new("/")) == Some(Some(Served::Program)) {
+            let mut result = ScanResult::default();
+            result.limits_hit.served_elsewhere = 1;
+            return result;
+        }
+        walk::walk(self, root, limits, &mounts)
     }
 
     fn scan_with(&self, root: &Path, limits: &ScanLimits, mounts: &Mounts) -> Result<ScanResult, ScanError> {

@@ -25,7 +25,8 @@ pub(super) enum Next<'a> {
 
 /// The beginning of all ways.
 pub(super) fn start(places: &Places) -> Vec<State> {
-    let rules = rules_with(places, Anchor::Root);
+    let anywhere = rules_with(places, Anchor::Anywhere).filter(|_| places.searches);
+    let rules = rules_with(places, Anchor::Root).chain(anywhere);
     let homes = (0..places.homes.len()).map(|home| State::Home(home, 0));
     close(places, rules.chain(homes).collect())
 }
@@ -118,7 +119,9 @@ fn close(places: &Places, mut states: Vec<State>) -> Vec<State> {
 }
 
 fn rules_with(places: &Places, anchor: Anchor) -> impl Iterator<Item = State> {
-    let is_of = move |(_, rule): &(usize, &Rule)| rule.pattern().anchor() == anchor;
+    let is_of = move |(_, rule): &(usize, &Rule)| {
+        rule.pattern().anchor() == anchor && rule.is_searched() == places.searches
+    };
     places
         .rules
         .iter()

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -270,6 +271,68 @@ fn this_host_can_be_scanned() {
         .scan(Path::new("/"), &ScanLimits::default())
         .expect("scanned");
     assert!(result.directories.iter().any(|one| one.path == Path::new("/etc")));
+}
+
+#[test]
+fn a_search_finds_what_lies_anywhere_and_labels_no_directory() {
+    let root = host(&[
+        "/srv/site/tls/site.pem",
+        "/srv/site/index.html",
+        "/usr/share/a/b/c.json",
+        "/home/ann/deep/down/x.tfstate",
+        "/root/.aws/credentials",
+        "/proc/1/x.pem",
+    ]);
+    symlink("/srv/site", root.path().join("srv/again")).expect("linked");
+    let places = Places::for_search(Catalogue::shipped(), places().homes).expect("broad patterns");
+    let limits = ScanLimits::of_search();
+    let folder = OwnedFd::from(fs::File::open(root.path()).expect("a root"));
+    let mountinfo = b"25 30 0:23 / /proc rw - proc proc rw\n";
+    let result = places.scan_root(&folder, mountinfo, &limits);
+    assert_eq!(
+        files(&result),
+        [
+            ("/home/ann/deep/down/x.tfstate", "terraform-state"),
+            ("/srv/site/tls/site.pem", "private-key"),
+            ("/usr/share/a/b/c.json", "gcp-service-account-key"),
+        ]
+    );
+    assert!(result.directories.is_empty() && result.ways.is_empty());
+}
+
+#[test]
+fn a_large_directory_does_not_use_up_what_others_need_in_a_search() {
+    let many: Vec<String> = (0..30).map(|number| format!("/opt/many/f{number}")).collect();
+    let mut names: Vec<&str> = many.iter().map(String::as_str).collect();
+    names.push("/srv/x.pem");
+    let root = host(&names);
+    let places = Places::for_search(Catalogue::shipped(), Vec::new()).expect("broad patterns");
+    let limits = ScanLimits {
+        names_per_home: 20,
+        ..ScanLimits::of_search()
+    };
+    let result = places.scan(root.path(), &limits).expect("scanned");
+    assert_eq!(files(&result), [("/srv/x.pem", "private-key")]);
+    assert_eq!(result.limits_hit.names, 1);
+}
+
+#[test]
+fn a_catalogue_without_broad_patterns_needs_no_search() {
+    let catalogue = Catalogue::parse(
+        "version = 1\n[[kind]]\nname = \"k\"\ntitle = \"K\"\n[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/a/**\"]\n",
+        "own.toml",
+    );
+    assert!(Places::for_search(&catalogue.expect("valid"), Vec::new()).is_none());
+}
+
+#[test]
+fn where_a_directory_would_lead_on_is_told() {
+    let root = host(&["/root/.config/x", "/home/ann/"]);
+    let result = scan(&root, &ScanLimits::default());
+    let ways: Vec<_> = result.ways.iter().filter_map(|way| way.path.to_str()).collect();
+    for expected in ["/", "/root", "/root/.config", "/home", "/home/ann"] {
+        assert!(ways.contains(&expected), "{expected} of {ways:?}");
+    }
 }
 
 #[test]

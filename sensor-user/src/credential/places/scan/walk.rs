@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::state::{self, Next, State};
-use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult};
+use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way};
 use crate::credential::open::Seen;
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
@@ -56,8 +56,12 @@ impl Walk<'_> {
         depth: usize,
         above: Option<Served>,
     ) {
-        let served = self.mounts.at(path).unwrap_or(above);
-        if served == Some(Served::ByProgram) && depth > 0 {
+        let served = match self.mounts.at(path).unwrap_or(above) {
+            Some(Served::Kernel) if self.places.searches => return,
+            Some(Served::Kernel) => None,
+            served => served,
+        };
+        if served == Some(Served::Program) && depth > 0 {
             self.result.limits_hit.served_elsewhere += 1;
             return;
         }
@@ -65,7 +69,8 @@ impl Walk<'_> {
             self.result.limits_hit.depth += 1;
             return;
         }
-        if !state::reaches_home(self.places, states) || depth == 0 {
+        let has_own_share = state::reaches_home(self.places, states) || (self.places.searches && depth == 1);
+        if !has_own_share || depth == 0 {
             return self.inside(folder, path, states, depth, served);
         }
         let outside = (self.names_left, self.directories_left);
@@ -83,7 +88,10 @@ impl Walk<'_> {
         depth: usize,
         served: Option<Served>,
     ) {
-        self.label(folder, path, states);
+        if !self.places.searches {
+            self.label(folder, path, states);
+            self.way(folder, path, states);
+        }
         let wants_listing = states.iter().any(|one| {
             matches!(
                 state::next(self.places, *one),
@@ -124,7 +132,15 @@ impl Walk<'_> {
             if !self.take_name() {
                 return;
             }
-            if !state::advance(self.places, states, name).is_empty() {
+            let next = state::advance(self.places, states, name);
+            // Most names of a search are files that no pattern ends at: they need not be looked at.
+            let is_of_use = match entry.file_type() {
+                FileType::RegularFile => next
+                    .iter()
+                    .any(|one| state::finished(self.places, *one).is_some()),
+                _ => !next.is_empty(),
+            };
+            if is_of_use {
                 names.insert(name.to_vec());
             }
         }
@@ -223,12 +239,26 @@ impl Walk<'_> {
             .filter_map(|one| state::finished(self.places, *one))
             .collect();
         let entry = rules.into_iter().map(|rule| &self.places.rules[rule].entry);
-        let Some(entry) = entry.into_iter().find(|entry| !self.is_exception(entry, &path)) else {
+        let mut entries = entry
+            .into_iter()
+            .filter(|entry| !self.is_exception(entry, &path))
+            .map(Arc::clone);
+        let Some(entry) = entries.next() else {
             return;
         };
-        let entry = Arc::clone(entry);
+        let mut or = Vec::new();
+        let mut decided = !entry.needs_content();
+        while !decided && let Some(next) = entries.next() {
+            decided = !next.needs_content();
+            or.push(next);
+        }
         if self.take_found() {
-            self.result.files.push(Candidate { path, seen, entry });
+            self.result.files.push(Candidate {
+                path,
+                seen,
+                entry,
+                or,
+            });
         }
     }
 
@@ -248,7 +278,7 @@ impl Walk<'_> {
         let mut has_patterns = false;
         for one in states
             .iter()
-            .filter(|one| state::is_last_step(self.places, **one))
+            .filter(|one| state::is_last_step(self.places, **one) && !self.needs_content(**one))
         {
             match (self.exact_name(*one), one) {
                 (Some(name), State::Rule(rule, _)) => {
@@ -281,11 +311,33 @@ impl Walk<'_> {
         }
     }
 
+    /// Takes down a directory in which one that does not exist yet would lead on.
+    fn way(&mut self, folder: BorrowedFd<'_>, path: &Path, states: &[State]) {
+        let leads_on =
+            |one: &State| state::next(self.places, *one).is_some() && !state::is_last_step(self.places, *one);
+        if !states.iter().any(leads_on) {
+            return;
+        }
+        if self.result.ways.len() >= self.limits.ways {
+            self.result.limits_hit.found += 1;
+        } else if let Ok(stat) = rustix::fs::fstat(folder) {
+            self.result.ways.push(Way {
+                path: path.to_owned(),
+                seen: Seen::of(&stat),
+            });
+        }
+    }
+
     fn exact_name(&self, one: State) -> Option<Vec<u8>> {
         match state::next(self.places, one) {
             Some(Next::Name(name)) => Some(name.to_vec()),
             _ => None,
         }
+    }
+
+    /// Whether it takes more than a name.
+    fn needs_content(&self, one: State) -> bool {
+        matches!(one, State::Rule(rule, _) if self.places.rules[rule].entry.needs_content())
     }
 
     /// Whether any way leads further down.
