@@ -24,6 +24,12 @@ pub(super) const GONE_MAX: usize = 8_192;
 pub(super) enum Root {
     /// The host's root, in the places that are looked through often.
     Host,
+    /// The host's root, searched now and then.
+    Search,
+    /// The root of this number, of a container or of others who see another tree.
+    Other(u64),
+    /// All roots that are too many to be looked into: nothing below them is labelled.
+    Others,
 }
 
 /// A label in the kernel half.
@@ -160,6 +166,19 @@ impl Table {
             dropped.push(self.drop_one(labelled));
         }
         dropped
+    }
+
+    /// Lets go, of what was found below other roots than the host's or by a search, what is unwanted. With the host's the scan has done so.
+    pub(super) fn leave_elsewhere(&mut self, is_unwanted: impl Fn(&Labelled) -> bool) {
+        let mut left = Vec::new();
+        for (root, paths) in &mut self.by_root {
+            if *root != Root::Host {
+                left.extend(paths.extract_if(|_, at| is_unwanted(&at.labelled)));
+            }
+        }
+        for (_, at) in left {
+            self.leave(at.labelled);
+        }
     }
 
     /// Takes away, of what has left its path, what is not wanted any more.

@@ -1,39 +1,56 @@
-//! Labelling what a scan found, and only that: of each path the file that the scan saw there, whatever took its place since.
+//! Labelling what was found, and only that: of each path the file that was seen there, whatever took its place since.
+
+mod setting;
 
 use std::{
-    collections::HashSet,
-    ffi::OsStr,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    collections::{BTreeMap, HashSet},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
-use claviger_proto::catalogue::{Catalogue, Entry};
-use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, name_hash, padded_name};
+use claviger_proto::catalogue::Catalogue;
+use claviger_sensor_common::NameKey;
 use rustix::fs::{Mode, OFlags};
 
 use super::{
-    labelled::{Dropped, Labelled, Root, Table},
+    labelled::{Labelled, Root, Table},
     labels::Meaning,
     publicly::Public,
-    worker::{Knowledge, ScanCounts},
+    ways::Ways,
+    worker::{Found, Knowledge, ScanCounts},
 };
 use crate::{
-    credential::{Candidate, Held, Home, LabelledDirectory, Places, ScanLimits, homes},
-    kernel::{LabelError, Labeller, Purpose},
+    credential::{Contents, Home, Places, ScanLimits, ScanResult, homes},
+    kernel::Labeller,
 };
+
+/// Homes of containers that paths are matched against beside the host's, at most. Of further ones the paths in them are not known as such.
+const HOMES_MAX: usize = 16_384;
+
+/// Between two rounds of forgetting what labels stood for, at least: a record may be under way for so long.
+const BURY_EVERY: Duration = Duration::from_secs(2);
 
 /// Scans and labels.
 pub(super) struct Labelling {
     pub(super) labeller: Labeller,
     knowledge: Knowledge,
     catalogue: Arc<Catalogue>,
+    /// Where the host is looked through.
+    places: Places,
     homes: Vec<Home>,
     extra_homes: Vec<PathBuf>,
+    /// Homes below other roots.
+    other_homes: BTreeMap<u64, Vec<Home>>,
+    contents: Contents,
+    ways: Option<Ways>,
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
+    counts: BTreeMap<Root, ScanCounts>,
     said: ScanCounts,
+    buried: Instant,
 }
 
 /// What came of one path.
@@ -53,91 +70,101 @@ impl Labelling {
         catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
+        ways: Option<Ways>,
     ) -> Self {
         Self {
             labeller,
             knowledge,
+            places: Places::new(&catalogue, homes.clone()),
             catalogue,
             homes,
             extra_homes,
+            other_homes: BTreeMap::new(),
+            contents: Contents::default(),
+            ways,
             table: Table::default(),
             replaced_names: HashSet::new(),
+            counts: BTreeMap::new(),
             said: ScanCounts::default(),
+            buried: Instant::now(),
         }
     }
 
-    /// Labels what is there now, and takes away labels that are not needed any more.
+    /// Labels what lies in the host's places now, and takes away labels that are not needed any more.
     pub(super) fn scan(&mut self, public: &mut Public) -> ScanCounts {
         let homes = homes(Path::new("/"), &self.extra_homes);
         if homes != self.homes {
-            let places = Arc::new(Places::new(&self.catalogue, homes.clone()));
-            self.knowledge.set_places(places);
             self.homes = homes;
+            self.lay_out();
         }
-        let places = self.knowledge.places();
-        let mut counts = ScanCounts::default();
-        let found = match places.scan(Path::new("/"), &ScanLimits::default()) {
-            Ok(found) => found,
+        match self.look() {
+            Ok((root, found)) => {
+                if let Some(ways) = &mut self.ways {
+                    ways.watch(&root, &found.ways);
+                }
+                self.label(Root::Host, &root, &found, public);
+            }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
-                return ScanCounts {
-                    not_labelled: 1,
-                    ..counts
-                };
-            }
-        };
-        let root = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(root) = rustix::fs::open("/", root, Mode::empty()) else {
-            tracing::error!(
-                "the root directory could not be opened; only what is labelled already is watched"
-            );
-            return ScanCounts {
-                not_labelled: 1,
-                ..counts
-            };
-        };
-        self.table.begin();
-        // Directories first: a file that appears between is then known by its name.
-        for directory in &found.directories {
-            match self.label_directory(&root, directory) {
-                Done::Yes => counts.directories += 1,
-                Done::Gone => {}
-                Done::No => counts.not_labelled += 1,
+                let counts = self.counts.entry(Root::Host).or_default();
+                counts.not_labelled = counts.not_labelled.max(1);
             }
         }
-        for file in &found.files {
-            match self.label_file(&root, file, public) {
-                Done::Yes => counts.files += 1,
-                Done::Gone => {}
-                Done::No => counts.not_labelled += 1,
+        if self.buried.elapsed() >= BURY_EVERY {
+            self.buried = Instant::now();
+            self.knowledge.labels().bury();
+        }
+        self.total()
+    }
+
+    /// Labels what was found elsewhere.
+    pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
+        match found {
+            Found::Anywhere { root, found } => self.label(Root::Search, &root, &found, public),
+            Found::Below {
+                id,
+                root,
+                homes,
+                found,
+            } => {
+                if self.other_homes.get(&id) != Some(&homes) {
+                    self.other_homes.insert(id, homes);
+                    self.lay_out();
+                }
+                self.label(Root::Other(id), &root, &found, public);
+            }
+            Found::Roots { gone, left_out } => {
+                self.counts.entry(Root::Others).or_default().left_out = left_out;
+                for id in gone {
+                    self.table.begin();
+                    for dropped in self.table.end(Root::Other(id)) {
+                        self.drop_label(dropped);
+                    }
+                    self.counts.remove(&Root::Other(id));
+                    if self.other_homes.remove(&id).is_some() {
+                        self.lay_out();
+                    }
+                }
             }
         }
-        for dropped in self.table.end(Root::Host) {
-            self.drop_label(dropped);
-        }
-        self.forget_names();
-        self.knowledge.labels().bury();
-        let hit = found.limits_hit;
-        counts.left_out =
-            hit.names + hit.depth + hit.found + hit.served_elsewhere + hit.unreadable + hit.foreign_links;
-        self.say(counts);
-        counts
+        self.total()
     }
 
     /// Takes another catalogue: labels anew all that it names, each label in the place of the one before, and only then takes away what it does
-    /// not name any more. Nothing that both name is unwatched in between.
+    /// not name any more. Nothing that both name is unwatched in between. What only the search finds follows with its next result.
     pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
         self.catalogue = catalogue;
-        let places = Arc::new(Places::new(&self.catalogue, self.homes.clone()));
-        self.knowledge.set_places(Arc::clone(&places));
+        self.lay_out();
         self.table.new_policy();
         let counts = self.scan(public);
+        let places = self.knowledge.places();
         let kept = self.knowledge.labels();
-        let is_named = |labelled: &Labelled| match kept.meaning(labelled.id) {
-            Some(Meaning::Credential { entry, path }) => places.names(entry.id(), path),
-            Some(Meaning::Directory { .. }) | None => false,
+        let is_unnamed = |labelled: &Labelled| match kept.meaning(labelled.id) {
+            Some(Meaning::Credential { entry, path }) => !places.names(entry.id(), path),
+            Some(Meaning::Directory { .. }) | None => true,
         };
-        let dropped = self.table.drop_gone(|labelled| !is_named(labelled));
+        self.table.leave_elsewhere(is_unnamed);
+        let dropped = self.table.drop_gone(is_unnamed);
         drop(kept);
         for dropped in dropped {
             self.drop_label(dropped);
@@ -145,8 +172,67 @@ impl Labelling {
         counts
     }
 
-    /// Says what cannot be watched once, and again only when it changes.
-    fn say(&mut self, counts: ScanCounts) {
+    /// Lays the catalogue over the homes: the host's to look for files, all to know paths by.
+    fn lay_out(&mut self) {
+        self.places = Places::new(&self.catalogue, self.homes.clone());
+        let mut all = self.homes.clone();
+        let mut known: HashSet<&Home> = self.homes.iter().collect();
+        let others = self.other_homes.values().flatten();
+        let new = others.filter(|home| known.insert(home)).cloned();
+        all.extend(new.take(HOMES_MAX));
+        let places = Places::new(&self.catalogue, all);
+        self.knowledge.set_places(Arc::new(places));
+    }
+
+    fn look(&mut self) -> std::io::Result<(OwnedFd, ScanResult)> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open("/", flags, Mode::empty())?;
+        let mountinfo = std::fs::read("/proc/self/mountinfo")?;
+        let mut found = self.places.scan_root(&root, &mountinfo, &ScanLimits::default());
+        self.contents.narrow(&root, &mut found);
+        Ok((root, found))
+    }
+
+    /// Labels all of what was found below a root.
+    fn label(&mut self, root: Root, directory: &OwnedFd, found: &ScanResult, public: &mut Public) {
+        let mut counts = ScanCounts {
+            left_out: found.limits_hit.total(),
+            roots: u64::from(matches!(root, Root::Other(_))),
+            ..ScanCounts::default()
+        };
+        self.table.begin();
+        // Directories first: a file that appears between is then known by its name.
+        for one in &found.directories {
+            match self.label_directory(root, directory, one) {
+                Done::Yes => counts.directories += 1,
+                Done::Gone => {}
+                Done::No => counts.not_labelled += 1,
+            }
+        }
+        for one in &found.files {
+            match self.label_file(root, directory, one, public) {
+                Done::Yes => counts.files += 1,
+                Done::Gone => {}
+                Done::No => counts.not_labelled += 1,
+            }
+        }
+        for dropped in self.table.end(root) {
+            self.drop_label(dropped);
+        }
+        self.forget_names();
+        self.counts.insert(root, counts);
+    }
+
+    /// All roots together. Says what cannot be watched once, and again only when it changes.
+    fn total(&mut self) -> ScanCounts {
+        let mut counts = ScanCounts::default();
+        for of_root in self.counts.values() {
+            counts.files += of_root.files;
+            counts.directories += of_root.directories;
+            counts.not_labelled += of_root.not_labelled;
+            counts.left_out += of_root.left_out;
+            counts.roots += of_root.roots;
+        }
         if counts.not_labelled > 0 && counts.not_labelled != self.said.not_labelled {
             tracing::error!(
                 count = counts.not_labelled,
@@ -160,172 +246,6 @@ impl Labelling {
             );
         }
         self.said = counts;
-    }
-
-    fn label_directory(&mut self, root: &OwnedFd, found: &LabelledDirectory) -> Done {
-        if self.table.is_labelled(Root::Host, &found.path, found.seen) {
-            return Done::Yes;
-        }
-        let held = match Held::at(root, &found.path) {
-            Ok(held) if held.seen() == found.seen => held,
-            _ => return Done::Gone,
-        };
-        let Some(id) = self.knowledge.labels().hold(Meaning::Directory {
-            path: found.path.clone(),
-        }) else {
-            return Done::No;
-        };
-        let flags = if found.has_patterns {
-            DIRECTORY_HAS_PATTERNS
-        } else {
-            0
-        };
-        let label = Purpose::Directory(Label { id, flags });
-        let object = match self.labeller.ask(label, || held.open_directory()) {
-            Ok((Ok(_), Some(object))) => object,
-            asked => {
-                self.knowledge.labels().release(id);
-                return if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                };
-            }
-        };
-        let mut labelled = Labelled {
-            seen: found.seen,
-            object,
-            id,
-            names: None,
-        };
-        let mut names = Vec::with_capacity(found.names.len());
-        let watched = found.names.iter().try_for_each(|(name, entry)| {
-            let watched = self.watch_name(object, &found.path, name, entry)?;
-            names.push(watched);
-            Some(())
-        });
-        labelled.names = Some(names);
-        if watched.is_none() {
-            let is_last = !self.table.is_live(&labelled);
-            self.drop_label(Dropped { labelled, is_last });
-            return Done::No;
-        }
-        self.keep(&found.path, labelled);
-        Done::Yes
-    }
-
-    fn watch_name(
-        &mut self,
-        directory: ObjectKey,
-        path: &Path,
-        name: &[u8],
-        entry: &Arc<Entry>,
-    ) -> Option<(u64, u32)> {
-        let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
-        let path = path.join(OsStr::from_bytes(name));
-        let id = self.knowledge.labels().hold(Meaning::Credential {
-            entry: Arc::clone(entry),
-            path,
-        })?;
-        let key = NameKey { directory, name_hash };
-        if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
-            tracing::debug!(%error, "a name cannot be watched");
-            self.knowledge.labels().release(id);
-            return None;
-        }
-        Some((name_hash, id))
-    }
-
-    fn label_file(&mut self, root: &OwnedFd, found: &Candidate, public: &mut Public) -> Done {
-        if self.table.is_labelled(Root::Host, &found.path, found.seen) {
-            return Done::Yes;
-        }
-        let held = match Held::at(root, &found.path) {
-            Ok(held) if held.seen() == found.seen => held,
-            _ => return Done::Gone,
-        };
-        let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
-            entry: Arc::clone(&found.entry),
-            path: found.path.clone(),
-        }) else {
-            return Done::No;
-        };
-        let label = Purpose::Object(Label { id, flags: 0 });
-        match self.labeller.ask(label, || held.open_file()) {
-            Ok((Ok(file), Some(object))) => {
-                // Read now, so that it can still be named when it is gone right after its use.
-                public.of_file(object, found.entry.kind(), &found.path, file);
-                let labelled = Labelled {
-                    seen: found.seen,
-                    object,
-                    id,
-                    names: None,
-                };
-                self.keep(&found.path, labelled);
-                Done::Yes
-            }
-            asked => {
-                self.knowledge.labels().release(id);
-                if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                }
-            }
-        }
-    }
-
-    fn keep(&mut self, path: &Path, labelled: Labelled) {
-        if let Some(replaced) = self.table.insert(Root::Host, path.to_owned(), labelled) {
-            let names = replaced.names.iter().flatten();
-            self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {
-                directory: replaced.object,
-                name_hash: *name_hash,
-            }));
-            self.drop_label(Dropped {
-                labelled: replaced,
-                is_last: false,
-            });
-        }
-    }
-
-    /// Names of directories that were labelled anew, and that no path watches any more.
-    fn forget_names(&mut self) {
-        if self.replaced_names.is_empty() {
-            return;
-        }
-        for name in self.table.watched_names() {
-            self.replaced_names.remove(&name);
-        }
-        for name in std::mem::take(&mut self.replaced_names) {
-            if let Err(error) = self.labeller.forget_name(name) {
-                tracing::warn!(%error, "a name that is no longer a credential's stays watched");
-            }
-        }
-    }
-
-    /// Takes a label away; from the kernel half only where no path leads to the object any more.
-    fn drop_label(&mut self, dropped: Dropped) {
-        let Dropped { labelled, is_last } = dropped;
-        let mut removed: Result<(), LabelError> = Ok(());
-        if is_last {
-            removed = if labelled.names.is_some() {
-                self.labeller.forget_directory(labelled.object)
-            } else {
-                self.labeller.forget_object(labelled.object)
-            };
-        }
-        for (name_hash, id) in labelled.names.into_iter().flatten() {
-            if is_last {
-                let directory = labelled.object;
-                let forgotten = self.labeller.forget_name(NameKey { directory, name_hash });
-                removed = removed.and(forgotten);
-            }
-            self.knowledge.labels().release(id);
-        }
-        self.knowledge.labels().release(labelled.id);
-        if let Err(error) = removed {
-            tracing::warn!(%error, "a label that is no longer needed stays");
-        }
+        counts
     }
 }

@@ -1,6 +1,7 @@
 //! The agent: puts the rooms together. Records come in, events go out, in one loop that owns all state.
 //!
-//! - Nothing waits for a file system but the worker thread: what it finds out too late is an amendment.
+//! - Nothing waits for a file system but three threads: the worker, whose answers can come too late and are then amendments, the search of the
+//!   whole host, and the look into containers' roots, which may hang without keeping anybody else from anything.
 //! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
 //! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
 //! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited,
@@ -10,6 +11,8 @@ mod accounts;
 mod boot_clock;
 mod condition;
 mod control;
+mod current;
+mod elsewhere;
 mod events;
 mod labelled;
 mod labelling;
@@ -20,10 +23,13 @@ mod peers;
 mod pending;
 mod pipeline;
 mod publicly;
+mod roots;
+mod search;
 mod self_test;
 mod self_usage;
 mod sink;
 mod watched_until;
+mod ways;
 mod worker;
 
 pub use accounts::Accounts;

@@ -20,6 +20,8 @@ pub struct AgentOptions {
     pub eager: bool,
     /// How often the places of credentials are looked through.
     pub rescan_interval: Duration,
+    /// How often the whole host is searched for what can lie anywhere; nothing for an agent that does not live long enough.
+    pub search_interval: Option<Duration>,
     /// Directories that are homes although no user has them.
     pub extra_homes: Vec<PathBuf>,
     /// What is watched.

@@ -32,7 +32,7 @@ use super::{
     peers::Peers,
     pending::{Pending, Settled},
     self_test::SelfTest,
-    worker::{Answer as Found, Knowledge, Question, Worker},
+    worker::{Answer as Found, Knowledge, Question, Setup, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
@@ -116,14 +116,15 @@ impl<S: Sink> Agent<S> {
             Some(runtime_dir) => Some(listen(runtime_dir).map_err(io("making the control socket"))?),
             None => None,
         };
-        let mut worker = Worker::start(
-            labeller,
-            Arc::clone(&options.policy.catalogue),
-            options.rescan_interval,
-            options.extra_homes.clone(),
-            options.self_test.clone(),
-        )
-        .map_err(io("starting the thread that labels files"))?;
+        let setup = Setup {
+            catalogue: Arc::clone(&options.policy.catalogue),
+            rescan: options.rescan_interval,
+            search: options.search_interval,
+            extra_homes: options.extra_homes.clone(),
+            self_test: options.self_test.clone(),
+        };
+        let mut worker =
+            Worker::start(labeller, setup).map_err(io("starting the thread that labels files"))?;
         let mut processes = ProcessTable::default();
         processes.seed();
         let Some(Found::Scanned(scanned)) = worker.answers.recv().await else {
@@ -282,6 +283,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Open(open)) => self.opened(&open),
                 Ok(Record::Denied(denied)) => self.denied(&denied),
                 Ok(Record::Exec(exec)) => {
+                    self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);
                 }

@@ -2,7 +2,9 @@
 //! the agent then goes on without it.
 
 use std::{
+    collections::HashSet,
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -16,9 +18,19 @@ use claviger_proto::catalogue::Catalogue;
 use claviger_sensor_common::ObjectKey;
 use tokio::sync::mpsc;
 
-use super::{SelfTestOptions, labelling::Labelling, labels::Labels, publicly::Public, self_test::Tested};
+use super::{
+    SelfTestOptions,
+    current::Current,
+    elsewhere,
+    labelling::Labelling,
+    labels::Labels,
+    publicly::Public,
+    search,
+    self_test::Tested,
+    ways::{self, Listener},
+};
 use crate::{
-    credential::{Parsed, Places, homes},
+    credential::{Home, Parsed, Places, ScanResult, homes},
     error::in_one_line,
     kernel::{Labeller, open_refused, open_seen, start_one},
 };
@@ -68,6 +80,8 @@ pub struct ScanCounts {
     pub not_labelled: u64,
     /// What the scan left out for its bounds.
     pub left_out: u64,
+    /// Roots beside the host's that were looked into: of containers, and of services that see another tree.
+    pub roots: u64,
 }
 
 /// A question: whose identities does this object hold?
@@ -88,6 +102,41 @@ pub(super) enum Ask {
     Question(Question),
     /// To take another catalogue.
     Catalogue(Arc<Catalogue>),
+    /// To label what was found elsewhere.
+    Found(Found),
+    /// To scan soon: something appeared.
+    Look,
+    /// To end.
+    Stop,
+}
+
+/// What was found elsewhere than in the host's places.
+pub(super) enum Found {
+    /// Anywhere on the host.
+    Anywhere {
+        /// The host's root.
+        root: OwnedFd,
+        /// What lies there.
+        found: ScanResult,
+    },
+    /// Below another root.
+    Below {
+        /// Its number.
+        id: u64,
+        /// It.
+        root: OwnedFd,
+        /// The homes there.
+        homes: Vec<Home>,
+        /// What lies there.
+        found: ScanResult,
+    },
+    /// These roots are gone, and so many are too many to be looked into.
+    Roots {
+        /// Gone.
+        gone: Vec<u64>,
+        /// Too many.
+        left_out: u64,
+    },
 }
 
 /// What the worker tells.
@@ -107,9 +156,35 @@ pub(super) enum Answer {
     InForce(String),
 }
 
+/// Mount namespaces remembered. At the bound all are forgotten, and looked for again when they are met.
+const NAMESPACES_MAX: usize = 4_096;
+
+/// A scan that something asked for waits so long, so that what follows at once is in it too.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Of the time between scans that something asked for, at most one part in so many is spent on scanning.
+const SHARE: u32 = 10;
+
+/// What a worker needs to know.
+pub(super) struct Setup {
+    pub catalogue: Arc<Catalogue>,
+    pub rescan: Duration,
+    pub search: Option<Duration>,
+    pub extra_homes: Vec<PathBuf>,
+    pub self_test: Option<SelfTestOptions>,
+}
+
 /// The worker's ends.
 pub(super) struct Worker {
     asks: SyncSender<Ask>,
+    current: Current,
+    /// Wakes the search, where there is one.
+    search: Option<SyncSender<()>>,
+    /// Wakes the look into other roots.
+    elsewhere: SyncSender<()>,
+    /// Mount namespaces that were met.
+    namespaces: HashSet<u32>,
+    _listener: Option<Listener>,
     /// Answers, in the order in which they were found.
     pub answers: mpsc::Receiver<Answer>,
     /// What it knows.
@@ -117,21 +192,26 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Scans once, on the new thread; the first answer is [`Answer::Scanned`]. Ends when the `Worker` is dropped.
-    pub(super) fn start(
-        labeller: Labeller,
-        catalogue: Arc<Catalogue>,
-        rescan: Duration,
-        extra_homes: Vec<PathBuf>,
-        self_test: Option<SelfTestOptions>,
-    ) -> io::Result<Self> {
+    /// Scans once, on the new thread; the first answer is [`Answer::Scanned`]. Ends when the `Worker` is dropped. Must be called within a tokio runtime.
+    pub(super) fn start(labeller: Labeller, setup: Setup) -> io::Result<Self> {
+        let Setup {
+            catalogue,
+            rescan,
+            search,
+            extra_homes,
+            self_test,
+        } = setup;
         let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
+        let (ways, listener) = ways::listen(asks.clone()).unzip();
+        let current = Current::new(Arc::clone(&catalogue));
+        let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
+        let start = |interval| search::start(current.clone(), extra_homes.clone(), interval, asks.clone());
+        let search = search.map(start).transpose()?;
         let homes = homes(Path::new("/"), &extra_homes);
-        let places = Arc::new(Places::new(&catalogue, homes.clone()));
-        let knowledge = Knowledge::new(places);
+        let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let state = State {
-            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes),
+            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, ways),
             public: Public::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
@@ -141,9 +221,27 @@ impl Worker {
             .spawn(move || state.run(&asked, &answer, rescan))?;
         Ok(Self {
             asks,
+            current,
+            search,
+            elsewhere,
+            namespaces: HashSet::new(),
+            _listener: listener,
             answers,
             knowledge,
         })
+    }
+
+    /// A process was met in this mount namespace: where it is new, its root is looked into soon.
+    pub(super) fn met_namespace(&mut self, namespace: u32) {
+        if self.namespaces.contains(&namespace) {
+            return;
+        }
+        if self.namespaces.len() >= NAMESPACES_MAX {
+            self.namespaces.clear();
+        }
+        self.namespaces.insert(namespace);
+        // One that waits already serves.
+        let _full = self.elsewhere.try_send(());
     }
 
     /// Asks; false where too many questions are under way.
@@ -153,6 +251,11 @@ impl Worker {
 
     /// Has it take another catalogue; [`Answer::InForce`] tells when it has. False where too many questions are under way.
     pub(super) fn take(&self, catalogue: Arc<Catalogue>) -> bool {
+        self.current.set(Arc::clone(&catalogue));
+        for wake in self.search.iter().chain([&self.elsewhere]) {
+            // One that waits already serves.
+            let _full = wake.try_send(());
+        }
         self.send(Ask::Catalogue(catalogue))
     }
 
@@ -161,6 +264,13 @@ impl Worker {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Where the queue is full, the thread notices at its next answer.
+        let _full = self.asks.try_send(Ask::Stop);
     }
 }
 
@@ -174,11 +284,14 @@ struct State {
 impl State {
     fn run(mut self, asked: &Receiver<Ask>, answer: &mpsc::Sender<Answer>, rescan: Duration) {
         let mut next = Instant::now();
+        let mut earliest = next;
         loop {
             let now = Instant::now();
             if now >= next {
                 let counts = self.labelling.scan(&mut self.public);
-                next = Instant::now() + rescan;
+                let done = Instant::now();
+                next = done + rescan;
+                earliest = done + (done - now) * SHARE;
                 if answer.blocking_send(Answer::Scanned(counts)).is_err() {
                     return;
                 }
@@ -215,8 +328,15 @@ impl State {
                         return;
                     }
                 }
+                Ok(Ask::Found(found)) => {
+                    let counts = self.labelling.found(found, &mut self.public);
+                    if answer.blocking_send(Answer::Scanned(counts)).is_err() {
+                        return;
+                    }
+                }
+                Ok(Ask::Look) => next = next.min(earliest.max(Instant::now() + SOON)),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }

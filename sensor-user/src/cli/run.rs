@@ -74,6 +74,7 @@ async fn serve(
             batch_max_delay: config.batch.max_delay,
             eager: false,
             rescan_interval: config.catalogue.rescan_interval,
+            search_interval: Some(config.catalogue.search_interval),
             extra_homes: config.catalogue.extra_homes.clone(),
             policy,
             self_test: Some(SelfTestOptions {

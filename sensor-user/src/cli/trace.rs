@@ -48,7 +48,7 @@ const TRACE_SENSOR_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Runs a command and shows every credential that it and its descendants use. Needs no detector, and works beside a running service. What
 /// other programs do on the command's behalf (a service manager, a container runtime) is not its descendant's doing; such uses are counted
-/// at the end.
+/// at the end. What can lie anywhere on the host (`**/*.pem`) is searched for by the service only.
 #[derive(Debug, clap::Args)]
 pub(super) struct Trace {
     #[command(flatten)]
@@ -110,6 +110,7 @@ impl Trace {
                 batch_max_delay: PATIENCE,
                 eager: true,
                 rescan_interval: config.catalogue.rescan_interval,
+                search_interval: None,
                 extra_homes: config.catalogue.extra_homes.clone(),
                 policy,
                 self_test: None,

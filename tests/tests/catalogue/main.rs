@@ -1,4 +1,5 @@
 //! What is watched: the operator's part of the catalogue, and labels that are kept right.
 
 mod host;
+mod labels;
 mod policy;

@@ -1,0 +1,197 @@
+//! Setting one label, and taking one away.
+
+use std::{ffi::OsStr, os::fd::OwnedFd, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc};
+
+use claviger_proto::catalogue::Entry;
+use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, name_hash, padded_name};
+
+use super::{Done, Labelling};
+use crate::{
+    agent::{
+        labelled::{Dropped, Labelled, Root},
+        labels::Meaning,
+        publicly::Public,
+    },
+    credential::{Candidate, Held, LabelledDirectory},
+    kernel::{LabelError, Purpose},
+};
+
+impl Labelling {
+    pub(super) fn label_directory(
+        &mut self,
+        root: Root,
+        directory: &OwnedFd,
+        found: &LabelledDirectory,
+    ) -> Done {
+        if self.table.is_labelled(root, &found.path, found.seen) {
+            return Done::Yes;
+        }
+        let held = match Held::at(directory, &found.path) {
+            Ok(held) if held.seen() == found.seen => held,
+            _ => return Done::Gone,
+        };
+        let Some(id) = self.knowledge.labels().hold(Meaning::Directory {
+            path: found.path.clone(),
+        }) else {
+            return Done::No;
+        };
+        let flags = if found.has_patterns {
+            DIRECTORY_HAS_PATTERNS
+        } else {
+            0
+        };
+        let label = Purpose::Directory(Label { id, flags });
+        let object = match self.labeller.ask(label, || held.open_directory()) {
+            Ok((Ok(_), Some(object))) => object,
+            asked => {
+                self.knowledge.labels().release(id);
+                return if matches!(asked, Ok((Err(_), _))) {
+                    Done::Gone
+                } else {
+                    Done::No
+                };
+            }
+        };
+        let mut labelled = Labelled {
+            seen: found.seen,
+            object,
+            id,
+            names: None,
+        };
+        let mut names = Vec::with_capacity(found.names.len());
+        let watched = found.names.iter().try_for_each(|(name, entry)| {
+            let watched = self.watch_name(object, &found.path, name, entry)?;
+            names.push(watched);
+            Some(())
+        });
+        labelled.names = Some(names);
+        if watched.is_none() {
+            let is_last = !self.table.is_live(&labelled);
+            self.drop_label(Dropped { labelled, is_last });
+            return Done::No;
+        }
+        self.keep(root, &found.path, labelled);
+        Done::Yes
+    }
+
+    fn watch_name(
+        &mut self,
+        directory: ObjectKey,
+        path: &Path,
+        name: &[u8],
+        entry: &Arc<Entry>,
+    ) -> Option<(u64, u32)> {
+        let name_hash = padded_name(name).map(|padded| name_hash(&padded))?;
+        let path = path.join(OsStr::from_bytes(name));
+        let id = self.knowledge.labels().hold(Meaning::Credential {
+            entry: Arc::clone(entry),
+            path,
+        })?;
+        let key = NameKey { directory, name_hash };
+        if let Err(error) = self.labeller.watch_name(key, Label { id, flags: 0 }) {
+            tracing::debug!(%error, "a name cannot be watched");
+            self.knowledge.labels().release(id);
+            return None;
+        }
+        Some((name_hash, id))
+    }
+
+    pub(super) fn label_file(
+        &mut self,
+        root: Root,
+        directory: &OwnedFd,
+        found: &Candidate,
+        public: &mut Public,
+    ) -> Done {
+        if self.table.is_labelled(root, &found.path, found.seen) {
+            return Done::Yes;
+        }
+        let held = match Held::at(directory, &found.path) {
+            Ok(held) if held.seen() == found.seen => held,
+            _ => return Done::Gone,
+        };
+        let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
+            entry: Arc::clone(&found.entry),
+            path: found.path.clone(),
+        }) else {
+            return Done::No;
+        };
+        let label = Purpose::Object(Label { id, flags: 0 });
+        match self.labeller.ask(label, || held.open_file()) {
+            Ok((Ok(file), Some(object))) => {
+                // Read now, so that it can still be named when it is gone right after its use.
+                public.of_file(object, found.entry.kind(), &found.path, file);
+                let labelled = Labelled {
+                    seen: found.seen,
+                    object,
+                    id,
+                    names: None,
+                };
+                self.keep(root, &found.path, labelled);
+                Done::Yes
+            }
+            asked => {
+                self.knowledge.labels().release(id);
+                if matches!(asked, Ok((Err(_), _))) {
+                    Done::Gone
+                } else {
+                    Done::No
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
+        if let Some(replaced) = self.table.insert(root, path.to_owned(), labelled) {
+            let names = replaced.names.iter().flatten();
+            self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {
+                directory: replaced.object,
+                name_hash: *name_hash,
+            }));
+            self.drop_label(Dropped {
+                labelled: replaced,
+                is_last: false,
+            });
+        }
+    }
+
+    /// Names of directories that were labelled anew, and that no path watches any more.
+    pub(super) fn forget_names(&mut self) {
+        if self.replaced_names.is_empty() {
+            return;
+        }
+        for name in self.table.watched_names() {
+            self.replaced_names.remove(&name);
+        }
+        for name in std::mem::take(&mut self.replaced_names) {
+            if let Err(error) = self.labeller.forget_name(name) {
+                tracing::warn!(%error, "a name that is no longer a credential's stays watched");
+            }
+        }
+    }
+
+    /// Takes a label away; from the kernel half only where no path leads to the object any more.
+    pub(super) fn drop_label(&mut self, dropped: Dropped) {
+        let Dropped { labelled, is_last } = dropped;
+        let mut removed: Result<(), LabelError> = Ok(());
+        if is_last {
+            removed = if labelled.names.is_some() {
+                self.labeller.forget_directory(labelled.object)
+            } else {
+                self.labeller.forget_object(labelled.object)
+            };
+        }
+        for (name_hash, id) in labelled.names.into_iter().flatten() {
+            if is_last {
+                let directory = labelled.object;
+                let forgotten = self.labeller.forget_name(NameKey { directory, name_hash });
+                removed = removed.and(forgotten);
+            }
+            self.knowledge.labels().release(id);
+        }
+        self.knowledge.labels().release(labelled.id);
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a label that is no longer needed stays");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The roots of containers and of others who see another tree than the agent: one for each mount namespace and root in it.
+//!
+//! They are found through `/proc/PID`: `ns/mnt` names the namespace, the text of the link `root` tells roots in one namespace apart, and a root is
+//! held by opening that link. The namespace is never entered. At most [`ROOTS_MAX`] are held; more are counted.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Mode, OFlags};
+
+/// Roots that are looked into. At the bound further ones are left out and counted.
+pub(super) const ROOTS_MAX: usize = 512;
+
+/// Tells roots apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    namespace: String,
+    root: PathBuf,
+}
+
+/// A root that is there.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// Its number, as long as it is there.
+    pub id: u64,
+    /// Whether it was not there before.
+    pub is_new: bool,
+    /// It.
+    pub directory: OwnedFd,
+    /// Its mounts, as mountinfo(5) has them.
+    pub mountinfo: Vec<u8>,
+}
+
+/// Which there are.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    known: BTreeMap<Key, u64>,
+    next: u64,
+}
+
+/// What there is now.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The roots.
+    pub roots: Vec<Root>,
+    /// Those that are there no more.
+    pub gone: Vec<u64>,
+    /// How many were too many.
+    pub left_out: u64,
+}
+
+impl Roots {
+    /// Looks through the processes. Only processes whose root is another than the caller's count.
+    pub(super) fn look(&mut self) -> Seen {
+        let mut seen = Seen::default();
+        let Ok(own) = Key::of(Path::new("/proc/self")) else {
+            return seen;
+        };
+        let mut found: BTreeMap<Key, u64> = BTreeMap::new();
+        for process in processes() {
+            let Ok(key) = Key::of(&process) else { continue };
+            if key == own || found.contains_key(&key) {
+                continue;
+            }
+            if found.len() >= ROOTS_MAX {
+                seen.left_out += 1;
+                continue;
+            }
+            let Ok((directory, mountinfo)) = hold(&process, &key) else {
+                continue;
+            };
+            let known = self.known.get(&key).copied();
+            let id = known.unwrap_or_else(|| {
+                self.next += 1;
+                self.next
+            });
+            found.insert(key, id);
+            seen.roots.push(Root {
+                id,
+                is_new: known.is_none(),
+                directory,
+                mountinfo,
+            });
+        }
+        let before = std::mem::replace(&mut self.known, found);
+        let is_there = |key: &Key| self.known.contains_key(key);
+        seen.gone = before
+            .into_iter()
+            .filter(|(key, _)| !is_there(key))
+            .map(|(_, id)| id)
+            .collect();
+        seen
+    }
+}
+
+impl Key {
+    fn of(process: &Path) -> io::Result<Self> {
+        let namespace = fs::read_link(process.join("ns/mnt"))?;
+        Ok(Self {
+            namespace: namespace.to_string_lossy().into_owned(),
+            root: fs::read_link(process.join("root"))?,
+        })
+    }
+}
+
+fn processes() -> impl Iterator<Item = PathBuf> {
+    let is_number = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_number)
+}
+
+/// Opens a process's root, if it is still the one that was looked at.
+fn hold(process: &Path, key: &Key) -> io::Result<(OwnedFd, Vec<u8>)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(process.join("root"), flags, Mode::empty())?;
+    let mountinfo = fs::read(process.join("mountinfo"))?;
+    if Key::of(process)? == *key {
+        Ok((directory, mountinfo))
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A process that waits in a mount namespace of its own; nothing where that cannot be made.
+    fn elsewhere() -> Option<Child> {
+        if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/unshare").exists() {
+            eprintln!("skipped: only root can make a mount namespace, with unshare(1)");
+            return None;
+        }
+        let mut child = Command::new("/usr/bin/unshare")
+            .args(["--mount", "sh", "-c", "echo there; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line).expect("it says so");
+        Some(child)
+    }
+
+    #[test]
+    fn a_namespace_is_met_once_and_gone_when_its_last_process_is() {
+        let Some(mut child) = elsewhere() else { return };
+        let key = Key::of(Path::new(&format!("/proc/{}", child.id()))).expect("it runs");
+        let mut roots = Roots::default();
+        let first = roots.look();
+        let id = roots.known[&key];
+        let root = first.roots.iter().find(|root| root.id == id).expect("met");
+        assert!(root.is_new);
+        assert!(root.mountinfo.windows(5).any(|window| window == b"/proc"));
+        let again = roots.look();
+        let root = again
+            .roots
+            .iter()
+            .find(|root| root.id == id)
+            .expect("still there");
+        assert!(!root.is_new);
+        drop(child.stdin.take());
+        child.wait().expect("ours");
+        assert!(roots.look().gone.contains(&id));
+        assert!(!roots.known.contains_key(&key));
+    }
+
+    #[test]
+    fn ones_own_root_is_none_of_them() {
+        let mut roots = Roots::default();
+        roots.look();
+        let own = Key::of(Path::new("/proc/self")).expect("there");
+        assert!(!roots.known.contains_key(&own));
+    }
+}

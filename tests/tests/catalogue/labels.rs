@@ -1,0 +1,200 @@
+//! Labels are kept right: what appears, what lies elsewhere, and what only its content gives away.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use claviger_tests::can_load;
+
+use crate::host::{Host, cat};
+
+const EMPTY: &str = "version = 1\n";
+
+/// Reads the file until a read is seen, and returns the first that was.
+fn read_until_seen(host: &Host, path: &Path) -> serde_json::Value {
+    read_until_seen_within(host, path, Duration::from_secs(60))
+}
+
+fn read_until_seen_within(host: &Host, path: &Path, patience: Duration) -> serde_json::Value {
+    let begun = Instant::now();
+    loop {
+        cat(path);
+        if let Some(first) = host.uses(path).into_iter().next() {
+            return first;
+        }
+        assert!(
+            begun.elapsed() < patience,
+            "{} is not seen\n{}",
+            path.display(),
+            host.sensor.log()
+        );
+    }
+}
+
+#[test]
+fn a_directory_that_appears_is_noticed_long_before_the_next_scan() {
+    if !can_load() {
+        return;
+    }
+    // A scan that comes by itself comes too late for this test's patience.
+    let mut host = Host::new(EMPTY, "");
+    let config = fs::read_to_string(host.sensor.config()).expect("there");
+    let slow = config.replace("rescan_interval_ms = 200", "rescan_interval_ms = 3600000");
+    fs::write(host.sensor.config(), slow).expect("written");
+    host.sensor.start();
+    host.decoy.write(".kube/config", "apiVersion: v1\nkind: Config\n");
+    let seen = read_until_seen(&host, &host.decoy.path(".kube/config"));
+    assert_eq!(seen["credential"]["kind"], "kubeconfig");
+    // And one in the other: each level is awaited in its turn.
+    host.decoy
+        .write(".config/gcloud/legacy_credentials/a/adc.json", "{}");
+    let path = host.decoy.path(".config/gcloud/legacy_credentials/a/adc.json");
+    let seen = read_until_seen(&host, &path);
+    assert_eq!(seen["credential"]["kind"], "gcp_user_credentials");
+}
+
+#[test]
+fn a_rotated_kubernetes_token_is_seen_by_every_path() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let volume = directory.path().join("token-volume");
+    let at = |name: &str| volume.join(name);
+    let rotate = |version: &str| {
+        fs::create_dir_all(at(version)).expect("made");
+        fs::write(at(version).join("token"), "a decoy").expect("written");
+        std::os::unix::fs::symlink(version, at("..data_tmp")).expect("linked");
+        fs::rename(at("..data_tmp"), at("..data")).expect("renamed");
+    };
+    rotate("..2026_01");
+    std::os::unix::fs::symlink("..data/token", at("token")).expect("linked");
+    let mut host = Host::new(
+        &format!(
+            "version = 1\n[[entry]]\nid = \"volume\"\nkind = \"kubernetes_service_account_token\"\nglobs = [\"{}/**/token\"]\n",
+            volume.display()
+        ),
+        "",
+    );
+    host.sensor.start();
+    cat(&at("token"));
+    assert_eq!(
+        host.uses(&at("..2026_01/token")).len(),
+        1,
+        "the kernel tells where it lies"
+    );
+    rotate("..2026_02");
+    fs::remove_dir_all(at("..2026_01")).expect("removed");
+    let begun = Instant::now();
+    loop {
+        cat(&at("token"));
+        let uses = host.uses(&at("..2026_02/token"));
+        if !uses.is_empty() {
+            assert_eq!(uses[0]["credential"]["catalogue_entry"], "volume");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", host.sensor.log());
+    }
+}
+
+#[test]
+fn what_lies_in_another_mount_namespace_is_labelled_too() {
+    if !can_load() {
+        return;
+    }
+    if !Path::new("/usr/bin/unshare").exists() {
+        eprintln!("skipped: it needs unshare(1)");
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.sensor.start();
+    // A home that the host has not, known only by the container's own user database, on a file system that only it sees.
+    let script = "mount -t tmpfs none /mnt && mkdir -p /mnt/etc /mnt/srv/app/.aws && \
+                  echo 'app:x:1:1::/srv/app:/bin/sh' > /mnt/passwd && mount --bind /mnt/passwd /etc/passwd && \
+                  mount -t tmpfs none /srv && mkdir -p /srv/app/.aws && \
+                  printf '[default]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\n' > /srv/app/.aws/credentials && \
+                  echo ready; while read line; do /bin/cat /srv/app/.aws/credentials >/dev/null; echo read; done";
+    let mut inside = Command::new("/usr/bin/unshare")
+        .args(["--mount", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut said = BufReader::new(inside.stdout.take().expect("piped")).lines();
+    let mut say = inside.stdin.take().expect("piped");
+    assert_eq!(said.next().expect("a line").expect("UTF-8"), "ready");
+    let path = Path::new("/srv/app/.aws/credentials");
+    let begun = Instant::now();
+    let seen = loop {
+        say.write_all(b"read\n").expect("it waits for lines");
+        said.next().expect("a line").expect("UTF-8");
+        if let Some(first) = host.uses(path).into_iter().next() {
+            break first;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(90), "{}", host.sensor.log());
+    };
+    assert_eq!(seen["credential"]["catalogue_entry"], "aws-credentials");
+    let status = host.sensor.status();
+    assert!(status["labelled"]["roots"].as_u64() > Some(0), "{status:#}");
+    drop(say);
+    inside.wait().expect("ours");
+}
+
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nZGVjb3k=\n-----END PRIVATE KEY-----\n";
+
+#[test]
+fn a_broad_pattern_takes_only_what_the_content_makes_a_credential() {
+    if !can_load() {
+        return;
+    }
+    let own = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| own.path().join(name);
+    let mut host = Host::new(
+        &format!(
+            "version = 1\n[[entry]]\nid = \"site\"\nkind = \"private_key\"\nglobs = [\"{0}/**\"]\ncontent = [\"private_key\"]\n\
+             [[entry]]\nid = \"account\"\nkind = \"gcp_service_account_key\"\nglobs = [\"{0}/*.json\"]\ncontent = [\"google_service_account\"]\n",
+            own.path().display()
+        ),
+        "",
+    );
+    let account = "{\"type\": \"service_account\", \"private_key\": \"x\", \"client_email\": \"a@b\"}";
+    for (name, content) in [
+        ("site.pem", KEY),
+        ("chain.pem", &KEY.replace("PRIVATE KEY", "CERTIFICATE")),
+        ("account.json", account),
+        ("package.json", "{\"name\": \"x\"}"),
+    ] {
+        fs::write(at(name), content).expect("written");
+    }
+    host.sensor.start();
+    let seen = read_until_seen(&host, &at("site.pem"));
+    assert_eq!(seen["credential"]["kind"], "private_key");
+    let seen = read_until_seen(&host, &at("account.json"));
+    assert_eq!(seen["credential"]["catalogue_entry"], "account");
+    for none in ["chain.pem", "package.json"] {
+        cat(&at(none));
+        assert_eq!(host.uses(&at(none)).len(), 0, "{none}");
+    }
+    // It becomes one.
+    fs::write(at("chain.pem"), KEY).expect("written");
+    read_until_seen(&host, &at("chain.pem"));
+}
+
+#[test]
+fn what_lies_anywhere_is_found_by_the_search() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let anywhere = tempfile::tempdir().expect("a directory");
+    let key = anywhere.path().join("site.pem");
+    fs::write(&key, KEY).expect("written");
+    host.sensor.start();
+    // This host may be large and busy.
+    let seen = read_until_seen_within(&host, &key, Duration::from_secs(240));
+    assert_eq!(seen["credential"]["catalogue_entry"], "private-key");
+}
