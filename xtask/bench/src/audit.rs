@@ -2,6 +2,8 @@
 //!
 //! - The daemon has a configuration and a log of its own, under the decoys; nothing of Debian's is read.
 //! - Every rule has our key, by which all are removed, also those that a killed run left.
+//! - The kernel never forgets that audit was enabled once: until the next boot it looks at every system call of every new task, rules or not,
+//!   which costs what a tracepoint's slow path costs and so would hide that. [`Quiet`] keeps it from new tasks while others are measured.
 //! - `enabled` and the backlog's bounds are put back. Where another daemon has the kernel's audit, nothing is touched.
 
 use std::fs;
@@ -21,6 +23,8 @@ pub(crate) const RULES: usize = 7;
 const KEY: &str = "claviger-bench";
 /// As Debian's own rules set it.
 const BACKLOG: &str = "8192";
+/// For every task that is made from now on.
+const NEVER: [&str; 2] = ["-a", "never,task"];
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
 
@@ -106,6 +110,35 @@ impl Drop for Auditd {
     fn drop(&mut self) {
         if let Err(error) = self.put_back() {
             eprintln!("warning: putting audit back: {error:#}; see `auditctl -s` and `auditctl -l`");
+        }
+    }
+}
+
+/// No audit of new tasks, as long as this is held.
+#[derive(Debug)]
+pub(crate) struct Quiet {
+    control: Peer,
+}
+
+impl Quiet {
+    /// Nothing where such a rule is there already, or where another daemon has the kernel's audit.
+    pub(crate) fn hold(tools: &Tools) -> anyhow::Result<Option<Self>> {
+        let is_ours = settings(&tools.control)?.pid == "0";
+        let rules = control(&tools.control, &["-l"])?;
+        if !is_ours || rules.lines().any(|rule| rule.trim() == NEVER.join(" ")) {
+            return Ok(None);
+        }
+        control(&tools.control, &NEVER)?;
+        Ok(Some(Self {
+            control: tools.control.clone(),
+        }))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Err(error) = control(&self.control, &["-d", NEVER[1]]) {
+            eprintln!("warning: removing the rule `{}`: {error:#}", NEVER.join(" "));
         }
     }
 }

@@ -126,6 +126,7 @@ struct Size {
     /// Of first uses a batch has as many, each of another file.
     uses: usize,
     processes: usize,
+    mixes: usize,
 }
 
 impl Size {
@@ -137,6 +138,7 @@ impl Size {
                 calls: 500,
                 uses: 50,
                 processes: 5,
+                mixes: 1,
             }
         } else {
             Self {
@@ -145,6 +147,7 @@ impl Size {
                 calls: 1000,
                 uses: 100,
                 processes: 20,
+                mixes: 3,
             }
         };
         size.rounds = options.rounds.unwrap_or(size.rounds).max(1);
@@ -178,7 +181,7 @@ impl Lists {
     }
 }
 
-/// Nanoseconds of a call; of the mix, of the whole.
+/// Nanoseconds of a call; of the mix, of the whole, of CPU.
 fn measure(
     workload: Workload,
     condition: Condition,
@@ -193,7 +196,7 @@ fn measure(
         calls: size.calls,
         warm_up: 2,
         pause: false,
-        real_time: false,
+        real_time: true,
     };
     match workload {
         Workload::Unrelated => Plan {
@@ -231,6 +234,6 @@ fn measure(
             ..plain
         }
         .measure(),
-        Workload::Mix => Ok(vec![mix.measure()?]),
+        Workload::Mix => (0..size.mixes).map(|_| mix.measure()).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::audit::{self, Auditd};
+use crate::audit::{self, Auditd, Quiet};
 use crate::child::Running;
 use crate::decoys::Decoys;
 use crate::empty;
@@ -51,7 +51,14 @@ impl fmt::Display for Condition {
 /// A condition that holds until it is dropped.
 #[expect(dead_code, reason = "held for their ends")]
 #[derive(Debug)]
-pub(crate) enum Holding<'a> {
+pub(crate) struct Holding<'a> {
+    watching: Watching<'a>,
+    quiet: Option<Quiet>,
+}
+
+#[expect(dead_code, reason = "held for their ends")]
+#[derive(Debug)]
+enum Watching<'a> {
     Nothing,
     Empty(Running),
     Sensor(Sensor<'a>),
@@ -85,14 +92,19 @@ impl<'a> Means<'a> {
 
     /// Makes one hold.
     pub(crate) fn hold(&self, condition: Condition) -> anyhow::Result<Holding<'a>> {
-        Ok(match (condition, &self.audit, &self.bpftrace) {
-            (Condition::Empty, ..) => Holding::Empty(empty::attach(self.hook)?),
-            (Condition::Sensor, ..) => Holding::Sensor(self.stand.sensor(self.hook, self.interrupt)?),
+        let quiet = match &self.audit {
+            Some(tools) if condition != Condition::Auditd => Quiet::hold(tools)?,
+            _ => None,
+        };
+        let watching = match (condition, &self.audit, &self.bpftrace) {
+            (Condition::Empty, ..) => Watching::Empty(empty::attach(self.hook)?),
+            (Condition::Sensor, ..) => Watching::Sensor(self.stand.sensor(self.hook, self.interrupt)?),
             (Condition::Auditd, Some(tools), _) => {
-                Holding::Auditd(Auditd::start(tools, self.decoys, self.interrupt)?)
+                Watching::Auditd(Auditd::start(tools, self.decoys, self.interrupt)?)
             }
-            (Condition::Bpftrace, _, Some(program)) => Holding::Bpftrace(snoop::start(program)?),
-            _ => Holding::Nothing,
-        })
+            (Condition::Bpftrace, _, Some(program)) => Watching::Bpftrace(snoop::start(program)?),
+            _ => Watching::Nothing,
+        };
+        Ok(Holding { watching, quiet })
     }
 }

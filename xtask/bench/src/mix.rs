@@ -1,10 +1,12 @@
 //! (e) What a developer's or build machine does all day: cargo checks a small crate from nothing. Many processes, many files opened, mostly
 //! computing.
+//!
+//! What is taken is the CPU time of all its processes, in which what hooks cost them is: on a machine that does other things too, the clock on
+//! the wall says more of these.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
@@ -12,6 +14,8 @@ use crate::decoys::Decoys;
 
 const MODULES: usize = 60;
 const FUNCTIONS: usize = 40;
+/// Kernels for people's machines count in hundredths of a second.
+const NS_A_TICK: f64 = 1e7;
 
 /// A crate that depends on nothing.
 #[derive(Debug)]
@@ -49,13 +53,13 @@ impl Mix {
         Ok(Self { directory })
     }
 
-    /// Runs it once; nanoseconds.
+    /// Runs it once; nanoseconds of CPU, to the tick of 10 ms.
     pub(crate) fn measure(&self) -> anyhow::Result<f64> {
         let target = self.directory.join("target");
         if target.exists() {
             fs::remove_dir_all(&target).with_context(|| format!("removing {}", target.display()))?;
         }
-        let begun = Instant::now();
+        let before = children_ticks()?;
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["check", "--offline", "--quiet", "--jobs", "1", "--target-dir"])
             .arg(&target)
@@ -66,7 +70,32 @@ impl Mix {
             .context("starting cargo")?;
         ensure!(status.success(), "cargo check: {status}");
         #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-        let took = begun.elapsed().as_nanos() as f64;
+        let took = (children_ticks()? - before) as f64 * NS_A_TICK;
         Ok(took)
+    }
+}
+
+/// CPU time of children that have ended and been waited for, and of theirs.
+fn children_ticks() -> anyhow::Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").context("reading /proc/self/stat")?;
+    parse(&stat).context("reading the times of children")
+}
+
+/// Fields 16 and 17: behind the name in brackets, which may hold anything, the 14th and 15th.
+fn parse(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut times = fields.split(' ').skip(13).map(str::parse::<u64>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn the_times_of_children_are_behind_ones_own() {
+        let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 30 4 20 0";
+        assert_eq!(parse(stat), Some(34));
+        assert_eq!(parse("12 (a) S 1"), None);
     }
 }

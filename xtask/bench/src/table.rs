@@ -34,10 +34,10 @@ pub(crate) fn json(results: &Results, goals: &[Goal]) -> anyhow::Result<()> {
 /// A table.
 pub(crate) fn text(results: &Results, goals: &[Goal], hook: Hook) {
     println!(
-        "By the clock of this host, files seen by {hook}; medians over rounds, and where the middle half of what is added lies.\n"
+        "By the clock of this host (cargo check: CPU time), files seen by {hook}; medians over rounds, and where the middle half of what is added lies.\n"
     );
     println!(
-        "{:<24}{:<20}{:>12}{:>12}{:>22}{:>10}{:>10}",
+        "{:<24}{:<20}{:>12}{:>12}{:>26}{:>10}{:>10}",
         "workload", "with", "in all", "added", "middle half", "/ empty", "/ auditd"
     );
     for (workload, condition, spread) in each(results) {
@@ -48,7 +48,7 @@ pub(crate) fn text(results: &Results, goals: &[Goal], hook: Hook) {
                 .map_or_else(String::new, |ratio| format!("{ratio:.2}"))
         };
         println!(
-            "{:<24}{:<20}{:>12}{:>12}{:>22}{:>10}{:>10}",
+            "{:<24}{:<20}{:>12}{:>12}{:>26}{:>10}{:>10}",
             if condition == Condition::Nothing {
                 workload.name()
             } else {
