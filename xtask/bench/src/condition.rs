@@ -78,14 +78,15 @@ pub(crate) struct Means<'a> {
 }
 
 impl<'a> Means<'a> {
-    /// Those that can be had here.
+    /// Those that can be had here, but for nothing.
     pub(crate) fn conditions(&self) -> Vec<Condition> {
         Condition::ALL
             .into_iter()
             .filter(|condition| match condition {
                 Condition::Auditd => self.audit.is_some(),
                 Condition::Bpftrace => self.bpftrace.is_some(),
-                Condition::Nothing | Condition::Empty | Condition::Sensor => true,
+                Condition::Nothing => false,
+                Condition::Empty | Condition::Sensor => true,
             })
             .collect()
     }

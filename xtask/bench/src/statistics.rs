@@ -23,11 +23,6 @@ impl Spread {
             values: values.len(),
         })
     }
-
-    /// Of what each value is more than its partner.
-    pub(crate) fn of_differences(values: &[f64], base: &[f64]) -> Option<Self> {
-        Self::of(values.iter().zip(base).map(|(value, base)| value - base))
-    }
 }
 
 /// The value at a share of the way through sorted values, between two where it falls between them.
@@ -75,11 +70,5 @@ mod tests {
     fn no_values_have_no_middle() {
         assert_eq!(Spread::of([]), None);
         assert_eq!(Spread::of([f64::NAN]), None);
-    }
-
-    #[test]
-    fn differences_are_taken_by_pairs() {
-        let spread = Spread::of_differences(&[11.0, 102.0, 1003.0], &[10.0, 100.0, 1000.0]).expect("values");
-        assert_eq!(spread.median, 2.0);
     }
 }

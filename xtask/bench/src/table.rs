@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::condition::Condition;
-use crate::goals::Goal;
+use crate::goals::{Goal, Verdict};
 use crate::hook::Hook;
 use crate::results::Results;
 use crate::statistics::Spread;
@@ -73,8 +73,13 @@ pub(crate) fn text(results: &Results, goals: &[Goal], hook: Hook) {
             |value| format!("{value:.2} {}", goal.unit),
         );
         println!(
-            "{:<8}{:<64}{value} (at most {} {})",
-            if goal.met { "met" } else { "MISSED" },
+            "{:<9}{:<64}{value} (at most {} {})",
+            match goal.verdict {
+                Verdict::Met => "met",
+                Verdict::Missed => "MISSED",
+                Verdict::Unclear => "unclear",
+                Verdict::Unknown => "unknown",
+            },
             goal.goal,
             goal.at_most,
             goal.unit
