@@ -58,6 +58,7 @@ fn compiler() -> Result<Command, Box<dyn Error>> {
         "-Wall",
         "-Wextra",
         "-Wno-missing-field-initializers",
+        "-pthread",
     ]);
     Ok(command)
 }

@@ -90,6 +90,14 @@ static void scm_recvmsg(void) {
     say(with_descriptor(syscall(SYS_recvmsg, socket, &parcel.head, 0), &parcel));
 }
 
+/* A message that is only looked at leaves its descriptor too. */
+static void scm_peek(void) {
+    struct parcel parcel;
+    int socket = receiving_end();
+    wrap(&parcel);
+    say(with_descriptor(syscall(SYS_recvmsg, socket, &parcel.head, MSG_PEEK), &parcel));
+}
+
 static void scm_recvmmsg(void) {
     struct parcel parcel;
     int socket = receiving_end();
@@ -177,6 +185,7 @@ const struct way descriptor_ways[] = {
     {"inherit", inherit},
     {"inherited", inherited},
     {"scm_recvmsg", scm_recvmsg},
+    {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},
     {"scm_uring", scm_uring},
     {"pidfd_getfd", way_pidfd_getfd},

@@ -3,6 +3,8 @@
 
 #include <linux/landlock.h>
 #include <linux/openat2.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -80,6 +82,39 @@ static void through_proc_fd(void) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     actor();
     read_it(path);
+}
+
+/* A descriptor that another process holds is opened anew. */
+static void through_proc_fd_of_another(void) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), opened());
+    actor();
+    read_it(path);
+}
+
+/* What another process has mapped is opened. */
+static void through_proc_map_files(void) {
+    char path[128];
+    int file = opened();
+    char *place = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+    must("mmap", place == MAP_FAILED ? -1 : 0);
+    close(file);
+    snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", getpid(), (unsigned long)place, (unsigned long)place + 4096);
+    actor();
+    read_it(path);
+}
+
+static void *thread(void *unused) {
+    (void)unused;
+    read_it(object);
+}
+
+/* By a thread that is not the first. */
+static void by_thread(void) {
+    pthread_t one;
+    errno = pthread_create(&one, NULL, thread, NULL);
+    must("a thread", errno ? -1 : 0);
+    pthread_join(one, NULL);
 }
 
 static void in_chroot(void) {
@@ -196,6 +231,9 @@ const struct way open_ways[] = {
     {"proc_root", through_proc_root},
     {"proc_cwd", through_proc_cwd},
     {"proc_fd", through_proc_fd},
+    {"proc_fd_of_another", through_proc_fd_of_another},
+    {"proc_map_files", through_proc_map_files},
+    {"thread", by_thread},
     {"chroot", in_chroot},
     {"creat", way_creat},
     {"open_by_handle_at", way_open_by_handle_at},

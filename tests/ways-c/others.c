@@ -1,8 +1,8 @@
 /* Listings, copies, and what is no use of a credential at all. */
 #include "ways.h"
 
+#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
 /* OBJECT is a directory. */
 static void list(void) {
@@ -35,6 +35,16 @@ static void denied_access(void) {
     nobody();
     say(syscall(SYS_access, object, R_OK));
 }
+static void way_name_to_handle_at(void) {
+    struct file_handle *handle = calloc(1, sizeof *handle + MAX_HANDLE_SZ);
+    int mount;
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    say(syscall(SYS_name_to_handle_at, AT_FDCWD, object, handle, &mount, 0));
+}
+static void inotify(void) {
+    int notices = (int)must("inotify", inotify_init1(IN_CLOEXEC));
+    say(syscall(SYS_inotify_add_watch, notices, object, IN_ACCESS));
+}
 /* OBJECT is a file of no interest. */
 static void unrelated(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_RDONLY | O_CLOEXEC)); }
 
@@ -47,6 +57,8 @@ const struct way other_ways[] = {
     {"access", way_access},
     {"faccessat2", way_faccessat2},
     {"denied_access", denied_access},
+    {"name_to_handle_at", way_name_to_handle_at},
+    {"inotify", inotify},
     {"unrelated", unrelated},
     {0},
 };

@@ -27,6 +27,12 @@ static void proc_environ(void) { open_of_target("environ"); }
 static void proc_mem(void) { open_of_target("mem"); }
 static void proc_maps(void) { open_of_target("maps"); }
 
+static void proc_task_environ(void) {
+    char name[64];
+    snprintf(name, sizeof name, "task/%d/environ", getpid());
+    open_of_target(name);
+}
+
 static void denied_environ(void) {
     char path[64];
     target_of_actor();
@@ -115,6 +121,7 @@ const struct way secret_ways[] = {
     {"proc_environ", proc_environ},
     {"proc_mem", proc_mem},
     {"proc_maps", proc_maps},
+    {"proc_task_environ", proc_task_environ},
     {"denied_environ", denied_environ},
     {"process_vm_readv", way_process_vm_readv},
     {"ptrace_attach", ptrace_attach},

@@ -117,6 +117,25 @@ static void into_fixed_file(void) {
     say(uring_run(&uring, 1, 1));
 }
 
+/* The changes that io_uring makes of names. */
+static _Noreturn void change(uint8_t operation, const char *first, const char *second) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = operation;
+    entry->fd = AT_FDCWD;
+    entry->addr = (uint64_t)(uintptr_t)first;
+    entry->addr2 = (uint64_t)(uintptr_t)second;
+    // The second directory, where the operation has one.
+    entry->len = second && operation != IORING_OP_SYMLINKAT ? (uint32_t)AT_FDCWD : 0;
+    say(uring_run(&uring, 1, 1));
+}
+
+static void way_unlinkat(void) { change(IORING_OP_UNLINKAT, object, NULL); }
+static void way_renameat(void) { change(IORING_OP_RENAMEAT, object, other); }
+static void way_linkat(void) { change(IORING_OP_LINKAT, object, other); }
+static void way_symlinkat(void) { change(IORING_OP_SYMLINKAT, object, other); }
+
 const struct way uring_ways[] = {
     {"uring_openat", way_openat},
     {"uring_openat2", way_openat2},
@@ -124,6 +143,10 @@ const struct way uring_ways[] = {
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
     {"uring_fixed_file", into_fixed_file},
+    {"uring_unlinkat", way_unlinkat},
+    {"uring_renameat", way_renameat},
+    {"uring_linkat", way_linkat},
+    {"uring_symlinkat", way_symlinkat},
     {"denied_uring_openat", denied_openat},
     {"denied_uring_worker", denied_by_worker},
     {0},

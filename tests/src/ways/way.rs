@@ -122,6 +122,16 @@ impl Way {
         }
     }
 
+    /// Whether the kernel refuses it; nothing where machines differ.
+    #[must_use]
+    pub fn is_refused(&self) -> Option<bool> {
+        match (self.place, self.name) {
+            (Place::Device(_) | Place::BlockDevice, _) => None,
+            (_, "bpf_detach" | "bpf_map_write" | "written_program") => Some(true),
+            (_, name) => Some(name.starts_with("denied_") || name.starts_with("refused_")),
+        }
+    }
+
     /// For what the program calls otherwise.
     pub(super) const fn program(mut self, program: &'static str) -> Self {
         self.program = program;

@@ -116,6 +116,14 @@ impl Watched {
             let attempt = match target {
                 Ok(target) => {
                     let (did, running) = self.programs.run(way.program, &target.object, &target.other);
+                    if let (Did::It { errno, .. }, Some(refused)) = (&did, way.is_refused()) {
+                        assert_eq!(
+                            *errno != 0,
+                            refused,
+                            "{} itself ended with errno {errno}",
+                            way.name
+                        );
+                    }
                     // What is found by looking at what is open must stay open.
                     if when == When::BeforeSensor || self.cell(&way) == Some(Cell::Sweep) {
                         self.held.push(running);

@@ -135,7 +135,10 @@ fn add_file_system(archive: &mut Archive, stage: &Path) -> anyhow::Result<()> {
     let path = stage.join("ext4.img");
     let file = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     file.set_len(FILE_SYSTEM_BYTES).context("making a file of it")?;
-    let status = Command::new(mkfs).args(["-q", "-F"]).arg(&path).status();
+    let status = Command::new(mkfs)
+        .args(["-q", "-F", "-O", "^has_journal"])
+        .arg(&path)
+        .status();
     let status = status.context("starting mkfs.ext4")?;
     anyhow::ensure!(status.success(), "mkfs.ext4: {status}");
     archive.program(FILE_SYSTEM, &path);

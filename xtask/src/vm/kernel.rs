@@ -204,6 +204,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn modules_are_found_by_name_whether_compressed_or_not() {
+        let root = std::env::temp_dir().join(format!("xtask-modules-{}", std::process::id()));
+        let drivers = root.join("lib/modules/6.1/kernel/drivers");
+        fs::create_dir_all(&drivers).expect("made");
+        for name in ["brd.ko.xz", "overlay.ko", "overlay2.ko", "brd.txt"] {
+            fs::write(drivers.join(name), "").expect("written");
+        }
+        let found = modules(&root.join("boot/vmlinuz-6.1"), &["brd", "overlay"]).expect("read");
+        fs::remove_dir_all(&root).expect("removed");
+        assert_eq!(found, [drivers.join("brd.ko.xz"), drivers.join("overlay.ko")]);
+    }
+
+    #[test]
     fn the_newest_is_the_one_with_the_highest_number() {
         let search = "linux-image-6.1.0-9-cloud-amd64-unsigned - Linux\n\
                       linux-image-6.1.0-47-cloud-amd64-unsigned - Linux\n\

@@ -40,6 +40,7 @@ fn names() -> Vec<Way> {
             Way::new("rename_to", Change("created"), [NotYet, NotYet, NotYet]).to(NoKey),
             Way::new("rename_over", replaced, [NotYet, NotYet, NotYet]),
             Way::new("rename_exchange", replaced, [NotYet, NotYet, NotYet]),
+            Way::new("uring_renameat", renamed, [NotYet, NotYet, NotYet]),
             Way::new("denied_rename", renamed, [NotYet, NotYet, NotYet]),
         ],
     );
@@ -48,6 +49,8 @@ fn names() -> Vec<Way> {
         [
             Way::new("link", linked, [NotYet, NotYet, NotYet]),
             Way::new("linkat", linked, [NotYet, NotYet, NotYet]),
+            Way::new("uring_linkat", linked, [NotYet, NotYet, NotYet]),
+            Way::new("uring_symlinkat", linked, [NotYet, NotYet, NotYet]),
             Way::new("symlink_to", linked, [NotYet, NotYet, NotYet]),
             Way::new("symlinkat_to", linked, [NotYet, NotYet, NotYet]),
         ],
@@ -57,6 +60,7 @@ fn names() -> Vec<Way> {
         [
             Way::new("unlink", removed, [NotYet, NotYet, NotYet]),
             Way::new("unlinkat", removed, [NotYet, NotYet, NotYet]),
+            Way::new("uring_unlinkat", removed, [NotYet, NotYet, NotYet]),
             Way::new("denied_unlink", removed, [NotYet, NotYet, NotYet]),
         ],
     );

@@ -38,6 +38,9 @@ fn opens() -> Vec<Way> {
             Way::new("proc_root", READ, [Built, Built, Built]),
             Way::new("proc_cwd", READ, [Built, Built, Built]),
             Way::new("proc_fd", READ, [Built, Built, Built]),
+            Way::new("proc_fd_of_another", READ, [Built, Built, Built]),
+            Way::new("proc_map_files", READ, [Built, Built, Built]),
+            Way::new("thread", READ, [Built, Built, Built]),
             Way::new("chroot", READ, [Built, Built, Built]),
             Way::new("after_replace", READ, [Built, Built, Built]),
             Way::new("after_creation", READ, [Built, Built, Built]).to(NoKey),
@@ -108,6 +111,7 @@ fn descriptors() -> Vec<Way> {
             "descriptor received by `SCM_RIGHTS`",
             [
                 Way::new("scm_recvmsg", receive, [NotYet, NotYet, NotYet]),
+                Way::new("scm_peek", receive, [NotYet, NotYet, NotYet]),
                 Way::new("scm_recvmmsg", receive, [NotYet, NotYet, NotYet]),
             ],
         ),

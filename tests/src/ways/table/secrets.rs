@@ -18,6 +18,7 @@ fn processes() -> Vec<Way> {
                 Way::new("proc_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
                 Way::new("proc_mem", Secret("mem"), [NotYet, NotYet, NotYet]),
                 Way::new("proc_maps", Secret("maps"), [NotYet, NotYet, NotYet]),
+                Way::new("proc_task_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
                 Way::new("denied_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
             ],
         ),

@@ -13,6 +13,8 @@ pub(super) fn ways() -> Vec<Way> {
         ("access", "access", Key),
         ("faccessat2", "faccessat2", Key),
         ("denied_access", "denied_access", Key),
+        ("name_to_handle_at", "name_to_handle_at", Key),
+        ("inotify", "inotify", Key),
         ("unrelated_file", "unrelated", OtherFile),
         ("unrelated_directory", "list", OtherDirectory),
     ]
