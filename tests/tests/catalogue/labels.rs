@@ -113,13 +113,14 @@ fn what_lies_in_another_mount_namespace_is_labelled_too() {
     let mut host = Host::new(EMPTY, "");
     host.sensor.start();
     // A home that the host has not, known only by the container's own user database, on a file system that only it sees.
-    let script = "mount -t tmpfs none /mnt && mkdir -p /mnt/etc /mnt/srv/app/.aws && \
-                  echo 'app:x:1:1::/srv/app:/bin/sh' > /mnt/passwd && mount --bind /mnt/passwd /etc/passwd && \
-                  mount -t tmpfs none /srv && mkdir -p /srv/app/.aws && \
-                  printf '[default]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\n' > /srv/app/.aws/credentials && \
-                  echo ready; while read line; do /bin/cat /srv/app/.aws/credentials >/dev/null; echo read; done";
+    let place = tempfile::tempdir().expect("a directory");
+    let script = "mount -t tmpfs none $0 && mkdir -p $0/app/.aws && echo app:x:1:1::$0/app:/bin/sh > $0/passwd && \
+                  mount --bind $0/passwd /etc/passwd && \
+                  printf '[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n' > $0/app/.aws/credentials && \
+                  echo ready; while read line; do /bin/cat $0/app/.aws/credentials >/dev/null; echo read; done";
     let mut inside = Command::new("/usr/bin/unshare")
         .args(["--mount", "sh", "-c", script])
+        .arg(place.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -127,7 +128,7 @@ fn what_lies_in_another_mount_namespace_is_labelled_too() {
     let mut said = BufReader::new(inside.stdout.take().expect("piped")).lines();
     let mut say = inside.stdin.take().expect("piped");
     assert_eq!(said.next().expect("a line").expect("UTF-8"), "ready");
-    let path = Path::new("/srv/app/.aws/credentials");
+    let path = &place.path().join("app/.aws/credentials");
     let begun = Instant::now();
     let seen = loop {
         say.write_all(b"read\n").expect("it waits for lines");
