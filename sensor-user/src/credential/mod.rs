@@ -12,6 +12,7 @@
 
 mod aws;
 mod content;
+mod google;
 mod jwt;
 mod kubeconfig;
 mod open;

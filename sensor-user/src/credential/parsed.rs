@@ -4,7 +4,7 @@ use std::path::Path;
 
 use claviger_proto::v1::Identity;
 
-use super::{aws, jwt, kubeconfig, ssh};
+use super::{aws, google, jwt, kubeconfig, ssh};
 
 /// Bytes of a credential file that are looked at. A bigger file is none that we know.
 pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
@@ -34,6 +34,7 @@ pub fn identities(kind: &str, path: &Path, content: &[u8]) -> Parsed {
         | "eks_pod_identity_token"
         | "gcp_federated_token"
         | "kubernetes_service_account_token" => jwt::claims(content),
+        "gcp_service_account_key" => google::service_account(content),
         "kubeconfig" => kubeconfig::users(content),
         "ssh_host_key" | "ssh_private_key" => ssh::key(path, content),
         _ => Err("no parser for this kind yet"),

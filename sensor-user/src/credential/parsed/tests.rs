@@ -6,9 +6,10 @@ use proptest::prelude::*;
 
 use super::{MAX_CONTENT_BYTES, MAX_IDENTITIES, identities};
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "aws_access_key",
     "aws_sso_token",
+    "gcp_service_account_key",
     "kubeconfig",
     "kubernetes_service_account_token",
     "ssh_private_key",
@@ -114,6 +115,7 @@ proptest! {
             ("aws_access_key", format!(r#"{{"Credentials":{{"AccessKeyId":"ASIAQNZGKIQY56JQ7WML","SecretAccessKey":"{secret}","Expiration":"{secret}"}}}}"#)),
             ("aws_access_key", format!(r#"{{"Credentials":{{"AccessKeyId":"{secret}"}}}}"#)),
             ("aws_sso_token", format!(r#"{{"startUrl":"https://{secret}@{profile}.awsapps.com/{secret}","accessToken":"{secret}","expiresAt":"{secret}","region":"{secret}/"}}"#)),
+            ("gcp_service_account_key", format!(r#"{{"type":"service_account","client_email":"{profile}@p.example","private_key":"{secret}","unknown":"{secret}"}}"#)),
             ("kubeconfig", format!("clusters:\n- name: c\n  cluster: {{server: 'https://u:{secret}@{profile}/?t={secret}'}}\ncontexts:\n- name: x\n  context: {{cluster: c, user: u}}\nusers:\n- name: u\n  user:\n    {yaml_key}: {secret}\n")),
             ("kubernetes_service_account_token", format!("{secret}.{}.{secret}", URL_SAFE_NO_PAD.encode(&claims))),
             ("kubernetes_service_account_token", format!("{secret}.{}.{secret}", URL_SAFE_NO_PAD.encode(&good_claims))),
