@@ -165,6 +165,9 @@ const SOON: Duration = Duration::from_millis(20);
 /// Of the time between scans that something asked for, at most one part in so many is spent on scanning.
 const SHARE: u32 = 10;
 
+/// The same for scans that come by themselves: where there is very much to look through, they come more seldom than configured.
+const REGULAR_SHARE: u32 = 20;
+
 /// What a worker needs to know.
 pub(super) struct Setup {
     pub catalogue: Arc<Catalogue>,
@@ -290,7 +293,7 @@ impl State {
             if now >= next {
                 let counts = self.labelling.scan(&mut self.public);
                 let done = Instant::now();
-                next = done + rescan;
+                next = done + rescan.max((done - now) * REGULAR_SHARE);
                 earliest = done + (done - now) * SHARE;
                 if answer.blocking_send(Answer::Scanned(counts)).is_err() {
                     return;

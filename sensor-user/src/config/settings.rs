@@ -95,8 +95,8 @@ pub enum FileOpenHook {
 /// Where credentials are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalogue {
-    /// How often the places of the catalogue are looked through for new files, 100 ms to an hour. In a directory that did not exist
-    /// before, uses of a credential go unseen for up to this long. Default 2 s.
+    /// How often the places of the catalogue are looked through for new files, 100 ms to an hour; more seldom where looking takes more than a
+    /// twentieth of that. What a directory that appears holds is looked at at once. Default 2 s.
     pub rescan_interval: Duration,
     /// More directories that are homes, absolute, for users that /etc/passwd does not list. Default none.
     pub extra_homes: Vec<PathBuf>,

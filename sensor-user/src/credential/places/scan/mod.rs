@@ -29,8 +29,10 @@ use crate::credential::open::Seen;
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanLimits {
-    /// Names listed or looked up in each home, and again in everything that is in no home; in a search, in each directory at the root.
+    /// Names listed or looked up in each home; in a search, in each directory at the root too.
     pub names_per_home: usize,
+    /// Names listed or looked up in everything that is in no home. More, for only root decides what lies there.
+    pub names_elsewhere: usize,
     /// Directories reported in each home, and again in everything that is in no home.
     pub directories_per_home: usize,
     /// Directories below each other, counted from the root.
@@ -45,6 +47,7 @@ impl Default for ScanLimits {
     fn default() -> Self {
         Self {
             names_per_home: 20_000,
+            names_elsewhere: 150_000,
             directories_per_home: 2_048,
             depth: 32,
             found: 100_000,

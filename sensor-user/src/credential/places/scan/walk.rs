@@ -27,7 +27,7 @@ pub(super) fn walk(places: &Places, root: &OwnedFd, limits: &ScanLimits, mounts:
         limits,
         mounts,
         result,
-        names_left: limits.names_per_home,
+        names_left: limits.names_elsewhere,
         directories_left: limits.directories_per_home,
     };
     let states = state::start(places);
