@@ -47,7 +47,7 @@ impl Default for ScanLimits {
     fn default() -> Self {
         Self {
             names_per_home: 20_000,
-            names_elsewhere: 150_000,
+            names_elsewhere: 250_000,
             directories_per_home: 2_048,
             depth: 32,
             found: 100_000,
