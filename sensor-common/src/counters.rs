@@ -1,5 +1,6 @@
 //! The kernel half's accounts. Per probe and CPU, in 64-bit slots added to atomically:
-//! `seen = submitted + Σ lost(reason)`, always.
+//! `seen = submitted + Σ lost(reason)`, always. What repeats a use that was reported is in `repeated` and not in `seen`; it is equal to the
+//! sum of all counts of the map of repeats, those of deleted entries included.
 
 /// A family of hooks that observes one thing.
 #[repr(u32)]
@@ -15,15 +16,27 @@ pub enum Probe {
     ProcessFork = 3,
     /// Processes ended.
     ProcessExit = 4,
+    /// Open descriptors of labelled files that came from another process.
+    FileReceived = 5,
+    /// Labelled files mapped into memory.
+    FileMapped = 6,
+    /// Programs started with a labelled file open.
+    FileInherited = 7,
+    /// Reaching for another process's memory, environment or descriptors, or for all memory.
+    ProcessSecret = 8,
 }
 
 /// All probes, in the order of their numbers.
-pub const PROBES: [Probe; 5] = [
+pub const PROBES: [Probe; 9] = [
     Probe::FileOpen,
     Probe::FileOpenDenied,
     Probe::ProcessExec,
     Probe::ProcessFork,
     Probe::ProcessExit,
+    Probe::FileReceived,
+    Probe::FileMapped,
+    Probe::FileInherited,
+    Probe::ProcessSecret,
 ];
 
 impl Probe {
@@ -36,6 +49,10 @@ impl Probe {
             Self::ProcessExec => "process_exec",
             Self::ProcessFork => "process_fork",
             Self::ProcessExit => "process_exit",
+            Self::FileReceived => "file_received",
+            Self::FileMapped => "file_mapped",
+            Self::FileInherited => "file_inherited",
+            Self::ProcessSecret => "process_secret",
         }
     }
 }
@@ -52,10 +69,14 @@ pub enum Counter {
     LostRingFull = 2,
     /// Lost: kernel or user memory could not be read.
     LostUnreadable = 3,
+    /// Lost: more opens were under way in io_uring than are kept, and this one was refused.
+    LostInFlight = 4,
+    /// Uses that repeat one that was reported, counted in its place.
+    Repeated = 5,
 }
 
 /// Slots of one probe.
-pub const COUNTERS_PER_PROBE: u32 = 4;
+pub const COUNTERS_PER_PROBE: u32 = 6;
 
 impl Counter {
     /// Index of this account in the map of counters.

@@ -7,7 +7,21 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// A file system object by the kernel's numbers.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
 pub struct ObjectKey {
     /// Inode number.
     pub inode: u64,
@@ -68,3 +82,17 @@ pub const REQUEST_OBJECT: u32 = 0x2;
 pub const REQUEST_DIRECTORY: u32 = 0x3;
 /// Purpose: tell that a refused open of this thread was seen; there is no object.
 pub const REQUEST_DENIED: u32 = 0x4;
+/// Purpose: tell that this thread's receiving of a descriptor was seen.
+pub const REQUEST_RECEIVED: u32 = 0x5;
+/// Purpose: tell that this thread's mapping of a file was seen.
+pub const REQUEST_MAPPED: u32 = 0x6;
+/// Purpose: tell that this thread's reach for another process was seen.
+pub const REQUEST_REACHED: u32 = 0x7;
+/// Purpose: remember the operations of `/proc/self/environ`, by which that file of any process is known.
+pub const REQUEST_ENVIRON: u32 = 0x8;
+/// Purpose: as [`REQUEST_ENVIRON`], of `/proc/self/mem`.
+pub const REQUEST_MEM: u32 = 0x9;
+/// Purpose: as [`REQUEST_ENVIRON`], of `/proc/self/maps`.
+pub const REQUEST_MAPS: u32 = 0xa;
+/// Purpose: as [`REQUEST_ENVIRON`], of `/proc/kcore`.
+pub const REQUEST_KCORE: u32 = 0xb;

@@ -35,3 +35,10 @@ pub const PREFILTER_WORDS: u32 = 8_192;
 
 /// Bytes of the ring buffer, a power of two and a multiple of the page size. A record that finds it full is counted as lost.
 pub const RING_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Uses whose repeats are counted: one for each (program run, file, operation) that lives. At the bound a further use is reported every time,
+/// which costs more and loses nothing.
+pub const REPEATS_MAX: u32 = 16_384;
+
+/// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
+pub const IN_FLIGHT_MAX: u32 = 1_024;

@@ -43,12 +43,22 @@ offsets! {
     task_signal,
     /// `task_struct.loginuid`; [`MISSING`] without CONFIG_AUDIT
     task_loginuid,
+    /// `task_struct.self_exec_id`
+    task_exec_id,
+    /// `task_struct.pid_links`
+    task_pid_links,
     /// `signal_struct.live`
     signal_live,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`
     fdtable_fd,
+    /// `fdtable.max_fds`
+    fdtable_max,
+    /// `fdtable.open_fds`
+    fdtable_open,
+    /// `file.f_op`
+    file_operations,
     /// `file.f_inode`
     file_inode,
     /// `file.f_mode`
@@ -63,6 +73,8 @@ offsets! {
     inode_generation,
     /// `inode.i_mode`
     inode_mode,
+    /// `inode.i_rdev`
+    inode_rdev,
     /// `inode.i_sb`
     inode_sb,
     /// `super_block.s_dev`
@@ -123,4 +135,32 @@ offsets! {
     regs_second,
     /// `pt_regs.dx`: third argument
     regs_third,
+    /// `pt_regs.r10`: fourth argument
+    regs_fourth,
+    /// `pt_regs.r8`: fifth argument
+    regs_fifth,
+    /// `proc_inode.pid`; [`MISSING`] without procfs
+    proc_pid,
+    /// `proc_inode.vfs_inode`; [`MISSING`] without procfs
+    proc_inode,
+    /// `pid.tasks`
+    pid_tasks,
+    /// `io_kiocb.opcode`; [`MISSING`] without io_uring, as all that follow
+    ring_opcode,
+    /// `io_kiocb.flags`
+    ring_flags,
+    /// `io_kiocb.cmd`
+    ring_command,
+    /// `io_open.dfd`
+    ring_open_directory,
+    /// `io_open.filename`
+    ring_open_name,
+    /// `io_open.file_slot`
+    ring_open_slot,
+    /// `io_open.how.flags`
+    ring_open_flags,
+    /// `io_uring_cqe.res`
+    ring_result,
+    /// `filename.name`
+    filename_name,
 }

@@ -4,8 +4,8 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, LabelRequest, NameKey, ObjectKey,
-    Offsets, OpenRecord, PathBytes, RecordHeader, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
 };
 
 /// One of each. The order means nothing.
@@ -15,8 +15,10 @@ struct Abi {
     task: TaskSnapshot,
     ancestor: Ancestor,
     path: PathBytes,
-    open: OpenRecord,
-    denied: DeniedRecord,
+    file_use: FileUseRecord,
+    attempt: AttemptRecord,
+    process_secret: ProcessSecretRecord,
+    repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,
     exit: ExitRecord,

@@ -7,13 +7,14 @@ use aya_ebpf::{
 };
 use claviger_sensor_common::{
     DIRECTORIES_MAX, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey,
-    PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_OBJECT,
-    name_hash,
+    PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_ENVIRON,
+    REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT, name_hash,
 };
 use zerocopy::IntoBytes as _;
 
 use crate::{
     offsets::offset,
+    process_files,
     read::{Probed, Read, pointer},
     task,
 };
@@ -100,18 +101,22 @@ fn asked() -> Option<&'static mut LabelRequest> {
     (request.state & REQUEST_ARMED != 0 && request.tid == task::current_tid()).then_some(request)
 }
 
-/// Answers the agent: writes the numbers of the inode that it opens, and labels it.
+/// Answers the agent: writes the numbers of the inode that it opens, and labels it, or remembers the operations of the file.
 #[inline(always)]
-pub fn answer<R: Read>(inode: *const u8) {
+pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
     let key = key::<R>(inode);
     let purpose = request.state & 0xf;
     let set = match purpose {
-        REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0),
-        REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0),
-        _ => Ok(()),
+        REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0).is_ok(),
+        REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
+        REQUEST_IDENTIFY => true,
+        REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {
+            process_files::learn(purpose, R::read(file, offset!(file_operations)))
+        }
+        _ => false,
     };
-    if set.is_err() || purpose == REQUEST_DENIED {
+    if !set {
         return;
     }
     if purpose == REQUEST_OBJECT || purpose == REQUEST_DIRECTORY {
@@ -128,9 +133,15 @@ pub fn answer<R: Read>(inode: *const u8) {
 /// Answers the agent that its open was refused.
 #[inline(always)]
 pub fn answer_denied() {
+    answer_seen(REQUEST_DENIED);
+}
+
+/// Answers the agent that what it did was seen.
+#[inline(always)]
+pub fn answer_seen(purpose: u32) {
     if let Some(request) = asked()
-        && request.state & 0xf == REQUEST_DENIED
+        && request.state & 0xf == purpose
     {
-        request.state = REQUEST_DONE | REQUEST_DENIED;
+        request.state = REQUEST_DONE | purpose;
     }
 }

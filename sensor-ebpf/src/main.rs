@@ -1,11 +1,14 @@
 //! The kernel half of the sensor: one file per family of hooks.
 //!
-//! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls
-//! - [`process`]: programs started, processes created and ended
+//! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
+//!   [`io_uring`] beside these; refused ones by [`attempts`]
+//! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
+//! - [`process`]: programs started (with the files they inherit open), processes created and ended
+//! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
-//! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), where a file lies
-//! ([`path`]), what is known of objects ([`labels`]), and the accounts and records ([`report`]). [`abi`] holds
-//! nothing but the layout of what both halves share.
+//! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
+//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
+//! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
 //! They come from the running kernel's BTF as frozen globals. Reads from typed pointers are checked against that BTF by the verifier.
@@ -15,12 +18,22 @@
 #![expect(internal_features, reason = "atomic_xadd: see report.rs")]
 
 mod abi;
+mod arguments;
+mod attempts;
+mod descriptors;
 mod file_open;
+mod file_use;
+mod io_uring;
 mod labels;
+mod mapped;
 mod offsets;
 mod path;
 mod process;
+mod process_files;
+mod process_secrets;
 mod read;
+mod received;
+mod repeats;
 mod report;
 mod task;
 

@@ -3,11 +3,13 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use claviger_sensor_common::{
-    ExecRecord, ExitRecord, ForkRecord, Probe, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
+    ExecRecord, ExitRecord, ForkRecord, OPERATION_INHERIT, Probe, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
 };
 
 use crate::{
-    offsets::offset,
+    descriptors,
+    file_use::used,
+    offsets::{agent_pid, offset},
     path,
     read::{Probed, Read, Typed, pointer},
     report::submit,
@@ -21,7 +23,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
     aya_log_ebpf::debug!(&ctx, "exec by process {}", task::current_pid());
     #[cfg(not(feature = "debug-logs"))]
     let _unused = ctx;
-    submit::<ExecRecord>(Probe::ProcessExec, RECORD_EXEC, |record| {
+    submit::<ExecRecord>(Probe::ProcessExec as u32, RECORD_EXEC, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         task::snapshot(&raw mut record.task);
@@ -31,6 +33,25 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
         true
     });
     0
+}
+
+/// `sched_process_exec` once more, for the files that the new program has open from before: those that close at exec are closed by now. A
+/// program of its own, for kernels before 5.17 do not take it.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
+    if task::current_pid() != agent_pid() {
+        descriptors::each::<Inherited>();
+    }
+    0
+}
+
+struct Inherited;
+
+impl descriptors::Take for Inherited {
+    #[inline(always)]
+    fn take(file: *const u8) {
+        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
+    }
 }
 
 /// `sched_process_fork(parent, child)`: threads are left out.
@@ -43,7 +64,7 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     if pid != tgid {
         return 0;
     }
-    submit::<ForkRecord>(Probe::ProcessFork, RECORD_FORK, |record| {
+    submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe {
             (&raw mut (*record).child).write(task::identify::<Typed>(child));
@@ -63,7 +84,7 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     if live != 0 {
         return 0;
     }
-    submit::<ExitRecord>(Probe::ProcessExit, RECORD_EXIT, |record| {
+    submit::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe { (&raw mut (*record).process).write(task::identify::<Typed>(ended)) };
         true

@@ -23,20 +23,27 @@ static COUNTERS: PerCpuArray<u64> =
 /// target, although the instruction is as old as BPF.)
 #[inline(always)]
 pub fn count(probe: Probe, counter: Counter) {
-    if let Some(slot) = COUNTERS.get_ptr_mut(counter.index(probe)) {
+    count_of(probe as u32, counter);
+}
+
+/// As [`count`], for a probe by its number.
+#[inline(always)]
+pub fn count_of(probe: u32, counter: Counter) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(probe * COUNTERS_PER_PROBE + counter as u32) {
         // SAFETY: a slot of a per-CPU array is eight aligned bytes that live as long as the map.
         unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(slot, 1) };
     }
 }
 
 /// Reserves a record, lets `fill` write it, and submits it. `fill` returns false where what it must read cannot be read; the record
-/// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at.
+/// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at. Returns whether the
+/// record went out.
 #[inline(always)]
-pub fn submit<T: 'static>(probe: Probe, kind: u32, fill: impl FnOnce(*mut T) -> bool) {
-    count(probe, Counter::Seen);
+pub fn submit<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
+    count_of(probe, Counter::Seen);
     let Some(mut entry) = EVENTS.reserve::<T>(0) else {
-        count(probe, Counter::LostRingFull);
-        return;
+        count_of(probe, Counter::LostRingFull);
+        return false;
     };
     let record: *mut T = entry.as_mut_ptr();
     let header = RecordHeader {
@@ -48,11 +55,13 @@ pub fn submit<T: 'static>(probe: Probe, kind: u32, fill: impl FnOnce(*mut T) -> 
     };
     // SAFETY: every record begins with a header (tested with the layouts), and the reservation is as large as T.
     unsafe { record.cast::<RecordHeader>().write(header) };
-    if fill(record) {
+    let filled = fill(record);
+    if filled {
         entry.submit(0);
-        count(probe, Counter::Submitted);
+        count_of(probe, Counter::Submitted);
     } else {
         entry.discard(0);
-        count(probe, Counter::LostUnreadable);
+        count_of(probe, Counter::LostUnreadable);
     }
+    filled
 }

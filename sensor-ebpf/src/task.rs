@@ -30,6 +30,18 @@ pub fn current_tid() -> u32 {
     aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32
 }
 
+/// What identifies the current process.
+#[inline(always)]
+pub fn current_process() -> Ancestor {
+    identify::<Typed>(current())
+}
+
+/// How many programs the current process has started.
+#[inline(always)]
+pub fn current_exec_id() -> u64 {
+    Typed::read(current(), offset!(task_exec_id))
+}
+
 /// What identifies the process of a task given by any pointer.
 #[inline(always)]
 pub fn identify<R: Read>(task: *const u8) -> Ancestor {

@@ -214,6 +214,19 @@ impl Sensor {
         self.child = Some(start(command, &self.directory.path().join("sensor.log")));
     }
 
+    /// Sends it a signal that does not end it.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+
     /// Ends it with a signal.
     pub fn end(&mut self, signal: Signal) {
         if let Some(child) = self.child.take() {

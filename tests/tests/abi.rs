@@ -8,8 +8,8 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, LabelRequest, NameKey, ObjectKey,
-    Offsets, OpenRecord, PathBytes, RecordHeader, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -87,8 +87,10 @@ compared! {
         mount_namespace, pid_namespace, network_namespace, user_namespace, comm, ancestors,
     }
     PathBytes { length, truncated, components }
-    OpenRecord { header, task, object, label, matched, access, path }
-    DeniedRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    FileUseRecord { header, task, key, label, matched, reserved, path }
+    AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    ProcessSecretRecord { header, task, key, target, given_pid, device }
+    RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }
     ExitRecord { header, process }
@@ -98,11 +100,13 @@ compared! {
     LabelRequest { state, tid, label, object }
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
-        task_mm, task_nsproxy, task_signal, task_loginuid, signal_live, files_fdt, fdtable_fd, file_inode, file_mode, file_dentry,
-        file_mnt, inode_ino, inode_generation, inode_mode, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
+        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, files_fdt, fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_dentry,
+        file_mnt, inode_ino, inode_generation, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,
-        nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third,
+        nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth,
+        proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
+        ring_open_flags, ring_result, filename_name,
     }
 }
 

@@ -109,7 +109,10 @@ fn the_object_is_known_by_any_name() {
     let hard = decoy.beside("hard");
     fs::hard_link(decoy.path(".aws/credentials"), &hard).expect("linked");
     let config = decoy.config("", "");
-    let traced = trace(&config, &shell(&decoy, "/bin/cat $B/soft $B/hard >/dev/null"));
+    let traced = trace(
+        &config,
+        &shell(&decoy, "for f in soft hard; do /bin/cat $B/$f >/dev/null; done"),
+    );
     assert_eq!(traced.events.len(), 2, "{traced:#?}");
     assert_eq!(
         traced.on(&decoy.path(".aws/credentials")).len(),
@@ -359,4 +362,36 @@ fn a_name_that_is_not_utf_8_is_kept_and_shown_escaped() {
     let path = event["credential"]["path"].as_str().expect("a path");
     assert!(path.ends_with("/.ssh/id_\\xff\\x0a"), "{path}");
     assert_ne!(event["credential"]["path_bytes"], "", "the bytes are kept");
+}
+
+#[test]
+fn repeats_are_counted_and_merged_with_nothing() {
+    if !can_load() {
+        return;
+    }
+    let decoy = Decoy::new();
+    let config = decoy.config("", "");
+    // The shell itself reads it fifty times, and writes it once; cat is another process.
+    let script = "for i in $(seq 50); do read x <$H/.aws/credentials; done; : >>$H/.aws/credentials; /bin/cat $H/.aws/credentials >/dev/null";
+    let traced = trace(&config, &shell(&decoy, script));
+    let mut seen: Vec<(bool, &str, u64)> = traced
+        .on(&decoy.path(".aws/credentials"))
+        .into_iter()
+        .map(|event| {
+            let by_cat = event["actor"]["process"]["comm"] == "cat";
+            let operation = event["credential"]["operation"].as_str().expect("a word");
+            (by_cat, operation, event["count"].as_u64().expect("a number"))
+        })
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            (false, "read", 1),
+            (false, "read", 49),
+            (false, "write", 1),
+            (true, "read", 1)
+        ],
+        "{traced:#?}"
+    );
 }

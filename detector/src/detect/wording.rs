@@ -15,6 +15,9 @@ pub(super) fn title(catalogue: &Catalogue, credential: &Credential, outcome: Out
         Operation::Read => "read",
         Operation::ReadWrite => "opened for reading and writing",
         Operation::Write => "opened for writing",
+        Operation::Map => "mapped into memory",
+        Operation::Inherit => "inherited open",
+        Operation::Receive => "received open",
     };
     match outcome {
         Outcome::Denied => format!("{kind}: an unusual program was refused"),
@@ -43,9 +46,15 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
         Operation::Read => "read",
         Operation::ReadWrite => "open for reading and writing",
         Operation::Write => "open for writing",
+        Operation::Map => "map",
+        Operation::Inherit => "inherit the open",
+        Operation::Receive => "receive the open",
     };
     let past = match credential.operation() {
         Operation::Read => "read".to_owned(),
+        Operation::Map => "mapped".to_owned(),
+        Operation::Inherit => "inherited the open".to_owned(),
+        Operation::Receive => "received the open".to_owned(),
         _ => infinitive.replacen("open", "opened", 1),
     };
     let path = &credential.path;

@@ -121,7 +121,9 @@ impl Entry {
     pub fn watches(&self, operation: v1::Operation) -> bool {
         let has = |operation| self.operations.contains(&operation);
         match operation {
-            v1::Operation::Read => has(Operation::Read),
+            v1::Operation::Read | v1::Operation::Map | v1::Operation::Inherit | v1::Operation::Receive => {
+                has(Operation::Read)
+            }
             v1::Operation::Write => has(Operation::Write),
             v1::Operation::ReadWrite | v1::Operation::Unspecified => true,
         }

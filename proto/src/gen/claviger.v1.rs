@@ -405,17 +405,26 @@ pub struct KernelKey {
     #[prost(string, tag = "3")]
     pub description: ::prost::alloc::string::String,
 }
-/// The process whose secrets were read.
+/// The process whose secrets were read, or everybody's.
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProcessSecret {
-    /// Whose.
+    /// Whose; absent where it is everybody's, or where it is not known.
     #[prost(message, optional, tag = "1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: ::core::option::Option<Process>,
-    /// What of it: "environ", "mem", "maps", "fd", "ptrace", "process_vm_readv", "core".
+    /// What of it: "environ", "mem", "maps", "fd", "ptrace", "process_vm_readv", "core"; of everybody: "kcore", "dev_mem", "block_device".
     #[prost(string, tag = "2")]
     pub part: ::prost::alloc::string::String,
+    /// Device number of a block device, as st_rdev of stat(2) encodes it; 0 otherwise.
+    #[prost(uint64, tag = "3")]
+    pub block_device: u64,
+    /// What it was opened for, where it was opened.
+    #[prost(enumeration = "Operation", tag = "4")]
+    pub operation: i32,
+    /// Why the target is not named; empty where it is, or where it is everybody.
+    #[prost(string, tag = "5")]
+    pub unknown_reason: ::prost::alloc::string::String,
 }
 /// A listing of a place where credentials lie.
 #[derive(serde::Serialize)]
@@ -764,6 +773,12 @@ pub enum Operation {
     Write = 2,
     /// Opened for both.
     ReadWrite = 3,
+    /// Mapped into memory from a descriptor.
+    Map = 4,
+    /// A program was started that has it open from before.
+    Inherit = 5,
+    /// An open descriptor of it came from another process.
+    Receive = 6,
 }
 impl Operation {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -776,6 +791,9 @@ impl Operation {
             Self::Read => "OPERATION_READ",
             Self::Write => "OPERATION_WRITE",
             Self::ReadWrite => "OPERATION_READ_WRITE",
+            Self::Map => "OPERATION_MAP",
+            Self::Inherit => "OPERATION_INHERIT",
+            Self::Receive => "OPERATION_RECEIVE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -785,6 +803,9 @@ impl Operation {
             "OPERATION_READ" => Some(Self::Read),
             "OPERATION_WRITE" => Some(Self::Write),
             "OPERATION_READ_WRITE" => Some(Self::ReadWrite),
+            "OPERATION_MAP" => Some(Self::Map),
+            "OPERATION_INHERIT" => Some(Self::Inherit),
+            "OPERATION_RECEIVE" => Some(Self::Receive),
             _ => None,
         }
     }

@@ -8,16 +8,22 @@ use claviger_proto::v1::LossCount;
 /// The agent's accounts since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Accounts {
-    /// Records taken from the ring that report a use (not those that only keep the process table).
+    /// Records taken from the ring that report a use (not those that only keep the process table), and reports of repeats made from the kernel
+    /// half's counts. `received = delivered + waiting + Σ dropped + Σ lost`.
     pub received: u64,
     /// Uses handed on; those of `lost_behind` among them.
     pub delivered: u64,
     /// Uses that wait for their attribution.
     pub waiting: u64,
-    /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`.
+    /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`,
+    /// `device_not_mounted`, `own_process`.
     pub dropped: BTreeMap<String, u64>,
     /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`. Every one is in a gap.
     pub lost: BTreeMap<String, u64>,
+    /// Repeats that were told, in events with their count.
+    pub repeats_told: u64,
+    /// Repeats of what is no use.
+    pub repeats_dropped: u64,
     /// Identities that were found too late even for an amendment.
     pub forgotten_answers: u64,
     /// What was lost behind the agent, by reason, e.g. `spool_full`: uses that could not be kept, and events of any kind that were kept and

@@ -76,6 +76,8 @@ pub struct ProbeReport {
     pub submitted: u64,
     /// Losses by reason.
     pub lost: BTreeMap<String, u64>,
+    /// Uses that repeat one that was reported, counted by the kernel half.
+    pub repeated: u64,
 }
 
 /// How a running sensor is.

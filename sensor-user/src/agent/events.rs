@@ -34,11 +34,11 @@ pub(super) struct Used<'a> {
     pub device: u64,
     pub inode: u64,
     pub generation: u32,
-    pub access: Access,
+    pub operation: Operation,
     pub matched_by: MatchBasis,
 }
 
-/// The operation of the contract.
+/// The operation of the contract, of an open.
 pub(super) fn operation(access: Access) -> Operation {
     match access {
         Access::Read => Operation::Read,
@@ -48,46 +48,35 @@ pub(super) fn operation(access: Access) -> Operation {
     }
 }
 
+/// Dates an event: when it was seen first, or, where it stands for repeats, now.
+pub(super) fn at(event: &mut Event, time_boot_ns: u64, repeats: Option<u64>) {
+    let clock = BootClock::read();
+    let time_boot_ns = match repeats {
+        None => time_boot_ns,
+        Some(_) => clock.since_boot_ns(),
+    };
+    event.time = Some(timestamp(clock.wall(time_boot_ns)));
+    event.time_since_boot_ns = time_boot_ns;
+    event.count = repeats.unwrap_or(1);
+}
+
 impl Facts {
-    /// A use of a credential file.
-    pub(super) fn credential_access(
+    /// A use by a task, not yet dated.
+    pub(super) fn used(
         &mut self,
-        time_boot_ns: u64,
+        kind: EventKind,
         task: &Task,
-        used: &Used<'_>,
         outcome: (Outcome, u32),
         observation: Observation,
     ) -> Event {
         let (actor, workload) = self.actor(task);
-        let path = used.path.display();
-        let path_bytes = if path.as_bytes() == used.path.bytes {
-            Vec::new()
-        } else {
-            used.path.bytes.clone()
-        };
         Event {
-            kind: EventKind::CredentialAccess.into(),
-            time: Some(timestamp(BootClock::read().wall(time_boot_ns))),
-            time_since_boot_ns: time_boot_ns,
+            kind: kind.into(),
             actor: Some(actor),
             workload: Some(workload),
             outcome: outcome.0.into(),
             errno: outcome.1,
-            count: 1,
             observation: Some(observation),
-            credential: Some(Credential {
-                kind: used.entry.kind().to_owned(),
-                path,
-                path_bytes,
-                device: used.device,
-                inode: used.inode,
-                generation: used.generation,
-                operation: operation(used.access).into(),
-                matched_by: used.matched_by.into(),
-                catalogue_entry: used.entry.id().to_owned(),
-                path_truncated: used.path.truncated,
-                ..Credential::default()
-            }),
             ..Event::default()
         }
     }
@@ -143,7 +132,7 @@ impl Facts {
     }
 
     /// What is known of a process that is named by its key.
-    fn process(&mut self, key: ProcessKey, comm: &str) -> Process {
+    pub(super) fn process(&mut self, key: ProcessKey, comm: &str) -> Process {
         let mut process = Process {
             pid: key.pid,
             start_time_ticks: key.start_ticks,
@@ -161,6 +150,29 @@ impl Facts {
             None => process.unknown_reason = "it ended before it was looked at".into(),
         }
         process
+    }
+}
+
+/// A credential file, without its identities.
+pub(super) fn credential(used: &Used<'_>) -> Credential {
+    let path = used.path.display();
+    let path_bytes = if path.as_bytes() == used.path.bytes {
+        Vec::new()
+    } else {
+        used.path.bytes.clone()
+    };
+    Credential {
+        kind: used.entry.kind().to_owned(),
+        path,
+        path_bytes,
+        device: used.device,
+        inode: used.inode,
+        generation: used.generation,
+        operation: used.operation.into(),
+        matched_by: used.matched_by.into(),
+        catalogue_entry: used.entry.id().to_owned(),
+        path_truncated: used.path.truncated,
+        ..Credential::default()
     }
 }
 

@@ -5,7 +5,7 @@
 //! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
 //! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
 //! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited,
-//!   [`PEERS_MAX`] other sensors.
+//!   [`PEERS_MAX`] other sensors, as many uses whose repeats are counted as the kernel half's map holds.
 
 mod accounts;
 mod boot_clock;
@@ -23,6 +23,7 @@ mod peers;
 mod pending;
 mod pipeline;
 mod publicly;
+mod repeats;
 mod roots;
 mod search;
 mod self_test;

@@ -62,12 +62,12 @@ impl Pending {
         self.waiting.len()
     }
 
-    /// How many of those are uses of credentials.
+    /// How many of those are uses.
     #[must_use]
     pub(super) fn uses(&self) -> u64 {
         self.waiting
             .iter()
-            .filter(|waiting| waiting.event.credential.is_some())
+            .filter(|waiting| waiting.event.actor.is_some())
             .count() as u64
     }
 

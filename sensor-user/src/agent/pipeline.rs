@@ -1,6 +1,8 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod repeating;
+mod secrets;
 mod telling;
 mod uses;
 
@@ -27,17 +29,18 @@ use super::{
     boot_clock::timestamp,
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
-    events::{Facts, Used, gap, losses_of, operation, sensor_status},
+    events::{Facts, at, gap, losses_of, sensor_status},
     labels::Meaning,
     peers::Peers,
     pending::{Pending, Settled},
+    repeats::Repeats,
     self_test::SelfTest,
     worker::{Answer as Found, Knowledge, Question, Setup, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
-    decode::{Denied, Match, Open, ProcessKey, Record, decode},
+    decode::{ProcessKey, Record, decode},
     kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records},
 };
 
@@ -74,6 +77,7 @@ pub struct Agent<S> {
     cpu_before_us: u64,
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
+    repeats: Repeats,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -92,6 +96,7 @@ enum Ripe {
 struct Watched {
     records: Records,
     accounts: crate::kernel::Accounts,
+    repeats: crate::kernel::Repeats,
     probes: Vec<ProbeState>,
     release: String,
     _attached: Attached,
@@ -107,6 +112,7 @@ impl<S: Sink> Agent<S> {
             records,
             labeller,
             accounts,
+            repeats,
             probes,
             attached,
             ..
@@ -153,6 +159,7 @@ impl<S: Sink> Agent<S> {
             kernel: Watched {
                 records,
                 accounts,
+                repeats,
                 probes,
                 release,
                 _attached: attached,
@@ -175,6 +182,7 @@ impl<S: Sink> Agent<S> {
             cpu_before_us: SelfUsage::read().cpu_time_us,
             asked,
             peers: Peers::default(),
+            repeats: Repeats::default(),
             on_fork: Box::new(|_, _| {}),
         })
     }
@@ -209,6 +217,7 @@ impl<S: Sink> Agent<S> {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_status = Instant::now() + STATUS_INTERVAL;
         let mut next_stamp = Instant::now();
+        let mut next_repeats = Instant::now() + repeating::REPEAT_INTERVAL;
         let mut backlog = false;
         loop {
             let due = self
@@ -218,9 +227,12 @@ impl<S: Sink> Agent<S> {
             tokio::select! {
                 biased;
                 request = control.recv() => match request {
-                    Some(Control::Flush(back)) => self.flushing.push(back),
                     Some(Control::Policy(policy, done)) => self.take_policy(*policy, done),
                     Some(Control::PolicyRefused(reason)) => self.refuse_policy(&reason),
+                    Some(Control::Flush(back)) => {
+                        self.tell_all();
+                        self.flushing.push(back);
+                    }
                     Some(Control::Stop) | None => break,
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
@@ -232,6 +244,10 @@ impl<S: Sink> Agent<S> {
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
                         self.tell_status("periodic");
+                    }
+                    if Instant::now() >= next_repeats {
+                        next_repeats = Instant::now() + repeating::REPEAT_INTERVAL;
+                        self.tell_repeats();
                     }
                     if Instant::now() >= next_stamp {
                         next_stamp = Instant::now() + STAMP_INTERVAL;
@@ -257,8 +273,7 @@ impl<S: Sink> Agent<S> {
         if let Some(runtime_dir) = &self.options.runtime_dir {
             close(runtime_dir);
         }
-        while self.drain() == DRAIN_MAX {}
-        self.tell_losses();
+        self.tell_all();
         if self.options.report_itself {
             self.tell_status("stopping");
         }
@@ -271,6 +286,13 @@ impl<S: Sink> Agent<S> {
         Ok((self.sink, self.accounts))
     }
 
+    /// Takes what is in the ring now, and tells what is only counted: repeats and losses.
+    fn tell_all(&mut self) {
+        while self.drain() == DRAIN_MAX {}
+        self.tell_repeats();
+        self.tell_losses();
+    }
+
     /// Takes records from the ring; each becomes an event, keeps the process table, or is counted.
     fn drain(&mut self) -> usize {
         let mut records = Vec::new();
@@ -280,8 +302,9 @@ impl<S: Sink> Agent<S> {
             .drain(DRAIN_MAX, |bytes| records.push(decode(bytes)));
         for record in records {
             match record {
-                Ok(Record::Open(open)) => self.opened(&open),
-                Ok(Record::Denied(denied)) => self.denied(&denied),
+                Ok(Record::FileUse(file)) => self.file_used(*file),
+                Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
+                Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
@@ -292,6 +315,7 @@ impl<S: Sink> Agent<S> {
                     (self.on_fork)(child, parent);
                 }
                 Ok(Record::Exit { process }) => {
+                    self.ended(process);
                     self.peers.forget(process);
                     self.facts.processes.exit(process);
                 }
@@ -355,10 +379,7 @@ impl<S: Sink> Agent<S> {
     }
 
     fn deliver(&mut self, events: Vec<Event>, tokens: &[(usize, u64)]) {
-        let uses = events
-            .iter()
-            .filter(|event| event.kind == i32::from(EventKind::CredentialAccess))
-            .count() as u64;
+        let uses = events.iter().filter(|event| event.actor.is_some()).count() as u64;
         let mut losses = self.losses();
         losses.extend(self.accounts.losses_behind());
         let delivered = block_in_place(|| self.sink.deliver(events, losses));

@@ -25,6 +25,12 @@ pub(super) struct Tested {
     pub opened: Result<(), String>,
     /// It was refused one.
     pub refused: Result<(), String>,
+    /// It received a descriptor.
+    pub received: Result<(), String>,
+    /// It mapped a file into memory.
+    pub mapped: Result<(), String>,
+    /// It reached for a process.
+    pub reached: Result<(), String>,
     /// It started a program and waited for its end. An error says only that it could not: nothing follows from that.
     pub started: Result<(), String>,
 }
@@ -117,8 +123,11 @@ impl SelfTest {
                         Ok(())
                     }
                 }
-                #[expect(unreachable_patterns, reason = "probes to come are no matter of this test")]
-                _ => continue,
+                Probe::FileReceived => tested.received.clone(),
+                Probe::FileMapped => tested.mapped.clone(),
+                Probe::ProcessSecret => tested.reached.clone(),
+                // Of the program that is started, nothing is inherited that could be counted.
+                Probe::FileInherited => continue,
             };
             changes.extend(self.judge_one(state, works));
         }

@@ -31,8 +31,7 @@ use super::{
 };
 use crate::{
     credential::{Home, Parsed, Places, ScanResult, homes},
-    error::in_one_line,
-    kernel::{Labeller, open_refused, open_seen, start_one},
+    kernel::{Labeller, canary},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
@@ -348,16 +347,13 @@ impl State {
         let options = self.self_test.as_ref()?;
         self.next_test = Some(Instant::now() + options.interval);
         let labeller = &mut self.labelling.labeller;
-        let opened = open_seen(labeller);
-        let refused = match labeller.sees_denied(open_refused) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("it saw nothing of an open that was refused".to_owned()),
-            Err(error) => Err(in_one_line(&error)),
-        };
         Some(Tested {
-            opened,
-            refused,
-            started: start_one(&options.canary_command).map_err(|error| error.to_string()),
+            opened: canary::open_seen(labeller),
+            refused: canary::refusal_seen(labeller),
+            received: canary::receipt_seen(labeller),
+            mapped: canary::mapping_seen(labeller),
+            reached: canary::reach_seen(labeller),
+            started: canary::start_one(&options.canary_command).map_err(|error| error.to_string()),
         })
     }
 }

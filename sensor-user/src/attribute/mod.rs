@@ -9,6 +9,7 @@
 
 mod cgroup_path;
 pub mod cgroups;
+mod mounted;
 mod proc_fs;
 pub mod process_table;
 mod users;
@@ -16,7 +17,8 @@ mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
 pub use cgroups::Cgroups;
-pub use proc_fs::{boot_id, start_ticks_of};
+pub use mounted::is_mounted;
+pub use proc_fs::{boot_id, is_own_pid_namespace, process_in_namespace, start_ticks_of};
 pub use process_table::{ProcessFacts, ProcessTable};
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};

@@ -21,6 +21,47 @@ pub fn start_ticks_of(pid: u32) -> Option<u64> {
     parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?).map(|stat| stat.start_ticks)
 }
 
+/// Whether a pid namespace, by its inode number, is this process's own.
+#[must_use]
+pub fn is_own_pid_namespace(namespace: u32) -> bool {
+    namespace_of(std::process::id()) == Some(namespace)
+}
+
+/// The process that is called `pid` in a pid namespace, by its inode number; nothing where it is gone.
+#[must_use]
+pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {
+    let is_it = |candidate: &u32| {
+        namespace_of(*candidate) == Some(namespace)
+            && fs::read_to_string(format!("/proc/{candidate}/status"))
+                .ok()
+                .and_then(|status| innermost_pid(&status))
+                == Some(pid)
+    };
+    let found = pids().find(is_it)?;
+    let start_ticks = start_ticks_of(found)?;
+    Some(ProcessKey {
+        pid: found,
+        start_ticks,
+    })
+}
+
+/// Its pid namespace by inode number.
+fn namespace_of(pid: u32) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    u32::try_from(fs::metadata(format!("/proc/{pid}/ns/pid")).ok()?.ino()).ok()
+}
+
+/// What a process is called in its own pid namespace.
+fn innermost_pid(status: &str) -> Option<u32> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?
+        .split_ascii_whitespace()
+        .next_back()?
+        .parse()
+        .ok()
+}
+
 /// What /proc tells of a process that is running now; nothing where it is gone.
 pub(super) fn read_process(pid: u32) -> Option<(ProcessKey, ProcessFacts)> {
     let directory = format!("/proc/{pid}");
@@ -105,6 +146,17 @@ mod tests {
             (stat.comm.as_str(), stat.parent_pid, stat.start_ticks),
             ("a) (b\\x0a", 7, 9876)
         );
+    }
+
+    #[test]
+    fn a_process_is_found_by_the_number_of_its_namespace() {
+        assert_eq!(innermost_pid("Pid:\t812\nNSpid:\t812\t7\n"), Some(7));
+        let own = std::process::id();
+        let namespace = namespace_of(own).expect("/proc is there");
+        assert!(is_own_pid_namespace(namespace));
+        let found = process_in_namespace(namespace, own).expect("it runs");
+        assert_eq!(Some(found.start_ticks), start_ticks_of(own));
+        assert_eq!(process_in_namespace(1, own), None, "no such namespace");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct ProcessFacts {
 #[derive(Debug, Default)]
 pub struct ProcessTable {
     facts: HashMap<ProcessKey, ProcessFacts>,
+    /// The process that has a pid now, or had it last; only of those in `facts`.
+    latest: HashMap<u32, ProcessKey>,
     ended: VecDeque<ProcessKey>,
     not_kept: u64,
 }
@@ -77,6 +79,9 @@ impl ProcessTable {
             && let Some(oldest) = self.ended.pop_front()
         {
             self.facts.remove(&oldest);
+            if self.latest.get(&oldest.pid) == Some(&oldest) {
+                self.latest.remove(&oldest.pid);
+            }
         }
     }
 
@@ -93,6 +98,12 @@ impl ProcessTable {
             self.keep(key, facts);
         }
         self.facts.get(&process)
+    }
+
+    /// The process that had this pid, of the initial pid namespace, when the last record came in.
+    #[must_use]
+    pub fn with_pid(&self, pid: u32) -> Option<ProcessKey> {
+        self.latest.get(&pid).copied()
     }
 
     /// Whether a process is `root` or was created, through however many others, by it.
@@ -133,6 +144,8 @@ impl ProcessTable {
             return;
         }
         self.facts.insert(key, facts);
+        let latest = self.latest.entry(key.pid).or_insert(key);
+        *latest = (*latest).max(key);
     }
 }
 
@@ -185,12 +198,18 @@ mod tests {
         }
         assert_eq!(table.len(), ENDED_MAX);
         assert!(table.describe(key(1)).is_none());
+        assert_eq!(table.with_pid(1), None);
         assert!(table.describe(key(count)).is_some());
+        assert_eq!(table.with_pid(count), Some(key(count)));
     }
 
     #[test]
     fn a_reused_pid_is_not_the_same_process() {
         let mut table = ProcessTable::default();
+        let reused = |start_ticks| ProcessKey { pid: 7, start_ticks };
+        table.fork(reused(10), key(1));
+        table.fork(reused(20), key(1));
+        assert_eq!(table.with_pid(7), Some(reused(20)));
         let impostor = ProcessKey {
             pid: std::process::id(),
             start_ticks: 1,

@@ -296,7 +296,7 @@ struct Show {
 impl Sink for Show {
     fn deliver(&mut self, events: Vec<Event>, _losses: Vec<LossCount>) -> Delivered {
         for mut event in events {
-            if event.credential.is_some() {
+            if event.actor.is_some() {
                 let actor = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
                 let ours = actor.is_some_and(|process| {
                     self.tree
@@ -309,7 +309,7 @@ impl Sink for Show {
                     continue;
                 }
             }
-            self.shown += u64::from(event.credential.is_some());
+            self.shown += u64::from(event.actor.is_some());
             let sequence = self.shown;
             event.id = Some(EventId {
                 sensor_id: TRACE_SENSOR_ID.into(),

@@ -12,5 +12,8 @@ mod task;
 pub use error::DecodeError;
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
-pub use record::{Access, Denied, Exec, Match, Object, Open, Record, decode};
+pub use record::{
+    Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
+    decode,
+};
 pub use task::{ProcessKey, Task};

@@ -1,9 +1,12 @@
 //! The records.
 
 use claviger_sensor_common::{
-    DeniedRecord, ExecRecord, ExitRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, OpenRecord, RECORD_DENIED,
-    RECORD_EXEC, RECORD_EXIT, RECORD_FORK, RECORD_OPEN, RecordHeader,
+    AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN,
+    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_INHERIT, OPERATION_MAP,
+    OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
+    PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
+    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
+    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -12,10 +15,12 @@ use super::{DecodeError, FilePath, ProcessKey, Task, numbers::stat_device};
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A file was opened that may be a credential.
-    Open(Box<Open>),
-    /// An open was refused.
-    Denied(Box<Denied>),
+    /// A file was used that may be a credential.
+    FileUse(Box<FileUse>),
+    /// An open of which only the path is known.
+    Attempt(Box<Attempt>),
+    /// What a process keeps to itself was reached for by another.
+    ProcessSecret(Box<ProcessSecret>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -43,6 +48,19 @@ pub enum Access {
     ReadWrite,
     /// Neither, or not known.
     Unknown,
+}
+
+/// What was done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileOperation {
+    /// It was opened.
+    Open,
+    /// It was mapped into memory.
+    Map,
+    /// A program was started with it open.
+    Inherit,
+    /// Its open descriptor came from another process.
+    Receive,
 }
 
 /// How a file was recognised.
@@ -74,36 +92,93 @@ impl From<ObjectKey> for Object {
     }
 }
 
-/// A file was opened that may be a credential.
+/// A file was used that may be a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
+pub struct FileUse {
     /// Nanoseconds since boot.
     pub time_boot_ns: u64,
     /// Who.
     pub task: Task,
+    /// What the kernel half counts repeats under.
+    pub key: RepeatKey,
     /// What.
     pub object: Object,
+    /// What was done with it.
+    pub operation: FileOperation,
     /// How it was recognised.
     pub matched: Match,
-    /// What for.
+    /// What the descriptor is good for.
     pub access: Access,
     /// Where.
     pub path: FilePath,
 }
 
-/// An open was refused.
+/// An open of which only the path is known: it was refused, or its end could not be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
+pub struct Attempt {
     /// Nanoseconds since boot.
     pub time_boot_ns: u64,
     /// Who.
     pub task: Task,
-    /// The errno, positive.
-    pub errno: u32,
+    /// The errno of a refusal, positive; nothing where the end is not known.
+    pub errno: Option<u32>,
     /// What for.
     pub access: Access,
     /// Where, by names alone.
     pub path: FilePath,
+}
+
+/// What of a process, or of all, was reached for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretPart {
+    /// Its environment.
+    Environ,
+    /// Its memory, by procfs.
+    Mem,
+    /// The layout of its memory.
+    Maps,
+    /// Everything: it was attached to.
+    Ptrace,
+    /// Its memory, by process_vm_readv.
+    VmRead,
+    /// A descriptor of it.
+    Descriptor,
+    /// The memory of the kernel, `/proc/kcore`.
+    KernelMemory,
+    /// The memory of the machine, `/dev/mem`.
+    PhysicalMemory,
+    /// A block device, by its `st_rdev`.
+    BlockDevice(u64),
+}
+
+/// Whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This process's.
+    Process(ProcessKey),
+    /// The process's that has this id in the pid namespace of who reached for it.
+    Given(u32),
+    /// Everybody's, or one's who had ended.
+    Unnamed,
+}
+
+/// What a process keeps to itself was reached for by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessSecret {
+    /// Nanoseconds since boot.
+    pub time_boot_ns: u64,
+    /// Who.
+    pub task: Task,
+    /// Whose.
+    pub target: Target,
+    /// What the kernel half counts repeats under.
+    pub key: RepeatKey,
+    /// What of it.
+    pub part: SecretPart,
+    /// The errno of a refusal, positive; 0 where it was allowed.
+    pub errno: u32,
+    /// What it was opened for, where it was opened.
+    pub access: Access,
 }
 
 /// A process started a program.
@@ -125,29 +200,44 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let header: RecordHeader = prefix(bytes, 0)?;
     let time_boot_ns = header.time_boot_ns;
     match header.kind {
-        RECORD_OPEN => {
-            let record: OpenRecord = prefix(bytes, header.kind)?;
-            Ok(Record::Open(Box::new(Open {
+        RECORD_FILE_USE => {
+            let record: FileUseRecord = prefix(bytes, header.kind)?;
+            Ok(Record::FileUse(Box::new(FileUse {
                 time_boot_ns,
                 task: Task::from(&record.task),
-                object: record.object.into(),
+                key: record.key,
+                object: record.key.object.into(),
+                operation: file_operation(record.key.operation)?,
                 matched: matched(record.matched, record.label.id)?,
-                access: access(
-                    record.access & OPENED_FOR_READING != 0,
-                    record.access & OPENED_FOR_WRITING != 0,
-                ),
+                access: access_of_bits(record.key.access),
                 path: FilePath::from_record(&record.path)?,
             })))
         }
-        RECORD_DENIED => {
-            let record: DeniedRecord = prefix(bytes, header.kind)?;
+        RECORD_ATTEMPT => {
+            let record: AttemptRecord = prefix(bytes, header.kind)?;
             let (reads, writes) = access_mode(record.flags);
-            Ok(Record::Denied(Box::new(Denied {
+            Ok(Record::Attempt(Box::new(Attempt {
                 time_boot_ns,
                 task: Task::from(&record.task),
-                errno: record.errno,
+                errno: (record.errno != 0).then_some(record.errno),
                 access: access(reads, writes),
                 path: given_path(&record)?,
+            })))
+        }
+        RECORD_PROCESS_SECRET => {
+            let record: ProcessSecretRecord = prefix(bytes, header.kind)?;
+            Ok(Record::ProcessSecret(Box::new(ProcessSecret {
+                time_boot_ns,
+                task: Task::from(&record.task),
+                target: match (record.target.pid, record.given_pid) {
+                    (0, 0) => Target::Unnamed,
+                    (0, given) => Target::Given(given),
+                    _ => Target::Process((&record.target).into()),
+                },
+                key: record.key,
+                part: secret_part(record.key.operation, record.device)?,
+                errno: record.key.errno,
+                access: access_of_bits(record.key.access),
             })))
         }
         RECORD_EXEC => {
@@ -199,6 +289,41 @@ fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
     }
 }
 
+fn file_operation(operation: u32) -> Result<FileOperation, DecodeError> {
+    match operation {
+        OPERATION_OPEN => Ok(FileOperation::Open),
+        OPERATION_MAP => Ok(FileOperation::Map),
+        OPERATION_INHERIT => Ok(FileOperation::Inherit),
+        OPERATION_RECEIVE => Ok(FileOperation::Receive),
+        value => Err(DecodeError::OutOfRange {
+            field: "operation",
+            value,
+        }),
+    }
+}
+
+fn secret_part(operation: u32, device: u32) -> Result<SecretPart, DecodeError> {
+    match operation.wrapping_sub(OPERATION_REACH) {
+        PART_ENVIRON => Ok(SecretPart::Environ),
+        PART_MEM => Ok(SecretPart::Mem),
+        PART_MAPS => Ok(SecretPart::Maps),
+        PART_PTRACE => Ok(SecretPart::Ptrace),
+        PART_VM_READ => Ok(SecretPart::VmRead),
+        PART_DESCRIPTOR => Ok(SecretPart::Descriptor),
+        PART_KERNEL_MEMORY => Ok(SecretPart::KernelMemory),
+        PART_PHYSICAL_MEMORY => Ok(SecretPart::PhysicalMemory),
+        PART_BLOCK_DEVICE => Ok(SecretPart::BlockDevice(stat_device(device))),
+        _ => Err(DecodeError::OutOfRange {
+            field: "operation",
+            value: operation,
+        }),
+    }
+}
+
+const fn access_of_bits(bits: u32) -> Access {
+    access(bits & OPENED_FOR_READING != 0, bits & OPENED_FOR_WRITING != 0)
+}
+
 const fn access(reads: bool, writes: bool) -> Access {
     match (reads, writes) {
         (true, false) => Access::Read,
@@ -218,7 +343,7 @@ const fn access_mode(flags: u32) -> (bool, bool) {
     }
 }
 
-fn given_path(record: &DeniedRecord) -> Result<FilePath, DecodeError> {
+fn given_path(record: &AttemptRecord) -> Result<FilePath, DecodeError> {
     let out_of_range = DecodeError::OutOfRange {
         field: "given_length",
         value: record.given_length,

@@ -20,6 +20,8 @@ pub struct ProbeAccounts {
     pub submitted: u64,
     /// Losses by reason. Only reasons that occurred.
     pub lost: BTreeMap<&'static str, u64>,
+    /// Uses that repeat one that was reported; they are counted in its place and are not in `seen`.
+    pub repeated: u64,
 }
 
 impl ProbeAccounts {
@@ -62,6 +64,7 @@ impl Accounts {
             for (reason, counter) in [
                 ("ring_full", Counter::LostRingFull),
                 ("unreadable", Counter::LostUnreadable),
+                ("too_many_in_flight", Counter::LostInFlight),
             ] {
                 let count = self.sum(counter.index(probe))?;
                 if count > 0 {
@@ -79,6 +82,7 @@ impl Accounts {
                     seen,
                     submitted,
                     lost,
+                    repeated: self.sum(Counter::Repeated.index(probe))?,
                 },
             );
         }

@@ -9,9 +9,8 @@ use aya::{
 use claviger_sensor_common::Probe;
 
 use super::{
-    HookTrial, KernelError, Labeller, ProbeState,
-    canary::{open_refused, open_seen, start_one},
-    hooks,
+    HookTrial, KernelError, Labeller, ProbeState, canary,
+    hooks::{self, Hook, Point, Program},
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -32,42 +31,21 @@ impl<'a> Attacher<'a> {
         }
     }
 
-    /// The first hook that answers the canary. Without one there is nothing to watch with.
+    /// The level at which opens are seen, and how that came out. Without one there is nothing to watch with.
     pub(super) fn file_open(
         &mut self,
-        hooks: &[FileOpenHook],
+        levels: &[FileOpenHook],
         labeller: &mut Labeller,
-    ) -> Result<ProbeState, KernelError> {
+    ) -> Result<(FileOpenHook, ProbeState), KernelError> {
         let mut refused = Vec::new();
-        for &hook in hooks {
-            let names = program_names(hook);
-            let tried = names
-                .iter()
-                .try_for_each(|name| self.start(name, Probe::FileOpen))
-                .and_then(|()| open_seen(labeller));
-            match tried {
-                Ok(()) => {
-                    let cannot_see = hooks::cannot_see(hook)
-                        .iter()
-                        .map(|&what| what.to_owned())
-                        .collect();
-                    return Ok(ProbeState {
-                        probe: Probe::FileOpen,
-                        hook: Some(hooks::name(hook).into()),
-                        refused,
-                        cannot_see,
-                    });
+        for &level in levels {
+            let hook = hooks::at(Probe::FileOpen, level);
+            match self.one(Probe::FileOpen, &hook, || canary::open_seen(labeller)) {
+                Ok(mut state) => {
+                    state.refused = refused;
+                    return Ok((level, state));
                 }
-                Err(reason) => {
-                    for name in names {
-                        self.stop(name);
-                    }
-                    self.programs.retain(|(probe, _)| *probe != Probe::FileOpen);
-                    refused.push(HookTrial {
-                        hook: hooks::name(hook).into(),
-                        reason,
-                    });
-                }
+                Err(trial) => refused.push(trial),
             }
         }
         Err(KernelError::NoHook {
@@ -76,94 +54,162 @@ impl<'a> Attacher<'a> {
         })
     }
 
-    /// The look at refused opens: its own programs beside LSM or fentry, the same programs where opens are seen by tracepoint.
-    pub(super) fn file_open_denied(&mut self, by_tracepoint: bool, labeller: &mut Labeller) -> ProbeState {
-        let hook = "tracepoint/syscalls/sys_exit_openat".to_owned();
-        let mut tried = Ok(());
-        if !by_tracepoint {
-            for name in [
-                "sys_exit_open_denied",
-                "sys_exit_openat_denied",
-                "sys_exit_openat2_denied",
-            ] {
-                tried = tried.and_then(|()| self.start(name, Probe::FileOpenDenied));
-            }
+    /// The probes beside opens, at the level at which opens are seen.
+    pub(super) fn others(&mut self, level: FileOpenHook, labeller: &mut Labeller) -> Vec<ProbeState> {
+        let denied = if level == FileOpenHook::Tracepoint {
+            hooks::DENIED_ALREADY
+        } else {
+            hooks::DENIED
+        };
+        let received = hooks::at(Probe::FileReceived, level);
+        let mapped = hooks::at(Probe::FileMapped, level);
+        let tried = [
+            (
+                Probe::FileOpenDenied,
+                self.one(Probe::FileOpenDenied, &denied, || canary::refusal_seen(labeller)),
+            ),
+            (
+                Probe::FileReceived,
+                self.one(Probe::FileReceived, &received, || canary::receipt_seen(labeller)),
+            ),
+            (
+                Probe::FileMapped,
+                self.one(Probe::FileMapped, &mapped, || canary::mapping_seen(labeller)),
+            ),
+            (
+                Probe::ProcessSecret,
+                self.one(Probe::ProcessSecret, &hooks::REACHED, || {
+                    canary::reach_seen(labeller)
+                }),
+            ),
+        ];
+        let mut states: Vec<ProbeState> = tried
+            .into_iter()
+            .map(|(probe, tried)| tried.unwrap_or_else(|trial| ProbeState::without(probe, vec![trial])))
+            .collect();
+        let unknown = canary::learn_operations(labeller);
+        if let Some(state) = states
+            .iter_mut()
+            .find(|state| state.probe == Probe::ProcessSecret)
+        {
+            state
+                .cannot_see
+                .extend(unknown.iter().map(|file| format!("opens of {file}")));
         }
-        let tried = tried.and_then(|()| match labeller.sees_denied(open_refused) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("attached but never ran".to_owned()),
-            Err(error) => Err(in_one_line(&error)),
-        });
-        let cannot_see = vec!["refusals of 32-bit system calls, io_uring and open_by_handle_at".to_owned()];
-        match tried {
-            Ok(()) => ProbeState {
-                probe: Probe::FileOpenDenied,
-                hook: Some(hook),
-                refused: Vec::new(),
-                cannot_see,
-            },
-            Err(reason) => ProbeState {
-                probe: Probe::FileOpenDenied,
-                hook: None,
-                refused: vec![HookTrial { hook, reason }],
-                cannot_see: vec!["refused opens".to_owned()],
-            },
-        }
+        states
     }
 
     /// Programs started, processes created and ended.
     pub(super) fn process(&mut self, canary_command: &[OsString]) -> Vec<ProbeState> {
-        let states = [
+        let states: Vec<ProbeState> = [
             (Probe::ProcessExec, "process_exec", "sched_process_exec"),
             (Probe::ProcessFork, "process_fork", "sched_process_fork"),
             (Probe::ProcessExit, "process_exit", "sched_process_exit"),
+            (
+                Probe::FileInherited,
+                "process_exec_inherited",
+                "sched_process_exec",
+            ),
         ]
+        .into_iter()
         .map(|(probe, name, tracepoint)| {
+            let program = Program {
+                name,
+                point: Point::BtfTracepoint(tracepoint),
+            };
             let hook = format!("tp_btf/{tracepoint}");
-            match self.start(name, probe) {
+            match self.start(&program, probe) {
                 Ok(()) => ProbeState {
                     probe,
                     hook: Some(hook),
                     refused: Vec::new(),
                     cannot_see: Vec::new(),
                 },
-                Err(reason) => ProbeState::without_processes(probe, hook, reason),
+                Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
             }
-        });
-        if let Err(error) = start_one(canary_command) {
+        })
+        .collect();
+        if let Err(error) = canary::start_one(canary_command) {
             tracing::warn!(error = %in_one_line(&error), "the program that shows whether the process probes work could not be run");
         }
-        states.into()
+        states
+    }
+
+    /// Starts all programs of one hook and keeps them if what they are to see is seen.
+    fn one(
+        &mut self,
+        probe: Probe,
+        hook: &Hook,
+        seen: impl FnOnce() -> Result<(), String>,
+    ) -> Result<ProbeState, HookTrial> {
+        let tried = hook
+            .programs
+            .iter()
+            .try_for_each(|program| self.start(program, probe))
+            .and_then(|()| seen());
+        if let Err(reason) = tried {
+            for program in hook.programs {
+                self.stop(program.name);
+            }
+            self.programs.retain(|(of, _)| *of != probe);
+            return Err(HookTrial {
+                hook: hook.name.to_owned(),
+                reason,
+            });
+        }
+        let mut cannot_see: Vec<String> = hook.cannot_see.iter().map(|&what| what.to_owned()).collect();
+        for either in hook.beside {
+            let refused: Vec<String> = either
+                .programs
+                .iter()
+                .map_while(|program| self.start(program, probe).err())
+                .collect();
+            if refused.len() == either.programs.len()
+                && !cannot_see.iter().any(|what| what == either.otherwise)
+            {
+                tracing::debug!(?refused, "{} cannot be seen", either.otherwise);
+                cannot_see.push(either.otherwise.to_owned());
+            }
+        }
+        Ok(ProbeState {
+            probe,
+            hook: Some(hook.name.to_owned()),
+            refused: Vec::new(),
+            cannot_see,
+        })
     }
 
     /// Loads and attaches one program.
-    fn start(&mut self, name: &str, probe: Probe) -> Result<(), String> {
-        let program = self
+    fn start(&mut self, program: &Program, probe: Probe) -> Result<(), String> {
+        let Program { name, point } = *program;
+        let loaded = self
             .ebpf
             .program_mut(name)
             .ok_or_else(|| format!("program {name} is not in the object"))?;
         let btf = self.btf;
         let started: Result<(), ProgramError> = (|| {
-            match name {
-                "lsm_file_open" => {
-                    let lsm: &mut Lsm = program.try_into()?;
-                    lsm.load("file_open", btf)?;
+            match point {
+                Point::Lsm(hook) => {
+                    let lsm: &mut Lsm = loaded.try_into()?;
+                    lsm.load(hook, btf)?;
                     lsm.attach()?;
                 }
-                "fentry_security_file_open" => {
-                    let fentry: &mut FEntry = program.try_into()?;
-                    fentry.load("security_file_open", btf)?;
+                Point::Fentry(function) => {
+                    let fentry: &mut FEntry = loaded.try_into()?;
+                    fentry.load(function, btf)?;
                     fentry.attach()?;
                 }
-                "process_exec" | "process_fork" | "process_exit" => {
-                    let tracepoint: &mut BtfTracePoint = program.try_into()?;
-                    tracepoint.load(&format!("sched_{name}"), btf)?;
-                    tracepoint.attach()?;
+                Point::BtfTracepoint(tracepoint) => {
+                    let program: &mut BtfTracePoint = loaded.try_into()?;
+                    program.load(tracepoint, btf)?;
+                    program.attach()?;
                 }
-                _ => {
-                    let tracepoint: &mut TracePoint = program.try_into()?;
-                    tracepoint.load()?;
-                    tracepoint.attach("syscalls", name.trim_end_matches("_denied"))?;
+                Point::Exits(calls) => {
+                    let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
+                    for call in calls {
+                        program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                    }
                 }
             }
             Ok(())
@@ -190,14 +236,6 @@ impl<'a> Attacher<'a> {
                 _ => Ok(()),
             };
         }
-    }
-}
-
-fn program_names(hook: FileOpenHook) -> &'static [&'static str] {
-    match hook {
-        FileOpenHook::Lsm => &["lsm_file_open"],
-        FileOpenHook::Fentry => &["fentry_security_file_open"],
-        FileOpenHook::Tracepoint => &["sys_exit_open", "sys_exit_openat", "sys_exit_openat2"],
     }
 }
 

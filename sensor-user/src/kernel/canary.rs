@@ -3,15 +3,26 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io,
-    os::unix::fs::MetadataExt as _,
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
     path::Path,
     process::{Command, Stdio},
 };
 
-use claviger_sensor_common::Probe;
+use claviger_sensor_common::{
+    Probe, REQUEST_DENIED, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPPED, REQUEST_MAPS, REQUEST_MEM,
+    REQUEST_REACHED, REQUEST_RECEIVED,
+};
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap, munmap},
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    },
+};
 
-use super::{Accounts, KernelError, Labeller, ProbeState, Purpose};
+use super::{Accounts, HookTrial, KernelError, Labeller, ProbeState, Purpose};
 use crate::error::in_one_line;
 
 /// Opens a file and compares what the hook read of it with what the kernel tells user space. procfs shows its inode numbers as they are.
@@ -42,9 +53,124 @@ pub fn open_seen(labeller: &mut Labeller) -> Result<(), String> {
 /// An open that is refused even to root: a constant of sysctl, for writing.
 ///
 /// # Errors
-/// Always but on a kernel that is broken.
-pub fn open_refused() -> io::Result<File> {
-    File::options().write(true).open("/proc/sys/kernel/ostype")
+/// Why it was not seen.
+pub fn refusal_seen(labeller: &mut Labeller) -> Result<(), String> {
+    seen(labeller, REQUEST_DENIED, || {
+        // Refused is what it shall be.
+        let _refused = File::options().write(true).open("/proc/sys/kernel/ostype");
+        Ok(())
+    })
+}
+
+/// Sends a descriptor to itself.
+///
+/// # Errors
+/// Why it was not seen.
+pub fn receipt_seen(labeller: &mut Labeller) -> Result<(), String> {
+    seen(labeller, REQUEST_RECEIVED, || {
+        let (from, to) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let descriptors = [from.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        sendmsg(&from, &[IoSlice::new(b"?")], &mut control, SendFlags::empty())?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        recvmsg(
+            &to,
+            &mut [IoSliceMut::new(&mut byte)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )?;
+        Ok(())
+    })
+}
+
+/// Maps a page of its own program.
+///
+/// # Errors
+/// Why it was not seen.
+#[expect(
+    unsafe_code,
+    reason = "a mapping is made and taken away, and never looked into"
+)]
+pub fn mapping_seen(labeller: &mut Labeller) -> Result<(), String> {
+    const BYTES: usize = 1;
+    seen(labeller, REQUEST_MAPPED, || {
+        let program = File::open("/proc/self/exe")?;
+        // SAFETY: the kernel chooses the address, where nothing was; nobody else knows of it.
+        unsafe {
+            let mapping = mmap(
+                std::ptr::null_mut(),
+                BYTES,
+                ProtFlags::READ,
+                MapFlags::PRIVATE,
+                &program,
+                0,
+            )?;
+            munmap(mapping, BYTES)?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads a byte of its own memory as if it were another's.
+///
+/// # Errors
+/// Why it was not seen.
+#[expect(unsafe_code, reason = "rustix has no process_vm_readv")]
+pub fn reach_seen(labeller: &mut Labeller) -> Result<(), String> {
+    seen(labeller, REQUEST_REACHED, || {
+        let from = [1u8];
+        let mut to = [0u8];
+        let local = libc::iovec {
+            iov_base: to.as_mut_ptr().cast(),
+            iov_len: to.len(),
+        };
+        let remote = libc::iovec {
+            iov_base: from.as_ptr().cast_mut().cast(),
+            iov_len: from.len(),
+        };
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        // SAFETY: both vectors describe one byte each, which live until the call has returned.
+        let read = unsafe { libc::process_vm_readv(own, &raw const local, 1, &raw const remote, 1, 0) };
+        if read == 1 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    })
+}
+
+/// Has the kernel half learn by which operations it knows the files that are a process's memory or environment. Returns those that could
+/// not be opened here.
+pub(super) fn learn_operations(labeller: &mut Labeller) -> Vec<&'static str> {
+    [
+        (REQUEST_ENVIRON, "/proc/self/environ", "/proc/PID/environ"),
+        (REQUEST_MEM, "/proc/self/mem", "/proc/PID/mem"),
+        (REQUEST_MAPS, "/proc/self/maps", "/proc/PID/maps"),
+        (REQUEST_KCORE, "/proc/kcore", "/proc/kcore"),
+    ]
+    .into_iter()
+    .filter(|(request, own, _)| seen(labeller, *request, || File::open(own).map(drop)).is_err())
+    .map(|(_, _, name)| name)
+    .collect()
+}
+
+fn seen(labeller: &mut Labeller, request: u32, act: impl FnOnce() -> io::Result<()>) -> Result<(), String> {
+    let (acted, seen) = labeller.sees(request, act).map_err(|error| in_one_line(&error))?;
+    acted.map_err(|error| in_one_line(&error))?;
+    if seen {
+        Ok(())
+    } else {
+        Err("attached but never ran".to_owned())
+    }
 }
 
 /// Starts a program and waits for its end: its exec, fork and exit are there to be seen.
@@ -85,11 +211,8 @@ pub(super) fn judge_process_probes(
                 .first()
                 .map(|program| Path::new(program).display().to_string())
                 .unwrap_or_default();
-            *state = ProbeState::without_processes(
-                state.probe,
-                hook,
-                format!("attached but never ran when {program} was started"),
-            );
+            let reason = format!("attached but never ran when {program} was started");
+            *state = ProbeState::without(state.probe, vec![HookTrial { hook, reason }]);
         }
     }
     Ok(())

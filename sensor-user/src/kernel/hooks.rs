@@ -6,31 +6,204 @@ use claviger_sensor_common::Probe;
 
 use crate::config::FileOpenHook;
 
-/// A hook's full name, as events and `check` show it.
-#[must_use]
-pub const fn name(hook: FileOpenHook) -> &'static str {
-    match hook {
-        FileOpenHook::Lsm => "lsm/file_open",
-        FileOpenHook::Fentry => "fentry/security_file_open",
-        FileOpenHook::Tracepoint => "tracepoint/syscalls/sys_exit_openat",
+/// What a program is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Point {
+    /// `lsm/NAME`
+    Lsm(&'static str),
+    /// `fentry/NAME`
+    Fentry(&'static str),
+    /// `tp_btf/NAME`
+    BtfTracepoint(&'static str),
+    /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
+    Exits(&'static [&'static str]),
+}
+
+/// A program of the object and what it is attached to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    pub(super) point: Point,
+}
+
+/// Programs of which one is enough, for kernels differ.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Either {
+    pub(super) programs: &'static [Program],
+    /// What is not seen where none of them works.
+    pub(super) otherwise: &'static str,
+}
+
+/// One way to observe what a probe observes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hook {
+    /// As events and `check` show it.
+    pub(super) name: &'static str,
+    /// All of these are needed.
+    pub(super) programs: &'static [Program],
+    /// These see more.
+    pub(super) beside: &'static [Either],
+    pub(super) cannot_see: &'static [&'static str],
+}
+
+const fn program(name: &'static str, point: Point) -> Program {
+    Program { name, point }
+}
+
+const NO_RING: &str = "opens by io_uring";
+
+const OPEN_LSM: Hook = Hook {
+    name: "lsm/file_open",
+    programs: &[program("lsm_file_open", Point::Lsm("file_open"))],
+    beside: &[],
+    cannot_see: &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
+};
+
+const OPEN_FENTRY: Hook = Hook {
+    name: "fentry/security_file_open",
+    programs: &[program(
+        "fentry_security_file_open",
+        Point::Fentry("security_file_open"),
+    )],
+    beside: &[],
+    cannot_see: &["whether an LSM refused the open: its outcome is then said as succeeded"],
+};
+
+const OPEN_TRACEPOINT: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_openat",
+    programs: &[program(
+        "sys_exit_opens",
+        Point::Exits(&["open", "openat", "openat2", "creat", "open_by_handle_at"]),
+    )],
+    beside: &[
+        Either {
+            programs: &[
+                program("io_uring_submit_req", Point::BtfTracepoint("io_uring_submit_req")),
+                program("io_uring_submit_sqe", Point::BtfTracepoint("io_uring_submit_sqe")),
+            ],
+            otherwise: NO_RING,
+        },
+        Either {
+            programs: &[
+                program(
+                    "io_uring_complete_entry",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+                program(
+                    "io_uring_complete_result",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+            ],
+            otherwise: NO_RING,
+        },
+    ],
+    cannot_see: &[
+        "opens by 32-bit system calls (int 0x80)",
+        "the object of an io_uring open into a fixed file or without completion: only its path",
+    ],
+};
+
+const RECEIVED_LSM: Hook = Hook {
+    name: "lsm/file_receive",
+    programs: &[program("lsm_file_receive", Point::Lsm("file_receive"))],
+    beside: &[],
+    cannot_see: &[],
+};
+
+const RECEIVED_FENTRY: Hook = Hook {
+    name: "fentry/security_file_receive",
+    programs: &[program(
+        "fentry_security_file_receive",
+        Point::Fentry("security_file_receive"),
+    )],
+    beside: &[],
+    cannot_see: &[],
+};
+
+const RECEIVED_TRACEPOINT: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_recvmsg",
+    programs: &[program(
+        "sys_exit_receives",
+        Point::Exits(&["recvmsg", "recvmmsg", "pidfd_getfd"]),
+    )],
+    beside: &[],
+    cannot_see: &[
+        "descriptors received by io_uring, by 32-bit system calls, or put in by a seccomp supervisor",
+    ],
+};
+
+const MAPPED_LSM: Hook = Hook {
+    name: "lsm/mmap_file",
+    programs: &[program("lsm_mmap_file", Point::Lsm("mmap_file"))],
+    beside: &[],
+    cannot_see: &[],
+};
+
+const MAPPED_FENTRY: Hook = Hook {
+    name: "fentry/security_mmap_file",
+    programs: &[program(
+        "fentry_security_mmap_file",
+        Point::Fentry("security_mmap_file"),
+    )],
+    beside: &[],
+    cannot_see: &[],
+};
+
+const MAPPED_TRACEPOINT: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_mmap",
+    programs: &[program("sys_exit_mmap", Point::Exits(&["mmap"]))],
+    beside: &[],
+    cannot_see: &["files mapped by 32-bit system calls"],
+};
+
+/// The programs that look at refused opens where opens themselves are seen by LSM or fentry.
+pub(super) const DENIED: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_openat",
+    programs: &[program(
+        "sys_exit_opens_denied",
+        Point::Exits(&["open", "openat", "openat2", "creat"]),
+    )],
+    beside: &[],
+    cannot_see: &["refusals of 32-bit system calls, io_uring and open_by_handle_at"],
+};
+
+/// Where opens are seen by tracepoints, the same programs see refusals.
+pub(super) const DENIED_ALREADY: Hook = Hook {
+    programs: &[],
+    cannot_see: &["refusals of 32-bit system calls and open_by_handle_at"],
+    ..DENIED
+};
+
+/// The system calls by which a process reaches for another; the same at every level.
+pub(super) const REACHED: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_ptrace",
+    programs: &[program(
+        "sys_exit_reaches",
+        Point::Exits(&["ptrace", "process_vm_readv"]),
+    )],
+    beside: &[],
+    cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
+};
+
+/// The hook of a probe at a level, for the probes that have one at each.
+pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
+    match (probe, level) {
+        (Probe::FileReceived, FileOpenHook::Lsm) => RECEIVED_LSM,
+        (Probe::FileReceived, FileOpenHook::Fentry) => RECEIVED_FENTRY,
+        (Probe::FileReceived, FileOpenHook::Tracepoint) => RECEIVED_TRACEPOINT,
+        (Probe::FileMapped, FileOpenHook::Lsm) => MAPPED_LSM,
+        (Probe::FileMapped, FileOpenHook::Fentry) => MAPPED_FENTRY,
+        (Probe::FileMapped, FileOpenHook::Tracepoint) => MAPPED_TRACEPOINT,
+        (_, FileOpenHook::Lsm) => OPEN_LSM,
+        (_, FileOpenHook::Fentry) => OPEN_FENTRY,
+        (_, FileOpenHook::Tracepoint) => OPEN_TRACEPOINT,
     }
 }
 
-/// What a hook cannot see.
+/// A hook's full name, as events and `check` show it.
 #[must_use]
-pub(super) const fn cannot_see(hook: FileOpenHook) -> &'static [&'static str] {
-    match hook {
-        FileOpenHook::Lsm => {
-            &["whether an LSM after this one refused the open: its outcome is then said as succeeded"]
-        }
-        FileOpenHook::Fentry => &["whether an LSM refused the open: its outcome is then said as succeeded"],
-        FileOpenHook::Tracepoint => &[
-            "opens by 32-bit system calls (int 0x80)",
-            "opens by io_uring",
-            "opens by open_by_handle_at",
-            "opens by creat",
-        ],
-    }
+pub const fn name(hook: FileOpenHook) -> &'static str {
+    at(Probe::FileOpen, hook).name
 }
 
 /// One hook that was tried and is not in use.
@@ -62,13 +235,24 @@ pub struct ProbeState {
 }
 
 impl ProbeState {
-    /// A probe of processes without a hook.
-    pub(super) fn without_processes(probe: Probe, hook: String, reason: String) -> Self {
+    /// A probe without a hook.
+    pub(super) fn without(probe: Probe, refused: Vec<HookTrial>) -> Self {
+        let what = match probe {
+            Probe::FileOpen => "opens of credential files",
+            Probe::FileOpenDenied => "refused opens",
+            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit => {
+                "processes but by their snapshot at a use and by /proc"
+            }
+            Probe::FileReceived => "descriptors that come from other processes",
+            Probe::FileMapped => "files mapped into memory",
+            Probe::FileInherited => "programs started with a credential open",
+            Probe::ProcessSecret => "ptrace and process_vm_readv",
+        };
         Self {
             probe,
             hook: None,
-            refused: vec![HookTrial { hook, reason }],
-            cannot_see: vec!["processes but by their snapshot at a use and by /proc".to_owned()],
+            refused,
+            cannot_see: vec![what.to_owned()],
         }
     }
 }

@@ -7,7 +7,7 @@ use aya::{
     maps::{Array, HashMap, MapData, MapError},
 };
 use claviger_sensor_common::{
-    Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE,
+    Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DIRECTORY, REQUEST_DONE,
     REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT,
 };
 use zerocopy::transmute;
@@ -88,13 +88,13 @@ impl Labeller {
         self.handshake(code, label, open)
     }
 
-    /// Calls `open` on this thread, which must be refused, and tells whether the probe for refused opens saw it.
+    /// Calls `act` on this thread, and tells whether the kernel half saw it do what the request names.
     ///
     /// # Errors
     /// [`LabelError`].
-    pub fn sees_denied<T>(&mut self, open: impl FnOnce() -> T) -> Result<bool, LabelError> {
-        let (_, answer) = self.handshake(REQUEST_DENIED, Label::default(), open)?;
-        Ok(answer.is_some())
+    pub(super) fn sees<T>(&mut self, request: u32, act: impl FnOnce() -> T) -> Result<(T, bool), LabelError> {
+        let (acted, answer) = self.handshake(request, Label::default(), act)?;
+        Ok((acted, answer.is_some()))
     }
 
     fn handshake<T>(

@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, ProbeState, Records, attach::Attacher,
-    canary::judge_process_probes, hooks, offsets, preconditions, private_mounts::with_private_mounts,
+    Accounts, KernelError, Labeller, OBJECT, ProbeState, Records, Repeats, attach::Attacher,
+    canary::judge_process_probes, offsets, preconditions, private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
 
@@ -48,6 +48,8 @@ pub struct Kernel {
     pub labeller: Labeller,
     /// The kernel half's accounts.
     pub accounts: Accounts,
+    /// How often uses were repeated.
+    pub repeats: Repeats,
     /// How each probe came out.
     pub probes: Vec<ProbeState>,
     /// The active LSMs, in order; nothing where that cannot be read.
@@ -67,7 +69,7 @@ impl Kernel {
             not(feature = "debug-logs"),
             expect(unused_mut, reason = "only the logger changes it")
         )]
-        let (mut ebpf, ring, labeller, accounts, probes, active_lsms) = with_private_mounts(|| {
+        let (mut ebpf, ring, labeller, accounts, repeats, probes, active_lsms) = with_private_mounts(|| {
             let mut ebpf = EbpfLoader::new()
                 .override_global("OFFSETS", offsets.as_bytes(), true)
                 .override_global("AGENT_PID", &std::process::id(), true)
@@ -78,19 +80,20 @@ impl Kernel {
             let btf = Btf::from_sys_fs()
                 .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
             let mut attach = Attacher::new(&mut ebpf, &btf);
-            let file_open = attach.file_open(&options.file_open_hooks, &mut labeller)?;
-            let by_tracepoint = file_open.hook.as_deref() == Some(hooks::name(FileOpenHook::Tracepoint));
-            let denied = attach.file_open_denied(by_tracepoint, &mut labeller);
-            let mut probes = vec![file_open, denied];
+            let (level, file_open) = attach.file_open(&options.file_open_hooks, &mut labeller)?;
+            let mut probes = vec![file_open];
+            probes.extend(attach.others(level, &mut labeller));
             probes.extend(attach.process(&options.canary_command));
             let programs = attach.programs;
             let accounts = Accounts::new(&mut ebpf, programs)?;
+            let repeats = Repeats::new(&mut ebpf)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
             Ok((
                 ebpf,
                 ring,
                 labeller,
                 accounts,
+                repeats,
                 probes,
                 preconditions::active_lsms(),
             ))
@@ -102,6 +105,7 @@ impl Kernel {
             records: Records::new(ring)?,
             labeller,
             accounts,
+            repeats,
             probes,
             active_lsms,
         })

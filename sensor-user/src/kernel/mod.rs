@@ -8,7 +8,7 @@
 
 mod accounts;
 mod attach;
-mod canary;
+pub mod canary;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
 mod error;
@@ -19,10 +19,10 @@ mod object;
 mod offsets;
 mod preconditions;
 mod private_mounts;
+mod repeats;
 mod ring;
 
 pub use accounts::{Accounts, ProbeAccounts};
-pub use canary::{open_refused, open_seen, start_one};
 pub use error::KernelError;
 pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
@@ -30,4 +30,5 @@ pub use load::{Attached, Kernel, LoadOptions};
 pub use object::OBJECT;
 pub use offsets::resolve as resolve_offsets;
 pub use preconditions::active_lsms;
+pub use repeats::{RepeatError, Repeats};
 pub use ring::Records;

@@ -101,7 +101,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
                 done.target.into(),
             )?;
         }
-        Sees::OwnSecret(part) => {
+        Sees::OwnSecret(part) | Sees::MachineSecret(part) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
         }

@@ -75,6 +75,8 @@ pub enum Sees {
     Change(&'static str),
     /// A `process_secret_access` to this part of another process.
     Secret(&'static str),
+    /// A `process_secret_access` to this, which is everybody's.
+    MachineSecret(&'static str),
     /// A `process_secret_access` to this part of itself, after a read of the decoy.
     OwnSecret(&'static str),
     /// A `kernel_key_access`.

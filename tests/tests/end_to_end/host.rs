@@ -71,6 +71,19 @@ impl Host {
         }
     }
 
+    /// All events, once the one of this sequence has arrived, or what there is after a minute.
+    pub(crate) fn arrived(&self, sequence: u64) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let events = self.detector.read("events", "event");
+            let is_there = events.iter().any(|event| event["id"]["sequence"] == sequence);
+            if is_there || begun.elapsed() > Duration::from_secs(60) {
+                return events;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub(crate) fn wait_for(&self, what: &str, key: &str, count: usize) -> Vec<Value> {
         let home = self.decoy.home().display().to_string();
         let begun = Instant::now();

@@ -3,9 +3,10 @@
 
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, DeniedRecord, ExecRecord, ExitRecord, ForkRecord, Label, MATCHED_OBJECT,
-    OPENED_FOR_READING, ObjectKey, OpenRecord, PathBytes, RECORD_DENIED, RECORD_EXEC, RECORD_EXIT,
-    RECORD_FORK, RECORD_OPEN, RecordHeader, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
+    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, ObjectKey, PART_BLOCK_DEVICE,
+    PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
+    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -22,26 +23,22 @@ const fn format(name: &'static str, encode: fn() -> Vec<u8>) -> Format {
     }
 }
 
-pub(crate) const OPEN: Format = format("record_open", || {
-    let record = OpenRecord {
-        header: header(RECORD_OPEN),
+pub(crate) const FILE_USE: Format = format("record_file_use", || {
+    let record = FileUseRecord {
+        header: header(RECORD_FILE_USE),
         task: task(),
-        object: ObjectKey {
-            inode: 1_234_567,
-            device: (253 << 20) | 300,
-            generation: 77,
-        },
+        key: key(OPERATION_OPEN, 0),
         label: Label { id: 9, flags: 1 },
         matched: MATCHED_OBJECT,
-        access: OPENED_FOR_READING,
+        reserved: 0,
         path: path(b"credentials\0.aws\0demo\0home\0", 0),
     };
     record.as_bytes().to_vec()
 });
 
-pub(crate) const DENIED: Format = format("record_denied", || {
-    let mut record = DeniedRecord {
-        header: header(RECORD_DENIED),
+pub(crate) const ATTEMPT: Format = format("record_attempt", || {
+    let mut record = AttemptRecord {
+        header: header(RECORD_ATTEMPT),
         task: task(),
         errno: 13,
         flags: 2,
@@ -52,6 +49,34 @@ pub(crate) const DENIED: Format = format("record_denied", || {
     record.given[..14].copy_from_slice(b"../.ssh/id_rsa");
     record.as_bytes().to_vec()
 });
+
+pub(crate) const PROCESS_SECRET: Format = format("record_process_secret", || {
+    let record = ProcessSecretRecord {
+        header: header(RECORD_PROCESS_SECRET),
+        task: task(),
+        key: key(OPERATION_REACH + PART_BLOCK_DEVICE, 1),
+        target: ancestor(4_244),
+        given_pid: 0,
+        device: 8 << 20 | 1,
+    };
+    record.as_bytes().to_vec()
+});
+
+fn key(operation: u32, errno: u32) -> RepeatKey {
+    RepeatKey {
+        pid: 4_242,
+        operation,
+        start_boottime_ns: 4_242_000_029_694,
+        exec_id: 3,
+        object: ObjectKey {
+            inode: 1_234_567,
+            device: (253 << 20) | 300,
+            generation: 77,
+        },
+        access: OPENED_FOR_READING,
+        errno,
+    }
+}
 
 pub(crate) const EXEC: Format = format("record_exec", || {
     let record = ExecRecord {
@@ -132,23 +157,32 @@ fn path(components: &[u8], truncated: u32) -> PathBytes {
 
 fn words(bytes: &[u8]) -> Value {
     match decode::decode(bytes).expect("a record") {
-        Record::Open(open) => json!({
+        Record::FileUse(open) => json!({
             "time_boot_ns": open.time_boot_ns,
             "task": task_words(&open.task),
             "device": open.object.device,
             "kernel_device": open.object.key.device,
             "inode": open.object.key.inode,
             "generation": open.object.key.generation,
+            "operation": format!("{:?}", open.operation),
             "matched": format!("{:?}", open.matched),
             "access": format!("{:?}", open.access),
             "path": path_words(&open.path),
         }),
-        Record::Denied(denied) => json!({
-            "time_boot_ns": denied.time_boot_ns,
-            "task": task_words(&denied.task),
-            "errno": denied.errno,
-            "access": format!("{:?}", denied.access),
-            "path": path_words(&denied.path),
+        Record::Attempt(attempt) => json!({
+            "time_boot_ns": attempt.time_boot_ns,
+            "task": task_words(&attempt.task),
+            "errno": attempt.errno,
+            "access": format!("{:?}", attempt.access),
+            "path": path_words(&attempt.path),
+        }),
+        Record::ProcessSecret(secret) => json!({
+            "time_boot_ns": secret.time_boot_ns,
+            "task": task_words(&secret.task),
+            "target": format!("{:?}", secret.target),
+            "part": format!("{:?}", secret.part),
+            "errno": secret.errno,
+            "access": format!("{:?}", secret.access),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

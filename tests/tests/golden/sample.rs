@@ -21,6 +21,9 @@ pub(crate) fn events() -> Vec<Event> {
             process_secret: Some(ProcessSecret {
                 target: Some(process(77)),
                 part: "environ".into(),
+                block_device: 0x801,
+                operation: Operation::Read.into(),
+                unknown_reason: "it had ended".into(),
             }),
             ..used(EventKind::ProcessSecretAccess)
         },

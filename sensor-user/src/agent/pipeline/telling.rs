@@ -86,6 +86,7 @@ impl<S: Sink> Agent<S> {
                 let _gone = back.send(Answer::Status(Box::new(self.status())));
             }
             Request::Flush => {
+                self.tell_all();
                 let (flushed, done) = oneshot::channel();
                 self.flushing.push(flushed);
                 tokio::spawn(async move {
@@ -123,6 +124,7 @@ impl<S: Sink> Agent<S> {
                     .iter()
                     .map(|(reason, count)| ((*reason).to_owned(), *count))
                     .collect(),
+                repeated: accounts.repeated,
             }
         });
         Status {

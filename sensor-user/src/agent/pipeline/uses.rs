@@ -1,20 +1,47 @@
 //! From records of uses to events that wait for their identities.
 
+use claviger_proto::v1::Operation;
+
 use super::*;
+use crate::{
+    agent::{
+        events::{Used, credential, operation},
+        repeats::First,
+    },
+    decode::{Attempt, FileOperation, FileUse, Match},
+};
+
+/// The kernel half's label stands for nothing that the agent knows.
+const UNKNOWN_LABEL: &str = "unknown_label";
+const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+const NOT_WATCHED: &str = "operation_not_watched";
 
 impl<S: Sink> Agent<S> {
-    pub(super) fn opened(&mut self, open: &Open) {
+    pub(super) fn file_used(&mut self, file: FileUse) {
+        let told = self.tell_file_use(&file, None);
+        self.repeats.keep(
+            file.key,
+            file.task.process,
+            match told {
+                Ok(()) => First::File(Box::new(file)),
+                Err(_) => First::Dropped,
+            },
+        );
+    }
+
+    /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now.
+    pub(super) fn tell_file_use(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
         self.accounts.received += 1;
-        let meaning = match open.matched {
+        let meaning = match file.matched {
             Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
                 self.knowledge.labels().meaning(id).cloned()
             }
         };
         let Some(meaning) = meaning else {
-            self.accounts.lose("unknown_label", 1);
-            return;
+            self.accounts.lose(UNKNOWN_LABEL, 1);
+            return Err(UNKNOWN_LABEL);
         };
-        let (entry, found_at, matched_by) = match (open.matched, meaning) {
+        let (entry, found_at, matched_by) = match (file.matched, meaning) {
             (Match::Object(_), Meaning::Credential { entry, path }) => {
                 (entry, Some(path), MatchBasis::Object)
             }
@@ -22,7 +49,7 @@ impl<S: Sink> Agent<S> {
             (Match::Name(_), Meaning::Credential { entry, path })
                 if path
                     .file_name()
-                    .is_some_and(|name| name.as_encoded_bytes() == open.path.name()) =>
+                    .is_some_and(|name| name.as_encoded_bytes() == file.path.name()) =>
             {
                 (entry, Some(path), MatchBasis::DirectoryEntry)
             }
@@ -30,43 +57,59 @@ impl<S: Sink> Agent<S> {
                 let places = self.knowledge.places();
                 let mut name = path.as_os_str().as_encoded_bytes().to_vec();
                 name.push(b'/');
-                name.extend_from_slice(open.path.name());
+                name.extend_from_slice(file.path.name());
                 match places.match_path(&name) {
                     Some(entry) => (Arc::clone(entry), None, MatchBasis::DirectoryEntry),
-                    None => return self.accounts.drop_record("not_in_catalogue"),
+                    None => return Err(self.drop_record(NOT_IN_CATALOGUE)),
                 }
             }
-            _ => return self.accounts.drop_record("not_in_catalogue"),
+            _ => return Err(self.drop_record(NOT_IN_CATALOGUE)),
         };
-        if !entry.watches(operation(open.access)) {
-            return self.accounts.drop_record("operation_not_watched");
+        let operation = match file.operation {
+            FileOperation::Open => operation(file.access),
+            FileOperation::Map => Operation::Map,
+            FileOperation::Inherit => Operation::Inherit,
+            FileOperation::Receive => Operation::Receive,
+        };
+        if !entry.watches(operation) {
+            return Err(self.drop_record(NOT_WATCHED));
         }
         let used = Used {
             entry: &entry,
-            path: &open.path,
-            device: open.object.device,
-            inode: open.object.key.inode,
-            generation: open.object.key.generation,
-            access: open.access,
+            path: &file.path,
+            device: file.object.device,
+            inode: file.object.key.inode,
+            generation: file.object.key.generation,
+            operation,
             matched_by,
         };
         // An LSM behind ours may still refuse, but the kernel had no objection until here.
-        let observation = self.observation(Probe::FileOpen);
-        let event = self.facts.credential_access(
-            open.time_boot_ns,
-            &open.task,
-            &used,
-            (Outcome::Succeeded, 0),
-            observation,
-        );
-        let token = self.ask(open, entry.kind(), found_at);
-        self.push(event, token);
+        let observation = self.observation(match file.operation {
+            FileOperation::Open => Probe::FileOpen,
+            FileOperation::Map => Probe::FileMapped,
+            FileOperation::Inherit => Probe::FileInherited,
+            FileOperation::Receive => Probe::FileReceived,
+        });
+        let outcome = (Outcome::Succeeded, 0);
+        let mut event = self
+            .facts
+            .used(EventKind::CredentialAccess, &file.task, outcome, observation);
+        at(&mut event, file.time_boot_ns, repeats);
+        event.credential = Some(credential(&used));
+        let token = self.ask(file, entry.kind(), found_at);
+        self.push(event, Some(token));
+        Ok(())
+    }
+
+    fn drop_record(&mut self, reason: &'static str) -> &'static str {
+        self.accounts.drop_record(reason);
+        reason
     }
 
     /// Asks the worker for the identities.
     pub(super) fn ask(
         &mut self,
-        open: &Open,
+        open: &FileUse,
         kind: &str,
         found_at: Option<PathBuf>,
     ) -> Result<u64, &'static str> {
@@ -95,33 +138,51 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    pub(super) fn denied(&mut self, denied: &Denied) {
+    pub(super) fn attempted(&mut self, attempt: &Attempt) {
+        if self.attempted_reach(attempt) {
+            return;
+        }
         self.accounts.received += 1;
         let places = self.knowledge.places();
-        let Some(entry) = places.match_path(&denied.path.bytes) else {
-            return self.accounts.drop_record("not_in_catalogue");
+        let Some(entry) = places.match_path(&attempt.path.bytes) else {
+            return self.accounts.drop_record(NOT_IN_CATALOGUE);
         };
-        if !entry.watches(operation(denied.access)) {
-            return self.accounts.drop_record("operation_not_watched");
+        let operation = operation(attempt.access);
+        if !entry.watches(operation) {
+            return self.accounts.drop_record(NOT_WATCHED);
         }
         let used = Used {
             entry,
-            path: &denied.path,
+            path: &attempt.path,
             device: 0,
             inode: 0,
             generation: 0,
-            access: denied.access,
+            operation,
             matched_by: MatchBasis::PathAsGiven,
         };
-        let observation = self.observation(Probe::FileOpenDenied);
-        let outcome = (Outcome::Denied, denied.errno);
-        let event =
-            self.facts
-                .credential_access(denied.time_boot_ns, &denied.task, &used, outcome, observation);
-        self.push(event, Err("the attempt was refused: nothing was read"));
+        let (probe, outcome, reason) = match attempt.errno {
+            Some(errno) => (
+                Probe::FileOpenDenied,
+                (Outcome::Denied, errno),
+                "the attempt was refused: nothing was read",
+            ),
+            None => (
+                Probe::FileOpen,
+                (Outcome::Unknown, 0),
+                "only the path was seen, not the file",
+            ),
+        };
+        let observation = self.observation(probe);
+        let mut event = self
+            .facts
+            .used(EventKind::CredentialAccess, &attempt.task, outcome, observation);
+        at(&mut event, attempt.time_boot_ns, None);
+        event.credential = Some(credential(&used));
+        self.push(event, Some(Err(reason)));
     }
 
-    pub(super) fn push(&mut self, mut event: Event, token: Result<u64, &'static str>) {
+    /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.
+    pub(super) fn push(&mut self, mut event: Event, identities: Option<Result<u64, &'static str>>) {
         if let Some(actor) = &mut event.actor
             && let Some(process) = &actor.process
         {
@@ -130,14 +191,15 @@ impl<S: Sink> Agent<S> {
                 start_ticks: process.start_time_ticks,
             });
         }
-        let reason = match token {
-            Ok(_) => "it was not read within the time that an event waits",
-            Err(reason) => reason,
+        let reason = match identities {
+            Some(Err(reason)) => reason,
+            _ => "it was not read within the time that an event waits",
         };
         if let Some(credential) = &mut event.credential {
             credential.unknown_reason = reason.to_owned();
         }
-        self.pending.push(event, token.ok(), self.started.elapsed());
+        let token = identities.and_then(Result::ok);
+        self.pending.push(event, token, self.started.elapsed());
     }
 
     pub(super) fn observation(&self, probe: Probe) -> Observation {

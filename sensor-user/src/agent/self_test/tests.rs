@@ -23,6 +23,9 @@ fn all_well() -> Tested {
     Tested {
         opened: Ok(()),
         refused: Ok(()),
+        received: Ok(()),
+        mapped: Ok(()),
+        reached: Ok(()),
         started: Ok(()),
     }
 }

@@ -35,23 +35,29 @@ fn header(kind: u32) -> RecordHeader {
 }
 
 #[test]
-fn an_open_comes_out_whole() {
-    let record = OpenRecord {
-        header: header(RECORD_OPEN),
+fn a_use_comes_out_whole() {
+    let record = FileUseRecord {
+        header: header(RECORD_FILE_USE),
         task: task(),
-        object: ObjectKey {
-            inode: 5,
-            device: (8 << 20) | 1,
-            generation: 3,
+        key: RepeatKey {
+            object: ObjectKey {
+                inode: 5,
+                device: (8 << 20) | 1,
+                generation: 3,
+            },
+            operation: OPERATION_RECEIVE,
+            access: OPENED_FOR_READING,
+            ..RepeatKey::default()
         },
         label: Label { id: 9, flags: 0 },
         matched: MATCHED_OBJECT,
-        access: OPENED_FOR_READING,
+        reserved: 0,
         path: path(b"credentials\0.aws\0root\0"),
     };
-    let Record::Open(open) = decode(record.as_bytes()).expect("decodes") else {
-        panic!("an open")
+    let Record::FileUse(open) = decode(record.as_bytes()).expect("decodes") else {
+        panic!("a use")
     };
+    assert_eq!(open.operation, FileOperation::Receive);
     assert_eq!(
         open.task.process,
         ProcessKey {
@@ -75,19 +81,58 @@ fn an_open_comes_out_whole() {
 
 #[test]
 fn a_refused_open_has_the_path_that_was_asked_for() {
-    let mut record = DeniedRecord::new_zeroed();
-    record.header = header(RECORD_DENIED);
+    let mut record = AttemptRecord::new_zeroed();
+    record.header = header(RECORD_ATTEMPT);
     record.task = task();
     record.errno = 13;
     record.flags = 2;
     record.given_length = 14;
     record.given[..16].copy_from_slice(b"../.ssh/id_rsa\0!");
     record.base = path(b"work\0demo\0home\0");
-    let Record::Denied(denied) = decode(record.as_bytes()).expect("decodes") else {
+    let Record::Attempt(denied) = decode(record.as_bytes()).expect("decodes") else {
         panic!("a denial")
     };
     assert_eq!(denied.path.bytes, b"/home/demo/.ssh/id_rsa");
-    assert_eq!((denied.errno, denied.access), (13, Access::ReadWrite));
+    assert_eq!((denied.errno, denied.access), (Some(13), Access::ReadWrite));
+}
+
+#[test]
+fn what_was_reached_for_is_named_as_well_as_it_can_be() {
+    let mut record = ProcessSecretRecord::new_zeroed();
+    record.header = header(RECORD_PROCESS_SECRET);
+    record.key.operation = OPERATION_REACH + PART_BLOCK_DEVICE;
+    record.key.access = OPENED_FOR_READING;
+    record.device = (8 << 20) | 1;
+    let decoded = |record: &ProcessSecretRecord| match decode(record.as_bytes()).expect("decodes") {
+        Record::ProcessSecret(secret) => secret,
+        other => panic!("{other:?}"),
+    };
+    let whole = decoded(&record);
+    assert_eq!(
+        (whole.part, whole.target, whole.access),
+        (SecretPart::BlockDevice(0x801), Target::Unnamed, Access::Read)
+    );
+    record.key.operation = OPERATION_REACH + PART_VM_READ;
+    record.given_pid = 7;
+    assert_eq!(decoded(&record).target, Target::Given(7));
+    record.target = task().ancestors[0];
+    assert_eq!(
+        decoded(&record).target,
+        Target::Process(ProcessKey {
+            pid: 7,
+            start_ticks: 2
+        })
+    );
+    for operation in [0, OPERATION_REACH, OPERATION_REACH + 100] {
+        record.key.operation = operation;
+        assert_eq!(
+            decode(record.as_bytes()),
+            Err(DecodeError::OutOfRange {
+                field: "operation",
+                value: operation
+            })
+        );
+    }
 }
 
 #[test]
@@ -101,11 +146,11 @@ fn what_is_no_record_says_why() {
         })
     );
     assert_eq!(decode(header(77).as_bytes()), Err(DecodeError::UnknownKind(77)));
-    let short = header(RECORD_OPEN);
+    let short = header(RECORD_FILE_USE);
     assert!(matches!(
         decode(short.as_bytes()),
         Err(DecodeError::TooShort {
-            kind: RECORD_OPEN,
+            kind: RECORD_FILE_USE,
             got: 16,
             ..
         })
@@ -118,7 +163,7 @@ proptest! {
         if bytes.len() >= 4 {
             bytes[..4].copy_from_slice(&kind.to_ne_bytes());
         }
-        if let Ok(Record::Open(open)) = decode(&bytes) {
+        if let Ok(Record::FileUse(open)) = decode(&bytes) {
             prop_assert!(open.path.truncated || open.path.bytes.first() == Some(&b'/'));
         }
     }

@@ -54,11 +54,11 @@ fn opens() -> Vec<Way> {
     );
     let creat = row(
         "`creat`",
-        [Way::new("creat", Access("write"), [Built, Built, NotYet]).to(Written)],
+        [Way::new("creat", Access("write"), [Built, Built, Built]).to(Written)],
     );
     let by_handle = row(
         "`open_by_handle_at`",
-        [Way::new("open_by_handle_at", READ, [Built, Built, NotYet])],
+        [Way::new("open_by_handle_at", READ, [Built, Built, Built])],
     );
     [named, creat, by_handle].concat()
 }
@@ -78,10 +78,10 @@ fn kernels_own_opens() -> Vec<Way> {
     let uring = row(
         "io_uring `OPENAT`, `OPENAT2`",
         [
-            Way::new("uring_openat", READ, [Built, Built, NotYet]),
-            Way::new("uring_openat2", READ, [Built, Built, NotYet]),
-            Way::new("uring_worker", READ, [Built, Built, NotYet]),
-            Way::new("uring_sqpoll", READ, [Built, Built, NotYet]),
+            Way::new("uring_openat", READ, [Built, Built, Built]),
+            Way::new("uring_openat2", READ, [Built, Built, Built]),
+            Way::new("uring_worker", READ, [Built, Built, Built]),
+            Way::new("uring_sqpoll", READ, [Built, Built, Built]),
         ],
     );
     let suppressed = row(
@@ -101,31 +101,31 @@ fn descriptors() -> Vec<Way> {
         row("fanotify", [Way::new("fanotify", READ, [Built, Built, NotYet])]),
         row(
             "`mmap` of a descriptor",
-            [Way::new("mmap", Access("map"), [NotYet, NotYet, NotYet])],
+            [Way::new("mmap", Access("map"), [Built, Built, Built])],
         ),
         row(
             "`execve` that inherits",
-            [Way::new("inherit", Access("inherit"), [NotYet, NotYet, NotYet])],
+            [Way::new("inherit", Access("inherit"), [Built, Built, Built])],
         ),
         row(
             "descriptor received by `SCM_RIGHTS`",
             [
-                Way::new("scm_recvmsg", receive, [NotYet, NotYet, NotYet]),
-                Way::new("scm_peek", receive, [NotYet, NotYet, NotYet]),
-                Way::new("scm_recvmmsg", receive, [NotYet, NotYet, NotYet]),
+                Way::new("scm_recvmsg", receive, [Built, Built, Built]),
+                Way::new("scm_peek", receive, [Built, Built, Built]),
+                Way::new("scm_recvmmsg", receive, [Built, Built, Built]),
             ],
         ),
         row(
             "the same by io_uring `RECVMSG`",
-            [Way::new("scm_uring", receive, [NotYet, NotYet, NotYet])],
+            [Way::new("scm_uring", receive, [Built, Built, NotYet])],
         ),
         row(
             "`pidfd_getfd`",
-            [Way::new("pidfd_getfd", receive, [NotYet, NotYet, NotYet])],
+            [Way::new("pidfd_getfd", receive, [Built, Built, Built])],
         ),
         row(
             "seccomp's `NOTIF_ADDFD`",
-            [Way::new("seccomp_addfd", receive, [NotYet, NotYet, NotYet])],
+            [Way::new("seccomp_addfd", receive, [Built, Built, NotYet])],
         ),
         row(
             "open before the sensor was",

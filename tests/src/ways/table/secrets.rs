@@ -2,8 +2,8 @@
 
 use super::row;
 use crate::ways::Place::{BlockDevice, Device, KeyDirectory, Nowhere};
-use crate::ways::Sees::{Access, Discovery, Environment, KernelKey, OwnSecret, Secret};
-use crate::ways::State::NotYet;
+use crate::ways::Sees::{Discovery, Environment, KernelKey, MachineSecret, OwnSecret, Secret};
+use crate::ways::State::{Built, NotYet};
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -15,11 +15,11 @@ fn processes() -> Vec<Way> {
         row(
             "another process's `environ`",
             [
-                Way::new("proc_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
-                Way::new("proc_mem", Secret("mem"), [NotYet, NotYet, NotYet]),
-                Way::new("proc_maps", Secret("maps"), [NotYet, NotYet, NotYet]),
-                Way::new("proc_task_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
-                Way::new("denied_environ", Secret("environ"), [NotYet, NotYet, NotYet]),
+                Way::new("proc_environ", Secret("environ"), [Built, Built, Built]),
+                Way::new("proc_mem", Secret("mem"), [Built, Built, Built]),
+                Way::new("proc_maps", Secret("maps"), [Built, Built, Built]),
+                Way::new("proc_task_environ", Secret("environ"), [Built, Built, Built]),
+                Way::new("denied_environ", Secret("environ"), [Built, Built, Built]),
             ],
         ),
         row(
@@ -27,15 +27,15 @@ fn processes() -> Vec<Way> {
             [Way::new(
                 "process_vm_readv",
                 Secret("process_vm_readv"),
-                [NotYet, NotYet, NotYet],
+                [Built, Built, Built],
             )],
         ),
         row(
             "`ptrace` attach and seize",
             [
-                Way::new("ptrace_attach", Secret("ptrace"), [NotYet, NotYet, NotYet]),
-                Way::new("ptrace_seize", Secret("ptrace"), [NotYet, NotYet, NotYet]),
-                Way::new("denied_ptrace", Secret("ptrace"), [NotYet, NotYet, NotYet]),
+                Way::new("ptrace_attach", Secret("ptrace"), [Built, Built, Built]),
+                Way::new("ptrace_seize", Secret("ptrace"), [Built, Built, Built]),
+                Way::new("denied_ptrace", Secret("ptrace"), [Built, Built, Built]),
             ],
         ),
         row(
@@ -47,23 +47,26 @@ fn processes() -> Vec<Way> {
 }
 
 fn machine() -> Vec<Way> {
-    let read = Access("read");
     let memory = row(
         "`/proc/kcore`, `/dev/mem`",
         [
-            Way::new("kcore", read, [NotYet, NotYet, NotYet])
+            Way::new("kcore", MachineSecret("kcore"), [Built, Built, Built])
                 .program("open_device")
                 .to(Device("/proc/kcore")),
-            Way::new("dev_mem", read, [NotYet, NotYet, NotYet])
+            Way::new("dev_mem", MachineSecret("dev_mem"), [Built, Built, Built])
                 .program("open_device")
                 .to(Device("/dev/mem")),
         ],
     );
     let device = row(
         "block device of a mounted file system",
-        [Way::new("block_device", read, [NotYet, NotYet, NotYet])
-            .program("open_device")
-            .to(BlockDevice)],
+        [Way::new(
+            "block_device",
+            MachineSecret("block_device"),
+            [Built, Built, Built],
+        )
+        .program("open_device")
+        .to(BlockDevice)],
     );
     [memory, device].concat()
 }

@@ -1,0 +1,76 @@
+//! The arguments of the current system call, as they stand in the saved registers of the task.
+
+use aya_ebpf::helpers::generated::bpf_task_pt_regs;
+
+use crate::{
+    offsets::offset,
+    read::{Read, Typed},
+    task,
+};
+
+/// The saved registers.
+pub struct Arguments(*const u8);
+
+impl Arguments {
+    /// Those of the current task.
+    #[inline(always)]
+    pub fn current() -> Self {
+        // SAFETY: the helper takes the current task and returns its saved registers, typed.
+        Self(unsafe { bpf_task_pt_regs(task::current().cast_mut().cast()) } as *const u8)
+    }
+
+    /// The first.
+    #[inline(always)]
+    pub fn first(&self) -> u64 {
+        Typed::read(self.0, offset!(regs_first))
+    }
+
+    /// The second.
+    #[inline(always)]
+    pub fn second(&self) -> u64 {
+        Typed::read(self.0, offset!(regs_second))
+    }
+
+    /// The third.
+    #[inline(always)]
+    pub fn third(&self) -> u64 {
+        Typed::read(self.0, offset!(regs_third))
+    }
+
+    /// The fourth.
+    #[inline(always)]
+    pub fn fourth(&self) -> u64 {
+        Typed::read(self.0, offset!(regs_fourth))
+    }
+
+    /// The fifth.
+    #[inline(always)]
+    pub fn fifth(&self) -> u64 {
+        Typed::read(self.0, offset!(regs_fifth))
+    }
+}
+
+/// Numbers of the system calls that programs tell apart, of x86-64.
+pub mod number {
+    pub const OPEN: i64 = 2;
+    pub const CREAT: i64 = 85;
+    pub const OPENAT: i64 = 257;
+    pub const RECVMMSG: i64 = 299;
+    pub const PROCESS_VM_READV: i64 = 310;
+    pub const OPENAT2: i64 = 437;
+    pub const PIDFD_GETFD: i64 = 438;
+}
+
+/// Which call it is, in the context of `syscalls:sys_exit_*`: one program stands behind several calls, so that the verifier looks at it once.
+#[inline(always)]
+pub fn number(ctx: &aya_ebpf::programs::TracePointContext) -> i64 {
+    // SAFETY: the format of syscalls:sys_exit_* has the number at 8.
+    i64::from(unsafe { ctx.read_at::<i32>(8) }.unwrap_or(-1))
+}
+
+/// The result of the call, in the context of `syscalls:sys_exit_*`: common fields (8 bytes), the call's number (8 bytes), its result.
+#[inline(always)]
+pub fn result(ctx: &aya_ebpf::programs::TracePointContext) -> i64 {
+    // SAFETY: the format of syscalls:sys_exit_* has the result at 16 on every kernel with 64-bit longs.
+    unsafe { ctx.read_at::<i64>(16) }.unwrap_or(-1)
+}

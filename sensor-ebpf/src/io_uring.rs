@@ -1,0 +1,182 @@
+//! What io_uring opens, beside the tracepoints of the open calls (LSM and fentry see it by themselves). `tp_btf`, 5.5; the prototypes
+//! changed:
+//!
+//! - submitted: `io_uring_submit_req(req)` (6.4), before `io_uring_submit_sqe(req, …)` (6.0): path and flags
+//! - completed: `io_uring_complete(ctx, req, cqe)` (6.13), before `(ctx, req, user_data, res, …)` (6.0): the result
+//!
+//! An open into a fixed file returns no descriptor, and a completion can be suppressed: these are known by their path alone, at submission.
+
+use aya_ebpf::{
+    helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes},
+    macros::{btf_tracepoint, map},
+    maps::HashMap,
+    programs::BtfTracePointContext,
+};
+use claviger_sensor_common::{
+    AttemptRecord, Counter, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe, RECORD_ATTEMPT,
+};
+
+use crate::{
+    attempts::{finish, is_refusal},
+    descriptors,
+    file_open::opened,
+    offsets::agent_pid,
+    offsets::offset,
+    read::{Probed, Read, Typed, pointer},
+    report::{count, submit},
+    task,
+};
+
+/// include/uapi/linux/io_uring.h
+const IORING_OP_OPENAT: u8 = 18;
+const IORING_OP_OPENAT2: u8 = 28;
+/// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
+const COMPLETION_SUPPRESSED: u32 = 1 << 6;
+
+/// What was asked, until its end: the names are gone by then.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Asked {
+    directory: i32,
+    flags: u32,
+    length: u32,
+    given: [u8; GIVEN_PATH_BYTES],
+}
+
+/// Opens under way, by the address of their request.
+#[map]
+static IN_FLIGHT: HashMap<u64, Asked> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
+
+/// Kernels from 6.4.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
+    submitted(ctx.arg(0));
+    0
+}
+
+/// Kernels before.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
+    submitted(ctx.arg(0));
+    0
+}
+
+/// Kernels from 6.13.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_entry(ctx: BtfTracePointContext) -> i32 {
+    let entry: *const u8 = ctx.arg(2);
+    completed(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    0
+}
+
+/// Kernels before.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_result(ctx: BtfTracePointContext) -> i32 {
+    completed(ctx.arg(1), ctx.arg(3));
+    0
+}
+
+/// What a new entry begins with: it is too large to be put together anywhere else than in its place.
+#[unsafe(no_mangle)]
+static NOTHING_ASKED: Asked = Asked {
+    directory: 0,
+    flags: 0,
+    length: 0,
+    given: [0; GIVEN_PATH_BYTES],
+};
+
+/// Whether a request opens by path.
+#[inline(always)]
+fn opens(opcode: u8) -> bool {
+    opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2
+}
+
+#[inline(always)]
+fn submitted(request: *const u8) {
+    let opcode: u8 = Typed::read(request, offset!(ring_opcode));
+    if !opens(opcode) || task::current_pid() == agent_pid() {
+        return;
+    }
+    let flags: u32 = Probed::read(request, offset!(ring_flags));
+    let command = request.wrapping_add(offset!(ring_command) as usize);
+    let slot: u32 = Probed::read(command, offset!(ring_open_slot));
+    let directory: i32 = Probed::read(command, offset!(ring_open_directory));
+    let open_flags: u32 = Probed::read(command, offset!(ring_open_flags));
+    let name = pointer::<Probed>(
+        pointer::<Probed>(command, offset!(ring_open_name)),
+        offset!(filename_name),
+    );
+    if slot == 0 && flags & COMPLETION_SUPPRESSED == 0 {
+        remember(request as u64, directory, open_flags, name);
+        return;
+    }
+    submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        let record = unsafe { &mut *record };
+        record.errno = 0;
+        record.flags = open_flags;
+        // SAFETY: the helper copies from any address and reports a fault instead of taking it.
+        let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
+        match read.map(<[u8]>::len) {
+            Ok(length) => finish(record, length, directory),
+            Err(_) => false,
+        }
+    });
+}
+
+/// Keeps what was asked for the case that it is refused.
+#[inline(always)]
+fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
+    if IN_FLIGHT.insert(request, &NOTHING_ASKED, 0).is_err() {
+        return;
+    }
+    let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
+        return;
+    };
+    // SAFETY: a value of the map, which nothing else touches while its request is under way.
+    let asked = unsafe { &mut *asked };
+    asked.directory = directory;
+    asked.flags = flags;
+    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
+    let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
+    asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+}
+
+#[inline(always)]
+fn completed(request: *const u8, result: i32) {
+    let opcode: u8 = Probed::read(request, offset!(ring_opcode));
+    if !opens(opcode) {
+        return;
+    }
+    let command = request.wrapping_add(offset!(ring_command) as usize);
+    let slot: u32 = Probed::read(command, offset!(ring_open_slot));
+    if result >= 0 {
+        if slot == 0 {
+            opened::<Probed>(descriptors::file(result as u32));
+        }
+    } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
+        refused(request as u64, -result as u32);
+    }
+    // It may not have been kept.
+    let _not_kept = IN_FLIGHT.remove(request as u64);
+}
+
+#[inline(always)]
+fn refused(request: u64, errno: u32) {
+    let Some(asked) = IN_FLIGHT.get_ptr(request) else {
+        count(Probe::FileOpenDenied, Counter::Seen);
+        count(Probe::FileOpenDenied, Counter::LostInFlight);
+        return;
+    };
+    submit::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
+        // SAFETY: `record` is a reservation of this size, `asked` a value of the map that stays until it is removed below.
+        let (record, asked) = unsafe { (&mut *record, &*asked) };
+        record.errno = errno;
+        record.flags = asked.flags;
+        // SAFETY: the helper copies from any address and reports a fault instead of taking it.
+        if unsafe { bpf_probe_read_kernel_buf(asked.given.as_ptr(), &mut record.given) }.is_err() {
+            return false;
+        }
+        finish(record, asked.length as usize, asked.directory)
+    });
+}

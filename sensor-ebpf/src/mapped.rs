@@ -1,0 +1,63 @@
+//! Labelled files mapped into memory: a descriptor can be mapped long after it was opened, and by another program.
+//!
+//! - `lsm/mmap_file`, `fentry/security_mmap_file`
+//! - `syscalls:sys_exit_mmap`: the descriptor that was given
+
+use aya_ebpf::{
+    macros::{fentry, lsm, tracepoint},
+    programs::{FEntryContext, LsmContext, TracePointContext},
+};
+use claviger_sensor_common::{OPERATION_MAP, Probe, REQUEST_MAPPED};
+
+use crate::{
+    arguments::{Arguments, result},
+    descriptors,
+    file_use::used,
+    labels,
+    offsets::agent_pid,
+    read::{Probed, Read, Typed},
+    task,
+};
+
+/// include/uapi/asm-generic/mman-common.h
+const MAP_ANONYMOUS: u64 = 0x20;
+
+/// Hook 1.
+#[lsm(hook = "mmap_file")]
+pub fn lsm_mmap_file(ctx: LsmContext) -> i32 {
+    mapped::<Typed>(ctx.arg(0));
+    0
+}
+
+/// Hook 2.
+#[fentry(function = "security_mmap_file")]
+pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
+    mapped::<Typed>(ctx.arg(0));
+    0
+}
+
+/// Hook 3.
+#[tracepoint]
+pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
+    // Addresses are positive, errors are not.
+    if result(&ctx) <= 0 {
+        return 0;
+    }
+    let arguments = Arguments::current();
+    if arguments.fourth() & MAP_ANONYMOUS == 0 {
+        mapped::<Probed>(descriptors::checked_file(arguments.fifth() as u32));
+    }
+    0
+}
+
+#[inline(always)]
+fn mapped<R: Read>(file: *const u8) {
+    if file.is_null() {
+        return;
+    }
+    if task::current_pid() == agent_pid() {
+        labels::answer_seen(REQUEST_MAPPED);
+        return;
+    }
+    used::<R>(Probe::FileMapped, OPERATION_MAP, file);
+}

@@ -1,0 +1,131 @@
+//! Files that are a process's memory or environment, or everybody's: `/proc/PID/{environ,mem,maps}`, `/proc/kcore`, `/dev/mem` and block
+//! devices, whatever the path, the mount or the pid namespace by which they are reached.
+//!
+//! The files of procfs come and go with their numbers, so they are known by what the kernel does on reading them: their file operations,
+//! which the agent has this half learn at start by opening its own.
+
+use aya_ebpf::{macros::map, maps::Array};
+use claviger_sensor_common::{
+    Ancestor, OPENED_FOR_READING, OPENED_FOR_WRITING, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY,
+    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS,
+    REQUEST_MEM,
+};
+
+use crate::{
+    file_use::access,
+    offsets::offset,
+    process_secrets::report,
+    read::{Probed, Read, pointer},
+    task,
+};
+
+/// include/uapi/linux/stat.h
+const S_IFMT: u16 = 0o170_000;
+const S_IFCHR: u16 = 0o020_000;
+const S_IFBLK: u16 = 0o060_000;
+/// MKDEV(1, 1): `/dev/mem`.
+const DEVICE_MEM: u32 = (1 << 20) | 1;
+
+/// Addresses of file operations.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Operations {
+    environ: u64,
+    mem: u64,
+    maps: u64,
+    kcore: u64,
+}
+
+/// What was learned.
+#[map]
+static OPERATIONS: Array<Operations> = Array::with_max_entries(1, 0);
+
+/// Remembers the operations of a file that the agent opened.
+#[inline(always)]
+pub fn learn(purpose: u32, operations: u64) -> bool {
+    let Some(known) = OPERATIONS.get_ptr_mut(0) else {
+        return false;
+    };
+    // SAFETY: the one element of an array, written by one agent thread at a time.
+    let known = unsafe { &mut *known };
+    match purpose {
+        REQUEST_ENVIRON => known.environ = operations,
+        REQUEST_MEM => known.mem = operations,
+        REQUEST_MAPS => known.maps = operations,
+        REQUEST_KCORE => known.kcore = operations,
+        _ => return false,
+    }
+    true
+}
+
+/// A file was opened. Returns whether it is one of these, which has then been reported where it is another's.
+#[inline(always)]
+pub fn opened<R: Read>(file: *const u8) -> bool {
+    let inode = pointer::<R>(file, offset!(file_inode));
+    let kind = R::read::<u16>(inode, offset!(inode_mode)) & S_IFMT;
+    if kind == S_IFCHR || kind == S_IFBLK {
+        return device::<R>(file, inode, kind);
+    }
+    let operations: u64 = R::read(file, offset!(file_operations));
+    let Some(known) = OPERATIONS.get(0) else {
+        return false;
+    };
+    let part = if operations == known.environ {
+        PART_ENVIRON
+    } else if operations == known.mem {
+        PART_MEM
+    } else if operations == known.maps {
+        PART_MAPS
+    } else if operations == known.kcore {
+        PART_KERNEL_MEMORY
+    } else {
+        return false;
+    };
+    of_process::<R>(file, inode, part);
+    true
+}
+
+#[inline(always)]
+fn device<R: Read>(file: *const u8, inode: *const u8, kind: u16) -> bool {
+    let number: u32 = R::read(inode, offset!(inode_rdev));
+    let part = if kind == S_IFBLK {
+        PART_BLOCK_DEVICE
+    } else if number == DEVICE_MEM {
+        PART_PHYSICAL_MEMORY
+    } else {
+        return false;
+    };
+    let access = access(R::read(file, offset!(file_mode)));
+    if access & (OPENED_FOR_READING | OPENED_FOR_WRITING) != 0 {
+        report(Probe::ProcessSecret, part, NOBODY, 0, 0, access, number);
+    }
+    true
+}
+
+const NOBODY: Ancestor = Ancestor {
+    pid: 0,
+    reserved: 0,
+    start_boottime_ns: 0,
+};
+
+#[inline(always)]
+fn of_process<R: Read>(file: *const u8, inode: *const u8, part: u32) {
+    let access = access(R::read(file, offset!(file_mode)));
+    if part == PART_KERNEL_MEMORY {
+        report(Probe::ProcessSecret, part, NOBODY, 0, 0, access, 0);
+        return;
+    }
+    // `struct proc_inode` holds its inode.
+    let holder = inode.wrapping_sub(offset!(proc_inode) as usize);
+    let pid = pointer::<Probed>(holder, offset!(proc_pid));
+    // The first task that has this id as its own; `pid_links` begins with that link.
+    let link = pointer::<Probed>(pid, offset!(pid_tasks));
+    let target = if link.is_null() {
+        NOBODY
+    } else {
+        task::identify::<Probed>(link.wrapping_sub(offset!(task_pid_links) as usize))
+    };
+    if target.pid != task::current_pid() {
+        report(Probe::ProcessSecret, part, target, 0, 0, access, 0);
+    }
+}

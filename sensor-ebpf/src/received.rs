@@ -1,0 +1,142 @@
+//! Open descriptors that come from another process:
+//!
+//! - `lsm/file_receive`, `fentry/security_file_receive` (5.9 for all ways): SCM_RIGHTS, pidfd_getfd, seccomp's ADDFD, whatever the call
+//! - `syscalls:sys_exit_{recvmsg,recvmmsg,pidfd_getfd}`: what the control messages name, or the descriptor returned; does not see what
+//!   io_uring receives and what seccomp's supervisor puts in, which are found by the look through open descriptors
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    helpers::{bpf_probe_read_user, generated::bpf_loop},
+    macros::{fentry, lsm, tracepoint},
+    programs::{FEntryContext, LsmContext, TracePointContext},
+};
+use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
+
+use crate::{
+    arguments::{Arguments, number, result},
+    descriptors,
+    file_use::used,
+    labels,
+    offsets::agent_pid,
+    read::{Probed, Read, Typed},
+    task,
+};
+
+/// include/linux/socket.h
+const SOL_SOCKET: u32 = 1;
+const SCM_RIGHTS: u32 = 1;
+/// `struct msghdr`: 56 bytes; where the control messages are, and how long.
+const CONTROL_AT: u64 = 32;
+const CONTROL_LENGTH_AT: u64 = 40;
+/// `struct mmsghdr`: a msghdr, its result, padding.
+const MESSAGE_BYTES: u64 = 64;
+/// `struct cmsghdr`
+const HEADER_BYTES: u64 = 16;
+/// One message carries at most 253 descriptors (SCM_MAX_FD).
+const DESCRIPTORS_MASK: u32 = 255;
+/// Control messages of one message that are looked at: kernel and peer send few.
+const CONTROLS_MAX: u32 = 8;
+
+/// Hook 1.
+#[lsm(hook = "file_receive")]
+pub fn lsm_file_receive(ctx: LsmContext) -> i32 {
+    received::<Typed>(ctx.arg(0));
+    0
+}
+
+/// Hook 2.
+#[fentry(function = "security_file_receive")]
+pub fn fentry_security_file_receive(ctx: FEntryContext) -> i32 {
+    received::<Typed>(ctx.arg(0));
+    0
+}
+
+/// Hook 3, for all of the calls.
+#[tracepoint]
+pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
+    let result = result(&ctx);
+    if result < 0 {
+        return 0;
+    }
+    let messages = match number(&ctx) {
+        number::PIDFD_GETFD => {
+            received::<Probed>(descriptors::file(result as u32));
+            return 0;
+        }
+        number::RECVMMSG => result as u32,
+        _ => 1,
+    };
+    let mut first = Arguments::current().second();
+    // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
+    unsafe {
+        bpf_loop(
+            messages,
+            message as *const () as *mut c_void,
+            (&raw mut first).cast(),
+            0,
+        );
+    }
+    0
+}
+
+/// The control messages of a message that was received, as the kernel wrote them a moment ago.
+extern "C" fn message(index: u64, first: *mut u64) -> i64 {
+    // SAFETY: what the caller keeps on its stack.
+    let message = unsafe { *first } + index * MESSAGE_BYTES;
+    let control: u64 = user(message + CONTROL_AT);
+    let length: u64 = user(message + CONTROL_LENGTH_AT);
+    if control == 0 || length < HEADER_BYTES {
+        return 0;
+    }
+    let end = control + length;
+    let mut at = control;
+    for _ in 0..CONTROLS_MAX {
+        if at + HEADER_BYTES > end {
+            break;
+        }
+        let size: u64 = user(at);
+        let level: u32 = user(at + 8);
+        let kind: u32 = user(at + 12);
+        if size < HEADER_BYTES {
+            break;
+        }
+        if level == SOL_SOCKET && kind == SCM_RIGHTS {
+            let mut first = at + HEADER_BYTES;
+            // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
+            unsafe {
+                bpf_loop(
+                    ((size - HEADER_BYTES) / 4) as u32 & DESCRIPTORS_MASK,
+                    one_descriptor as *const () as *mut c_void,
+                    (&raw mut first).cast(),
+                    0,
+                );
+            }
+        }
+        at += (size + 7) & !7;
+    }
+    0
+}
+
+extern "C" fn one_descriptor(index: u64, first: *mut u64) -> i64 {
+    // SAFETY: what the caller keeps on its stack.
+    let first = unsafe { *first };
+    let descriptor: u32 = user(first + index * 4);
+    received::<Probed>(descriptors::checked_file(descriptor));
+    0
+}
+
+#[inline(always)]
+fn user<T: Copy + Default>(address: u64) -> T {
+    // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
+    unsafe { bpf_probe_read_user(address as *const T) }.unwrap_or_default()
+}
+
+#[inline(always)]
+fn received<R: Read>(file: *const u8) {
+    if task::current_pid() == agent_pid() {
+        labels::answer_seen(REQUEST_RECEIVED);
+        return;
+    }
+    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
+}

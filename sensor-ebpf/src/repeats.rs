@@ -1,0 +1,44 @@
+//! First use and repeats. The first use by one program run is reported at once; those that follow are counted in its place.
+
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::{macros::map, maps::HashMap};
+use claviger_sensor_common::{Counter, ObjectKey, REPEATS_MAX, RepeatKey};
+
+use crate::{report::count_of, task};
+
+/// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
+const NO_PREALLOC: u32 = 1;
+/// `BPF_NOEXIST`
+const NOT_THERE_YET: u64 = 1;
+
+/// How often each use was repeated. Entries are made here, and taken away by the agent when their process has ended.
+#[map]
+static REPEATS: HashMap<RepeatKey, u64> = HashMap::with_max_entries(REPEATS_MAX, NO_PREALLOC);
+
+/// What a use by the current task is counted under.
+#[inline(always)]
+pub fn key(operation: u32, object: ObjectKey, access: u32, errno: u32) -> RepeatKey {
+    let process = task::current_process();
+    RepeatKey {
+        pid: process.pid,
+        operation,
+        start_boottime_ns: process.start_boottime_ns,
+        exec_id: task::current_exec_id(),
+        object,
+        access,
+        errno,
+    }
+}
+
+/// Calls `submit` for the first use, and counts those that follow one that went out. Where no further use can be counted, each is submitted.
+#[inline(always)]
+pub fn first_only(probe: u32, key: &RepeatKey, submit: impl FnOnce() -> bool) {
+    if let Some(repeats) = REPEATS.get_ptr_mut(key) {
+        // SAFETY: a value of the map is eight aligned bytes; it stays while this program runs.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(repeats, 1) };
+        count_of(probe, Counter::Repeated);
+    } else if submit() {
+        let _full = REPEATS.insert(key, 0u64, NOT_THERE_YET);
+    }
+}

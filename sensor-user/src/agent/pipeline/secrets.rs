@@ -1,0 +1,189 @@
+//! Reaching for other processes, and for the memory or the files of all.
+
+use std::{
+    ffi::OsStr,
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{FileTypeExt as _, MetadataExt as _},
+    },
+};
+
+use claviger_proto::v1::ProcessSecret as Part;
+use claviger_sensor_common::RepeatKey;
+
+use super::*;
+use crate::{
+    agent::{events::operation, repeats::First},
+    attribute::{is_mounted, is_own_pid_namespace, process_in_namespace},
+    decode::{Attempt, ProcessSecret, SecretPart, Target},
+};
+
+impl<S: Sink> Agent<S> {
+    pub(super) fn reached(&mut self, secret: ProcessSecret) {
+        let first = self.tell_secret(&secret, None);
+        self.repeats.keep(
+            secret.key,
+            secret.task.process,
+            match first {
+                Ok(()) => First::Secret(Box::new(secret)),
+                Err(_) => First::Dropped,
+            },
+        );
+    }
+
+    /// Tells an attempt, of which only the path is known, where it was to reach for a process or for all. Returns whether it was.
+    pub(super) fn attempted_reach(&mut self, attempt: &Attempt) -> bool {
+        let Some((part, target)) = reach_by_path(&attempt.path.bytes) else {
+            return false;
+        };
+        let secret = ProcessSecret {
+            time_boot_ns: attempt.time_boot_ns,
+            task: attempt.task.clone(),
+            target,
+            key: RepeatKey::default(),
+            part,
+            errno: attempt.errno.unwrap_or_default(),
+            access: attempt.access,
+        };
+        // What is nothing to tell is counted there.
+        let _told = self.tell_secret(&secret, None);
+        true
+    }
+
+    /// Tells it, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
+    pub(super) fn tell_secret(
+        &mut self,
+        secret: &ProcessSecret,
+        repeats: Option<u64>,
+    ) -> Result<(), &'static str> {
+        self.accounts.received += 1;
+        let mut part = Part {
+            part: word(secret.part).to_owned(),
+            operation: operation(secret.access).into(),
+            ..Part::default()
+        };
+        match secret.part {
+            SecretPart::BlockDevice(device) if !is_mounted(device) => {
+                self.accounts.drop_record(NOT_MOUNTED);
+                return Err(NOT_MOUNTED);
+            }
+            SecretPart::BlockDevice(device) => part.block_device = device,
+            SecretPart::KernelMemory | SecretPart::PhysicalMemory => {}
+            _ => {
+                let target = match secret.target {
+                    Target::Process(process) => Ok(process),
+                    Target::Given(pid) if is_own_pid_namespace(secret.task.pid_namespace) => {
+                        self.facts.processes.with_pid(pid).ok_or("it is not known")
+                    }
+                    Target::Given(pid) => process_in_namespace(secret.task.pid_namespace, pid)
+                        .ok_or("it was gone before it was looked for"),
+                    Target::Unnamed => Err("it had ended"),
+                };
+                match target {
+                    Ok(process) if process == secret.task.process => {
+                        self.accounts.drop_record(OWN);
+                        return Err(OWN);
+                    }
+                    Ok(process) => part.target = Some(self.facts.process(process, "")),
+                    Err(reason) => part.unknown_reason = reason.to_owned(),
+                }
+            }
+        }
+        let outcome = if secret.errno == 0 {
+            (Outcome::Succeeded, 0)
+        } else {
+            (Outcome::Denied, secret.errno)
+        };
+        let mut observation = self.observation(Probe::ProcessSecret);
+        if !is_call(secret.part) {
+            observation.hook = self.observation(Probe::FileOpen).hook;
+        }
+        let mut event = self
+            .facts
+            .used(EventKind::ProcessSecretAccess, &secret.task, outcome, observation);
+        at(&mut event, secret.time_boot_ns, repeats);
+        event.process_secret = Some(part);
+        self.push(event, None);
+        Ok(())
+    }
+}
+
+/// What a path leads to, for a refused attempt has no object to ask.
+fn reach_by_path(path: &[u8]) -> Option<(SecretPart, Target)> {
+    match path {
+        b"/proc/kcore" => return Some((SecretPart::KernelMemory, Target::Unnamed)),
+        b"/dev/mem" => return Some((SecretPart::PhysicalMemory, Target::Unnamed)),
+        _ => {}
+    }
+    if path.starts_with(b"/dev/") {
+        let device = std::fs::symlink_metadata(OsStr::from_bytes(path)).ok()?;
+        let found = (SecretPart::BlockDevice(device.rdev()), Target::Unnamed);
+        return device.file_type().is_block_device().then_some(found);
+    }
+    let mut parts = std::str::from_utf8(path.strip_prefix(b"/proc/")?)
+        .ok()?
+        .split('/');
+    let pid = parts.next()?.parse().ok()?;
+    let rest = (parts.next()?, parts.next(), parts.next(), parts.next());
+    let (("task", Some(_), Some(file), None) | (file, None, None, None)) = rest else {
+        return None;
+    };
+    let part = match file {
+        "environ" => SecretPart::Environ,
+        "mem" => SecretPart::Mem,
+        "maps" => SecretPart::Maps,
+        _ => return None,
+    };
+    Some((part, Target::Given(pid)))
+}
+
+const NOT_MOUNTED: &str = "device_not_mounted";
+const OWN: &str = "own_process";
+
+/// Whether it was reached for by a system call of its own, and not by opening a file.
+fn is_call(part: SecretPart) -> bool {
+    matches!(
+        part,
+        SecretPart::Ptrace | SecretPart::VmRead | SecretPart::Descriptor
+    )
+}
+
+fn word(part: SecretPart) -> &'static str {
+    match part {
+        SecretPart::Environ => "environ",
+        SecretPart::Mem => "mem",
+        SecretPart::Maps => "maps",
+        SecretPart::Ptrace => "ptrace",
+        SecretPart::VmRead => "process_vm_readv",
+        SecretPart::Descriptor => "fd",
+        SecretPart::KernelMemory => "kcore",
+        SecretPart::PhysicalMemory => "dev_mem",
+        SecretPart::BlockDevice(_) => "block_device",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_reach_is_known_by_its_path() {
+        let given = |part| Some((part, Target::Given(42)));
+        assert_eq!(reach_by_path(b"/proc/42/environ"), given(SecretPart::Environ));
+        assert_eq!(reach_by_path(b"/proc/42/task/43/mem"), given(SecretPart::Mem));
+        assert_eq!(
+            reach_by_path(b"/proc/kcore"),
+            Some((SecretPart::KernelMemory, Target::Unnamed))
+        );
+        for other in [
+            "/proc/42/task/43/net/maps",
+            "/proc/42/status",
+            "/proc/self/mem",
+            "/proc/42",
+            "/dev/null",
+            "/home/42/environ",
+        ] {
+            assert_eq!(reach_by_path(other.as_bytes()), None, "{other}");
+        }
+    }
+}

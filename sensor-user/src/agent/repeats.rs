@@ -1,0 +1,123 @@
+//! Uses whose repeats the kernel half counts, as they were when they were first reported: a count alone would name nobody. No map, no clock:
+//! counts are handed in.
+//!
+//! At the bound of the kernel's map no further use is kept; it then reports each by itself, and nothing is lost.
+
+use std::collections::HashMap;
+
+use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
+
+use crate::decode::{FileUse, ProcessKey, ProcessSecret};
+
+/// What was first reported under a key.
+#[derive(Clone, Debug)]
+pub(super) enum First {
+    /// The use of a file.
+    File(Box<FileUse>),
+    /// Reaching for a process.
+    Secret(Box<ProcessSecret>),
+    /// What turned out to be no use.
+    Dropped,
+}
+
+#[derive(Debug)]
+struct Kept {
+    first: First,
+    /// Repeats that were told.
+    told: u64,
+}
+
+/// All that are counted.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    kept: HashMap<RepeatKey, Kept>,
+    of: HashMap<ProcessKey, Vec<RepeatKey>>,
+}
+
+impl Repeats {
+    /// Takes up what was reported under a key. Reported twice (by two threads at once), it stays what it was.
+    pub(super) fn keep(&mut self, key: RepeatKey, process: ProcessKey, first: First) {
+        if self.kept.len() >= REPEATS_MAX as usize || self.kept.contains_key(&key) {
+            return;
+        }
+        self.kept.insert(key, Kept { first, told: 0 });
+        self.of.entry(process).or_default().push(key);
+    }
+
+    /// What was first reported under a key, and how many repeats are to be told, where its count has grown. They are then told.
+    pub(super) fn grown(&mut self, key: RepeatKey, count: u64) -> Option<(First, u64)> {
+        let kept = self.kept.get_mut(&key)?;
+        let more = count.checked_sub(kept.told).filter(|more| *more > 0)?;
+        kept.told = count;
+        Some((kept.first.clone(), more))
+    }
+
+    /// A process ended: its keys, which are kept until they are forgotten.
+    pub(super) fn of(&self, process: ProcessKey) -> Vec<RepeatKey> {
+        self.of.get(&process).cloned().unwrap_or_default()
+    }
+
+    /// Every process that has keys.
+    pub(super) fn processes(&self) -> Vec<ProcessKey> {
+        self.of.keys().copied().collect()
+    }
+
+    /// Forgets all of a process.
+    pub(super) fn forget(&mut self, process: ProcessKey) {
+        for key in self.of.remove(&process).unwrap_or_default() {
+            self.kept.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(pid: u32, operation: u32) -> RepeatKey {
+        RepeatKey {
+            pid,
+            operation,
+            ..RepeatKey::default()
+        }
+    }
+
+    fn process(pid: u32) -> ProcessKey {
+        ProcessKey { pid, start_ticks: 1 }
+    }
+
+    #[test]
+    fn a_repeat_is_told_once() {
+        let mut repeats = Repeats::default();
+        repeats.keep(key(1, 1), process(1), First::Dropped);
+        assert!(repeats.grown(key(1, 1), 0).is_none());
+        assert!(matches!(repeats.grown(key(1, 1), 3), Some((First::Dropped, 3))));
+        assert!(repeats.grown(key(1, 1), 3).is_none());
+        repeats.keep(key(1, 1), process(1), First::Dropped);
+        assert!(matches!(repeats.grown(key(1, 1), 5), Some((First::Dropped, 2))));
+        assert!(repeats.grown(key(1, 2), 5).is_none(), "never reported");
+    }
+
+    #[test]
+    fn what_ended_is_forgotten() {
+        let mut repeats = Repeats::default();
+        repeats.keep(key(1, 1), process(1), First::Dropped);
+        repeats.keep(key(1, 2), process(1), First::Dropped);
+        repeats.keep(key(2, 1), process(2), First::Dropped);
+        assert_eq!(repeats.of(process(1)), [key(1, 1), key(1, 2)]);
+        repeats.forget(process(1));
+        assert_eq!(repeats.of(process(1)), []);
+        assert!(repeats.grown(key(1, 1), 9).is_none());
+        assert_eq!(repeats.processes(), [process(2)]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut repeats = Repeats::default();
+        for pid in 0..REPEATS_MAX + 10 {
+            repeats.keep(key(pid, 1), process(pid), First::Dropped);
+        }
+        assert_eq!(repeats.kept.len(), REPEATS_MAX as usize);
+        assert_eq!(repeats.of.len(), REPEATS_MAX as usize);
+    }
+}

@@ -1,0 +1,94 @@
+//! More than the ring holds: what is lost is counted, exactly.
+
+use std::{fs, process::Command};
+
+use claviger_proto::catalogue::Catalogue;
+use claviger_tests::can_load;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::host::Host;
+
+/// More first uses than records fit into the ring.
+const FILES: u64 = 4_000;
+
+#[test]
+fn a_flood_is_delivered_or_counted_to_the_last_use() {
+    if !can_load() {
+        return;
+    }
+    // Nothing but these is watched: what else goes on here is not in the accounts.
+    let catalogue = tempfile::tempdir().expect("a directory");
+    let others: Vec<&str> = Catalogue::shipped()
+        .entries()
+        .iter()
+        .map(|entry| entry.id())
+        .filter(|id| *id != "ssh-private-key")
+        .collect();
+    fs::write(
+        catalogue.path().join("only.toml"),
+        format!("version = 1\nremove = {others:?}\n"),
+    )
+    .expect("written");
+    let mut host = Host::new(&format!("directory = {:?}", catalogue.path()));
+    for number in 0..FILES {
+        host.decoy.write(
+            &format!(".ssh/id_{number}"),
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+        );
+    }
+    host.sensor.start();
+    // While the agent stands still nobody empties the ring.
+    host.sensor.signal(Signal::STOP);
+    let generated = generate(&host);
+    host.sensor.signal(Signal::CONT);
+    let last = host.sensor.flush();
+    assert_eq!(generated, FILES, "what the generator itself counted");
+
+    let events = host.arrived(last);
+    let directory = host.decoy.path(".ssh").display().to_string();
+    let told: u64 = events
+        .iter()
+        .filter(|event| {
+            event["credential"]["path"]
+                .as_str()
+                .is_some_and(|path| path.starts_with(&directory))
+        })
+        .filter_map(|event| event["count"].as_u64())
+        .sum();
+    let lost: u64 = events
+        .iter()
+        .filter_map(|event| event["gap"]["losses"].as_array())
+        .flatten()
+        .filter(|loss| loss["stage"] == "file_open")
+        .filter_map(|loss| loss["count"].as_u64())
+        .sum();
+    assert!(lost > 0, "the ring was full");
+    assert_eq!(told + lost, generated, "told {told}, lost {lost}");
+
+    let status = host.sensor.status();
+    let probe = status["probes"]
+        .as_array()
+        .and_then(|probes| probes.iter().find(|probe| probe["probe"] == "file_open"))
+        .expect("it is watched");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    assert_eq!(
+        number(&probe["seen"]),
+        number(&probe["submitted"]) + number(&probe["lost"]["ring_full"]),
+        "{probe:#}"
+    );
+}
+
+/// Opens each file once, all in one process, and returns how many it opened.
+fn generate(host: &Host) -> u64 {
+    let script = "n=0; for file in \"$0\"/id_*; do read -r line <\"$file\" && n=$((n + 1)); done; echo $n";
+    let output = Command::new("/bin/sh")
+        .args(["-c", script])
+        .arg(host.decoy.path(".ssh"))
+        .output()
+        .expect("runs");
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .expect("a number")
+}
