@@ -26,7 +26,7 @@ pub use limits::{
     RING_BYTES,
 };
 pub use name_hash::{NAME_HASH_BYTES, name_hash, padded_name};
-pub use offsets::{MISSING, Offsets};
+pub use offsets::{CALL_READ_ONLY_CAST, MISSING, Offsets};
 pub use records::{
     Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN,
     MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_INHERIT, OPERATION_MAP,

@@ -2,6 +2,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// Stands in the object for the kernel function `bpf_rdonly_cast`, whose BTF id differs between kernels: a helper's number that no kernel has.
+pub const CALL_READ_ONLY_CAST: u32 = 0x7fc1_a516;
+
 /// Stands for a member that this kernel does not have and that the programs can do without.
 pub const MISSING: u32 = u32::MAX;
 
@@ -59,6 +62,8 @@ offsets! {
     fdtable_open,
     /// `file.f_op`
     file_operations,
+    /// BTF id of `struct file`, which is no offset
+    file_type,
     /// `file.f_inode`
     file_inode,
     /// `file.f_mode`

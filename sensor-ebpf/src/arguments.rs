@@ -1,6 +1,6 @@
 //! The arguments of the current system call, as they stand in the saved registers of the task.
 
-use aya_ebpf::helpers::generated::bpf_task_pt_regs;
+use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_task_pt_regs, programs::TracePointContext};
 
 use crate::{
     offsets::offset,
@@ -63,14 +63,14 @@ pub mod number {
 
 /// Which call it is, in the context of `syscalls:sys_exit_*`: one program stands behind several calls, so that the verifier looks at it once.
 #[inline(always)]
-pub fn number(ctx: &aya_ebpf::programs::TracePointContext) -> i64 {
-    // SAFETY: the format of syscalls:sys_exit_* has the number at 8.
-    i64::from(unsafe { ctx.read_at::<i32>(8) }.unwrap_or(-1))
+pub fn number(ctx: &TracePointContext) -> i64 {
+    // SAFETY: the format of syscalls:sys_exit_* has the number at 8; the verifier admits a load from the context.
+    i64::from(unsafe { ctx.as_ptr().cast::<u8>().add(8).cast::<i32>().read_volatile() })
 }
 
 /// The result of the call, in the context of `syscalls:sys_exit_*`: common fields (8 bytes), the call's number (8 bytes), its result.
 #[inline(always)]
-pub fn result(ctx: &aya_ebpf::programs::TracePointContext) -> i64 {
-    // SAFETY: the format of syscalls:sys_exit_* has the result at 16 on every kernel with 64-bit longs.
-    unsafe { ctx.read_at::<i64>(16) }.unwrap_or(-1)
+pub fn result(ctx: &TracePointContext) -> i64 {
+    // SAFETY: as above; the result is at 16 on every kernel with 64-bit longs.
+    unsafe { ctx.as_ptr().cast::<u8>().add(16).cast::<i64>().read_volatile() }
 }

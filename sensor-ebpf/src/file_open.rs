@@ -21,7 +21,7 @@ use crate::{
     labels,
     offsets::{agent_pid, offset},
     process_files,
-    read::{Probed, Read, Typed, pointer},
+    read::{Probed, Read, Typed, cast, pointer},
     task,
 };
 
@@ -39,7 +39,19 @@ pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
     0
 }
 
-/// Hook 3, for all of the calls.
+/// Hook 3, for all of the calls, where pointers can be given types (6.2): a third of the cost.
+#[tracepoint]
+pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
+    let result = result(&ctx);
+    if result >= 0 {
+        opened::<Typed>(cast(descriptors::file(result as u32), offset!(file_type)));
+    } else {
+        failed(&ctx, result);
+    }
+    0
+}
+
+/// Hook 3, for all of the calls, on kernels before.
 #[tracepoint]
 pub fn sys_exit_opens(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);

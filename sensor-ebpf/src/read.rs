@@ -1,6 +1,7 @@
 //! Two ways to read kernel memory.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
+use claviger_sensor_common::CALL_READ_ONLY_CAST;
 
 /// A way to read a member at an offset.
 pub trait Read {
@@ -36,4 +37,14 @@ impl Read for Probed {
 #[inline(always)]
 pub fn pointer<R: Read>(base: *const u8, offset: u32) -> *const u8 {
     R::read::<usize>(base, offset) as *const u8
+}
+
+/// Gives a pointer that is a mere number a type, by its BTF id, so that [`Typed`] can read from it: the kernel function
+/// `bpf_rdonly_cast` (6.2), which costs nothing at run time. The loader puts its id where its stand-in is called.
+#[inline(always)]
+pub fn cast(pointer: *const u8, kind: u32) -> *const u8 {
+    // SAFETY: no such function is ever called: the loader replaces the call, or the verifier refuses the program.
+    let cast: extern "C" fn(*const u8, u32) -> *const u8 =
+        unsafe { core::mem::transmute(CALL_READ_ONLY_CAST as usize) };
+    cast(pointer, kind)
 }

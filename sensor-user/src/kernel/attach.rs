@@ -135,18 +135,21 @@ impl<'a> Attacher<'a> {
         states
     }
 
-    /// Starts all programs of one hook and keeps them if what they are to see is seen.
+    /// Starts the programs of one hook and keeps them if what they are to see is seen.
     fn one(
         &mut self,
         probe: Probe,
         hook: &Hook,
         seen: impl FnOnce() -> Result<(), String>,
     ) -> Result<ProbeState, HookTrial> {
-        let tried = hook
-            .programs
-            .iter()
-            .try_for_each(|program| self.start(program, probe))
-            .and_then(|()| seen());
+        let mut tried = Ok(());
+        for program in hook.programs {
+            tried = self.start(program, probe);
+            if tried.is_ok() {
+                break;
+            }
+        }
+        let tried = tried.and_then(|()| seen());
         if let Err(reason) = tried {
             for program in hook.programs {
                 self.stop(program.name);

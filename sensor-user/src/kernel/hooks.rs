@@ -39,7 +39,7 @@ pub(super) struct Either {
 pub(super) struct Hook {
     /// As events and `check` show it.
     pub(super) name: &'static str,
-    /// All of these are needed.
+    /// One of these is needed, the first that loads; where there is none, another hook's programs do it.
     pub(super) programs: &'static [Program],
     /// These see more.
     pub(super) beside: &'static [Either],
@@ -49,6 +49,8 @@ pub(super) struct Hook {
 const fn program(name: &'static str, point: Point) -> Program {
     Program { name, point }
 }
+
+const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_at"];
 
 const NO_RING: &str = "opens by io_uring";
 
@@ -71,10 +73,10 @@ const OPEN_FENTRY: Hook = Hook {
 
 const OPEN_TRACEPOINT: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_openat",
-    programs: &[program(
-        "sys_exit_opens",
-        Point::Exits(&["open", "openat", "openat2", "creat", "open_by_handle_at"]),
-    )],
+    programs: &[
+        program("sys_exit_opens_typed", Point::Exits(OPENS)),
+        program("sys_exit_opens", Point::Exits(OPENS)),
+    ],
     beside: &[
         Either {
             programs: &[

@@ -8,7 +8,8 @@ use zerocopy::IntoBytes as _;
 
 use super::{
     Accounts, KernelError, Labeller, OBJECT, ProbeState, Records, Repeats, attach::Attacher,
-    canary::judge_process_probes, offsets, preconditions, private_mounts::with_private_mounts,
+    canary::judge_process_probes, functions::with_read_only_cast, offsets, preconditions,
+    private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
 
@@ -64,6 +65,9 @@ impl Kernel {
     pub fn load(options: &LoadOptions) -> Result<Self, KernelError> {
         preconditions::check()?;
         let offsets = offsets::resolve(&options.btf)?;
+        // Kernels before 6.2 do not have it; they are watched by programs that do without.
+        let cast = offsets::function(&options.btf, "bpf_rdonly_cast").ok();
+        let object = with_read_only_cast(OBJECT, cast);
         raise_memlock();
         #[cfg_attr(
             not(feature = "debug-logs"),
@@ -73,7 +77,7 @@ impl Kernel {
             let mut ebpf = EbpfLoader::new()
                 .override_global("OFFSETS", offsets.as_bytes(), true)
                 .override_global("AGENT_PID", &std::process::id(), true)
-                .load(OBJECT)
+                .load(&object)
                 .map_err(|source| KernelError::Object(Box::new(source)))?;
             let ring = take_ring(&mut ebpf)?;
             let mut labeller = Labeller::new(&mut ebpf)?;

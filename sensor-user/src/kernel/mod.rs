@@ -12,6 +12,7 @@ pub mod canary;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
 mod error;
+mod functions;
 mod hooks;
 mod labeller;
 mod load;

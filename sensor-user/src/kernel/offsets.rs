@@ -13,6 +13,18 @@ use super::KernelError;
 /// # Errors
 /// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
 pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
+    resolver(path)?.all()
+}
+
+/// The BTF id of a kernel function that programs may call.
+///
+/// # Errors
+/// As [`resolve`], also where there is no such function.
+pub(super) fn function(path: &Path, name: &str) -> Result<u32, KernelError> {
+    resolver(path)?.id(name, |found| matches!(found, Type::Func(_)))
+}
+
+fn resolver(path: &Path) -> Result<Resolver<'_>, KernelError> {
     if !path.exists() {
         return Err(KernelError::NoBtf {
             path: path.to_owned(),
@@ -24,7 +36,7 @@ pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
             path: path.to_owned(),
             source,
         })?;
-    Resolver { btf, path }.all()
+    Ok(Resolver { btf, path })
 }
 
 /// A copy that can be mapped: kernels before 6.16 do not let their own BTF be, and parsing it all at once would take ten times its size.
@@ -76,6 +88,7 @@ impl Resolver<'_> {
             fdtable_max: self.of("fdtable", "max_fds")?,
             fdtable_open: self.of("fdtable", "open_fds")?,
             file_operations: self.member(&file, "file", "f_op")?,
+            file_type: self.id("file", |found| matches!(found, Type::Struct(_)))?,
             file_inode: self.member(&file, "file", "f_inode")?,
             file_mode: self.member(&file, "file", "f_mode")?,
             file_dentry: self.member(&file, "file", "f_path.dentry")?,
@@ -133,6 +146,23 @@ impl Resolver<'_> {
 
     fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {
         self.member(&self.structure(structure)?, structure, member)
+    }
+
+    /// The id of the type of that name and sort.
+    fn id(&self, name: &str, is_it: impl Fn(&Type) -> bool) -> Result<u32, KernelError> {
+        let unreadable = |source| KernelError::Btf {
+            path: self.path.to_owned(),
+            source,
+        };
+        for id in self.btf.resolve_ids_by_name(name).map_err(unreadable)? {
+            if is_it(&self.btf.resolve_type_by_id(id).map_err(unreadable)?) {
+                return Ok(id);
+            }
+        }
+        Err(KernelError::NoMember {
+            structure: name.to_owned(),
+            member: "(itself)".to_owned(),
+        })
     }
 
     /// The definition of a structure; names are shared with functions and variables, which are passed over.
