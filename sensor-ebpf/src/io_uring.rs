@@ -1,4 +1,4 @@
-//! What io_uring opens, beside the tracepoints of the open calls (LSM and fentry see it by themselves). `tp_btf`, 5.5; the prototypes
+//! What io_uring opens, beside the tracepoints of the open calls; beside LSM and fentry, which see that by themselves, what is refused to it. `tp_btf`, 5.5; the prototypes
 //! changed:
 //!
 //! - submitted: `io_uring_submit_req(req)` (6.4), before `io_uring_submit_sqe(req, …)` (6.0): path and flags
@@ -50,14 +50,28 @@ static IN_FLIGHT: HashMap<u64, Asked> = HashMap::with_max_entries(IN_FLIGHT_MAX,
 /// Kernels from 6.4.
 #[btf_tracepoint(function = "io_uring_submit_req")]
 pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
-    submitted(ctx.arg(0));
+    submitted::<true>(ctx.arg(0));
     0
 }
 
 /// Kernels before.
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
-    submitted(ctx.arg(0));
+    submitted::<true>(ctx.arg(0));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+pub fn io_uring_submit_req_denied(ctx: BtfTracePointContext) -> i32 {
+    submitted::<false>(ctx.arg(0));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe_denied(ctx: BtfTracePointContext) -> i32 {
+    submitted::<false>(ctx.arg(0));
     0
 }
 
@@ -65,14 +79,29 @@ pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_complete")]
 pub fn io_uring_complete_entry(ctx: BtfTracePointContext) -> i32 {
     let entry: *const u8 = ctx.arg(2);
-    completed(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    completed::<true>(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
     0
 }
 
 /// Kernels before.
 #[btf_tracepoint(function = "io_uring_complete")]
 pub fn io_uring_complete_result(ctx: BtfTracePointContext) -> i32 {
-    completed(ctx.arg(1), ctx.arg(3));
+    completed::<true>(ctx.arg(1), ctx.arg(3));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_entry_denied(ctx: BtfTracePointContext) -> i32 {
+    let entry: *const u8 = ctx.arg(2);
+    completed::<false>(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_result_denied(ctx: BtfTracePointContext) -> i32 {
+    completed::<false>(ctx.arg(1), ctx.arg(3));
     0
 }
 
@@ -92,7 +121,7 @@ fn opens(opcode: u8) -> bool {
 }
 
 #[inline(always)]
-fn submitted(request: *const u8) {
+fn submitted<const SUCCESSES: bool>(request: *const u8) {
     let opcode: u8 = Typed::read(request, offset!(ring_opcode));
     if !opens(opcode) || task::current_pid() == agent_pid() {
         return;
@@ -106,7 +135,8 @@ fn submitted(request: *const u8) {
         pointer::<Probed>(command, offset!(ring_open_name)),
         offset!(filename_name),
     );
-    if slot == 0 && flags & COMPLETION_SUPPRESSED == 0 {
+    // A failure completes always.
+    if !SUCCESSES || slot == 0 && flags & COMPLETION_SUPPRESSED == 0 {
         remember(request as u64, directory, open_flags, name);
         return;
     }
@@ -143,7 +173,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
 }
 
 #[inline(always)]
-fn completed(request: *const u8, result: i32) {
+fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let opcode: u8 = Probed::read(request, offset!(ring_opcode));
     if !opens(opcode) {
         return;
@@ -151,7 +181,7 @@ fn completed(request: *const u8, result: i32) {
     let command = request.wrapping_add(offset!(ring_command) as usize);
     let slot: u32 = Probed::read(command, offset!(ring_open_slot));
     if result >= 0 {
-        if slot == 0 {
+        if SUCCESSES && slot == 0 {
             opened::<Probed>(descriptors::file(result as u32));
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {

@@ -54,6 +54,8 @@ const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_a
 
 const NO_RING: &str = "opens by io_uring";
 
+const NO_RING_REFUSALS: &str = "refusals of io_uring";
+
 const OPEN_LSM: Hook = Hook {
     name: "lsm/file_open",
     programs: &[program("lsm_file_open", Point::Lsm("file_open"))],
@@ -165,14 +167,41 @@ pub(super) const DENIED: Hook = Hook {
         "sys_exit_opens_denied",
         Point::Exits(&["open", "openat", "openat2", "creat"]),
     )],
-    beside: &[],
-    cannot_see: &["refusals of 32-bit system calls, io_uring and open_by_handle_at"],
+    beside: &[
+        Either {
+            programs: &[
+                program(
+                    "io_uring_submit_req_denied",
+                    Point::BtfTracepoint("io_uring_submit_req"),
+                ),
+                program(
+                    "io_uring_submit_sqe_denied",
+                    Point::BtfTracepoint("io_uring_submit_sqe"),
+                ),
+            ],
+            otherwise: NO_RING_REFUSALS,
+        },
+        Either {
+            programs: &[
+                program(
+                    "io_uring_complete_entry_denied",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+                program(
+                    "io_uring_complete_result_denied",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+            ],
+            otherwise: NO_RING_REFUSALS,
+        },
+    ],
+    cannot_see: &["refusals of 32-bit system calls and open_by_handle_at"],
 };
 
 /// Where opens are seen by tracepoints, the same programs see refusals.
 pub(super) const DENIED_ALREADY: Hook = Hook {
     programs: &[],
-    cannot_see: &["refusals of 32-bit system calls and open_by_handle_at"],
+    beside: &[],
     ..DENIED
 };
 

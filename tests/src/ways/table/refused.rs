@@ -18,8 +18,8 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_creat", Access("write"), [Built, Built, Built]).to(Written),
             Way::new("denied_open_by_handle_at", read, [NotYet, NotYet, NotYet]),
             Way::new("denied_int80_open", read, [NotYet, NotYet, NotYet]),
-            Way::new("denied_uring_openat", read, [NotYet, NotYet, Built]),
-            Way::new("denied_uring_worker", read, [NotYet, NotYet, Built]),
+            Way::new("denied_uring_openat", read, [Built, Built, Built]),
+            Way::new("denied_uring_worker", read, [Built, Built, Built]),
         ],
     );
     let by_lsm = row(
