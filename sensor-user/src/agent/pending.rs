@@ -29,6 +29,8 @@ struct Waiting {
     event: Event,
     /// The question that it waits for.
     token: Option<u64>,
+    /// Its own question, or the last one before it: never less than that of those before, so that an answer's event is found quickly.
+    order: u64,
     since: Duration,
 }
 
@@ -36,16 +38,19 @@ struct Waiting {
 #[derive(Default)]
 pub(super) struct Pending {
     waiting: VecDeque<Waiting>,
+    last_token: u64,
     late: HashMap<u64, EventId>,
     late_order: VecDeque<u64>,
 }
 
 impl Pending {
-    /// Takes up an event at `now` (any clock that only goes forward), waiting for `token` if there is one.
+    /// Takes up an event at `now` (any clock that only goes forward), waiting for `token` if there is one. Tokens grow.
     pub(super) fn push(&mut self, event: Event, token: Option<u64>, now: Duration) {
+        self.last_token = token.unwrap_or_default().max(self.last_token);
         self.waiting.push_back(Waiting {
             event,
             token,
+            order: self.last_token,
             since: now,
         });
     }
@@ -84,9 +89,11 @@ impl Pending {
         identities: &[Identity],
         unknown_reason: Option<&str>,
     ) -> Settled {
+        let first = self.waiting.partition_point(|waiting| waiting.order < token);
         let found = self
             .waiting
-            .iter_mut()
+            .range_mut(first..)
+            .take_while(|waiting| waiting.order == token)
             .find(|waiting| waiting.token == Some(token));
         if let Some(waiting) = found {
             waiting.token = None;
@@ -184,6 +191,41 @@ mod tests {
             [identity()]
         );
         assert_eq!(tokens, []);
+    }
+
+    #[test]
+    fn each_answer_finds_its_event_among_others() {
+        let mut pending = Pending::default();
+        for (sequence, token) in [
+            (1, None),
+            (2, Some(1)),
+            (3, None),
+            (4, Some(5)),
+            (5, None),
+            (6, Some(6)),
+        ] {
+            pending.push(event(sequence), token, at(0));
+        }
+        for token in [6, 1, 5] {
+            assert_eq!(
+                pending.settle(token, &[identity()], None),
+                Settled::InTime,
+                "{token}"
+            );
+        }
+        assert_eq!(pending.settle(2, &[identity()], None), Settled::Unknown);
+        let (events, _) = pending.take(at(0), DELAY, 10);
+        let identified: Vec<_> = events
+            .iter()
+            .filter(|event| {
+                event
+                    .credential
+                    .as_ref()
+                    .is_some_and(|found| !found.identities.is_empty())
+            })
+            .map(|event| event.time_since_boot_ns)
+            .collect();
+        assert_eq!(identified, [2, 4, 6]);
     }
 
     #[test]
