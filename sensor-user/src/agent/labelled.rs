@@ -122,6 +122,14 @@ impl Table {
         }
     }
 
+    /// Whether this very file is labelled at this path of a root, in force or not.
+    pub(super) fn holds(&self, root: Root, path: &Path, seen: Seen) -> bool {
+        self.by_root
+            .get(&root)
+            .and_then(|paths| paths.get(path))
+            .is_some_and(|at| at.labelled.seen == seen)
+    }
+
     /// A file was labelled at a path. What was there before is gone; where it was the same object, its label is replaced and comes back to be
     /// released.
     #[must_use]

@@ -57,7 +57,7 @@ pub(super) struct Labelling {
 enum Done {
     /// It is labelled.
     Yes,
-    /// Nothing is there, or nothing that can be opened, or another file than the scan saw: the next scan will see.
+    /// Nothing is there, or nothing that can be opened, or another file than the scan saw: the next scan will see. Or another root's scan has it.
     Gone,
     /// A table is full, or the hook did not answer.
     No,

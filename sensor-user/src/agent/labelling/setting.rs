@@ -103,6 +103,10 @@ impl Labelling {
         found: &Candidate,
         public: &mut Public,
     ) -> Done {
+        // What a place of the catalogue names is what that says, not what a search of everything would call it.
+        if root == Root::Search && self.table.holds(Root::Host, &found.path, found.seen) {
+            return Done::Gone;
+        }
         if self.table.is_labelled(root, &found.path, found.seen) {
             return Done::Yes;
         }
