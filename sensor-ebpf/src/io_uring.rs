@@ -157,7 +157,9 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
 /// Keeps what was asked for the case that it is refused.
 #[inline(always)]
 fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
-    if IN_FLIGHT.insert(request, &NOTHING_ASKED, 0).is_err() {
+    // By reference: it has no room on the stack.
+    let nothing: &Asked = &NOTHING_ASKED;
+    if IN_FLIGHT.insert(request, nothing, 0).is_err() {
         return;
     }
     let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
