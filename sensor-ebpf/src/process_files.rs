@@ -76,13 +76,26 @@ pub fn opened<R: Read>(file: *const u8) -> bool {
         PART_MEM
     } else if operations == known.maps {
         PART_MAPS
-    } else if operations == known.kcore {
+    } else if operations == known.kcore && is_called_kcore::<R>(file) {
         PART_KERNEL_MEMORY
     } else {
         return false;
     };
     of_process::<R>(file, inode, part);
     true
+}
+
+/// Many a file of procfs has the operations of `/proc/kcore`. This one lies at the top and has its name.
+#[inline(always)]
+fn is_called_kcore<R: Read>(file: *const u8) -> bool {
+    let dentry = pointer::<R>(file, offset!(file_dentry));
+    let parent = pointer::<R>(dentry, offset!(dentry_parent));
+    let name = pointer::<Probed>(dentry, offset!(dentry_name));
+    let begin: u32 = Probed::read(name, 0);
+    let end: u16 = Probed::read(name, 4);
+    begin == u32::from_ne_bytes(*b"kcor")
+        && end == u16::from_ne_bytes(*b"e\0")
+        && parent == pointer::<R>(parent, offset!(dentry_parent))
 }
 
 #[inline(always)]

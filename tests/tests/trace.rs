@@ -372,7 +372,7 @@ fn repeats_are_counted_and_merged_with_nothing() {
     let decoy = Decoy::new();
     let config = decoy.config("", "");
     // The shell itself reads it fifty times, and writes it once; cat is another process.
-    let script = "for i in $(seq 50); do read x <$H/.aws/credentials; done; : >>$H/.aws/credentials; /bin/cat $H/.aws/credentials >/dev/null";
+    let script = "i=0; while [ $i -lt 50 ]; do read x <$H/.aws/credentials; i=$((i + 1)); done; : >>$H/.aws/credentials; /bin/cat $H/.aws/credentials >/dev/null";
     let traced = trace(&config, &shell(&decoy, script));
     let mut seen: Vec<(bool, &str, u64)> = traced
         .on(&decoy.path(".aws/credentials"))
