@@ -243,6 +243,7 @@ impl<S: Sink> Agent<S> {
                     self.look_after_self_test();
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
+                        self.sweep_repeats();
                         self.tell_status("periodic");
                     }
                     if Instant::now() >= next_repeats {

@@ -44,6 +44,11 @@ impl Repeats {
         self.of.entry(process).or_default().push(key);
     }
 
+    /// Whether a key is kept.
+    pub(super) fn holds(&self, key: RepeatKey) -> bool {
+        self.kept.contains_key(&key)
+    }
+
     /// What was first reported under a key, and how many repeats are to be told, where its count has grown. They are then told.
     pub(super) fn grown(&mut self, key: RepeatKey, count: u64) -> Option<(First, u64)> {
         let kept = self.kept.get_mut(&key)?;
@@ -108,6 +113,7 @@ mod tests {
         repeats.forget(process(1));
         assert_eq!(repeats.of(process(1)), []);
         assert!(repeats.grown(key(1, 1), 9).is_none());
+        assert!(!repeats.holds(key(1, 1)) && repeats.holds(key(2, 1)));
         assert_eq!(repeats.processes(), [process(2)]);
     }
 

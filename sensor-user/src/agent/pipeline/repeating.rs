@@ -1,7 +1,7 @@
 //! Repeats: read from the kernel half's map, told as counts.
 
 use super::*;
-use crate::{agent::repeats::First, attribute::start_ticks_of, error::in_one_line};
+use crate::{agent::repeats::First, attribute::start_ticks_of, decode::ticks, error::in_one_line};
 
 /// How often repeats are told of processes that live on.
 pub(super) const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
@@ -13,6 +13,36 @@ impl<S: Sink> Agent<S> {
             self.tell_repeats_of(process);
             if start_ticks_of(process.pid) != Some(process.start_ticks) {
                 self.let_go(process);
+            }
+        }
+    }
+
+    /// Lets go of counts of ended processes whose first use never became known here: its record could not be read, or there was no room. What
+    /// they count is lost.
+    pub(super) fn sweep_repeats(&mut self) {
+        let all = match self.kernel.repeats.all() {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::error!(error = %in_one_line(&error), "repeats cannot be read");
+                return;
+            }
+        };
+        // A count is made after its record went out, so the records of all these have come in when the ring is empty.
+        while self.drain() == DRAIN_MAX {}
+        for (key, count) in all {
+            let start_ticks = ticks(key.start_boottime_ns);
+            if self.repeats.holds(key) || start_ticks_of(key.pid) == Some(start_ticks) {
+                continue;
+            }
+            match self.kernel.repeats.forget(key) {
+                Ok(()) if count > 0 => {
+                    self.accounts.received += count;
+                    self.accounts.lose("unknown_repeat", count);
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(error = %in_one_line(&error), "a count that is no longer needed stays");
+                }
             }
         }
     }

@@ -45,15 +45,32 @@ impl<S: Sink> Agent<S> {
             errno: attempt.errno.unwrap_or_default(),
             access: attempt.access,
         };
+        let outcome = match attempt.errno {
+            Some(errno) => (Outcome::Denied, errno),
+            None => (Outcome::Unknown, 0),
+        };
         // What is nothing to tell is counted there.
-        let _told = self.tell_secret(&secret, None);
+        let _told = self.tell_reach(&secret, outcome, None);
         true
     }
 
-    /// Tells it, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
+    /// Tells what the kernel half saw to its end, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
     pub(super) fn tell_secret(
         &mut self,
         secret: &ProcessSecret,
+        repeats: Option<u64>,
+    ) -> Result<(), &'static str> {
+        let outcome = match secret.errno {
+            0 => (Outcome::Succeeded, 0),
+            errno => (Outcome::Denied, errno),
+        };
+        self.tell_reach(secret, outcome, repeats)
+    }
+
+    fn tell_reach(
+        &mut self,
+        secret: &ProcessSecret,
+        outcome: (Outcome, u32),
         repeats: Option<u64>,
     ) -> Result<(), &'static str> {
         self.accounts.received += 1;
@@ -89,11 +106,6 @@ impl<S: Sink> Agent<S> {
                 }
             }
         }
-        let outcome = if secret.errno == 0 {
-            (Outcome::Succeeded, 0)
-        } else {
-            (Outcome::Denied, secret.errno)
-        };
         let mut observation = self.observation(Probe::ProcessSecret);
         if !is_call(secret.part) {
             observation.hook = self.observation(Probe::FileOpen).hook;

@@ -19,6 +19,10 @@ const NOT_WATCHED: &str = "operation_not_watched";
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
         let told = self.tell_file_use(&file, None);
+        if told == Err(UNKNOWN_LABEL) {
+            // Its repeats are lost as it is.
+            return;
+        }
         self.repeats.keep(
             file.key,
             file.task.process,
@@ -38,7 +42,9 @@ impl<S: Sink> Agent<S> {
             }
         };
         let Some(meaning) = meaning else {
-            self.accounts.lose(UNKNOWN_LABEL, 1);
+            let uses = repeats.unwrap_or(1);
+            self.accounts.received += uses - 1;
+            self.accounts.lose(UNKNOWN_LABEL, uses);
             return Err(UNKNOWN_LABEL);
         };
         let (entry, found_at, matched_by) = match (file.matched, meaning) {
