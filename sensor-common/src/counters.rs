@@ -24,10 +24,24 @@ pub enum Probe {
     FileInherited = 7,
     /// Reaching for another process's memory, environment or descriptors, or for all memory.
     ProcessSecret = 8,
+    /// Changes of a labelled file: of its name, its contents, its mode, its owner.
+    CredentialChange = 9,
+    /// Listings of directories in which credentials lie.
+    DirectoryList = 10,
+    /// Programs started with a credential in their environment or arguments.
+    ProgramSecrets = 11,
+    /// Uses of keys of the kernel's keyrings.
+    KernelKey = 12,
+    /// Core dumps of processes that used a credential.
+    CoreDump = 13,
+    /// Things done to the sensor itself.
+    SensorTamper = 14,
+    /// Open descriptors of labelled files, found by the look through all of them.
+    OpenDescriptors = 15,
 }
 
 /// All probes, in the order of their numbers.
-pub const PROBES: [Probe; 9] = [
+pub const PROBES: [Probe; 16] = [
     Probe::FileOpen,
     Probe::FileOpenDenied,
     Probe::ProcessExec,
@@ -37,6 +51,13 @@ pub const PROBES: [Probe; 9] = [
     Probe::FileMapped,
     Probe::FileInherited,
     Probe::ProcessSecret,
+    Probe::CredentialChange,
+    Probe::DirectoryList,
+    Probe::ProgramSecrets,
+    Probe::KernelKey,
+    Probe::CoreDump,
+    Probe::SensorTamper,
+    Probe::OpenDescriptors,
 ];
 
 impl Probe {
@@ -53,6 +74,13 @@ impl Probe {
             Self::FileMapped => "file_mapped",
             Self::FileInherited => "file_inherited",
             Self::ProcessSecret => "process_secret",
+            Self::CredentialChange => "credential_change",
+            Self::DirectoryList => "directory_list",
+            Self::ProgramSecrets => "program_secrets",
+            Self::KernelKey => "kernel_key",
+            Self::CoreDump => "core_dump",
+            Self::SensorTamper => "sensor_tamper",
+            Self::OpenDescriptors => "open_descriptors",
         }
     }
 }

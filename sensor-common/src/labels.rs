@@ -71,9 +71,11 @@ pub struct LabelRequest {
 /// Nothing is asked.
 pub const REQUEST_IDLE: u32 = 0;
 /// Asked, not yet answered: any `REQUEST_*` purpose below added to it.
-pub const REQUEST_ARMED: u32 = 0x10;
+pub const REQUEST_ARMED: u32 = 0x100;
 /// Answered.
-pub const REQUEST_DONE: u32 = 0x20;
+pub const REQUEST_DONE: u32 = 0x200;
+/// The bits of the purpose.
+pub const REQUEST_PURPOSE: u32 = 0xff;
 /// Purpose: only tell the numbers.
 pub const REQUEST_IDENTIFY: u32 = 0x1;
 /// Purpose: label the object.

@@ -8,7 +8,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{
     DIRECTORIES_MAX, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey,
     PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_ENVIRON,
-    REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT, name_hash,
+    REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT, REQUEST_PURPOSE, name_hash,
 };
 use zerocopy::IntoBytes as _;
 
@@ -106,7 +106,7 @@ fn asked() -> Option<&'static mut LabelRequest> {
 pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
     let key = key::<R>(inode);
-    let purpose = request.state & 0xf;
+    let purpose = request.state & REQUEST_PURPOSE;
     let set = match purpose {
         REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0).is_ok(),
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
@@ -140,7 +140,7 @@ pub fn answer_denied() {
 #[inline(always)]
 pub fn answer_seen(purpose: u32) {
     if let Some(request) = asked()
-        && request.state & 0xf == purpose
+        && request.state & REQUEST_PURPOSE == purpose
     {
         request.state = REQUEST_DONE | purpose;
     }

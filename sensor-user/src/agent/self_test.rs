@@ -1,6 +1,6 @@
 //! Whether the probes still see: judged by what the sensor itself did a moment ago. Pure: what was done and counted is handed in.
 //!
-//! - A file that the worker opens, and one that it is refused, must be answered by the very hooks that see others' opens.
+//! - What the worker does for each probe that has a canary, as opening a file, must be answered by the very hook that sees others do it.
 //! - A program that it starts must have been counted as created, started and ended. Others' processes are counted too: a hook that misses only some
 //!   is not found out by this.
 //! - A probe that fails loses its hook, with the reason, until it passes again; the time since it passed last is told as a gap.
@@ -21,16 +21,8 @@ const PATIENCE: u32 = 3;
 /// What the worker did and what was seen of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tested {
-    /// It opened a file.
-    pub opened: Result<(), String>,
-    /// It was refused one.
-    pub refused: Result<(), String>,
-    /// It received a descriptor.
-    pub received: Result<(), String>,
-    /// It mapped a file into memory.
-    pub mapped: Result<(), String>,
-    /// It reached for a process.
-    pub reached: Result<(), String>,
+    /// Whether the canary of each probe was seen, of those that have one.
+    pub canaries: BTreeMap<Probe, Result<(), String>>,
     /// It started a program and waited for its end. An error says only that it could not: nothing follows from that.
     pub started: Result<(), String>,
 }
@@ -112,8 +104,6 @@ impl SelfTest {
         for state in probes.iter_mut() {
             let probe = state.probe;
             let works = match probe {
-                Probe::FileOpen => tested.opened.clone(),
-                Probe::FileOpenDenied => tested.refused.clone(),
                 Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit => {
                     let count = seen(probe);
                     let before = self.counted.insert(probe, count);
@@ -123,11 +113,10 @@ impl SelfTest {
                         Ok(())
                     }
                 }
-                Probe::FileReceived => tested.received.clone(),
-                Probe::FileMapped => tested.mapped.clone(),
-                Probe::ProcessSecret => tested.reached.clone(),
-                // Of the program that is started, nothing is inherited that could be counted.
-                Probe::FileInherited => continue,
+                _ => match tested.canaries.get(&probe) {
+                    Some(seen) => seen.clone(),
+                    None => continue,
+                },
             };
             changes.extend(self.judge_one(state, works));
         }

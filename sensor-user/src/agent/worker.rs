@@ -15,7 +15,7 @@ use std::{
 };
 
 use claviger_proto::catalogue::Catalogue;
-use claviger_sensor_common::ObjectKey;
+use claviger_sensor_common::{ObjectKey, PROBES};
 use tokio::sync::mpsc;
 
 use super::{
@@ -348,11 +348,10 @@ impl State {
         self.next_test = Some(Instant::now() + options.interval);
         let labeller = &mut self.labelling.labeller;
         Some(Tested {
-            opened: canary::open_seen(labeller),
-            refused: canary::refusal_seen(labeller),
-            received: canary::receipt_seen(labeller),
-            mapped: canary::mapping_seen(labeller),
-            reached: canary::reach_seen(labeller),
+            canaries: PROBES
+                .into_iter()
+                .filter_map(|probe| Some((probe, canary::of(probe)?(labeller))))
+                .collect(),
             started: canary::start_one(&options.canary_command).map_err(|error| error.to_string()),
         })
     }

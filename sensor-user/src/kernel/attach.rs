@@ -40,7 +40,7 @@ impl<'a> Attacher<'a> {
         let mut refused = Vec::new();
         for &level in levels {
             let hook = hooks::at(Probe::FileOpen, level);
-            match self.one(Probe::FileOpen, &hook, || canary::open_seen(labeller)) {
+            match self.one(Probe::FileOpen, &hook, labeller) {
                 Ok(mut state) => {
                     state.refused = refused;
                     return Ok((level, state));
@@ -61,31 +61,18 @@ impl<'a> Attacher<'a> {
         } else {
             hooks::DENIED
         };
-        let received = hooks::at(Probe::FileReceived, level);
-        let mapped = hooks::at(Probe::FileMapped, level);
-        let tried = [
-            (
-                Probe::FileOpenDenied,
-                self.one(Probe::FileOpenDenied, &denied, || canary::refusal_seen(labeller)),
-            ),
-            (
-                Probe::FileReceived,
-                self.one(Probe::FileReceived, &received, || canary::receipt_seen(labeller)),
-            ),
-            (
-                Probe::FileMapped,
-                self.one(Probe::FileMapped, &mapped, || canary::mapping_seen(labeller)),
-            ),
-            (
-                Probe::ProcessSecret,
-                self.one(Probe::ProcessSecret, &hooks::REACHED, || {
-                    canary::reach_seen(labeller)
-                }),
-            ),
+        let hooks = [
+            (Probe::FileOpenDenied, denied),
+            (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
+            (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
+            (Probe::ProcessSecret, hooks::REACHED),
         ];
-        let mut states: Vec<ProbeState> = tried
-            .into_iter()
-            .map(|(probe, tried)| tried.unwrap_or_else(|trial| ProbeState::without(probe, vec![trial])))
+        let mut states: Vec<ProbeState> = hooks
+            .iter()
+            .map(|(probe, hook)| {
+                self.one(*probe, hook, labeller)
+                    .unwrap_or_else(|trial| ProbeState::without(*probe, vec![trial]))
+            })
             .collect();
         let unknown = canary::learn_operations(labeller);
         if let Some(state) = states
@@ -136,12 +123,7 @@ impl<'a> Attacher<'a> {
     }
 
     /// Starts the programs of one hook and keeps them if what they are to see is seen.
-    fn one(
-        &mut self,
-        probe: Probe,
-        hook: &Hook,
-        seen: impl FnOnce() -> Result<(), String>,
-    ) -> Result<ProbeState, HookTrial> {
+    fn one(&mut self, probe: Probe, hook: &Hook, labeller: &mut Labeller) -> Result<ProbeState, HookTrial> {
         let mut tried = Ok(());
         for program in hook.programs {
             tried = self.start(program, probe);
@@ -149,7 +131,7 @@ impl<'a> Attacher<'a> {
                 break;
             }
         }
-        let tried = tried.and_then(|()| seen());
+        let tried = tried.and_then(|()| canary::of(probe).map_or(Ok(()), |canary| canary(labeller)));
         if let Err(reason) = tried {
             for program in hook.programs {
                 self.stop(program.name);

@@ -278,6 +278,13 @@ impl ProbeState {
             Probe::FileMapped => "files mapped into memory",
             Probe::FileInherited => "programs started with a credential open",
             Probe::ProcessSecret => "ptrace and process_vm_readv",
+            Probe::CredentialChange => "changes of credential files",
+            Probe::DirectoryList => "listings of directories of credentials",
+            Probe::ProgramSecrets => "credentials in the environment or arguments of programs",
+            Probe::KernelKey => "uses of keys of the kernel's keyrings",
+            Probe::CoreDump => "core dumps of processes that used a credential",
+            Probe::SensorTamper => "what is done to the sensor",
+            Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",
         };
         Self {
             probe,

@@ -21,11 +21,7 @@ fn probes() -> Vec<ProbeState> {
 
 fn all_well() -> Tested {
     Tested {
-        opened: Ok(()),
-        refused: Ok(()),
-        received: Ok(()),
-        mapped: Ok(()),
-        reached: Ok(()),
+        canaries: [(Probe::FileOpen, Ok(())), (Probe::FileOpenDenied, Ok(()))].into(),
         started: Ok(()),
     }
 }
@@ -49,10 +45,10 @@ fn a_blind_probe_loses_its_hook_until_it_sees_again() {
     let begin = SystemTime::UNIX_EPOCH;
     let mut test = SelfTest::new(MINUTE, begin);
     test.judge(&all_well(), &mut probes, |_| 1, begin + MINUTE);
-    let failed = Tested {
-        opened: Err("attached but never ran".into()),
-        ..all_well()
-    };
+    let mut failed = all_well();
+    failed
+        .canaries
+        .insert(Probe::FileOpen, Err("attached but never ran".into()));
     let verdict = test.judge(&failed, &mut probes, |_| 2, begin + MINUTE * 2);
     let blind = Change::Blind {
         probe: Probe::FileOpen,

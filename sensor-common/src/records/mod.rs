@@ -1,0 +1,119 @@
+//! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
+
+mod attempt;
+mod file_use;
+mod process;
+mod process_secret;
+mod repeat_key;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub use attempt::AttemptRecord;
+pub use file_use::{
+    FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    OPENED_FOR_WRITING,
+};
+pub use process::{ExecRecord, ExitRecord, ForkRecord};
+pub use process_secret::{
+    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
+};
+pub use repeat_key::{
+    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, RepeatKey,
+};
+
+use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
+
+/// [`RecordHeader::kind`] of a [`FileUseRecord`].
+pub const RECORD_FILE_USE: u32 = 1;
+/// [`RecordHeader::kind`] of an [`AttemptRecord`].
+pub const RECORD_ATTEMPT: u32 = 2;
+/// [`RecordHeader::kind`] of an [`ExecRecord`].
+pub const RECORD_EXEC: u32 = 3;
+/// [`RecordHeader::kind`] of a [`ForkRecord`].
+pub const RECORD_FORK: u32 = 4;
+/// [`RecordHeader::kind`] of an [`ExitRecord`].
+pub const RECORD_EXIT: u32 = 5;
+/// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
+pub const RECORD_PROCESS_SECRET: u32 = 6;
+
+/// Stands where a user or group id is not known, as in the kernel.
+pub const UNKNOWN_ID: u32 = u32::MAX;
+
+/// Begins every record.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RecordHeader {
+    /// Which record follows.
+    pub kind: u32,
+    /// CPU that wrote it.
+    pub cpu: u32,
+    /// Nanoseconds since boot including suspend.
+    pub time_boot_ns: u64,
+}
+
+/// A process by what identifies it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Ancestor {
+    /// Process id in the initial pid namespace; 0 in unused places.
+    pub pid: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Start of the process in nanoseconds since boot including suspend.
+    pub start_boottime_ns: u64,
+}
+
+/// The acting task as it was at that moment.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct TaskSnapshot {
+    /// Process id (thread group id) in the initial pid namespace.
+    pub pid: u32,
+    /// Thread id in the initial pid namespace.
+    pub tid: u32,
+    /// Start of the process (its thread group leader) in nanoseconds since boot including suspend.
+    pub start_boottime_ns: u64,
+    /// Effective capabilities.
+    pub effective_capabilities: u64,
+    /// Cgroup v2 id.
+    pub cgroup_id: u64,
+    /// Inode of the executable; 0 for kernel threads.
+    pub exe_inode: u64,
+    /// Superblock device of the executable in the kernel's encoding.
+    pub exe_device: u32,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// Real group id in the initial user namespace.
+    pub gid: u32,
+    /// Effective user id in the initial user namespace.
+    pub euid: u32,
+    /// Effective group id in the initial user namespace.
+    pub egid: u32,
+    /// User id at login; [`UNKNOWN_ID`] where there was none or the kernel keeps none.
+    pub login_uid: u32,
+    /// Mount namespace by inode number.
+    pub mount_namespace: u32,
+    /// Pid namespace for children by inode number.
+    pub pid_namespace: u32,
+    /// Network namespace by inode number.
+    pub network_namespace: u32,
+    /// User namespace by inode number.
+    pub user_namespace: u32,
+    /// Command name of the thread group leader, padded with zeros.
+    pub comm: [u8; COMM_BYTES],
+    /// Ancestors, parent first; unused places have pid 0.
+    pub ancestors: [Ancestor; ANCESTORS_MAX],
+}
+
+/// A path as the walk from the object to the task's root found it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct PathBytes {
+    /// Bytes used.
+    pub length: u32,
+    /// 1 where the walk ended before the root.
+    pub truncated: u32,
+    /// Components from the object upwards, each with a terminating zero.
+    pub components: [u8; PATH_BYTES],
+}

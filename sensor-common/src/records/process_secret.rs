@@ -1,0 +1,42 @@
+//! Reaching for what a process keeps to itself.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{Ancestor, RecordHeader, RepeatKey, TaskSnapshot};
+
+/// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/environ` was opened.
+pub const PART_ENVIRON: u32 = 1;
+/// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/mem` was opened.
+pub const PART_MEM: u32 = 2;
+/// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/maps` was opened.
+pub const PART_MAPS: u32 = 3;
+/// Part of a process, behind [`OPERATION_REACH`]: ptrace attached or seized.
+pub const PART_PTRACE: u32 = 4;
+/// Part of a process, behind [`OPERATION_REACH`]: process_vm_readv.
+pub const PART_VM_READ: u32 = 5;
+/// Part of a process, behind [`OPERATION_REACH`]: a descriptor was taken by pidfd_getfd.
+pub const PART_DESCRIPTOR: u32 = 6;
+/// Part of a process, behind [`OPERATION_REACH`]: `/proc/kcore` was opened: the memory of all.
+pub const PART_KERNEL_MEMORY: u32 = 7;
+/// Part of a process, behind [`OPERATION_REACH`]: `/dev/mem` was opened: the memory of all.
+pub const PART_PHYSICAL_MEMORY: u32 = 8;
+/// Part of a process, behind [`OPERATION_REACH`]: a block device was opened: the files of all.
+pub const PART_BLOCK_DEVICE: u32 = 9;
+
+/// What a process keeps to itself was reached for by another.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ProcessSecretRecord {
+    /// Begins every record.
+    pub header: RecordHeader,
+    /// Who.
+    pub task: TaskSnapshot,
+    /// What of whom, and how it ended: what the repeats are counted under.
+    pub key: RepeatKey,
+    /// Whose, where the kernel half could tell; otherwise zeros.
+    pub target: Ancestor,
+    /// The process id that was given, in the caller's pid namespace; 0 where `target` tells, or where all are meant.
+    pub given_pid: u32,
+    /// For a block device: its number in the kernel's encoding; otherwise 0.
+    pub device: u32,
+}

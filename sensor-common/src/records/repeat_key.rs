@@ -1,0 +1,50 @@
+//! What repeats are counted under.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::labels::ObjectKey;
+
+/// [`RepeatKey::operation`]: a file was opened.
+pub const OPERATION_OPEN: u32 = 1;
+/// [`RepeatKey::operation`]: a file was mapped into memory.
+pub const OPERATION_MAP: u32 = 2;
+/// [`RepeatKey::operation`]: a program was started with a file open.
+pub const OPERATION_INHERIT: u32 = 3;
+/// [`RepeatKey::operation`]: a file's open descriptor came from another process.
+pub const OPERATION_RECEIVE: u32 = 4;
+/// [`RepeatKey::operation`]: a process, or the memory of all, was reached for; a `PART_` value is added.
+pub const OPERATION_REACH: u32 = 16;
+
+/// What repeats are counted under: one use by one program run, never merged with another.
+#[repr(C)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct RepeatKey {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// One of the `OPERATION_` values; for what is reached for, [`OPERATION_REACH`] and one of the `PART_` values added to it.
+    pub operation: u32,
+    /// Start of the process in nanoseconds since boot including suspend.
+    pub start_boottime_ns: u64,
+    /// How many programs the process had started: another program is another user.
+    pub exec_id: u64,
+    /// The file; for what is reached for: start of the target as inode, its process id as device, the number of a block device as generation.
+    pub object: ObjectKey,
+    /// `OPENED_FOR_` bits of the descriptor; 0 where there is none.
+    pub access: u32,
+    /// The errno of a refusal, positive; 0 where it was allowed.
+    pub errno: u32,
+}

@@ -1,0 +1,104 @@
+//! The observed thing, done by the sensor itself: a hook that does not see it does not work, whatever attaching said.
+
+mod descriptors;
+mod opens;
+mod reach;
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use claviger_sensor_common::{Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM};
+
+use super::{Accounts, HookTrial, KernelError, Labeller, ProbeState};
+use crate::error::in_one_line;
+
+/// Does what a probe is there to see. An error says, in words, what is wrong with its hook.
+pub type Canary = fn(&mut Labeller) -> Result<(), String>;
+
+/// The canary of a probe; nothing for those that are judged by their counts or have none.
+#[must_use]
+pub fn of(probe: Probe) -> Option<Canary> {
+    match probe {
+        Probe::FileOpen => Some(opens::open_seen),
+        Probe::FileOpenDenied => Some(opens::refusal_seen),
+        Probe::FileReceived => Some(descriptors::receipt_seen),
+        Probe::FileMapped => Some(descriptors::mapping_seen),
+        Probe::ProcessSecret => Some(reach::reach_seen),
+        _ => None,
+    }
+}
+
+/// Has the kernel half learn by which operations it knows the files that are a process's memory or environment. Returns those that could
+/// not be opened here.
+pub(super) fn learn_operations(labeller: &mut Labeller) -> Vec<&'static str> {
+    [
+        (REQUEST_ENVIRON, "/proc/self/environ", "/proc/PID/environ"),
+        (REQUEST_MEM, "/proc/self/mem", "/proc/PID/mem"),
+        (REQUEST_MAPS, "/proc/self/maps", "/proc/PID/maps"),
+        (REQUEST_KCORE, "/proc/kcore", "/proc/kcore"),
+    ]
+    .into_iter()
+    .filter(|(request, own, _)| seen(labeller, *request, || File::open(own).map(drop)).is_err())
+    .map(|(_, _, name)| name)
+    .collect()
+}
+
+fn seen(labeller: &mut Labeller, request: u32, act: impl FnOnce() -> io::Result<()>) -> Result<(), String> {
+    let (acted, seen) = labeller.sees(request, act).map_err(|error| in_one_line(&error))?;
+    acted.map_err(|error| in_one_line(&error))?;
+    if seen {
+        Ok(())
+    } else {
+        Err("attached but never ran".to_owned())
+    }
+}
+
+/// Starts a program and waits for its end: its exec, fork and exit are there to be seen.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn start_one(command: &[OsString]) -> io::Result<()> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    Ok(())
+}
+
+/// A process probe that counted nothing of the canary does not work, whatever attaching said.
+pub(super) fn judge_process_probes(
+    probes: &mut [ProbeState],
+    accounts: &Accounts,
+    canary_command: &[OsString],
+) -> Result<(), KernelError> {
+    let counts = accounts.read()?;
+    for state in probes.iter_mut() {
+        let of_processes = matches!(
+            state.probe,
+            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit
+        );
+        let silent = counts.get(&state.probe).is_none_or(|accounts| accounts.seen == 0);
+        if !of_processes || !silent {
+            continue;
+        }
+        if let Some(hook) = state.hook.take() {
+            let program = canary_command
+                .first()
+                .map(|program| Path::new(program).display().to_string())
+                .unwrap_or_default();
+            let reason = format!("attached but never ran when {program} was started");
+            *state = ProbeState::without(state.probe, vec![HookTrial { hook, reason }]);
+        }
+    }
+    Ok(())
+}
