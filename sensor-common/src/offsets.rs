@@ -62,8 +62,6 @@ offsets! {
     fdtable_open,
     /// `file.f_op`
     file_operations,
-    /// BTF id of `struct file`, which is no offset
-    file_type,
     /// `file.f_inode`
     file_inode,
     /// `file.f_mode`
@@ -168,4 +166,8 @@ offsets! {
     ring_result,
     /// `filename.name`
     filename_name,
+    /// BTF id of `struct kiocb`, which is no offset: a structure with a pointer to a file
+    kiocb_type,
+    /// `kiocb.ki_filp`
+    kiocb_file,
 }

@@ -6,7 +6,7 @@ use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::{
     offsets::offset,
-    read::{Probed, Read, Typed, pointer},
+    read::{Probed, Read, Typed, cast, pointer},
     task,
 };
 
@@ -27,15 +27,29 @@ pub fn file(descriptor: u32) -> *const u8 {
     pointer::<Probed>(files.wrapping_add(descriptor as usize * 8), 0)
 }
 
+/// As [`file`], typed, where pointers can be given types (6.2). The table is an array of pointers, which has no type that the verifier would
+/// follow; each is looked at as the pointer of a `struct kiocb`, whose type is that of an open file.
+#[inline(always)]
+pub fn typed_file(descriptor: u32) -> *const u8 {
+    let member = offset!(kiocb_file);
+    let files = pointer::<Typed>(table(), offset!(fdtable_fd));
+    let place = files
+        .wrapping_add(descriptor as usize * 8)
+        .wrapping_sub(member as usize);
+    pointer::<Typed>(cast(place, offset!(kiocb_type)), member)
+}
+
+/// A number that the process gave, where it is within the table.
+#[inline(always)]
+pub fn checked(descriptor: u32) -> Option<u32> {
+    let max: u32 = Typed::read(table(), offset!(fdtable_max));
+    (descriptor < max).then_some(descriptor)
+}
+
 /// As [`file`], for a number that the process gave: null where it is beyond the table.
 #[inline(always)]
 pub fn checked_file(descriptor: u32) -> *const u8 {
-    let max: u32 = Typed::read(table(), offset!(fdtable_max));
-    if descriptor < max {
-        file(descriptor)
-    } else {
-        core::ptr::null()
-    }
+    checked(descriptor).map_or(core::ptr::null(), file)
 }
 
 /// What is left of the word of the bitmap that [`each`] looks at.

@@ -21,7 +21,7 @@ use crate::{
     labels,
     offsets::{agent_pid, offset},
     process_files,
-    read::{Probed, Read, Typed, cast, pointer},
+    read::{Probed, Read, Typed, pointer},
     task,
 };
 
@@ -44,7 +44,7 @@ pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
 pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if result >= 0 {
-        opened::<Typed>(cast(descriptors::file(result as u32), offset!(file_type)));
+        opened::<Typed>(descriptors::typed_file(result as u32));
     } else {
         failed(&ctx, result);
     }

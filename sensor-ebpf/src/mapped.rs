@@ -36,18 +36,36 @@ pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
     0
 }
 
-/// Hook 3.
+/// Hook 3, where pointers can be given types (6.2).
 #[tracepoint]
-pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
-    // Addresses are positive, errors are not.
-    if result(&ctx) <= 0 {
-        return 0;
-    }
-    let arguments = Arguments::current();
-    if arguments.fourth() & MAP_ANONYMOUS == 0 {
-        mapped::<Probed>(descriptors::checked_file(arguments.fifth() as u32));
+pub fn sys_exit_mmap_typed(ctx: TracePointContext) -> u32 {
+    if let Some(descriptor) = descriptor(&ctx) {
+        mapped::<Typed>(descriptors::typed_file(descriptor));
     }
     0
+}
+
+/// Hook 3, on kernels before.
+#[tracepoint]
+pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
+    if let Some(descriptor) = descriptor(&ctx) {
+        mapped::<Probed>(descriptors::file(descriptor));
+    }
+    0
+}
+
+/// The descriptor that was mapped, where one was. It may have been closed since.
+#[inline(always)]
+fn descriptor(ctx: &TracePointContext) -> Option<u32> {
+    // Addresses are positive, errors are not.
+    if result(ctx) <= 0 {
+        return None;
+    }
+    let arguments = Arguments::current();
+    if arguments.fourth() & MAP_ANONYMOUS != 0 {
+        return None;
+    }
+    descriptors::checked(arguments.fifth() as u32)
 }
 
 #[inline(always)]

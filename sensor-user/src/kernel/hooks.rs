@@ -155,7 +155,10 @@ const MAPPED_FENTRY: Hook = Hook {
 
 const MAPPED_TRACEPOINT: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_mmap",
-    programs: &[program("sys_exit_mmap", Point::Exits(&["mmap"]))],
+    programs: &[
+        program("sys_exit_mmap_typed", Point::Exits(&["mmap"])),
+        program("sys_exit_mmap", Point::Exits(&["mmap"])),
+    ],
     beside: &[],
     cannot_see: &["files mapped by 32-bit system calls"],
 };

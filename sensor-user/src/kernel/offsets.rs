@@ -88,7 +88,6 @@ impl Resolver<'_> {
             fdtable_max: self.of("fdtable", "max_fds")?,
             fdtable_open: self.of("fdtable", "open_fds")?,
             file_operations: self.member(&file, "file", "f_op")?,
-            file_type: self.id("file", |found| matches!(found, Type::Struct(_)))?,
             file_inode: self.member(&file, "file", "f_inode")?,
             file_mode: self.member(&file, "file", "f_mode")?,
             file_dentry: self.member(&file, "file", "f_path.dentry")?,
@@ -141,6 +140,8 @@ impl Resolver<'_> {
             ring_open_flags: optional(self.of("io_open", "how.flags"))?,
             ring_result: optional(self.of("io_uring_cqe", "res"))?,
             filename_name: self.of("filename", "name")?,
+            kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
+            kiocb_file: self.of("kiocb", "ki_filp")?,
         })
     }
 
