@@ -24,6 +24,8 @@ const BLOCK_DEVICE: &str = "/dev/ram0";
 /// Where the ways to a credential leave their results.
 const COVERAGE: &str = "/run/coverage.jsonl";
 const EXPECT_HOOK: &str = "claviger.expect_hook=";
+/// Names of the test binaries to run, with commas; all without it.
+const ONLY: &str = "claviger.tests=";
 
 /// Type, place, options.
 const MOUNTS: [(&str, &str, &str); 7] = [
@@ -61,15 +63,21 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     loopback_up().map_err(|error| format!("bringing lo up: {error}"))?;
     let command_line = fs::read_to_string("/proc/cmdline")?;
-    let hook = command_line
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix(EXPECT_HOOK))
-        .unwrap_or_default();
+    let argument = |name| {
+        command_line
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix(name))
+    };
+    let hook = argument(EXPECT_HOOK).unwrap_or_default();
+    let only = argument(ONLY);
     load_modules()?;
     mount_block_device()?;
     let mut all_well = true;
     for test in tests()? {
         let name = test.file_name().unwrap_or_default().display().to_string();
+        if only.is_some_and(|only| !only.split(',').any(|one| one == name)) {
+            continue;
+        }
         println!("test binary {name}");
         let code = run_test(&test, hook)?;
         println!("claviger-vm: {name} exit {code}");

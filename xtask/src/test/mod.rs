@@ -27,7 +27,7 @@ use outcome::Outcome;
 /// target, and the end-to-end tests on other kernels. Installs what it needs. The last line is `N passed, N failed`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Also what is long: ignored tests, many more cases of property tests, ten minutes of each fuzz target.
+    /// Also what is long: ignored tests, many more cases of property tests, ten minutes of each fuzz target, every test in every VM.
     #[arg(long)]
     full: bool,
 }
@@ -82,8 +82,8 @@ fn coverage_of_this_host(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<O
     Ok(vec![Outcome::check(label, holds)])
 }
 
-fn virtual_machines(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outcome>> {
-    let reports = vm::run_all(workspace)?;
+fn virtual_machines(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outcome>> {
+    let reports = vm::run_all(workspace, full)?;
     let outcome = |(name, report): (String, vm::Report)| Outcome {
         name,
         passed: report.passed,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 
 use super::artefacts::{self, Artefacts};
-use super::boot::{Boot, Machine};
+use super::boot::{Boot, Machine, Tests};
 use super::{Series, image, kernel};
 use crate::build::Programs;
 use crate::setup::{self, Need};
@@ -38,6 +38,7 @@ pub(crate) fn count(
             image: image.path(),
             lsm: LSM_LIST.to_owned(),
             machine: Machine::Counting,
+            tests: Tests::All,
         };
         let mut progress = Progress::start(&format!("{}, counting instructions (some minutes)", boot.name()));
         let said = boot.listen(workspace, false, &mut progress)?;

@@ -23,7 +23,7 @@ use clap::Args;
 use crate::coverage;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
-use boot::{Boot, Machine};
+use boot::{Boot, Machine, Tests};
 pub(crate) use counting::count;
 pub(crate) use kernel::Series;
 pub(crate) use serial::Report;
@@ -75,7 +75,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         .lsm
         .as_deref()
         .map_or_else(|| boot::LSM_LISTS.to_vec(), |list| vec![list]);
-    let results = boot_all(workspace, options.kernel.series(), &lists, options)?;
+    let results = boot_all(workspace, options.kernel.series(), &lists, options, |_, _| {
+        Tests::All
+    })?;
     let mut all_passed = true;
     for (name, report) in &results {
         all_passed &= report.failed() == 0;
@@ -88,8 +90,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
     })
 }
 
-/// Both boots of every kernel, for `cargo xtask test`.
-pub(crate) fn run_all(workspace: &Workspace) -> anyhow::Result<Vec<(String, Report)>> {
+/// Both boots of every kernel, for `cargo xtask test`: every test in each of them, or only once for each kernel and for each kind of hook.
+pub(crate) fn run_all(workspace: &Workspace, whole: bool) -> anyhow::Result<Vec<(String, Report)>> {
     let options = Options {
         kernel: Choice::All,
         lsm: None,
@@ -97,7 +99,12 @@ pub(crate) fn run_all(workspace: &Workspace) -> anyhow::Result<Vec<(String, Repo
         test: None,
         keep: false,
     };
-    boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, &options)
+    let tests = if whole {
+        |_, _: &str| Tests::All
+    } else {
+        Tests::thinned
+    };
+    boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, &options, tests)
 }
 
 /// One after the other: a machine that emulates two cores has none left for a second one.
@@ -106,6 +113,7 @@ fn boot_all(
     series: &[Series],
     lists: &[&str],
     options: &Options,
+    tests: fn(Series, &str) -> Tests,
 ) -> anyhow::Result<Vec<(String, Report)>> {
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
     let mut artefacts = artefacts::build(workspace)?;
@@ -129,6 +137,7 @@ fn boot_all(
                 } else {
                     Machine::Emulated
                 },
+                tests: tests(*series, list),
             };
             let mut report = boot.run(workspace, options.keep)?;
             // Where only some tests were asked for, there may be no results.
