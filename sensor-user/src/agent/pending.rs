@@ -117,19 +117,23 @@ impl Pending {
         let crowded = self.waiting.len() > PENDING_MAX;
         let mut events = Vec::new();
         let mut tokens = Vec::new();
-        let mut left = VecDeque::new();
-        for waiting in self.waiting.drain(..) {
+        let mut passed_over = Vec::new();
+        while events.len() < limit
+            && let Some(waiting) = self.waiting.pop_front()
+        {
             let ripe = waiting.token.is_none() || crowded || waiting.since + delay <= now;
-            if ripe && events.len() < limit {
-                if let Some(token) = waiting.token {
-                    tokens.push((events.len(), token));
-                }
-                events.push(waiting.event);
-            } else {
-                left.push_back(waiting);
+            if !ripe {
+                passed_over.push(waiting);
+                continue;
             }
+            if let Some(token) = waiting.token {
+                tokens.push((events.len(), token));
+            }
+            events.push(waiting.event);
         }
-        self.waiting = left;
+        for waiting in passed_over.into_iter().rev() {
+            self.waiting.push_front(waiting);
+        }
         (events, tokens)
     }
 

@@ -1,6 +1,6 @@
 //! The processes of this host, kept by events and seeded from /proc.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::proc_fs;
 use crate::decode::{Exec, ProcessKey};
@@ -10,6 +10,10 @@ pub const LIVE_MAX: usize = 65_536;
 
 /// Ended processes kept, so that a use reported after its process's end, or a parent's, can still be named. The oldest goes first.
 pub const ENDED_MAX: usize = 4_096;
+
+/// Processes remembered of which /proc tells no more than is known: kernel threads, which have no executable, and those that are gone. At the
+/// bound all are forgotten, and each is asked for once more.
+pub const FRUITLESS_MAX: usize = 4_096;
 
 /// What is known of a process beside its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct ProcessTable {
     /// The process that has a pid now, or had it last; only of those in `facts`.
     latest: HashMap<u32, ProcessKey>,
     ended: VecDeque<ProcessKey>,
+    /// /proc is not asked again for these: the ancestors of a busy process would be looked up at each of its uses.
+    fruitless: HashSet<ProcessKey>,
     not_kept: u64,
 }
 
@@ -66,6 +72,7 @@ impl ProcessTable {
             uid: exec.task.uid,
             parent,
         };
+        self.fruitless.remove(&exec.task.process);
         self.keep(exec.task.process, facts);
     }
 
@@ -91,11 +98,17 @@ impl ProcessTable {
             .facts
             .get(&process)
             .is_some_and(|facts| !facts.exe_path.is_empty());
-        if !known
-            && let Some((key, facts)) = proc_fs::read_process(process.pid)
-            && key == process
-        {
-            self.keep(key, facts);
+        if !known && !self.fruitless.contains(&process) {
+            let found = proc_fs::read_process(process.pid).filter(|(key, _)| *key == process);
+            if found.as_ref().is_none_or(|(_, facts)| facts.exe_path.is_empty()) {
+                if self.fruitless.len() >= FRUITLESS_MAX {
+                    self.fruitless.clear();
+                }
+                self.fruitless.insert(process);
+            }
+            if let Some((key, facts)) = found {
+                self.keep(key, facts);
+            }
         }
         self.facts.get(&process)
     }
@@ -201,6 +214,20 @@ mod tests {
         assert_eq!(table.with_pid(1), None);
         assert!(table.describe(key(count)).is_some());
         assert_eq!(table.with_pid(count), Some(key(count)));
+    }
+
+    #[test]
+    fn what_proc_does_not_know_is_asked_once() {
+        let mut table = ProcessTable::default();
+        for pid in 1..=u32::try_from(FRUITLESS_MAX).expect("small") + 1 {
+            assert!(table.describe(key(pid)).is_none());
+        }
+        assert_eq!(table.fruitless.len(), 1, "bounded");
+        let own = proc_fs::read_process(std::process::id()).expect("this process").0;
+        table.fruitless.insert(own);
+        assert!(table.describe(own).is_none(), "not asked again");
+        table.fruitless.clear();
+        assert!(table.describe(own).is_some());
     }
 
     #[test]
