@@ -98,3 +98,5 @@ pub const REQUEST_MEM: u32 = 0x9;
 pub const REQUEST_MAPS: u32 = 0xa;
 /// Purpose: as [`REQUEST_ENVIRON`], of `/proc/kcore`.
 pub const REQUEST_KCORE: u32 = 0xb;
+/// Purpose: tell that this thread's signal to its own process was seen.
+pub const REQUEST_SIGNAL: u32 = 0x10;

@@ -40,5 +40,8 @@ pub const RING_BYTES: u32 = 4 * 1024 * 1024;
 /// which costs more and loses nothing.
 pub const REPEATS_MAX: u32 = 16_384;
 
+/// Links, programs and maps of the sensor that are known as its own. There are about as many as hooks; at the bound the agent says so.
+pub const OWN_BPF_MAX: u32 = 1_024;
+
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;

@@ -170,4 +170,14 @@ offsets! {
     kiocb_type,
     /// `kiocb.ki_filp`
     kiocb_file,
+    /// `file.private_data`
+    file_private,
+    /// `bpf_map.id`
+    bpf_map_id,
+    /// `bpf_prog.aux`
+    bpf_program_aux,
+    /// `bpf_prog_aux.id`
+    bpf_aux_id,
+    /// `bpf_link.id`; [`MISSING`] before 5.7
+    bpf_link_id,
 }

@@ -5,7 +5,7 @@
 
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
 };
 
 /// One of each. The order means nothing.
@@ -18,6 +18,7 @@ struct Abi {
     file_use: FileUseRecord,
     attempt: AttemptRecord,
     process_secret: ProcessSecretRecord,
+    tamper: TamperRecord,
     repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,

@@ -53,10 +53,17 @@ impl Arguments {
 /// Numbers of the system calls that programs tell apart, of x86-64.
 pub mod number {
     pub const OPEN: i64 = 2;
+    pub const KILL: i64 = 62;
     pub const CREAT: i64 = 85;
+    pub const RT_SIGQUEUEINFO: i64 = 129;
+    pub const MOUNT: i64 = 165;
+    pub const TKILL: i64 = 200;
+    pub const TGKILL: i64 = 234;
     pub const OPENAT: i64 = 257;
+    pub const RT_TGSIGQUEUEINFO: i64 = 297;
     pub const RECVMMSG: i64 = 299;
     pub const PROCESS_VM_READV: i64 = 310;
+    pub const PIDFD_SEND_SIGNAL: i64 = 424;
     pub const OPENAT2: i64 = 437;
     pub const PIDFD_GETFD: i64 = 438;
 }

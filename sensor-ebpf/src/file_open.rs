@@ -70,9 +70,12 @@ pub fn sys_exit_opens_denied(ctx: TracePointContext) -> u32 {
     0
 }
 
+/// errno(3): a program that runs cannot be written. Told for the sensor's own.
+const ETXTBSY: i64 = 26;
+
 #[inline(always)]
 fn failed(ctx: &TracePointContext, result: i64) {
-    if !is_refusal(result) {
+    if !is_refusal(result) && result != -ETXTBSY {
         return;
     }
     let call = match number(ctx) {

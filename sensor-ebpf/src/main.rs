@@ -5,6 +5,7 @@
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
+//! - [`tamper`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
 //! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
@@ -35,6 +36,7 @@ mod read;
 mod received;
 mod repeats;
 mod report;
+mod tamper;
 mod task;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.

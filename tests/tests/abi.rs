@@ -9,7 +9,7 @@ use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -90,6 +90,7 @@ compared! {
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
+    TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }
@@ -108,6 +109,7 @@ compared! {
         nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth,
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
         ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file,
+        file_private, bpf_map_id, bpf_program_aux, bpf_aux_id, bpf_link_id,
     }
 }
 

@@ -10,6 +10,7 @@ mod chain;
 mod finding;
 mod reported;
 mod severity;
+mod tamper;
 mod technique;
 mod unusual_reader;
 mod wording;
@@ -51,6 +52,7 @@ impl State {
 pub fn detect(event: &Verified<Event>, state: &mut State) -> Vec<Finding> {
     match event.kind() {
         EventKind::CredentialAccess => unusual_reader::detect(event, state).into_iter().collect(),
+        EventKind::SensorTamper => tamper::detect(event, state).into_iter().collect(),
         _ => Vec::new(),
     }
 }

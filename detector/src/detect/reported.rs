@@ -10,7 +10,8 @@ const MOST: usize = 65_536;
 
 type Key = [u8; 16];
 
-/// Uses that have their finding. A use is one process, one credential, one operation, one outcome.
+/// Uses that have their finding. A use is one process, one credential, one operation, one outcome; what is done to a sensor is one process, what
+/// it did to what, one outcome.
 #[derive(Debug, Default)]
 pub(super) struct Reported {
     known: HashSet<Key>,
@@ -38,7 +39,11 @@ impl Reported {
 fn key(event: &Event) -> Option<Key> {
     let id = event.id.as_ref()?;
     let process = event.actor.as_ref()?.process.as_ref()?;
-    let credential = event.credential.as_ref()?;
+    let (what, to, numbers, operation) = match (&event.credential, &event.tamper) {
+        (Some(it), _) => (&it.kind, &it.path, [it.device, it.inode], it.operation),
+        (None, Some(it)) => (&it.what, &it.target, [0; 2], 0),
+        (None, None) => return None,
+    };
     if process.start_time_ticks == 0 {
         return None;
     }
@@ -47,8 +52,8 @@ fn key(event: &Event) -> Option<Key> {
         &id.sensor_id,
         &id.boot_id,
         &process.exe_path,
-        &credential.kind,
-        &credential.path,
+        what,
+        to,
     ] {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
@@ -56,12 +61,12 @@ fn key(event: &Event) -> Option<Key> {
     let numbers = [
         u64::from(process.pid),
         process.start_time_ticks,
-        credential.device,
-        credential.inode,
+        numbers[0],
+        numbers[1],
     ];
     hash.update(numbers.map(u64::to_le_bytes).concat());
     hash.update(
-        [event.outcome, credential.operation]
+        [event.outcome, operation]
             .map(i32::to_le_bytes)
             .concat(),
     );

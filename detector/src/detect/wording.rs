@@ -27,20 +27,7 @@ pub(super) fn title(catalogue: &Catalogue, credential: &Credential, outcome: Out
 
 /// One sentence: who, started by whom, as which user, did what to which credential, how it ended.
 pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credential) -> String {
-    let actor = event.actor.as_ref();
-    let who = actor
-        .and_then(|actor| actor.process.as_ref())
-        .map_or_else(|| "an unknown process".into(), program);
-    let mut sentence = who;
-    if let Some(by) = actor.and_then(started_by) {
-        sentence.push_str(&format!(", started by {by},"));
-    }
-    let user = actor
-        .and_then(|actor| actor.process.as_ref())
-        .and_then(|p| user(p, event.workload.as_ref()));
-    if let Some(user) = user {
-        sentence.push_str(&format!(" as {user}"));
-    }
+    let sentence = who(event);
     let infinitive = match credential.operation() {
         Operation::Unspecified => "open",
         Operation::Read => "read",
@@ -71,6 +58,25 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
         Outcome::Succeeded => format!("{past} {path}{proves}"),
     };
     format!("{sentence} {did}; it is not among the programs that usually do so ({kind})")
+}
+
+/// Who, started by whom, as which user.
+pub(super) fn who(event: &Event) -> String {
+    let actor = event.actor.as_ref();
+    let who = actor
+        .and_then(|actor| actor.process.as_ref())
+        .map_or_else(|| "an unknown process".into(), program);
+    let mut sentence = who;
+    if let Some(by) = actor.and_then(started_by) {
+        sentence.push_str(&format!(", started by {by},"));
+    }
+    let user = actor
+        .and_then(|actor| actor.process.as_ref())
+        .and_then(|p| user(p, event.workload.as_ref()));
+    if let Some(user) = user {
+        sentence.push_str(&format!(" as {user}"));
+    }
+    sentence
 }
 
 fn kind<'a>(catalogue: &'a Catalogue, credential: &Credential) -> &'a str {

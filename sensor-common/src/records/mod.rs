@@ -5,6 +5,7 @@ mod file_use;
 mod process;
 mod process_secret;
 mod repeat_key;
+mod tamper;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -19,7 +20,12 @@ pub use process_secret::{
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
 };
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, RepeatKey,
+    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
+    OPERATION_TAMPER, RepeatKey,
+};
+pub use tamper::{
+    TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR,
+    TamperRecord,
 };
 
 use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
@@ -36,6 +42,9 @@ pub const RECORD_FORK: u32 = 4;
 pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
+
+/// [`RecordHeader::kind`] of a [`TamperRecord`].
+pub const RECORD_TAMPER: u32 = 11;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -14,6 +14,8 @@ pub const OPERATION_INHERIT: u32 = 3;
 pub const OPERATION_RECEIVE: u32 = 4;
 /// [`RepeatKey::operation`]: a process, or the memory of all, was reached for; a `PART_` value is added.
 pub const OPERATION_REACH: u32 = 16;
+/// [`RepeatKey::operation`]: something was done to the sensor; a `TAMPER_` value is added.
+pub const OPERATION_TAMPER: u32 = 64;
 
 /// What repeats are counted under: one use by one program run, never merged with another.
 #[repr(C)]
@@ -35,13 +37,15 @@ pub const OPERATION_REACH: u32 = 16;
 pub struct RepeatKey {
     /// Process id in the initial pid namespace.
     pub pid: u32,
-    /// One of the `OPERATION_` values; for what is reached for, [`OPERATION_REACH`] and one of the `PART_` values added to it.
+    /// One of the `OPERATION_` values; for what is reached for, [`OPERATION_REACH`] and one of the `PART_` values added to it; for what is done
+    /// to the sensor, [`OPERATION_TAMPER`] and one of the `TAMPER_` values.
     pub operation: u32,
     /// Start of the process in nanoseconds since boot including suspend.
     pub start_boottime_ns: u64,
     /// How many programs the process had started: another program is another user.
     pub exec_id: u64,
-    /// The file; for what is reached for: start of the target as inode, its process id as device, the number of a block device as generation.
+    /// The file; for what is reached for: start of the target as inode, its process id as device, the number of a block device as generation;
+    /// for what is done to the sensor: the id as inode, the number as device.
     pub object: ObjectKey,
     /// `OPENED_FOR_` bits of the descriptor; 0 where there is none.
     pub access: u32,

@@ -28,6 +28,8 @@ pub(super) enum Root {
     Search,
     /// The root of this number, of a container or of others who see another tree.
     Other(u64),
+    /// The host's root, of the sensor's own files.
+    Own,
     /// All roots that are too many to be looked into: nothing below them is labelled.
     Others,
 }

@@ -1,5 +1,6 @@
 //! Labelling what was found, and only that: of each path the file that was seen there, whatever took its place since.
 
+mod own;
 mod setting;
 
 use std::{
@@ -15,6 +16,7 @@ use claviger_sensor_common::NameKey;
 use rustix::fs::{Mode, OFlags};
 
 use super::{
+    Own,
     labelled::{Labelled, Root, Table},
     labels::Meaning,
     publicly::Public,
@@ -45,6 +47,7 @@ pub(super) struct Labelling {
     other_homes: BTreeMap<u64, Vec<Home>>,
     contents: Contents,
     ways: Option<Ways>,
+    own: Own,
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
@@ -71,6 +74,7 @@ impl Labelling {
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
         ways: Option<Ways>,
+        own: Own,
     ) -> Self {
         Self {
             labeller,
@@ -82,6 +86,7 @@ impl Labelling {
             other_homes: BTreeMap::new(),
             contents: Contents::default(),
             ways,
+            own,
             table: Table::default(),
             replaced_names: HashSet::new(),
             counts: BTreeMap::new(),
@@ -103,6 +108,7 @@ impl Labelling {
                     ways.watch(&root, &found.ways);
                 }
                 self.label(Root::Host, &root, &found, public);
+                self.label_own(&root);
             }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
@@ -161,6 +167,7 @@ impl Labelling {
         let kept = self.knowledge.labels();
         let is_unnamed = |labelled: &Labelled| match kept.meaning(labelled.id) {
             Some(Meaning::Credential { entry, path }) => !places.names(entry.id(), path),
+            Some(Meaning::Sensor { .. }) => false,
             Some(Meaning::Directory { .. }) | None => true,
         };
         self.table.leave_elsewhere(is_unnamed);

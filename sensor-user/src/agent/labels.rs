@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -21,11 +21,25 @@ pub(super) enum Meaning {
         /// Where it was found, or would lie.
         path: PathBuf,
     },
+    /// A file of the sensor itself, or a directory of such.
+    Sensor {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// A directory in which credentials can appear.
     Directory {
         /// Where it is.
         path: PathBuf,
     },
+}
+
+impl Meaning {
+    /// Where it is.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Credential { path, .. } | Self::Sensor { path } | Self::Directory { path } => path,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,7 +66,7 @@ pub(super) struct Labels {
 impl Labels {
     /// The id of a meaning, held once more: the same for the same path. Nothing where the table is full.
     pub(super) fn hold(&mut self, meaning: Meaning) -> Option<u32> {
-        let (Meaning::Credential { path, .. } | Meaning::Directory { path }) = &meaning;
+        let path = meaning.path();
         if let Some(&id) = self.ids.get(path)
             && let Some(kept) = self.meanings.get_mut(&id)
         {
@@ -65,7 +79,7 @@ impl Labels {
         }
         let id = self.next;
         self.next = self.next.checked_add(1)?;
-        self.ids.insert(path.clone(), id);
+        self.ids.insert(path.to_owned(), id);
         let kept = Kept {
             meaning,
             holders: 1,
@@ -97,8 +111,7 @@ impl Labels {
             if self.meanings.get(&id).is_some_and(is_dead)
                 && let Some(kept) = self.meanings.remove(&id)
             {
-                let (Meaning::Credential { path, .. } | Meaning::Directory { path }) = &kept.meaning;
-                self.ids.remove(path);
+                self.ids.remove(kept.meaning.path());
             }
         }
     }

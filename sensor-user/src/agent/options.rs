@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use claviger_proto::v1::EventId;
 use tokio::sync::oneshot;
 
-use super::WatchedUntil;
+use super::{Own, WatchedUntil};
 use crate::{config::Policy, kernel::KernelError};
 
 /// What an agent needs to know.
@@ -28,6 +28,8 @@ pub struct AgentOptions {
     pub policy: Policy,
     /// How the probes are tested while they run; nothing for an agent that does not live long enough.
     pub self_test: Option<SelfTestOptions>,
+    /// The sensor's own files.
+    pub own: Own,
     /// Where the control socket is made; nothing for an agent that has none.
     pub runtime_dir: Option<PathBuf>,
     /// Until when this host was watched before; nothing for an agent that does not keep it.

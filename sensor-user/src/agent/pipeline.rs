@@ -3,6 +3,7 @@
 mod condition;
 mod repeating;
 mod secrets;
+mod tampering;
 mod telling;
 mod uses;
 
@@ -41,7 +42,7 @@ use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records},
+    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records},
 };
 
 /// Records taken at once before anything else gets its turn.
@@ -97,6 +98,7 @@ struct Watched {
     records: Records,
     accounts: crate::kernel::Accounts,
     repeats: crate::kernel::Repeats,
+    own: OwnBpf,
     probes: Vec<ProbeState>,
     release: String,
     _attached: Attached,
@@ -113,6 +115,7 @@ impl<S: Sink> Agent<S> {
             labeller,
             accounts,
             repeats,
+            own,
             probes,
             attached,
             ..
@@ -128,6 +131,7 @@ impl<S: Sink> Agent<S> {
             search: options.search_interval,
             extra_homes: options.extra_homes.clone(),
             self_test: options.self_test.clone(),
+            own: options.own.clone(),
         };
         let mut worker =
             Worker::start(labeller, setup).map_err(io("starting the thread that labels files"))?;
@@ -160,6 +164,7 @@ impl<S: Sink> Agent<S> {
                 records,
                 accounts,
                 repeats,
+                own,
                 probes,
                 release,
                 _attached: attached,
@@ -306,6 +311,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);

@@ -19,7 +19,7 @@ use claviger_sensor_common::{ObjectKey, PROBES};
 use tokio::sync::mpsc;
 
 use super::{
-    SelfTestOptions,
+    Own, SelfTestOptions,
     current::Current,
     elsewhere,
     labelling::Labelling,
@@ -174,6 +174,7 @@ pub(super) struct Setup {
     pub search: Option<Duration>,
     pub extra_homes: Vec<PathBuf>,
     pub self_test: Option<SelfTestOptions>,
+    pub own: Own,
 }
 
 /// The worker's ends.
@@ -202,6 +203,7 @@ impl Worker {
             search,
             extra_homes,
             self_test,
+            own,
         } = setup;
         let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
@@ -213,7 +215,7 @@ impl Worker {
         let homes = homes(Path::new("/"), &extra_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let state = State {
-            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, ways),
+            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, ways, own),
             public: Public::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,

@@ -51,6 +51,13 @@ fn namespace_of(pid: u32) -> Option<u32> {
     u32::try_from(fs::metadata(format!("/proc/{pid}/ns/pid")).ok()?.ino()).ok()
 }
 
+/// Its mount namespace by inode number; nothing where it is gone.
+#[must_use]
+pub fn mount_namespace_of(pid: u32) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    u32::try_from(fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino()).ok()
+}
+
 /// What a process is called in its own pid namespace.
 fn innermost_pid(status: &str) -> Option<u32> {
     status

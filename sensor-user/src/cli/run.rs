@@ -1,6 +1,6 @@
 //! `run`: the service.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use sd_notify::NotifyState;
@@ -14,8 +14,8 @@ use super::{
     program::{ConfigFile, runtime},
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, Evidence, LockError, RunLock, SelfTestOptions, WatchedUntil},
-    config::{Config, Policy},
+    agent::{Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil},
+    config::{Config, DEFAULT_PATH, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
     sign::{BootId, Identity},
@@ -81,6 +81,7 @@ async fn serve(
                 interval: config.probes.self_test_interval,
                 canary_command: canary::command(),
             }),
+            own: Own::of_service(Some(file.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))), &config),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
             report_itself: true,

@@ -27,7 +27,7 @@ use super::{
     show,
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Request, Sink, ask},
+    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Own, Request, Sink, ask},
     attribute::{boot_id, start_ticks_of},
     config::{Config, Policy},
     decode::ProcessKey,
@@ -114,6 +114,7 @@ impl Trace {
                 extra_homes: config.catalogue.extra_homes.clone(),
                 policy,
                 self_test: None,
+                own: Own::default(),
                 runtime_dir: None,
                 watched_until: None,
                 report_itself: false,

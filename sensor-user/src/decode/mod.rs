@@ -7,6 +7,7 @@ mod error;
 mod numbers;
 mod path;
 mod record;
+mod tamper;
 mod task;
 
 pub use error::DecodeError;
@@ -16,4 +17,5 @@ pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,
 };
+pub use tamper::{BpfObject, Done, Tamper};
 pub use task::{ProcessKey, Task};

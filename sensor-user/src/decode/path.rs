@@ -56,6 +56,24 @@ impl FilePath {
         }
     }
 
+    /// A path as a process gave it, of this length, with what it starts at.
+    pub(super) fn given(
+        base: &PathBytes,
+        given: &[u8],
+        given_length: u32,
+        given_truncated: u32,
+    ) -> Result<Self, DecodeError> {
+        let out_of_range = DecodeError::OutOfRange {
+            field: "given_length",
+            value: given_length,
+        };
+        let length = usize::try_from(given_length).map_err(|_| out_of_range)?;
+        let given = given.get(..length).ok_or(out_of_range)?;
+        let mut path = Self::from_record(base)?.join(given);
+        path.truncated |= given_truncated != 0;
+        Ok(path)
+    }
+
     /// From the components as the kernel half wrote them: from the object upwards, each with a terminating zero.
     pub(super) fn from_record(record: &PathBytes) -> Result<Self, DecodeError> {
         let out_of_range = DecodeError::OutOfRange {

@@ -6,11 +6,11 @@ use claviger_sensor_common::{
     OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
     PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
     ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
+    RECORD_PROCESS_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::{DecodeError, FilePath, ProcessKey, Task, numbers::stat_device};
+use super::{DecodeError, FilePath, ProcessKey, Tamper, Task, numbers::stat_device};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Record {
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
     ProcessSecret(Box<ProcessSecret>),
+    /// Something was done to the sensor.
+    Tamper(Box<Tamper>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -221,7 +223,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 task: Task::from(&record.task),
                 errno: (record.errno != 0).then_some(record.errno),
                 access: access(reads, writes),
-                path: given_path(&record)?,
+                path: FilePath::given(
+                    &record.base,
+                    &record.given,
+                    record.given_length,
+                    record.given_truncated,
+                )?,
             })))
         }
         RECORD_PROCESS_SECRET => {
@@ -262,6 +269,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 process: (&record.process).into(),
             })
         }
+        RECORD_TAMPER => Ok(Record::Tamper(Box::new(Tamper::from_record(&prefix(
+            bytes,
+            header.kind,
+        )?)?))),
         kind => Err(DecodeError::UnknownKind(kind)),
     }
 }
@@ -341,18 +352,6 @@ const fn access_mode(flags: u32) -> (bool, bool) {
         2 => (true, true),
         _ => (false, false),
     }
-}
-
-fn given_path(record: &AttemptRecord) -> Result<FilePath, DecodeError> {
-    let out_of_range = DecodeError::OutOfRange {
-        field: "given_length",
-        value: record.given_length,
-    };
-    let length = usize::try_from(record.given_length).map_err(|_| out_of_range)?;
-    let given = record.given.get(..length).ok_or(out_of_range)?;
-    let mut path = FilePath::from_record(&record.base)?.join(given);
-    path.truncated |= record.given_truncated != 0;
-    Ok(path)
 }
 
 #[cfg(test)]

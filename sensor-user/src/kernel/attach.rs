@@ -66,6 +66,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
+            (Probe::SensorTamper, hooks::TAMPER),
         ];
         let mut states: Vec<ProbeState> = hooks
             .iter()
@@ -218,6 +219,7 @@ impl<'a> Attacher<'a> {
                 aya::programs::Program::Lsm(program) => program.unload(),
                 aya::programs::Program::FEntry(program) => program.unload(),
                 aya::programs::Program::TracePoint(program) => program.unload(),
+                aya::programs::Program::BtfTracePoint(program) => program.unload(),
                 _ => Ok(()),
             };
         }

@@ -219,6 +219,45 @@ pub(super) const REACHED: Hook = Hook {
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 
+/// What is done to the sensor itself; the same at every level.
+pub(super) const TAMPER: Hook = Hook {
+    name: "tp_btf/signal_generate",
+    programs: &[program(
+        "signal_generate",
+        Point::BtfTracepoint("signal_generate"),
+    )],
+    beside: &[
+        Either {
+            programs: &[program(
+                "sys_exit_signals",
+                Point::Exits(&[
+                    "kill",
+                    "tkill",
+                    "tgkill",
+                    "rt_sigqueueinfo",
+                    "rt_tgsigqueueinfo",
+                    "pidfd_send_signal",
+                ]),
+            )],
+            otherwise: "signals that were refused",
+        },
+        Either {
+            programs: &[program("sys_exit_bpf", Point::Exits(&["bpf"]))],
+            otherwise: "bpf() on the sensor's links, programs and maps",
+        },
+        Either {
+            programs: &[
+                program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"])),
+            ],
+            otherwise: "mounts over the sensor's files",
+        },
+    ],
+    cannot_see: &[
+        "signals that the kernel sends because a process asked for them (F_SETOWN)",
+        "refused signals, bpf() and mounts by 32-bit system calls",
+    ],
+};
+
 /// The hook of a probe at a level, for the probes that have one at each.
 pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
     match (probe, level) {

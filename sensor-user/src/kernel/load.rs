@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, ProbeState, Records, Repeats, attach::Attacher,
+    Accounts, KernelError, Labeller, OBJECT, OwnBpf, ProbeState, Records, Repeats, attach::Attacher,
     canary::judge_process_probes, functions::with_read_only_cast, offsets, preconditions,
     private_mounts::with_private_mounts,
 };
@@ -51,6 +51,8 @@ pub struct Kernel {
     pub accounts: Accounts,
     /// How often uses were repeated.
     pub repeats: Repeats,
+    /// What of the kernel's is the sensor's own.
+    pub own: OwnBpf,
     /// How each probe came out.
     pub probes: Vec<ProbeState>,
     /// The active LSMs, in order; nothing where that cannot be read.
@@ -73,7 +75,7 @@ impl Kernel {
             not(feature = "debug-logs"),
             expect(unused_mut, reason = "only the logger changes it")
         )]
-        let (mut ebpf, ring, labeller, accounts, repeats, probes, active_lsms) = with_private_mounts(|| {
+        let (mut ebpf, ring, labeller, accounts, repeats, own, probes, active_lsms) = with_private_mounts(|| {
             let mut ebpf = EbpfLoader::new()
                 .override_global("OFFSETS", offsets.as_bytes(), true)
                 .override_global("AGENT_PID", &std::process::id(), true)
@@ -91,6 +93,7 @@ impl Kernel {
             let programs = attach.programs;
             let accounts = Accounts::new(&mut ebpf, programs)?;
             let repeats = Repeats::new(&mut ebpf)?;
+            let own = OwnBpf::announce(&mut ebpf)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
             Ok((
                 ebpf,
@@ -98,6 +101,7 @@ impl Kernel {
                 labeller,
                 accounts,
                 repeats,
+                own,
                 probes,
                 preconditions::active_lsms(),
             ))
@@ -110,6 +114,7 @@ impl Kernel {
             labeller,
             accounts,
             repeats,
+            own,
             probes,
             active_lsms,
         })

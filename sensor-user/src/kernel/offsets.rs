@@ -142,6 +142,11 @@ impl Resolver<'_> {
             filename_name: self.of("filename", "name")?,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
+            file_private: self.member(&file, "file", "private_data")?,
+            bpf_map_id: self.of("bpf_map", "id")?,
+            bpf_program_aux: self.of("bpf_prog", "aux")?,
+            bpf_aux_id: self.of("bpf_prog_aux", "id")?,
+            bpf_link_id: optional(self.of("bpf_link", "id"))?,
         })
     }
 

@@ -42,6 +42,7 @@ formats! {
     record_file_use: records::FILE_USE,
     record_fork: records::FORK,
     record_process_secret: records::PROCESS_SECRET,
+    record_tamper: records::TAMPER,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,
 }

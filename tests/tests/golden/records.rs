@@ -4,9 +4,9 @@
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, ObjectKey, PART_BLOCK_DEVICE,
+    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE,
     PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID,
+    RECORD_PROCESS_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -59,6 +59,21 @@ pub(crate) const PROCESS_SECRET: Format = format("record_process_secret", || {
         given_pid: 0,
         device: 8 << 20 | 1,
     };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const TAMPER: Format = format("record_tamper", || {
+    let mut record = TamperRecord {
+        header: header(RECORD_TAMPER),
+        task: task(),
+        key: key(OPERATION_TAMPER + TAMPER_MOUNT, 1),
+        number: 0,
+        id: 0,
+        given_length: 6,
+        base: path(b"claviger\0lib\0var\0", 0),
+        ..FromZeros::new_zeroed()
+    };
+    record.given[..6].copy_from_slice(b"sensor");
     record.as_bytes().to_vec()
 });
 
@@ -183,6 +198,12 @@ fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+        }),
+        Record::Tamper(tamper) => json!({
+            "time_boot_ns": tamper.time_boot_ns,
+            "task": task_words(&tamper.task),
+            "done": format!("{:?}", tamper.done),
+            "errno": tamper.errno,
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

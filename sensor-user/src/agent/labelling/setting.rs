@@ -145,7 +145,7 @@ impl Labelling {
         }
     }
 
-    fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
+    pub(super) fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
         if let Some(replaced) = self.table.insert(root, path.to_owned(), labelled) {
             let names = replaced.names.iter().flatten();
             self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {

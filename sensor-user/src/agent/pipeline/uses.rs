@@ -47,6 +47,9 @@ impl<S: Sink> Agent<S> {
             self.accounts.lose(UNKNOWN_LABEL, uses);
             return Err(UNKNOWN_LABEL);
         };
+        if let Meaning::Sensor { .. } = meaning {
+            return self.tell_own_file(file, repeats);
+        }
         let (entry, found_at, matched_by) = match (file.matched, meaning) {
             (Match::Object(_), Meaning::Credential { entry, path }) => {
                 (entry, Some(path), MatchBasis::Object)
@@ -145,10 +148,14 @@ impl<S: Sink> Agent<S> {
     }
 
     pub(super) fn attempted(&mut self, attempt: &Attempt) {
-        if self.attempted_reach(attempt) {
+        if self.attempted_tamper(attempt) || self.attempted_reach(attempt) {
             return;
         }
         self.accounts.received += 1;
+        if attempt.errno == Some(tampering::ETXTBSY) {
+            // Looked at for the sensor's own program alone.
+            return self.accounts.drop_record(NOT_WATCHED);
+        }
         let places = self.knowledge.places();
         let Some(entry) = places.match_path(&attempt.path.bytes) else {
             return self.accounts.drop_record(NOT_IN_CATALOGUE);

@@ -3,6 +3,7 @@
 mod descriptors;
 mod opens;
 mod reach;
+mod signal;
 
 use std::{
     ffi::OsString,
@@ -29,6 +30,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::FileReceived => Some(descriptors::receipt_seen),
         Probe::FileMapped => Some(descriptors::mapping_seen),
         Probe::ProcessSecret => Some(reach::reach_seen),
+        Probe::SensorTamper => Some(signal::signal_seen),
         _ => None,
     }
 }

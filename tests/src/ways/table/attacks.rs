@@ -4,7 +4,7 @@ use super::row;
 use crate::ways::Place::Sensor;
 use crate::ways::Sees::Tamper;
 use crate::ways::SensorPart::{Config, Link, Map, Pid, Program, State as StateFile};
-use crate::ways::State::NotYet;
+use crate::ways::State::Built;
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -14,33 +14,33 @@ pub(super) fn ways() -> Vec<Way> {
         row(
             "a signal to it",
             [
-                Way::new("signal_kill", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
-                Way::new("signal_tkill", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
-                Way::new("signal_tgkill", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
-                Way::new("signal_sigqueue", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
-                Way::new("signal_pidfd", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
-                Way::new("denied_signal", signal, [NotYet, NotYet, NotYet]).to(Sensor(Pid)),
+                Way::new("signal_kill", signal, [Built, Built, Built]).to(Sensor(Pid)),
+                Way::new("signal_tkill", signal, [Built, Built, Built]).to(Sensor(Pid)),
+                Way::new("signal_tgkill", signal, [Built, Built, Built]).to(Sensor(Pid)),
+                Way::new("signal_sigqueue", signal, [Built, Built, Built]).to(Sensor(Pid)),
+                Way::new("signal_pidfd", signal, [Built, Built, Built]).to(Sensor(Pid)),
+                Way::new("denied_signal", signal, [Built, Built, Built]).to(Sensor(Pid)),
             ],
         ),
         row(
             "`bpf()`",
             [
-                Way::new("bpf_link_taken", bpf, [NotYet, NotYet, NotYet]).to(Sensor(Link)),
-                Way::new("bpf_detach", bpf, [NotYet, NotYet, NotYet]).to(Sensor(Link)),
-                Way::new("bpf_map_taken", bpf, [NotYet, NotYet, NotYet]).to(Sensor(Map)),
-                Way::new("bpf_map_write", bpf, [NotYet, NotYet, NotYet]).to(Sensor(Map)),
+                Way::new("bpf_link_taken", bpf, [Built, Built, Built]).to(Sensor(Link)),
+                Way::new("bpf_detach", bpf, [Built, Built, Built]).to(Sensor(Link)),
+                Way::new("bpf_map_taken", bpf, [Built, Built, Built]).to(Sensor(Map)),
+                Way::new("bpf_map_write", bpf, [Built, Built, Built]).to(Sensor(Map)),
             ],
         ),
         row(
             "a mount over its files",
             [
-                Way::new("mount_over_config", mount, [NotYet, NotYet, NotYet])
+                Way::new("mount_over_config", mount, [Built, Built, Built])
                     .program("mount_over")
                     .to(Sensor(Config)),
-                Way::new("mount_over_state", mount, [NotYet, NotYet, NotYet])
+                Way::new("mount_over_state", mount, [Built, Built, Built])
                     .program("mount_over")
                     .to(Sensor(StateFile)),
-                Way::new("mount_over_program", mount, [NotYet, NotYet, NotYet])
+                Way::new("mount_over_program", mount, [Built, Built, Built])
                     .program("mount_over")
                     .to(Sensor(Program)),
             ],
@@ -48,13 +48,13 @@ pub(super) fn ways() -> Vec<Way> {
         row(
             "its program, configuration or state",
             [
-                Way::new("written_config", written, [NotYet, NotYet, NotYet])
+                Way::new("written_config", written, [Built, Built, Built])
                     .program("file_written")
                     .to(Sensor(Config)),
-                Way::new("written_state", written, [NotYet, NotYet, NotYet])
+                Way::new("written_state", written, [Built, Built, Built])
                     .program("file_written")
                     .to(Sensor(StateFile)),
-                Way::new("written_program", written, [NotYet, NotYet, NotYet])
+                Way::new("written_program", written, [Built, Built, Built])
                     .program("file_written")
                     .to(Sensor(Program)),
             ],

@@ -1,0 +1,44 @@
+//! What is done to the sensor.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{PathBytes, RecordHeader, RepeatKey, TaskSnapshot};
+use crate::limits::GIVEN_PATH_BYTES;
+
+/// Behind [`super::OPERATION_TAMPER`]: a signal to it. `number` is the signal, `id` the process or thread id given where it was refused and 0
+/// where it was sent.
+pub const TAMPER_SIGNAL: u32 = 1;
+/// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SIGNAL`], refused, where a process file descriptor was given: `id` is its number.
+pub const TAMPER_SIGNAL_BY_DESCRIPTOR: u32 = 2;
+/// Behind [`super::OPERATION_TAMPER`]: `bpf()` on a map of the sensor. `number` is the command, `id` the map's.
+pub const TAMPER_MAP: u32 = 3;
+/// Behind [`super::OPERATION_TAMPER`]: `bpf()` on a program of the sensor. `number` is the command, `id` the program's.
+pub const TAMPER_PROGRAM: u32 = 4;
+/// Behind [`super::OPERATION_TAMPER`]: `bpf()` on a link of the sensor. `number` is the command, `id` the link's.
+pub const TAMPER_LINK: u32 = 5;
+/// Behind [`super::OPERATION_TAMPER`]: something was mounted somewhere; the agent knows whether that covers a file of its own.
+pub const TAMPER_MOUNT: u32 = 6;
+
+/// Something was done to the sensor, or may have been.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct TamperRecord {
+    /// Begins every record.
+    pub header: RecordHeader,
+    /// Who.
+    pub task: TaskSnapshot,
+    /// What, and how it ended: what the repeats are counted under. Mounts are not counted.
+    pub key: RepeatKey,
+    /// Which, by the `TAMPER_` value.
+    pub number: u32,
+    /// To which, by the `TAMPER_` value.
+    pub id: u32,
+    /// Bytes used of `given`, without the terminating zero; 0 but for a mount.
+    pub given_length: u32,
+    /// 1 where the path given was longer than `given`.
+    pub given_truncated: u32,
+    /// The path as the process gave it; what stands behind `given_length` means nothing.
+    pub given: [u8; GIVEN_PATH_BYTES],
+    /// What a relative path starts at; empty for an absolute one.
+    pub base: PathBytes,
+}

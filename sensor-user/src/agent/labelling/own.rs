@@ -1,0 +1,77 @@
+//! Labels of the sensor's own files: an open for writing by another is known by the object, whatever path led there.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label};
+
+use super::Labelling;
+use crate::{
+    agent::{
+        labelled::{Labelled, Root},
+        labels::Meaning,
+    },
+    credential::Held,
+    kernel::Purpose,
+};
+
+impl Labelling {
+    /// Labels the program, the configuration, and directories in which every file is the sensor's. What the catalogue names keeps its label.
+    pub(super) fn label_own(&mut self, root: &OwnedFd) {
+        self.table.begin();
+        for path in self.own.directories() {
+            self.label_one(root, path, true);
+        }
+        for path in self.own.files().to_vec() {
+            self.label_one(root, path, false);
+        }
+        for dropped in self.table.end(Root::Own) {
+            self.drop_label(dropped);
+        }
+    }
+
+    fn label_one(&mut self, root: &OwnedFd, path: PathBuf, is_directory: bool) {
+        let Ok(held) = Held::at(root, &path) else {
+            return;
+        };
+        let seen = held.seen();
+        if self.table.holds(Root::Host, &path, seen) || self.table.is_labelled(Root::Own, &path, seen) {
+            return;
+        }
+        let meaning = Meaning::Sensor { path: path.clone() };
+        let Some(id) = self.knowledge.labels().hold(meaning) else {
+            return unwatched(&path);
+        };
+        let asked = if is_directory {
+            let flags = DIRECTORY_HAS_PATTERNS;
+            let label = Purpose::Directory(Label { id, flags });
+            self.labeller.ask(label, || held.open_directory())
+        } else {
+            let label = Purpose::Object(Label { id, flags: 0 });
+            self.labeller.ask(label, || held.open_file())
+        };
+        match asked {
+            Ok((Ok(_), Some(object))) => {
+                let labelled = Labelled {
+                    seen,
+                    object,
+                    id,
+                    names: is_directory.then(Vec::new),
+                };
+                self.keep(Root::Own, &path, labelled);
+            }
+            asked => {
+                self.knowledge.labels().release(id);
+                if !matches!(asked, Ok((Err(_), _))) {
+                    unwatched(&path);
+                }
+            }
+        }
+    }
+}
+
+fn unwatched(path: &Path) {
+    tracing::debug!(path = %path.display(), "writes to a file of the sensor's own are not seen");
+}

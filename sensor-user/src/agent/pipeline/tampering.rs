@@ -1,0 +1,255 @@
+//! What is done to the sensor itself.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use claviger_proto::v1::Tamper as Part;
+
+use super::*;
+use crate::{
+    agent::repeats::First,
+    attribute::{is_own_pid_namespace, mount_namespace_of},
+    decode::{Access, Attempt, Done, FileOperation, FileUse, Tamper, Task},
+};
+
+/// errno(3): a program that runs cannot be written.
+pub(super) const ETXTBSY: u32 = 26;
+
+const OTHERS_SIGNAL: &str = "signal_to_another";
+const OTHERS_MOUNT: &str = "mount_elsewhere";
+const READ_ONLY: &str = "own_file_read";
+
+impl<S: Sink> Agent<S> {
+    pub(super) fn tampered(&mut self, tamper: Tamper) {
+        let told = self.tell_tamper(&tamper, None);
+        if matches!(tamper.done, Done::Mount(_)) {
+            // Told one by one.
+            return;
+        }
+        self.repeats.keep(
+            tamper.key,
+            tamper.task.process,
+            match told {
+                Ok(()) => First::Tamper(Box::new(tamper)),
+                Err(_) => First::Dropped,
+            },
+        );
+    }
+
+    /// Tells what was done to the sensor, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
+    pub(super) fn tell_tamper(&mut self, tamper: &Tamper, repeats: Option<u64>) -> Result<(), &'static str> {
+        self.accounts.received += 1;
+        let sender = tamper.task.process.pid;
+        let signal = |number: u32| ("signal", format!("signal {number}"));
+        let (what, target) = match &tamper.done {
+            Done::Signal(number) => signal(*number),
+            Done::RefusedSignal { number, given } => {
+                if !is_own_pid_namespace(tamper.task.pid_namespace) || !is_own_thread(*given) {
+                    return Err(self.leave_out(OTHERS_SIGNAL));
+                }
+                signal(*number)
+            }
+            Done::RefusedSignalByDescriptor { number, descriptor } => {
+                if process_behind(sender, *descriptor) != Some(std::process::id()) {
+                    return Err(self.leave_out(OTHERS_SIGNAL));
+                }
+                signal(*number)
+            }
+            Done::Bpf { command, object } => {
+                let object = self.kernel.own.describe(*object);
+                ("bpf", format!("{} of {object}", command_word(*command)))
+            }
+            Done::Mount(path) => {
+                let given = Path::new(OsStr::from_bytes(&path.bytes));
+                match self.hidden_by_mount(given, &tamper.task) {
+                    Some(_) => ("mount_over", path.display()),
+                    None => return Err(self.leave_out(OTHERS_MOUNT)),
+                }
+            }
+        };
+        let outcome = match tamper.errno {
+            0 => (Outcome::Succeeded, 0),
+            errno => (Outcome::Denied, errno),
+        };
+        let seen = (tamper.time_boot_ns, repeats);
+        self.push_tamper(&tamper.task, what, target, outcome, Probe::SensorTamper, seen);
+        Ok(())
+    }
+
+    /// Tells the use of a file of the sensor's own where it may be written by it.
+    pub(super) fn tell_own_file(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
+        if file.operation != FileOperation::Open || !writes(file.access) {
+            return Err(self.leave_out(READ_ONLY));
+        }
+        let outcome = (Outcome::Succeeded, 0);
+        let seen = (file.time_boot_ns, repeats);
+        let target = file.path.display();
+        self.push_tamper(&file.task, "file_written", target, outcome, Probe::FileOpen, seen);
+        Ok(())
+    }
+
+    /// Tells an attempt, of which only the path is known, where it was to write a file of the sensor's own. Returns whether it was.
+    pub(super) fn attempted_tamper(&mut self, attempt: &Attempt) -> bool {
+        let path = Path::new(OsStr::from_bytes(&attempt.path.bytes));
+        if !writes(attempt.access)
+            || self.options.own.holds(&resolved(path)).is_none()
+            || !is_same_tree(&attempt.task, path)
+        {
+            return false;
+        }
+        self.accounts.received += 1;
+        let (probe, outcome) = match attempt.errno {
+            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
+            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
+        };
+        let target = attempt.path.display();
+        let seen = (attempt.time_boot_ns, None);
+        self.push_tamper(&attempt.task, "file_written", target, outcome, probe, seen);
+        true
+    }
+
+    fn push_tamper(
+        &mut self,
+        task: &Task,
+        what: &str,
+        target: String,
+        outcome: (Outcome, u32),
+        probe: Probe,
+        (time_boot_ns, repeats): (u64, Option<u64>),
+    ) {
+        let mut observation = self.observation(probe);
+        if probe == Probe::SensorTamper {
+            observation.hook = hook_of(what, outcome.0, observation.hook);
+        }
+        let mut event = self
+            .facts
+            .used(EventKind::SensorTamper, task, outcome, observation);
+        at(&mut event, time_boot_ns, repeats);
+        event.tamper = Some(Part {
+            what: what.to_owned(),
+            target,
+        });
+        self.push(event, None);
+    }
+
+    /// Which of the sensor's files a mount hides. One above them hides them from the sensor only in its own mount namespace, or in the first one,
+    /// from which mounts come to others.
+    fn hidden_by_mount(&self, given: &Path, task: &Task) -> Option<PathBuf> {
+        let path = resolved(given);
+        let own = &self.options.own;
+        if let Some(own) = own.holds(&path) {
+            return is_same_tree(task, given).then(|| own.to_owned());
+        }
+        let hidden = own.hidden_below(&path)?;
+        let matters = [1, std::process::id()].map(mount_namespace_of);
+        matters
+            .contains(&Some(task.mount_namespace))
+            .then(|| hidden.to_owned())
+    }
+
+    fn leave_out(&mut self, reason: &'static str) -> &'static str {
+        self.accounts.drop_record(reason);
+        reason
+    }
+}
+
+fn writes(access: Access) -> bool {
+    matches!(access, Access::Write | Access::ReadWrite)
+}
+
+/// With symbolic links followed as the sensor's root has them, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether a path means the same directory to a process as to the sensor. A process that is gone is taken to have had the host's root: the path
+/// is then all that is known.
+fn is_same_tree(task: &Task, path: &Path) -> bool {
+    let Some(directory) = path.parent() else {
+        return true;
+    };
+    let numbers = |path: &Path| {
+        let facts = fs::metadata(path).ok()?;
+        Some((facts.dev(), facts.ino()))
+    };
+    let below = directory.strip_prefix("/").unwrap_or(directory);
+    let theirs = Path::new("/proc")
+        .join(task.process.pid.to_string())
+        .join("root");
+    // That it runs a shadow of the path proves nothing where it cannot be looked at.
+    match (numbers(directory), numbers(&theirs.join(below))) {
+        (Some(own), Some(theirs)) => own == theirs,
+        _ => true,
+    }
+}
+
+fn is_own_thread(id: u32) -> bool {
+    id == std::process::id() || Path::new("/proc/self/task").join(id.to_string()).exists()
+}
+
+/// The process behind a process file descriptor; nothing where that cannot be seen any more.
+fn process_behind(holder: u32, descriptor: u32) -> Option<u32> {
+    let facts = fs::read_to_string(format!("/proc/{holder}/fdinfo/{descriptor}")).ok()?;
+    let line = facts.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    line.trim().parse().ok()
+}
+
+/// What was seen beside the probe's first hook was seen by the exit of a call.
+fn hook_of(what: &str, outcome: Outcome, first: String) -> String {
+    let call = match (what, outcome) {
+        ("signal", Outcome::Denied) => "kill",
+        ("bpf", _) => "bpf",
+        ("mount_over", _) => "mount",
+        _ => return first,
+    };
+    format!("tracepoint/syscalls/sys_exit_{call}")
+}
+
+/// Commands of bpf(2), of those that the kernel half reports.
+fn command_word(command: u32) -> &'static str {
+    match command {
+        2 => "MAP_UPDATE_ELEM",
+        3 => "MAP_DELETE_ELEM",
+        13 => "PROG_GET_FD_BY_ID",
+        14 => "MAP_GET_FD_BY_ID",
+        21 => "MAP_LOOKUP_AND_DELETE_ELEM",
+        22 => "MAP_FREEZE",
+        25 => "MAP_LOOKUP_AND_DELETE_BATCH",
+        26 => "MAP_UPDATE_BATCH",
+        27 => "MAP_DELETE_BATCH",
+        29 => "LINK_UPDATE",
+        30 => "LINK_GET_FD_BY_ID",
+        34 => "LINK_DETACH",
+        _ => "a command",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_threads_and_descriptors_are_known() {
+        let own = std::process::id();
+        assert!(is_own_thread(own));
+        assert!(!is_own_thread(0));
+        let pid = rustix::process::getpid();
+        let descriptor = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("its own");
+        use std::os::fd::AsRawFd as _;
+        let number = u32::try_from(descriptor.as_raw_fd()).expect("open");
+        assert_eq!(process_behind(own, number), Some(own));
+        assert_eq!(process_behind(own, 0), None, "no process is behind standard input");
+    }
+
+    #[test]
+    fn each_way_has_its_hook() {
+        let hook = |what, outcome| hook_of(what, outcome, "tp_btf/signal_generate".to_owned());
+        assert_eq!(hook("signal", Outcome::Succeeded), "tp_btf/signal_generate");
+        assert_eq!(hook("signal", Outcome::Denied), "tracepoint/syscalls/sys_exit_kill");
+        assert_eq!(hook("bpf", Outcome::Denied), "tracepoint/syscalls/sys_exit_bpf");
+    }
+}

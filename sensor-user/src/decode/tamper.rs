@@ -1,0 +1,104 @@
+//! What is done to the sensor.
+
+use claviger_sensor_common::{
+    OPERATION_TAMPER, RepeatKey, TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL,
+    TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
+};
+
+use super::{DecodeError, FilePath, Task};
+
+/// Something was done to the sensor, or may have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tamper {
+    /// Nanoseconds since boot.
+    pub time_boot_ns: u64,
+    /// Who.
+    pub task: Task,
+    /// What the kernel half counts repeats under.
+    pub key: RepeatKey,
+    /// What.
+    pub done: Done,
+    /// The errno, positive; 0 where it succeeded.
+    pub errno: u32,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A signal was sent.
+    Signal(u32),
+    /// A signal was refused, to the process or thread of this id in the sender's pid namespace.
+    RefusedSignal {
+        /// Its number.
+        number: u32,
+        /// To whom.
+        given: u32,
+    },
+    /// A signal was refused, to the process behind this descriptor of the sender.
+    RefusedSignalByDescriptor {
+        /// Its number.
+        number: u32,
+        /// The descriptor.
+        descriptor: u32,
+    },
+    /// `bpf()` with this command.
+    Bpf {
+        /// A command of `bpf(2)`.
+        command: u32,
+        /// To which.
+        object: BpfObject,
+    },
+    /// Something was mounted here, by names alone.
+    Mount(FilePath),
+}
+
+/// A part of the kernel half, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BpfObject {
+    /// A map.
+    Map(u32),
+    /// A program.
+    Program(u32),
+    /// A link.
+    Link(u32),
+}
+
+impl Tamper {
+    pub(super) fn from_record(record: &TamperRecord) -> Result<Self, DecodeError> {
+        let TamperRecord { number, id, .. } = *record;
+        let bpf = |object| Done::Bpf {
+            command: number,
+            object,
+        };
+        let done = match record.key.operation.wrapping_sub(OPERATION_TAMPER) {
+            TAMPER_SIGNAL if id == 0 => Done::Signal(number),
+            TAMPER_SIGNAL => Done::RefusedSignal { number, given: id },
+            TAMPER_SIGNAL_BY_DESCRIPTOR => Done::RefusedSignalByDescriptor {
+                number,
+                descriptor: id,
+            },
+            TAMPER_MAP => bpf(BpfObject::Map(id)),
+            TAMPER_PROGRAM => bpf(BpfObject::Program(id)),
+            TAMPER_LINK => bpf(BpfObject::Link(id)),
+            TAMPER_MOUNT => Done::Mount(FilePath::given(
+                &record.base,
+                &record.given,
+                record.given_length,
+                record.given_truncated,
+            )?),
+            _ => {
+                return Err(DecodeError::OutOfRange {
+                    field: "operation",
+                    value: record.key.operation,
+                });
+            }
+        };
+        Ok(Self {
+            time_boot_ns: record.header.time_boot_ns,
+            task: Task::from(&record.task),
+            key: record.key,
+            done,
+            errno: record.key.errno,
+        })
+    }
+}
