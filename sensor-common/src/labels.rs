@@ -100,3 +100,5 @@ pub const REQUEST_MAPS: u32 = 0xa;
 pub const REQUEST_KCORE: u32 = 0xb;
 /// Purpose: tell that this thread's signal to its own process was seen.
 pub const REQUEST_SIGNAL: u32 = 0x10;
+/// Purpose: tell that this thread's call of `keyctl` was seen.
+pub const REQUEST_KEY: u32 = 0x11;

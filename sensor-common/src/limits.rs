@@ -43,5 +43,23 @@ pub const REPEATS_MAX: u32 = 16_384;
 /// Links, programs and maps of the sensor that are known as its own. There are about as many as hooks; at the bound the agent says so.
 pub const OWN_BPF_MAX: u32 = 1_024;
 
+/// Names of credentials in an environment and arguments that are looked for, those of the catalogue. At the bound the agent says so.
+pub const SECRET_NAMES_MAX: u32 = 4_096;
+
+/// 64-bit words of the prefilter of these names, a power of two. Only its rate of false alarms depends on it.
+pub const SECRET_NAME_WORDS: u32 = 64;
+
+/// Names that a program start is told with; those beyond are counted in its record.
+pub const FOUND_MAX: usize = 6;
+
+/// Bytes of such a name, a power of two; a longer one is never looked for.
+pub const FOUND_NAME_BYTES: usize = 64;
+
+/// Bytes of an environment or of arguments that are gone over at once.
+pub const PIECE_BYTES: usize = 64;
+
+/// Pieces of an environment, and of arguments, that are looked at: half a megabyte at most. What is longer is counted as lost.
+pub const PIECES_MAX: u32 = 8_192;
+
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;

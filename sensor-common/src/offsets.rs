@@ -180,4 +180,12 @@ offsets! {
     bpf_aux_id,
     /// `bpf_link.id`; [`MISSING`] before 5.7
     bpf_link_id,
+    /// `mm_struct.arg_start`
+    mm_arg_start,
+    /// `mm_struct.arg_end`
+    mm_arg_end,
+    /// `mm_struct.env_start`
+    mm_env_start,
+    /// `mm_struct.env_end`
+    mm_env_end,
 }

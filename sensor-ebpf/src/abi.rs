@@ -4,8 +4,9 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, KernelKeyRecord,
+    Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
+    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
 };
 
 /// One of each. The order means nothing.
@@ -18,6 +19,9 @@ struct Abi {
     file_use: FileUseRecord,
     attempt: AttemptRecord,
     process_secret: ProcessSecretRecord,
+    found: FoundName,
+    program_secret: ProgramSecretRecord,
+    kernel_key: KernelKeyRecord,
     tamper: TamperRecord,
     repeat: RepeatKey,
     exec: ExecRecord,

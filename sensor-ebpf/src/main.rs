@@ -5,6 +5,8 @@
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
+//! - [`program_secrets`]: programs started with a credential in their environment or arguments
+//! - [`kernel_keys`]: keys of the kernel's keyrings
 //! - [`tamper`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
@@ -25,6 +27,7 @@ mod descriptors;
 mod file_open;
 mod file_use;
 mod io_uring;
+mod kernel_keys;
 mod labels;
 mod mapped;
 mod offsets;
@@ -32,6 +35,7 @@ mod path;
 mod process;
 mod process_files;
 mod process_secrets;
+mod program_secrets;
 mod read;
 mod received;
 mod repeats;

@@ -8,8 +8,9 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, KernelKeyRecord,
+    Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
+    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -90,6 +91,9 @@ compared! {
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
+    KernelKeyRecord { header, task, key }
+    FoundName { hash, place, length, name }
+    ProgramSecretRecord { header, task, count, left_out, found }
     TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
@@ -110,6 +114,7 @@ compared! {
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
         ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file,
         file_private, bpf_map_id, bpf_program_aux, bpf_aux_id, bpf_link_id,
+        mm_arg_start, mm_arg_end, mm_env_start, mm_env_end,
     }
 }
 

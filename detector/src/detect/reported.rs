@@ -48,13 +48,7 @@ fn key(event: &Event) -> Option<Key> {
         return None;
     }
     let mut hash = Sha256::new();
-    for text in [
-        &id.sensor_id,
-        &id.boot_id,
-        &process.exe_path,
-        what,
-        to,
-    ] {
+    for text in [&id.sensor_id, &id.boot_id, &process.exe_path, what, to] {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
@@ -65,11 +59,7 @@ fn key(event: &Event) -> Option<Key> {
         numbers[1],
     ];
     hash.update(numbers.map(u64::to_le_bytes).concat());
-    hash.update(
-        [event.outcome, operation]
-            .map(i32::to_le_bytes)
-            .concat(),
-    );
+    hash.update([event.outcome, operation].map(i32::to_le_bytes).concat());
     let digest: [u8; 32] = hash.finalize().into();
     let (key, _) = digest.split_first_chunk::<16>()?;
     Some(*key)

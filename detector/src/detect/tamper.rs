@@ -175,9 +175,21 @@ mod tests {
     fn each_way_is_worded() {
         let target = "LINK_DETACH of link 12 of program sys_exit_opens";
         for (what, target, sentence) in [
-            ("bpf", target, "called bpf() with LINK_DETACH of link 12 of program"),
-            ("mount_over", "/var/lib", "mounted over /var/lib, where the sensor's files lie;"),
-            ("file_written", "/etc/x", "opened for writing /etc/x, a file of the sensor;"),
+            (
+                "bpf",
+                target,
+                "called bpf() with LINK_DETACH of link 12 of program",
+            ),
+            (
+                "mount_over",
+                "/var/lib",
+                "mounted over /var/lib, where the sensor's files lie;",
+            ),
+            (
+                "file_written",
+                "/etc/x",
+                "opened for writing /etc/x, a file of the sensor;",
+            ),
             ("of_tomorrow", "it", "did something to it"),
         ] {
             let found = findings(vec![tampering(412, "/bin/sh", what, target)]);
@@ -188,7 +200,11 @@ mod tests {
         refused.errno = 1;
         let found = findings(vec![refused]);
         assert_eq!(found[0].title, "signal to the sensor, refused");
-        assert!(found[0].summary.contains("tried to send signal 9 to the sensor and was refused (errno 1)"));
+        assert!(
+            found[0]
+                .summary
+                .contains("tried to send signal 9 to the sensor and was refused (errno 1)")
+        );
     }
 
     #[test]
@@ -204,7 +220,12 @@ mod tests {
             tampering(412, systemd, "signal", "signal 15"),
             tampering(1, systemd, "bpf", "LINK_DETACH of link 1 of program x"),
             tampering(412, dpkg, "signal", "signal 19"),
-            tampering(413, "/tmp/usr/bin/dpkg", "file_written", "/usr/bin/claviger-sensor"),
+            tampering(
+                413,
+                "/tmp/usr/bin/dpkg",
+                "file_written",
+                "/usr/bin/claviger-sensor",
+            ),
             tampering(414, "", "file_written", "/usr/bin/claviger-sensor"),
         ];
         assert_eq!(findings(unusual.to_vec()).len(), 5);

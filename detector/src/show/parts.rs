@@ -60,8 +60,15 @@ pub(super) fn done(credential: &Credential) -> String {
     }
 }
 
-/// A credential's path and kind.
+/// A credential's path, or in which names it stands, and its kind.
 pub(super) fn place(credential: &Credential) -> String {
+    if credential.path.is_empty() && !credential.held_in.is_empty() {
+        return format!(
+            "{} ({})",
+            clean(&credential.held_in.join(", ")),
+            clean(&credential.kind)
+        );
+    }
     let truncated = if credential.path_truncated { "…" } else { "" };
     format!(
         "{truncated}{} ({})",

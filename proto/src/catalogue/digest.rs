@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Catalogue, Operation, Pattern};
 
 /// A change of what goes into the digest changes this.
-const FORM: &str = "claviger catalogue 1";
+const FORM: &str = "claviger catalogue 2";
 
 impl Catalogue {
     /// The digest, in lower-case hexadecimal.
@@ -50,6 +50,19 @@ impl Catalogue {
             );
             text(if entry.opt_in { "opt_in" } else { "" });
         }
+        text(&self.starts.len().to_string());
+        for start in &self.starts {
+            text(start.id());
+            text(start.kind());
+            list(&mut text, start.variables().to_vec());
+            list(&mut text, start.options().to_vec());
+            list(&mut text, start.headers().to_vec());
+            text(if start.needs_password() {
+                "only_with_password"
+            } else {
+                ""
+            });
+        }
         hex::encode(hash.finalize())
     }
 }
@@ -83,6 +96,7 @@ mod tests {
             "except = [\"/b\"]\n",
             "content = [\"jwt\"]\n",
             "opt_in = true\n",
+            "[[start]]\nid = \"s\"\nkind = \"k\"\nvariables = [\"V\"]\n",
             "[[kind]]\nname = \"k2\"\ntitle = \"\"\n",
         ] {
             assert_ne!(plain, digest(&format!("{TEXT}{more}")), "{more}");

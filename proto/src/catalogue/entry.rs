@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{content::Content, pattern::Pattern};
+use super::{content::Content, pattern::Pattern, start::Start};
 use crate::v1;
 
 /// Everything that is known about places of credentials. Made by [`Catalogue::parse`], [`Catalogue::shipped`] or [`Catalogue::with`].
@@ -10,6 +10,7 @@ use crate::v1;
 pub struct Catalogue {
     pub(super) entries: Vec<Arc<Entry>>,
     pub(super) kinds: BTreeMap<String, Kind>,
+    pub(super) starts: Vec<Arc<Start>>,
 }
 
 /// One place, or several of the same sort, where credentials of one kind lie.
@@ -48,6 +49,12 @@ impl Catalogue {
     #[must_use]
     pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
+    }
+
+    /// What programs are started with, in the order of the file: where two name one variable, the first has it.
+    #[must_use]
+    pub fn starts(&self) -> &[Arc<Start>] {
+        &self.starts
     }
 
     /// The entry with this id.

@@ -9,6 +9,7 @@ use std::{fmt, sync::Arc};
 use super::{
     Catalogue, CatalogueError,
     parse::{Place, Raw},
+    start::Start,
 };
 
 /// Entries, at most.
@@ -17,6 +18,9 @@ const MAX_ENTRIES: usize = 4_096;
 const MAX_KINDS: usize = 1_024;
 /// Patterns of all entries with alternatives written out, at most.
 const MAX_PATTERNS: usize = 16_384;
+
+/// Variables, options and headers, at most.
+const MAX_NAMES: usize = 2_048;
 
 /// A file of an operator.
 #[derive(Clone, Copy, Debug)]
@@ -75,9 +79,10 @@ impl Catalogue {
         };
         let raw = place.raw()?;
         for id in &raw.remove {
-            let before = self.entries.len();
+            let before = self.entries.len() + self.starts.len();
             self.entries.retain(|entry| entry.id != *id.get_ref());
-            if self.entries.len() == before {
+            self.starts.retain(|start| start.id != *id.get_ref());
+            if self.entries.len() + self.starts.len() == before {
                 return Err(place.wrong(id, id, "there is no entry with this id to remove"));
             }
         }
@@ -89,6 +94,7 @@ impl Catalogue {
         }
         self.lay_kinds(&place, &raw)?;
         self.lay_entries(&place, &raw, warnings)?;
+        self.lay_starts(&place, &raw)?;
         let patterns: usize = self.entries.iter().map(|entry| entry.patterns.len()).sum();
         let too_much = |what| CatalogueError::TooMuch {
             file: layer.name.to_owned(),
@@ -96,6 +102,12 @@ impl Catalogue {
         };
         if self.entries.len() > MAX_ENTRIES {
             return Err(too_much("with it there are more than 4096 entries"));
+        }
+        let names = |start: &Arc<Start>| start.variables.len() + start.options.len() + start.headers.len();
+        if self.starts.iter().map(names).sum::<usize>() > MAX_NAMES {
+            return Err(too_much(
+                "with it there are more than 2048 variables, options and headers",
+            ));
         }
         if self.kinds.len() > MAX_KINDS {
             return Err(too_much("with it there are more than 1024 kinds"));
@@ -105,6 +117,31 @@ impl Catalogue {
                 "with it there are more than 16384 patterns, alternatives written out",
             ));
         }
+        Ok(())
+    }
+
+    fn lay_starts(&mut self, place: &Place<'_>, raw: &Raw) -> Result<(), CatalogueError> {
+        let mut starts = Vec::with_capacity(raw.start.len() + self.starts.len());
+        for raw in &raw.start {
+            let start = Start::parse(place, raw)?;
+            if !self.kinds.contains_key(&start.kind) {
+                let reason = "its kind is not known; add a [[kind]] of that name";
+                return Err(place.wrong(&raw.kind, &raw.id, reason));
+            }
+            let is_start = self
+                .starts
+                .iter()
+                .chain(&starts)
+                .any(|other: &Arc<Start>| other.id == start.id);
+            if is_start || self.entry(&start.id).is_some() {
+                let reason =
+                    "there is another entry with this id; `remove` that one to put this in its place";
+                return Err(place.wrong(&raw.id, &raw.id, reason));
+            }
+            starts.push(Arc::new(start));
+        }
+        starts.append(&mut self.starts);
+        self.starts = starts;
         Ok(())
     }
 

@@ -14,9 +14,11 @@ mod layer;
 mod parse;
 mod pattern;
 mod shipped;
+mod start;
 
 pub use content::Content;
 pub use entry::{Catalogue, Entry, Kind, Operation};
 pub use error::CatalogueError;
 pub use layer::{Layer, Warning};
 pub use pattern::{Anchor, Component, Pattern, PatternError};
+pub use start::Start;

@@ -22,6 +22,8 @@ pub(super) struct Raw {
     pub(super) kind: Vec<RawKind>,
     #[serde(default)]
     pub(super) entry: Vec<RawEntry>,
+    #[serde(default)]
+    pub(super) start: Vec<RawStart>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,21 @@ pub(super) struct RawEntry {
     opt_in: bool,
     #[serde(default)]
     content: Vec<Content>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStart {
+    pub(super) id: Spanned<String>,
+    pub(super) kind: Spanned<String>,
+    #[serde(default)]
+    pub(super) variables: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) options: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) headers: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) only_with_password: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -215,7 +232,7 @@ impl Place<'_> {
     }
 }
 
-fn is_word(text: &str, between: char) -> bool {
+pub(super) fn is_word(text: &str, between: char) -> bool {
     !text.is_empty()
         && text
             .chars()

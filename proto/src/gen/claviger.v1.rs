@@ -307,6 +307,10 @@ pub struct Credential {
     /// True where the path was longer than the kernel half records; `path` then holds its end.
     #[prost(bool, tag = "12")]
     pub path_truncated: bool,
+    /// Where a program that was started with it has it, by names alone (environment_credential): "environment AWS_SECRET_ACCESS_KEY",
+    /// "option --token", "header authorization".
+    #[prost(string, repeated, tag = "13")]
+    pub held_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A machine identity that a credential proves.
 #[derive(serde::Serialize)]
@@ -401,9 +405,13 @@ pub struct KernelKey {
     /// Type, e.g. "user", "logon".
     #[prost(string, tag = "2")]
     pub r#type: ::prost::alloc::string::String,
-    /// Description with its secret parts removed.
+    /// What it is called, by the kernel; empty where it was gone, or is not for the sensor to see. For a keyring that is named by what it is to the
+    /// process (serial below 0), what that is.
     #[prost(string, tag = "3")]
     pub description: ::prost::alloc::string::String,
+    /// "read", "set_permission", "change_owner".
+    #[prost(string, tag = "4")]
+    pub operation: ::prost::alloc::string::String,
 }
 /// The process whose secrets were read, or everybody's.
 #[derive(serde::Serialize)]
@@ -458,10 +466,10 @@ pub struct Change {
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tamper {
-    /// "signal", "bpf_detach", "file_written", "mount_over".
+    /// "signal", "bpf", "file_written" (one of its files was opened for writing), "mount_over".
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
-    /// What it was done to.
+    /// What it was done to, or with: "signal 9", "LINK_DETACH of link 12 of program sys_exit_opens", or a path.
     #[prost(string, tag = "2")]
     pub target: ::prost::alloc::string::String,
 }

@@ -2,8 +2,10 @@
 
 mod attempt;
 mod file_use;
+mod kernel_key;
 mod process;
 mod process_secret;
+mod program_secret;
 mod repeat_key;
 mod tamper;
 
@@ -14,13 +16,15 @@ pub use file_use::{
     FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING,
 };
+pub use kernel_key::KernelKeyRecord;
 pub use process::{ExecRecord, ExitRecord, ForkRecord};
 pub use process_secret::{
     PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
 };
+pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
+    OPERATION_INHERIT, OPERATION_KEY, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
     OPERATION_TAMPER, RepeatKey,
 };
 pub use tamper::{
@@ -43,6 +47,10 @@ pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
 
+/// [`RecordHeader::kind`] of a [`ProgramSecretRecord`].
+pub const RECORD_PROGRAM_SECRET: u32 = 9;
+/// [`RecordHeader::kind`] of a [`KernelKeyRecord`].
+pub const RECORD_KERNEL_KEY: u32 = 10;
 /// [`RecordHeader::kind`] of a [`TamperRecord`].
 pub const RECORD_TAMPER: u32 = 11;
 

@@ -17,6 +17,9 @@ pub const OPERATION_REACH: u32 = 16;
 /// [`RepeatKey::operation`]: something was done to the sensor; a `TAMPER_` value is added.
 pub const OPERATION_TAMPER: u32 = 64;
 
+/// [`RepeatKey::operation`]: a key of the kernel's keyrings was used.
+pub const OPERATION_KEY: u32 = 96;
+
 /// What repeats are counted under: one use by one program run, never merged with another.
 #[repr(C)]
 #[derive(

@@ -91,7 +91,12 @@ mod tests {
         assert_eq!(own.holds(Path::new("/var/lib/claviger/sensor/spool/1")), state);
         assert_eq!(own.holds(Path::new("/var/lib/claviger/sensor")), state);
         assert!(own.holds(Path::new("/usr/bin/claviger-sensor")).is_some());
-        for other in ["/usr/bin", "/var/lib/claviger/sensors", "/usr/bin/claviger-sensor2", "/"] {
+        for other in [
+            "/usr/bin",
+            "/var/lib/claviger/sensors",
+            "/usr/bin/claviger-sensor2",
+            "/",
+        ] {
             assert_eq!(own.holds(Path::new(other)), None, "{other}");
         }
     }
@@ -102,7 +107,10 @@ mod tests {
         for above in ["/", "/var/lib", "/var/lib/claviger/sensor"] {
             assert!(own.hidden_below(Path::new(above)).is_some(), "{above}");
         }
-        assert_eq!(own.hidden_below(Path::new("/var/lib/claviger/sensor/spool")), None);
+        assert_eq!(
+            own.hidden_below(Path::new("/var/lib/claviger/sensor/spool")),
+            None
+        );
         assert_eq!(own.hidden_below(Path::new("/var/lib/clav")), None);
     }
 

@@ -1,8 +1,10 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod keys;
 mod repeating;
 mod secrets;
+mod starts;
 mod tampering;
 mod telling;
 mod uses;
@@ -42,7 +44,7 @@ use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records},
+    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
 /// Records taken at once before anything else gets its turn.
@@ -98,6 +100,7 @@ struct Watched {
     records: Records,
     accounts: crate::kernel::Accounts,
     repeats: crate::kernel::Repeats,
+    secret_names: SecretNames,
     own: OwnBpf,
     probes: Vec<ProbeState>,
     release: String,
@@ -115,6 +118,7 @@ impl<S: Sink> Agent<S> {
             labeller,
             accounts,
             repeats,
+            secret_names,
             own,
             probes,
             attached,
@@ -158,12 +162,14 @@ impl<S: Sink> Agent<S> {
                 .as_ref()
                 .map(|test| SelfTest::new(test.interval, SystemTime::now())),
         };
+        let names_from = Arc::clone(&options.policy.catalogue);
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
-        Ok(Self {
+        let mut agent = Self {
             kernel: Watched {
                 records,
                 accounts,
                 repeats,
+                secret_names,
                 own,
                 probes,
                 release,
@@ -189,7 +195,9 @@ impl<S: Sink> Agent<S> {
             peers: Peers::default(),
             repeats: Repeats::default(),
             on_fork: Box::new(|_, _| {}),
-        })
+        };
+        agent.watch_names(&names_from);
+        Ok(agent)
     }
 
     /// Calls `on_fork(child, parent)` for every process created from now on.
@@ -311,6 +319,8 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::ProgramSecret(program)) => self.started_with(&program),
+                Ok(Record::KernelKey(key)) => self.key_used(*key),
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);

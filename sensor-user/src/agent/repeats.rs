@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{FileUse, ProcessKey, ProcessSecret, Tamper};
+use crate::decode::{FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(super) enum First {
     File(Box<FileUse>),
     /// Reaching for a process.
     Secret(Box<ProcessSecret>),
+    /// The use of a key of the kernel's keyrings.
+    Key(Box<KernelKey>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
     /// What turned out to be no use.

@@ -104,7 +104,7 @@ impl SelfTest {
         for state in probes.iter_mut() {
             let probe = state.probe;
             let works = match probe {
-                Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit => {
+                Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit | Probe::ProgramSecrets => {
                     let count = seen(probe);
                     let before = self.counted.insert(probe, count);
                     if tested.started.is_ok() && before.is_some_and(|before| before >= count) {

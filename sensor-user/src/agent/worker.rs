@@ -215,7 +215,15 @@ impl Worker {
         let homes = homes(Path::new("/"), &extra_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let state = State {
-            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, ways, own),
+            labelling: Labelling::new(
+                labeller,
+                knowledge.clone(),
+                catalogue,
+                homes,
+                extra_homes,
+                ways,
+                own,
+            ),
             public: Public::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,

@@ -9,6 +9,7 @@
 
 mod cgroup_path;
 pub mod cgroups;
+mod keys;
 mod mounted;
 mod proc_fs;
 pub mod process_table;
@@ -17,6 +18,7 @@ mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
 pub use cgroups::Cgroups;
+pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{boot_id, is_own_pid_namespace, mount_namespace_of, process_in_namespace, start_ticks_of};
 pub use process_table::{ProcessFacts, ProcessTable};

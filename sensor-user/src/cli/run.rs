@@ -81,7 +81,10 @@ async fn serve(
                 interval: config.probes.self_test_interval,
                 canary_command: canary::command(),
             }),
-            own: Own::of_service(Some(file.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))), &config),
+            own: Own::of_service(
+                Some(file.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))),
+                &config,
+            ),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
             report_itself: true,

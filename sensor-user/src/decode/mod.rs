@@ -4,15 +4,19 @@
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
 mod error;
+mod kernel_key;
 mod numbers;
 mod path;
+mod program_secret;
 mod record;
 mod tamper;
 mod task;
 
 pub use error::DecodeError;
+pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
+pub use program_secret::{ProgramSecret, SecretName};
 pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,

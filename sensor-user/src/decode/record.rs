@@ -6,11 +6,13 @@ use claviger_sensor_common::{
     OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
     PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
     ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey,
+    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::{DecodeError, FilePath, ProcessKey, Tamper, Task, numbers::stat_device};
+use super::{
+    DecodeError, FilePath, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, numbers::stat_device,
+};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub enum Record {
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
     ProcessSecret(Box<ProcessSecret>),
+    /// A program was started with credentials in its environment or arguments.
+    ProgramSecret(Box<ProgramSecret>),
+    /// A key of the kernel's keyrings was used.
+    KernelKey(Box<KernelKey>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
     /// A process started a program.
@@ -269,6 +275,13 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 process: (&record.process).into(),
             })
         }
+        RECORD_PROGRAM_SECRET => Ok(Record::ProgramSecret(Box::new(ProgramSecret::from_record(
+            &prefix(bytes, header.kind)?,
+        )?))),
+        RECORD_KERNEL_KEY => Ok(Record::KernelKey(Box::new(KernelKey::from_record(&prefix(
+            bytes,
+            header.kind,
+        )?)?))),
         RECORD_TAMPER => Ok(Record::Tamper(Box::new(Tamper::from_record(&prefix(
             bytes,
             header.kind,

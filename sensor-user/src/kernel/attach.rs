@@ -66,6 +66,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
+            (Probe::KernelKey, hooks::KEYS),
             (Probe::SensorTamper, hooks::TAMPER),
         ];
         let mut states: Vec<ProbeState> = hooks
@@ -96,6 +97,11 @@ impl<'a> Attacher<'a> {
             (
                 Probe::FileInherited,
                 "process_exec_inherited",
+                "sched_process_exec",
+            ),
+            (
+                Probe::ProgramSecrets,
+                "process_exec_secrets",
                 "sched_process_exec",
             ),
         ]

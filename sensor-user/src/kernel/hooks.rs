@@ -219,6 +219,17 @@ pub(super) const REACHED: Hook = Hook {
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 
+/// Keys of the kernel's keyrings; the same at every level.
+pub(super) const KEYS: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_keyctl",
+    programs: &[program("sys_exit_keyctl", Point::Exits(&["keyctl"]))],
+    beside: &[],
+    cannot_see: &[
+        "keyctl by 32-bit system calls",
+        "keys that sign or decrypt without being read",
+    ],
+};
+
 /// What is done to the sensor itself; the same at every level.
 pub(super) const TAMPER: Hook = Hook {
     name: "tp_btf/signal_generate",
@@ -246,9 +257,7 @@ pub(super) const TAMPER: Hook = Hook {
             otherwise: "bpf() on the sensor's links, programs and maps",
         },
         Either {
-            programs: &[
-                program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"])),
-            ],
+            programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],
             otherwise: "mounts over the sensor's files",
         },
     ],

@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, OwnBpf, ProbeState, Records, Repeats, attach::Attacher,
-    canary::judge_process_probes, functions::with_read_only_cast, offsets, preconditions,
+    Accounts, KernelError, Labeller, OBJECT, OwnBpf, ProbeState, Records, Repeats, SecretNames,
+    attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast, offsets, preconditions,
     private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
@@ -51,6 +51,8 @@ pub struct Kernel {
     pub accounts: Accounts,
     /// How often uses were repeated.
     pub repeats: Repeats,
+    /// Sets the names of credentials in environments and arguments.
+    pub secret_names: SecretNames,
     /// What of the kernel's is the sensor's own.
     pub own: OwnBpf,
     /// How each probe came out.
@@ -75,37 +77,40 @@ impl Kernel {
             not(feature = "debug-logs"),
             expect(unused_mut, reason = "only the logger changes it")
         )]
-        let (mut ebpf, ring, labeller, accounts, repeats, own, probes, active_lsms) = with_private_mounts(|| {
-            let mut ebpf = EbpfLoader::new()
-                .override_global("OFFSETS", offsets.as_bytes(), true)
-                .override_global("AGENT_PID", &std::process::id(), true)
-                .load(&object)
-                .map_err(|source| KernelError::Object(Box::new(source)))?;
-            let ring = take_ring(&mut ebpf)?;
-            let mut labeller = Labeller::new(&mut ebpf)?;
-            let btf = Btf::from_sys_fs()
-                .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
-            let mut attach = Attacher::new(&mut ebpf, &btf);
-            let (level, file_open) = attach.file_open(&options.file_open_hooks, &mut labeller)?;
-            let mut probes = vec![file_open];
-            probes.extend(attach.others(level, &mut labeller));
-            probes.extend(attach.process(&options.canary_command));
-            let programs = attach.programs;
-            let accounts = Accounts::new(&mut ebpf, programs)?;
-            let repeats = Repeats::new(&mut ebpf)?;
-            let own = OwnBpf::announce(&mut ebpf)?;
-            judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
-            Ok((
-                ebpf,
-                ring,
-                labeller,
-                accounts,
-                repeats,
-                own,
-                probes,
-                preconditions::active_lsms(),
-            ))
-        })?;
+        let (mut ebpf, ring, labeller, accounts, repeats, secret_names, own, probes, active_lsms) =
+            with_private_mounts(|| {
+                let mut ebpf = EbpfLoader::new()
+                    .override_global("OFFSETS", offsets.as_bytes(), true)
+                    .override_global("AGENT_PID", &std::process::id(), true)
+                    .load(&object)
+                    .map_err(|source| KernelError::Object(Box::new(source)))?;
+                let ring = take_ring(&mut ebpf)?;
+                let mut labeller = Labeller::new(&mut ebpf)?;
+                let secret_names = SecretNames::new(&mut ebpf)?;
+                let btf = Btf::from_sys_fs()
+                    .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
+                let mut attach = Attacher::new(&mut ebpf, &btf);
+                let (level, file_open) = attach.file_open(&options.file_open_hooks, &mut labeller)?;
+                let mut probes = vec![file_open];
+                probes.extend(attach.others(level, &mut labeller));
+                probes.extend(attach.process(&options.canary_command));
+                let programs = attach.programs;
+                let accounts = Accounts::new(&mut ebpf, programs)?;
+                let repeats = Repeats::new(&mut ebpf)?;
+                let own = OwnBpf::announce(&mut ebpf)?;
+                judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
+                Ok((
+                    ebpf,
+                    ring,
+                    labeller,
+                    accounts,
+                    repeats,
+                    secret_names,
+                    own,
+                    probes,
+                    preconditions::active_lsms(),
+                ))
+            })?;
         #[cfg(feature = "debug-logs")]
         super::debug_logs::start(&mut ebpf);
         Ok(Self {
@@ -114,6 +119,7 @@ impl Kernel {
             labeller,
             accounts,
             repeats,
+            secret_names,
             own,
             probes,
             active_lsms,

@@ -23,6 +23,7 @@ mod preconditions;
 mod private_mounts;
 mod repeats;
 mod ring;
+mod secret_names;
 
 pub use accounts::{Accounts, ProbeAccounts};
 pub use error::KernelError;
@@ -30,8 +31,9 @@ pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use load::{Attached, Kernel, LoadOptions};
 pub use object::OBJECT;
-pub use own::OwnBpf;
 pub use offsets::resolve as resolve_offsets;
+pub use own::OwnBpf;
 pub use preconditions::active_lsms;
 pub use repeats::{RepeatError, Repeats};
 pub use ring::Records;
+pub use secret_names::{SecretNames, SecretNamesError};

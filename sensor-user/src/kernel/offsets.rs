@@ -147,6 +147,10 @@ impl Resolver<'_> {
             bpf_program_aux: self.of("bpf_prog", "aux")?,
             bpf_aux_id: self.of("bpf_prog_aux", "id")?,
             bpf_link_id: optional(self.of("bpf_link", "id"))?,
+            mm_arg_start: self.of("mm_struct", "arg_start")?,
+            mm_arg_end: self.of("mm_struct", "arg_end")?,
+            mm_env_start: self.of("mm_struct", "env_start")?,
+            mm_env_end: self.of("mm_struct", "env_end")?,
         })
     }
 

@@ -144,7 +144,10 @@ mod tests {
         let mut own = OwnBpf::default();
         own.names.insert(BpfObject::Link(12), "sys_exit_opens".to_owned());
         own.names.insert(BpfObject::Map(7), "LABELS".to_owned());
-        assert_eq!(own.describe(BpfObject::Link(12)), "link 12 of program sys_exit_opens");
+        assert_eq!(
+            own.describe(BpfObject::Link(12)),
+            "link 12 of program sys_exit_opens"
+        );
         assert_eq!(own.describe(BpfObject::Map(7)), "map 7 (LABELS)");
         assert_ne!(key(BpfObject::Link(7)), key(BpfObject::Map(7)));
     }

@@ -3,10 +3,13 @@
 
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE,
-    PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_KEY, OPERATION_OPEN,
+    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes,
+    ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
+    RECORD_FORK, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
+    RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID,
+    secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -58,6 +61,39 @@ pub(crate) const PROCESS_SECRET: Format = format("record_process_secret", || {
         target: ancestor(4_244),
         given_pid: 0,
         device: 8 << 20 | 1,
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const PROGRAM_SECRET: Format = format("record_program_secret", || {
+    let mut record = ProgramSecretRecord {
+        header: header(RECORD_PROGRAM_SECRET),
+        task: task(),
+        count: 2,
+        left_out: 1,
+        ..FromZeros::new_zeroed()
+    };
+    let found = [(PLACE_VARIABLE, &b"GITHUB_TOKEN"[..]), (PLACE_OPTION, b"--token")];
+    for (to, (place, name)) in record.found.iter_mut().zip(found) {
+        to.hash = secret_name_hash(place, name) & SECRET_NAME_MASK;
+        to.place = place;
+        to.length = u32::try_from(name.len()).expect("short");
+        to.name[..name.len()].copy_from_slice(name);
+    }
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const KERNEL_KEY: Format = format("record_kernel_key", || {
+    let mut key = key(OPERATION_KEY, 13);
+    key.object = ObjectKey {
+        inode: u64::from(u32::MAX - 2),
+        device: 11,
+        generation: 0,
+    };
+    let record = KernelKeyRecord {
+        header: header(RECORD_KERNEL_KEY),
+        task: task(),
+        key,
     };
     record.as_bytes().to_vec()
 });
@@ -198,6 +234,23 @@ fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+        }),
+        Record::ProgramSecret(program) => json!({
+            "time_boot_ns": program.time_boot_ns,
+            "task": task_words(&program.task),
+            "found": program.found.iter().map(|found| json!({
+                "hash": found.hash,
+                "place": found.place,
+                "name": String::from_utf8_lossy(&found.name),
+            })).collect::<Vec<_>>(),
+            "left_out": program.left_out,
+        }),
+        Record::KernelKey(key) => json!({
+            "time_boot_ns": key.time_boot_ns,
+            "task": task_words(&key.task),
+            "serial": key.serial,
+            "operation": format!("{:?}", key.operation),
+            "errno": key.errno,
         }),
         Record::Tamper(tamper) => json!({
             "time_boot_ns": tamper.time_boot_ns,

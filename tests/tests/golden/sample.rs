@@ -48,6 +48,7 @@ pub(crate) fn events() -> Vec<Event> {
                 serial: -559_038_737,
                 r#type: "user".into(),
                 description: "decoy".into(),
+                operation: "read".into(),
             }),
             ..used(EventKind::KernelKeyAccess)
         },
@@ -227,6 +228,10 @@ fn credential() -> Credential {
         identities: vec![identity()],
         unknown_reason: "nothing is unknown of a sample".into(),
         path_truncated: true,
+        held_in: vec![
+            "environment AWS_SECRET_ACCESS_KEY".into(),
+            "option --token".into(),
+        ],
     }
 }
 

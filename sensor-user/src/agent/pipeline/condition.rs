@@ -59,6 +59,8 @@ impl<S: Sink> Agent<S> {
             "another catalogue is in force"
         );
         self.condition.policy = PolicyReport::of(&policy);
+        self.watch_names(&policy.catalogue);
+        self.options.policy = policy;
         if self.options.report_itself {
             self.tell_status("policy_changed");
         }

@@ -82,6 +82,10 @@ impl<S: Sink> Agent<S> {
             First::Dropped => false,
             First::File(file) => self.tell_file_use(file, Some(more)).is_ok(),
             First::Secret(secret) => self.tell_secret(secret, Some(more)).is_ok(),
+            First::Key(key) => {
+                self.tell_key(key, Some(more));
+                true
+            }
             First::Tamper(tamper) => self.tell_tamper(tamper, Some(more)).is_ok(),
         };
         if told {

@@ -177,9 +177,7 @@ fn is_same_tree(task: &Task, path: &Path) -> bool {
         Some((facts.dev(), facts.ino()))
     };
     let below = directory.strip_prefix("/").unwrap_or(directory);
-    let theirs = Path::new("/proc")
-        .join(task.process.pid.to_string())
-        .join("root");
+    let theirs = Path::new("/proc").join(task.process.pid.to_string()).join("root");
     // That it runs a shadow of the path proves nothing where it cannot be looked at.
     match (numbers(directory), numbers(&theirs.join(below))) {
         (Some(own), Some(theirs)) => own == theirs,
@@ -238,18 +236,26 @@ mod tests {
         assert!(is_own_thread(own));
         assert!(!is_own_thread(0));
         let pid = rustix::process::getpid();
-        let descriptor = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("its own");
+        let descriptor =
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("its own");
         use std::os::fd::AsRawFd as _;
         let number = u32::try_from(descriptor.as_raw_fd()).expect("open");
         assert_eq!(process_behind(own, number), Some(own));
-        assert_eq!(process_behind(own, 0), None, "no process is behind standard input");
+        assert_eq!(
+            process_behind(own, 0),
+            None,
+            "no process is behind standard input"
+        );
     }
 
     #[test]
     fn each_way_has_its_hook() {
         let hook = |what, outcome| hook_of(what, outcome, "tp_btf/signal_generate".to_owned());
         assert_eq!(hook("signal", Outcome::Succeeded), "tp_btf/signal_generate");
-        assert_eq!(hook("signal", Outcome::Denied), "tracepoint/syscalls/sys_exit_kill");
+        assert_eq!(
+            hook("signal", Outcome::Denied),
+            "tracepoint/syscalls/sys_exit_kill"
+        );
         assert_eq!(hook("bpf", Outcome::Denied), "tracepoint/syscalls/sys_exit_bpf");
     }
 }

@@ -1,6 +1,7 @@
 //! The observed thing, done by the sensor itself: a hook that does not see it does not work, whatever attaching said.
 
 mod descriptors;
+mod keys;
 mod opens;
 mod reach;
 mod signal;
@@ -15,7 +16,7 @@ use std::{
 
 use claviger_sensor_common::{Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM};
 
-use super::{Accounts, HookTrial, KernelError, Labeller, ProbeState};
+use super::{Accounts, HookTrial, KernelError, Labeller, ProbeState, secret_names::CANARY_VARIABLE};
 use crate::error::in_one_line;
 
 /// Does what a probe is there to see. An error says, in words, what is wrong with its hook.
@@ -30,6 +31,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::FileReceived => Some(descriptors::receipt_seen),
         Probe::FileMapped => Some(descriptors::mapping_seen),
         Probe::ProcessSecret => Some(reach::reach_seen),
+        Probe::KernelKey => Some(keys::key_call_seen),
         Probe::SensorTamper => Some(signal::signal_seen),
         _ => None,
     }
@@ -60,7 +62,7 @@ fn seen(labeller: &mut Labeller, request: u32, act: impl FnOnce() -> io::Result<
     }
 }
 
-/// Starts a program and waits for its end: its exec, fork and exit are there to be seen.
+/// Starts a program and waits for its end: its exec, fork and exit are there to be seen, and a variable that is looked for.
 ///
 /// # Errors
 /// Where it cannot be started.
@@ -70,6 +72,7 @@ pub fn start_one(command: &[OsString]) -> io::Result<()> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     Command::new(program)
         .args(arguments)
+        .env(CANARY_VARIABLE, "there")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -87,7 +90,7 @@ pub(super) fn judge_process_probes(
     for state in probes.iter_mut() {
         let of_processes = matches!(
             state.probe,
-            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit
+            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit | Probe::ProgramSecrets
         );
         let silent = counts.get(&state.probe).is_none_or(|accounts| accounts.seen == 0);
         if !of_processes || !silent {

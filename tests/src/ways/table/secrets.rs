@@ -75,17 +75,17 @@ fn keys_and_starts() -> Vec<Way> {
     let keys = row(
         "`keyctl` read",
         [
-            Way::new("keyctl_read", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
-            Way::new("keyctl_setperm", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
-            Way::new("keyctl_chown", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
-            Way::new("denied_keyctl_read", KernelKey, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("keyctl_read", KernelKey, [Built, Built, Built]).to(Nowhere),
+            Way::new("keyctl_setperm", KernelKey, [Built, Built, Built]).to(Nowhere),
+            Way::new("keyctl_chown", KernelKey, [Built, Built, Built]).to(Nowhere),
+            Way::new("denied_keyctl_read", KernelKey, [Built, Built, Built]).to(Nowhere),
         ],
     );
     let starts = row(
         "a credential in environment or arguments",
         [
-            Way::new("environment", Environment, [NotYet, NotYet, NotYet]).to(Nowhere),
-            Way::new("command_line", Environment, [NotYet, NotYet, NotYet]).to(Nowhere),
+            Way::new("environment", Environment, [Built, Built, Built]).to(Nowhere),
+            Way::new("command_line", Environment, [Built, Built, Built]).to(Nowhere),
         ],
     );
     let listing = row(
