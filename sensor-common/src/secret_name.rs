@@ -35,6 +35,7 @@ pub fn secret_name_hash(place: u32, name: &[u8]) -> u64 {
 
 /// The bit of a hash in the prefilter, by word and mask.
 #[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "what is above is masked away")]
 #[inline(always)]
 pub const fn secret_name_bit(hash: u64) -> (u32, u64) {
     let mixed = hash ^ (hash >> 29);

@@ -1,9 +1,6 @@
 //! Labels of the sensor's own files: an open for writing by another is known by the object, whatever path led there.
 
-use std::{
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-};
+use std::{os::fd::OwnedFd, path::Path};
 
 use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label};
 
@@ -22,27 +19,29 @@ impl Labelling {
     pub(super) fn label_own(&mut self, root: &OwnedFd) {
         self.table.begin();
         for path in self.own.directories() {
-            self.label_one(root, path, true);
+            self.label_one(root, &path, true);
         }
         for path in self.own.files().to_vec() {
-            self.label_one(root, path, false);
+            self.label_one(root, &path, false);
         }
         for dropped in self.table.end(Root::Own) {
             self.drop_label(dropped);
         }
     }
 
-    fn label_one(&mut self, root: &OwnedFd, path: PathBuf, is_directory: bool) {
-        let Ok(held) = Held::at(root, &path) else {
+    fn label_one(&mut self, root: &OwnedFd, path: &Path, is_directory: bool) {
+        let Ok(held) = Held::at(root, path) else {
             return;
         };
         let seen = held.seen();
-        if self.table.holds(Root::Host, &path, seen) || self.table.is_labelled(Root::Own, &path, seen) {
+        if self.table.holds(Root::Host, path, seen) || self.table.is_labelled(Root::Own, path, seen) {
             return;
         }
-        let meaning = Meaning::Sensor { path: path.clone() };
+        let meaning = Meaning::Sensor {
+            path: path.to_owned(),
+        };
         let Some(id) = self.knowledge.labels().hold(meaning) else {
-            return unwatched(&path);
+            return unwatched(path);
         };
         let asked = if is_directory {
             let flags = DIRECTORY_HAS_PATTERNS;
@@ -60,12 +59,12 @@ impl Labelling {
                     id,
                     names: is_directory.then(Vec::new),
                 };
-                self.keep(Root::Own, &path, labelled);
+                self.keep(Root::Own, path, labelled);
             }
             asked => {
                 self.knowledge.labels().release(id);
                 if !matches!(asked, Ok((Err(_), _))) {
-                    unwatched(&path);
+                    unwatched(path);
                 }
             }
         }
