@@ -21,5 +21,5 @@ pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,
 };
-pub use tamper::{BpfObject, Done, Tamper};
+pub use tamper::{Done, Tamper};
 pub use task::{ProcessKey, Task};

@@ -6,6 +6,7 @@ use claviger_sensor_common::{
 };
 
 use super::{DecodeError, FilePath, Task};
+use crate::kernel::BpfObject;
 
 /// Something was done to the sensor, or may have been.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,17 +51,6 @@ pub enum Done {
     },
     /// Something was mounted here, by names alone.
     Mount(FilePath),
-}
-
-/// A part of the kernel half, by its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BpfObject {
-    /// A map.
-    Map(u32),
-    /// A program.
-    Program(u32),
-    /// A link.
-    Link(u32),
 }
 
 impl Tamper {

@@ -32,7 +32,7 @@ pub use labeller::{LabelError, Labeller, Purpose};
 pub use load::{Attached, Kernel, LoadOptions};
 pub use object::OBJECT;
 pub use offsets::resolve as resolve_offsets;
-pub use own::OwnBpf;
+pub use own::{BpfObject, OwnBpf};
 pub use preconditions::active_lsms;
 pub use repeats::{RepeatError, Repeats};
 pub use ring::Records;

@@ -10,7 +10,18 @@ use aya::{
 use claviger_sensor_common::{TAMPER_LINK, TAMPER_MAP, TAMPER_PROGRAM};
 
 use super::KernelError;
-use crate::{decode::BpfObject, error::in_one_line};
+use crate::error::in_one_line;
+
+/// A part of the kernel half, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BpfObject {
+    /// A map.
+    Map(u32),
+    /// A program.
+    Program(u32),
+    /// A link.
+    Link(u32),
+}
 
 /// Names of what is the sensor's own.
 #[derive(Clone, Debug, Default)]
