@@ -3,6 +3,7 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] beside these; refused ones by [`attempts`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
+//! - [`directory_list`]: listings of directories of credentials
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
@@ -21,6 +22,7 @@ mod abi;
 mod arguments;
 mod attempts;
 mod descriptors;
+mod directory_list;
 mod file_open;
 mod file_use;
 mod io_uring;

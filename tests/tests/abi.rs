@@ -8,8 +8,9 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
+    LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
+    TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -90,6 +91,7 @@ compared! {
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
+    DirectoryListRecord { header, task, key, label, path }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }

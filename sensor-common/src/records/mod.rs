@@ -1,6 +1,7 @@
 //! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
 
 mod attempt;
+mod directory_list;
 mod file_use;
 mod process;
 mod process_secret;
@@ -9,6 +10,7 @@ mod repeat_key;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use attempt::AttemptRecord;
+pub use directory_list::DirectoryListRecord;
 pub use file_use::{
     FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING,
@@ -19,7 +21,8 @@ pub use process_secret::{
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
 };
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, RepeatKey,
+    OPERATION_INHERIT, OPERATION_LIST, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
+    RepeatKey,
 };
 
 use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
@@ -36,6 +39,8 @@ pub const RECORD_FORK: u32 = 4;
 pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
+/// [`RecordHeader::kind`] of a [`DirectoryListRecord`].
+pub const RECORD_DIRECTORY_LIST: u32 = 8;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -14,6 +14,8 @@ pub const OPERATION_INHERIT: u32 = 3;
 pub const OPERATION_RECEIVE: u32 = 4;
 /// [`RepeatKey::operation`]: a process, or the memory of all, was reached for; a `PART_` value is added.
 pub const OPERATION_REACH: u32 = 16;
+/// [`RepeatKey::operation`]: a directory was listed.
+pub const OPERATION_LIST: u32 = 64;
 
 /// What repeats are counted under: one use by one program run, never merged with another.
 #[repr(C)]

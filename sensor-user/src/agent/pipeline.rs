@@ -1,6 +1,7 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod listings;
 mod repeating;
 mod secrets;
 mod telling;
@@ -306,6 +307,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::DirectoryList(list)) => self.listed(*list),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{FileUse, ProcessKey, ProcessSecret};
+use crate::decode::{DirectoryList, FileUse, ProcessKey, ProcessSecret};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(super) enum First {
     File(Box<FileUse>),
     /// Reaching for a process.
     Secret(Box<ProcessSecret>),
+    /// The listing of a directory.
+    List(Box<DirectoryList>),
     /// What turned out to be no use.
     Dropped,
 }

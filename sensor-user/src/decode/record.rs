@@ -1,16 +1,17 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN,
-    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_INHERIT, OPERATION_MAP,
-    OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
-    PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
-    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
+    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING,
+    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey,
+    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET,
+    RecordHeader, RepeatKey,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::{DecodeError, FilePath, ProcessKey, Task, numbers::stat_device};
+use super::{DecodeError, DirectoryList, FilePath, ProcessKey, Task, numbers::stat_device};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Record {
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
     ProcessSecret(Box<ProcessSecret>),
+    /// A directory of credentials was listed.
+    DirectoryList(Box<DirectoryList>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -239,6 +242,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 errno: record.key.errno,
                 access: access_of_bits(record.key.access),
             })))
+        }
+        RECORD_DIRECTORY_LIST => {
+            let record: DirectoryListRecord = prefix(bytes, header.kind)?;
+            Ok(Record::DirectoryList(Box::new((&record).try_into()?)))
         }
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;

@@ -66,6 +66,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
+            (Probe::DirectoryList, hooks::LISTED),
         ];
         let mut states: Vec<ProbeState> = hooks
             .iter()

@@ -219,6 +219,17 @@ pub(super) const REACHED: Hook = Hook {
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 
+/// Listings of directories; the same at every level.
+pub(super) const LISTED: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_getdents64",
+    programs: &[program(
+        "sys_exit_lists",
+        Point::Exits(&["getdents64", "getdents"]),
+    )],
+    beside: &[],
+    cannot_see: &["directories listed by 32-bit system calls"],
+};
+
 /// The hook of a probe at a level, for the probes that have one at each.
 pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
     match (probe, level) {

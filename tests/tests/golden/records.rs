@@ -3,10 +3,11 @@
 
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, ObjectKey, PART_BLOCK_DEVICE,
-    PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
+    ForkRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH,
+    ObjectKey, PART_BLOCK_DEVICE, PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_DIRECTORY_LIST,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
+    TaskSnapshot, UNKNOWN_ID,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -58,6 +59,17 @@ pub(crate) const PROCESS_SECRET: Format = format("record_process_secret", || {
         target: ancestor(4_244),
         given_pid: 0,
         device: 8 << 20 | 1,
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const DIRECTORY_LIST: Format = format("record_directory_list", || {
+    let record = DirectoryListRecord {
+        header: header(RECORD_DIRECTORY_LIST),
+        task: task(),
+        key: key(OPERATION_LIST, 0),
+        label: Label { id: 9, flags: 3 },
+        path: path(b".ssh\0demo\0home\0", 0),
     };
     record.as_bytes().to_vec()
 });
@@ -183,6 +195,15 @@ fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+        }),
+        Record::DirectoryList(list) => json!({
+            "time_boot_ns": list.time_boot_ns,
+            "task": task_words(&list.task),
+            "device": list.object.device,
+            "inode": list.object.key.inode,
+            "generation": list.object.key.generation,
+            "label": list.label,
+            "path": path_words(&list.path),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
-const UNKNOWN_LABEL: &str = "unknown_label";
+pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const NOT_WATCHED: &str = "operation_not_watched";
 
@@ -42,10 +42,7 @@ impl<S: Sink> Agent<S> {
             }
         };
         let Some(meaning) = meaning else {
-            let uses = repeats.unwrap_or(1);
-            self.accounts.received += uses - 1;
-            self.accounts.lose(UNKNOWN_LABEL, uses);
-            return Err(UNKNOWN_LABEL);
+            return Err(self.lose_label(repeats));
         };
         let (entry, found_at, matched_by) = match (file.matched, meaning) {
             (Match::Object(_), Meaning::Credential { entry, path }) => {
@@ -105,6 +102,14 @@ impl<S: Sink> Agent<S> {
         let token = self.ask(file, entry.kind(), found_at);
         self.push(event, Some(token));
         Ok(())
+    }
+
+    /// A record whose label stands for nothing here: it and the repeats that it stands for are lost.
+    pub(super) fn lose_label(&mut self, repeats: Option<u64>) -> &'static str {
+        let uses = repeats.unwrap_or(1);
+        self.accounts.received += uses - 1;
+        self.accounts.lose(UNKNOWN_LABEL, uses);
+        UNKNOWN_LABEL
     }
 
     fn drop_record(&mut self, reason: &'static str) -> &'static str {

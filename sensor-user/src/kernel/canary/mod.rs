@@ -1,6 +1,7 @@
 //! The observed thing, done by the sensor itself: a hook that does not see it does not work, whatever attaching said.
 
 mod descriptors;
+mod listing;
 mod opens;
 mod reach;
 
@@ -29,6 +30,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::FileReceived => Some(descriptors::receipt_seen),
         Probe::FileMapped => Some(descriptors::mapping_seen),
         Probe::ProcessSecret => Some(reach::reach_seen),
+        Probe::DirectoryList => Some(listing::listing_seen),
         _ => None,
     }
 }
