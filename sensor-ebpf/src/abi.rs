@@ -6,7 +6,7 @@
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
     LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
-    TaskSnapshot,
+    TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -20,6 +20,7 @@ struct Abi {
     attempt: AttemptRecord,
     process_secret: ProcessSecretRecord,
     directory_list: DirectoryListRecord,
+    written: WrittenRecord,
     repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,

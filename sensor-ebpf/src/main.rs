@@ -4,6 +4,7 @@
 //!   [`io_uring`] beside these; refused ones by [`attempts`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
+//! - [`copies`]: files that may become copies of a credential
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
@@ -21,6 +22,7 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod copies;
 mod descriptors;
 mod directory_list;
 mod file_open;

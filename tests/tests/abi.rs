@@ -10,7 +10,7 @@ use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
     LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
-    TaskSnapshot,
+    TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -92,6 +92,7 @@ compared! {
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     DirectoryListRecord { header, task, key, label, path }
+    WrittenRecord { header, writer, exec_id, object, path }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }

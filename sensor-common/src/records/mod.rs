@@ -6,6 +6,7 @@ mod file_use;
 mod process;
 mod process_secret;
 mod repeat_key;
+mod written;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -25,6 +26,8 @@ pub use repeat_key::{
     RepeatKey,
 };
 
+pub use written::WrittenRecord;
+
 use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
 
 /// [`RecordHeader::kind`] of a [`FileUseRecord`].
@@ -41,6 +44,8 @@ pub const RECORD_EXIT: u32 = 5;
 pub const RECORD_PROCESS_SECRET: u32 = 6;
 /// [`RecordHeader::kind`] of a [`DirectoryListRecord`].
 pub const RECORD_DIRECTORY_LIST: u32 = 8;
+/// [`RecordHeader::kind`] of a [`WrittenRecord`].
+pub const RECORD_WRITTEN: u32 = 13;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

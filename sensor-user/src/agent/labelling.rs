@@ -1,5 +1,6 @@
 //! Labelling what was found, and only that: of each path the file that was seen there, whatever took its place since.
 
+mod copies;
 mod setting;
 
 use std::{
@@ -9,6 +10,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+pub(super) use copies::Looked;
 
 use claviger_proto::catalogue::Catalogue;
 use claviger_sensor_common::NameKey;
@@ -48,6 +51,8 @@ pub(super) struct Labelling {
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
+    /// Labels of copies, those that have left their path too.
+    copies: HashSet<u32>,
     counts: BTreeMap<Root, ScanCounts>,
     said: ScanCounts,
     buried: Instant,
@@ -84,6 +89,7 @@ impl Labelling {
             ways,
             table: Table::default(),
             replaced_names: HashSet::new(),
+            copies: HashSet::new(),
             counts: BTreeMap::new(),
             said: ScanCounts::default(),
             buried: Instant::now(),
@@ -103,6 +109,7 @@ impl Labelling {
                     ways.watch(&root, &found.ways);
                 }
                 self.label(Root::Host, &root, &found, public);
+                self.look_after_copies(&root);
             }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
@@ -153,13 +160,16 @@ impl Labelling {
     /// Takes another catalogue: labels anew all that it names, each label in the place of the one before, and only then takes away what it does
     /// not name any more. Nothing that both name is unwatched in between. What only the search finds follows with its next result.
     pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
+        self.renew_copies(&catalogue);
         self.catalogue = catalogue;
         self.lay_out();
         self.table.new_policy();
         let counts = self.scan(public);
         let places = self.knowledge.places();
         let kept = self.knowledge.labels();
+        let copies = &self.copies;
         let is_unnamed = |labelled: &Labelled| match kept.meaning(labelled.id) {
+            Some(Meaning::Credential { .. }) if copies.contains(&labelled.id) => false,
             Some(Meaning::Credential { entry, path }) => !places.names(entry.id(), path),
             Some(Meaning::Directory { .. }) | None => true,
         };

@@ -1,6 +1,7 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod copies;
 mod listings;
 mod repeating;
 mod secrets;
@@ -8,7 +9,7 @@ mod telling;
 mod uses;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -79,6 +80,9 @@ pub struct Agent<S> {
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
     repeats: Repeats,
+    /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
+    /// wrote is looked at in its time then.
+    writers: HashSet<ProcessKey>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -184,6 +188,7 @@ impl<S: Sink> Agent<S> {
             asked,
             peers: Peers::default(),
             repeats: Repeats::default(),
+            writers: HashSet::new(),
             on_fork: Box::new(|_, _| {}),
         })
     }
@@ -308,6 +313,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
+                Ok(Record::Written(written)) => self.written(*written),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
@@ -319,6 +325,7 @@ impl<S: Sink> Agent<S> {
                 }
                 Ok(Record::Exit { process }) => {
                     self.ended(process);
+                    self.writer_ended(process);
                     self.peers.forget(process);
                     self.facts.processes.exit(process);
                 }
@@ -336,6 +343,7 @@ impl<S: Sink> Agent<S> {
         match found {
             Found::Scanned(counts) => self.scanned_again(counts),
             Found::InForce(digest) => self.policy_in_force(&digest),
+            Found::NotLookedAt => self.not_looked_at(),
             Found::Tested(tested) => self.tested(&tested),
             Found::Identified { token, parsed } => {
                 match self

@@ -9,6 +9,7 @@ mod numbers;
 mod path;
 mod record;
 mod task;
+mod written;
 
 pub use directory_list::DirectoryList;
 pub use error::DecodeError;
@@ -19,3 +20,4 @@ pub use record::{
     decode,
 };
 pub use task::{ProcessKey, Task};
+pub use written::Written;

@@ -7,11 +7,11 @@ use claviger_sensor_common::{
     PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT,
     RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET,
-    RecordHeader, RepeatKey,
+    RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::{DecodeError, DirectoryList, FilePath, ProcessKey, Task, numbers::stat_device};
+use super::{DecodeError, DirectoryList, FilePath, ProcessKey, Task, Written, numbers::stat_device};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Record {
     ProcessSecret(Box<ProcessSecret>),
     /// A directory of credentials was listed.
     DirectoryList(Box<DirectoryList>),
+    /// A process that has read a credential may write a file.
+    Written(Box<Written>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -246,6 +248,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_DIRECTORY_LIST => {
             let record: DirectoryListRecord = prefix(bytes, header.kind)?;
             Ok(Record::DirectoryList(Box::new((&record).try_into()?)))
+        }
+        RECORD_WRITTEN => {
+            let record: WrittenRecord = prefix(bytes, header.kind)?;
+            Ok(Record::Written(Box::new((&record).try_into()?)))
         }
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;

@@ -67,6 +67,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
             (Probe::DirectoryList, hooks::LISTED),
+            (Probe::FileCopied, hooks::copied(level)),
         ];
         let mut states: Vec<ProbeState> = hooks
             .iter()

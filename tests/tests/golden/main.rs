@@ -43,6 +43,7 @@ formats! {
     record_file_use: records::FILE_USE,
     record_fork: records::FORK,
     record_process_secret: records::PROCESS_SECRET,
+    record_written: records::WRITTEN,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,
 }

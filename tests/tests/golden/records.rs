@@ -6,8 +6,8 @@ use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
     ForkRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH,
     ObjectKey, PART_BLOCK_DEVICE, PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_DIRECTORY_LIST,
-    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
-    TaskSnapshot, UNKNOWN_ID,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET, RECORD_WRITTEN,
+    RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID, WrittenRecord,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -116,6 +116,17 @@ pub(crate) const EXIT: Format = format("record_exit", || {
     record.as_bytes().to_vec()
 });
 
+pub(crate) const WRITTEN: Format = format("record_written", || {
+    let record = WrittenRecord {
+        header: header(RECORD_WRITTEN),
+        writer: ancestor(4_242),
+        exec_id: 3,
+        object: key(OPERATION_OPEN, 0).object,
+        path: path(b"copy\0tmp\0", 0),
+    };
+    record.as_bytes().to_vec()
+});
+
 fn header(kind: u32) -> RecordHeader {
     RecordHeader {
         kind,
@@ -204,6 +215,14 @@ fn words(bytes: &[u8]) -> Value {
             "generation": list.object.key.generation,
             "label": list.label,
             "path": path_words(&list.path),
+        }),
+        Record::Written(written) => json!({
+            "writer": process_words(written.writer),
+            "exec_id": written.exec_id,
+            "device": written.object.device,
+            "inode": written.object.key.inode,
+            "generation": written.object.key.generation,
+            "path": path_words(&written.path),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

@@ -149,7 +149,7 @@ impl Labelling {
         }
     }
 
-    fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
+    pub(super) fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
         if let Some(replaced) = self.table.insert(root, path.to_owned(), labelled) {
             let names = replaced.names.iter().flatten();
             self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {
@@ -198,6 +198,7 @@ impl Labelling {
             self.knowledge.labels().release(id);
         }
         self.knowledge.labels().release(labelled.id);
+        self.copies.remove(&labelled.id);
         if let Err(error) = removed {
             tracing::warn!(%error, "a label that is no longer needed stays");
         }
