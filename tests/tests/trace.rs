@@ -248,8 +248,7 @@ fn what_is_no_use_is_not_told() {
     let decoy = Decoy::new();
     decoy.write("notes.txt", "nothing\n");
     let config = decoy.config("", "");
-    let script =
-        "/bin/cat $H/notes.txt >/dev/null; /bin/ls -la $H/.aws >/dev/null; test -r $H/.aws/credentials";
+    let script = "/bin/cat $H/notes.txt >/dev/null; /bin/ls -la $H $H/.aws/credentials >/dev/null; test -r $H/.aws/credentials";
     let traced = trace(&config, &shell(&decoy, script));
     assert_eq!(traced.events.len(), 0, "{traced:#?}");
 }
@@ -445,4 +444,47 @@ fn a_listing_of_credentials_is_told_once_and_of_what_holds_much_else_never() {
         [("ls", listed, 1), ("sh", listed, 1), ("sh", listed, 4)],
         "{traced:#?}"
     );
+}
+
+#[test]
+fn names_and_paths_as_long_as_they_get_are_told_as_far_as_they_are_kept() {
+    if !can_load() {
+        return;
+    }
+    let decoy = Decoy::new();
+    let name = format!("id_{}", "n".repeat(252));
+    decoy.write(&format!(".ssh/{name}"), "x");
+    // Up to here a path may be: 4,095 bytes.
+    let mut deep = decoy.path(".kube/cache");
+    while deep.as_os_str().len() + 1 + 255 + "/token".len() <= 4_095 {
+        deep.push("d".repeat(255));
+    }
+    let rest = 4_095 - "/token".len() - deep.as_os_str().len();
+    if rest > 1 {
+        deep.push("e".repeat(rest - 1));
+    }
+    fs::create_dir_all(&deep).expect("directories");
+    let deep = deep.join("token");
+    fs::write(&deep, "x").expect("written");
+    let config = decoy.config("", "");
+    let script = format!(
+        "/bin/cat $H/.ssh/{name} '{}' >/dev/null",
+        deep.to_str().expect("plain")
+    );
+    let traced = trace(&config, &shell(&decoy, &script));
+    let [short, long] = &traced.events[..] else {
+        panic!("{traced:#?}")
+    };
+    assert!(
+        short["credential"]["path"]
+            .as_str()
+            .expect("a path")
+            .ends_with(&format!("/.ssh/{name}"))
+    );
+    assert_eq!(short["credential"]["path_truncated"], false);
+    let path = long["credential"]["path"].as_str().expect("a path");
+    assert_eq!(long["credential"]["catalogue_entry"], "kubernetes-client-cache");
+    assert_eq!(long["credential"]["path_truncated"], true, "{long:#}");
+    assert!(!path.starts_with('/') && path.len() > 1_024, "{path}");
+    assert!(deep.to_str().expect("plain").ends_with(path), "{path}");
 }
