@@ -313,7 +313,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
-                Ok(Record::Written(written)) => self.written(*written),
+                Ok(Record::Written(written)) => self.written(&written),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);

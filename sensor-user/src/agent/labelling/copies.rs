@@ -75,7 +75,7 @@ impl Labelling {
                 Some((_, entry)) => {
                     let entry = Arc::clone(entry);
                     let done = self.label_copy(suspect, &held, path, &entry, public);
-                    self.count_copy(done)
+                    self.count_copy(&done)
                 }
                 None => Looked::No,
             };
@@ -129,7 +129,7 @@ impl Labelling {
         }
     }
 
-    fn count_copy(&mut self, done: Done) -> Looked {
+    fn count_copy(&mut self, done: &Done) -> Looked {
         let counts = self.counts.entry(Root::Copies).or_default();
         match done {
             Done::Yes => counts.files += 1,

@@ -11,7 +11,7 @@ use crate::{
 const NOT_LOOKED_AT: &str = "copy_not_looked_at";
 
 impl<S: Sink> Agent<S> {
-    pub(super) fn written(&mut self, written: Written) {
+    pub(super) fn written(&mut self, written: &Written) {
         let originals: Vec<_> = self
             .repeats
             .files_of(written.writer)
