@@ -407,17 +407,6 @@ impl<S: Sink> Agent<S> {
             self.accounts.lose_behind(&loss.reason, loss.count);
         }
     }
-
-    /// Answers who waits for a flush, once nothing waits any more.
-    fn flush(&mut self) {
-        if !self.pending.is_empty() {
-            return;
-        }
-        for back in self.flushing.drain(..) {
-            // Who asked may be gone.
-            let _gone = back.send(self.last_id.clone());
-        }
-    }
 }
 
 async fn receive(asked: &mut Option<mpsc::Receiver<Asked>>) -> Option<Asked> {
