@@ -38,10 +38,12 @@ pub enum Probe {
     SensorTamper = 14,
     /// Open descriptors of labelled files, found by the look through all of them.
     OpenDescriptors = 15,
+    /// Files opened for writing by processes that have read a credential.
+    FileCopied = 16,
 }
 
 /// All probes, in the order of their numbers.
-pub const PROBES: [Probe; 16] = [
+pub const PROBES: [Probe; 17] = [
     Probe::FileOpen,
     Probe::FileOpenDenied,
     Probe::ProcessExec,
@@ -58,6 +60,7 @@ pub const PROBES: [Probe; 16] = [
     Probe::CoreDump,
     Probe::SensorTamper,
     Probe::OpenDescriptors,
+    Probe::FileCopied,
 ];
 
 impl Probe {
@@ -81,6 +84,7 @@ impl Probe {
             Self::CoreDump => "core_dump",
             Self::SensorTamper => "sensor_tamper",
             Self::OpenDescriptors => "open_descriptors",
+            Self::FileCopied => "file_copied",
         }
     }
 }
@@ -101,10 +105,14 @@ pub enum Counter {
     LostInFlight = 4,
     /// Uses that repeat one that was reported, counted in its place.
     Repeated = 5,
+    /// Lost: more processes have read a credential than are kept, so what this one writes is not looked at.
+    LostReaders = 6,
+    /// Lost: a process that has read a credential opened more files for writing, in one second, than are looked at.
+    LostWritten = 7,
 }
 
 /// Slots of one probe.
-pub const COUNTERS_PER_PROBE: u32 = 6;
+pub const COUNTERS_PER_PROBE: u32 = 8;
 
 impl Counter {
     /// Index of this account in the map of counters.

@@ -47,12 +47,14 @@ pub struct NameKey {
 pub struct Label {
     /// Index in the agent's own table.
     pub id: u32,
-    /// For a directory: [`DIRECTORY_HAS_PATTERNS`]; otherwise 0.
+    /// For a directory: `DIRECTORY_` bits; otherwise 0.
     pub flags: u32,
 }
 
 /// Names are not all known beforehand: every regular file opened in this directory is reported and the agent looks at its name.
 pub const DIRECTORY_HAS_PATTERNS: u32 = 1;
+/// It is there for credentials, so whoever lists it looks for some. A directory in which others lie too, as `/etc` or a home, is not.
+pub const DIRECTORY_OF_CREDENTIALS: u32 = 2;
 
 /// The handshake: the agent arms it and opens a file; the hook fills in the numbers.
 #[repr(C)]
@@ -102,3 +104,5 @@ pub const REQUEST_KCORE: u32 = 0xb;
 pub const REQUEST_SIGNAL: u32 = 0x10;
 /// Purpose: tell that this thread's call of `keyctl` was seen.
 pub const REQUEST_KEY: u32 = 0x11;
+/// Purpose: tell that this thread's listing of a directory was seen.
+pub const REQUEST_LISTED: u32 = 0x18;

@@ -63,3 +63,16 @@ pub const PIECES_MAX: u32 = 8_192;
 
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
+
+/// Processes of which it is known that they have read a credential, while they live. What a further one writes is not looked at, which is
+/// counted as lost.
+pub const READERS_MAX: u32 = 16_384;
+
+/// Files that such processes wrote lately. At the bound the one not met for longest is forgotten, and reported once more when it is met.
+pub const WRITTEN_MAX: u32 = 8_192;
+
+/// Files opened for writing that are reported of one such process in one second. More are counted as lost.
+pub const WRITTEN_PER_SECOND_MAX: u32 = 128;
+
+/// For so long a file that a process opened for writing is not reported again: the agent looks at it once more after that.
+pub const WRITTEN_QUIET_NS: u64 = 10_000_000_000;

@@ -4,9 +4,10 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, KernelKeyRecord,
-    Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    FoundName, KernelKeyRecord, Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes,
+    ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -23,6 +24,8 @@ struct Abi {
     program_secret: ProgramSecretRecord,
     kernel_key: KernelKeyRecord,
     tamper: TamperRecord,
+    directory_list: DirectoryListRecord,
+    written: WrittenRecord,
     repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,

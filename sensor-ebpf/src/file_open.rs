@@ -16,7 +16,7 @@ use claviger_sensor_common::{OPERATION_OPEN, Probe};
 use crate::{
     arguments::{number, result},
     attempts::{Call, is_refusal, refused},
-    descriptors,
+    copies, descriptors,
     file_use::used,
     labels,
     offsets::{agent_pid, offset},
@@ -98,6 +98,9 @@ pub fn opened<R: Read>(file: *const u8) {
         return;
     }
     if !process_files::opened::<R>(file) {
-        used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+        if used::<R>(Probe::FileOpen, OPERATION_OPEN, file) {
+            copies::look_at_what_is_open();
+        }
+        copies::opened::<R>(file);
     }
 }

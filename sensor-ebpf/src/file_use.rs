@@ -1,12 +1,12 @@
 //! A file in use: dismissed unless it is known, reported once for each program run, counted after that.
 
 use claviger_sensor_common::{
-    DIRECTORY_HAS_PATTERNS, FileUseRecord, Label, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
-    OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_OF_CREDENTIALS, FileUseRecord, Label, MATCHED_DIRECTORY_PATTERN,
+    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
 };
 
 use crate::{
-    labels,
+    copies, labels,
     offsets::offset,
     path,
     read::{Probed, Read, pointer},
@@ -17,12 +17,12 @@ use crate::{
 
 /// include/linux/fs.h
 const FMODE_READ: u32 = 0x1;
-const FMODE_WRITE: u32 = 0x2;
+pub const FMODE_WRITE: u32 = 0x2;
 /// Opened with O_PATH: names a file, reads nothing.
 const FMODE_PATH: u32 = 0x4000;
 /// include/uapi/linux/stat.h
-const S_IFMT: u16 = 0o170_000;
-const S_IFREG: u16 = 0o100_000;
+pub const S_IFMT: u16 = 0o170_000;
+pub const S_IFREG: u16 = 0o100_000;
 
 /// What a descriptor can do, as records have it.
 #[inline(always)]
@@ -40,9 +40,10 @@ pub fn access(mode: u32) -> u32 {
     reads | writes
 }
 
-/// A file is used: dismissed here unless it, or its name in its directory, is known.
+/// A file is used: dismissed here unless it, or its name in its directory, is known. Returns whether it is a credential that the current
+/// program run takes up for the first time.
 #[inline(always)]
-pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) {
+pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) -> bool {
     let inode = pointer::<R>(file, offset!(file_inode));
     let dentry = pointer::<R>(file, offset!(file_dentry));
     let directory = pointer::<R>(
@@ -52,19 +53,20 @@ pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) {
     let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
     let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
     if by_object || by_directory {
-        known(
+        return known(
             probe as u32,
             operation,
             untyped(file),
             by_object as u32,
             by_directory as u32,
-        );
+        ) != 0;
     }
+    false
 }
 
 /// A pointer as a mere number, which is all that a function of its own may be given.
 #[inline(always)]
-fn untyped(pointer: *const u8) -> u64 {
+pub fn untyped(pointer: *const u8) -> u64 {
     let place = &raw const pointer;
     Probed::read::<u64>(place.cast(), 0)
 }
@@ -92,7 +94,7 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, by_object: u32, b
         found = in_directory(labels::key::<Probed>(directory), dentry, inode);
     }
     if let Some((label, matched)) = found {
-        report(probe, operation, file, object, label, matched, mode);
+        return report(probe, operation, file, object, label, matched, mode) as u32;
     }
     0
 }
@@ -121,9 +123,16 @@ fn report(
     label: Label,
     matched: u32,
     mode: u32,
-) {
+) -> bool {
+    let mut is_first = false;
     let key = repeats::key(operation, object, access(mode), 0);
     repeats::first_only(probe, &key, || {
+        // In a directory that holds much else, as `/etc`, most of what is to be looked at is no credential.
+        let is_likely = matched != MATCHED_DIRECTORY_PATTERN || label.flags & DIRECTORY_OF_CREDENTIALS != 0;
+        if mode & FMODE_READ != 0 && is_likely {
+            copies::has_read();
+            is_first = true;
+        }
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
@@ -136,4 +145,5 @@ fn report(
             true
         })
     });
+    is_first
 }

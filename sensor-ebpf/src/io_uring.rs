@@ -23,7 +23,7 @@ use crate::{
     offsets::agent_pid,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
-    report::{count, submit},
+    report::{lose, submit},
     task,
 };
 
@@ -196,8 +196,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
 #[inline(always)]
 fn refused(request: u64, errno: u32) {
     let Some(asked) = IN_FLIGHT.get_ptr(request) else {
-        count(Probe::FileOpenDenied, Counter::Seen);
-        count(Probe::FileOpenDenied, Counter::LostInFlight);
+        lose(Probe::FileOpenDenied, Counter::LostInFlight);
         return;
     };
     submit::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {

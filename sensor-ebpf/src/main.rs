@@ -3,6 +3,8 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] beside these; refused ones by [`attempts`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
+//! - [`directory_list`]: listings of directories of credentials
+//! - [`copies`]: files that may become copies of a credential
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
@@ -23,7 +25,9 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod copies;
 mod descriptors;
+mod directory_list;
 mod file_open;
 mod file_use;
 mod io_uring;

@@ -7,7 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    descriptors,
+    copies, descriptors,
     file_use::used,
     offsets::{agent_pid, offset},
     path,
@@ -41,6 +41,9 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>();
+        if copies::is_reader() {
+            copies::look_at_what_is_open();
+        }
     }
     0
 }
@@ -84,6 +87,7 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     if live != 0 {
         return 0;
     }
+    copies::ended(&task::identify::<Typed>(ended));
     submit::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe { (&raw mut (*record).process).write(task::identify::<Typed>(ended)) };

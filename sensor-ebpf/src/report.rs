@@ -35,6 +35,13 @@ pub fn count_of(probe: u32, counter: Counter) {
     }
 }
 
+/// Counts an observation that is lost before it could become a record.
+#[inline(always)]
+pub fn lose(probe: Probe, reason: Counter) {
+    count(probe, Counter::Seen);
+    count(probe, reason);
+}
+
 /// Reserves a record, lets `fill` write it, and submits it. `fill` returns false where what it must read cannot be read; the record
 /// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at. Returns whether the
 /// record went out.

@@ -8,9 +8,10 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, KernelKeyRecord,
-    Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    FoundName, KernelKeyRecord, Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes,
+    ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -95,6 +96,8 @@ compared! {
     FoundName { hash, place, length, name }
     ProgramSecretRecord { header, task, count, left_out, found }
     TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
+    DirectoryListRecord { header, task, key, label, path }
+    WrittenRecord { header, writer, exec_id, object, path }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }

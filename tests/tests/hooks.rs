@@ -78,7 +78,13 @@ fn every_other_probe_works() {
         return;
     }
     let report = check();
-    for name in ["file_open_denied", "process_exec", "process_fork", "process_exit"] {
+    for name in [
+        "file_open_denied",
+        "process_exec",
+        "process_fork",
+        "process_exit",
+        "directory_list",
+    ] {
         assert!(probe(&report, name)["hook"].is_string(), "{name}: {report:#}");
     }
 }

@@ -1,6 +1,7 @@
 //! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
 
 mod attempt;
+mod directory_list;
 mod file_use;
 mod kernel_key;
 mod process;
@@ -8,10 +9,12 @@ mod process_secret;
 mod program_secret;
 mod repeat_key;
 mod tamper;
+mod written;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use attempt::AttemptRecord;
+pub use directory_list::DirectoryListRecord;
 pub use file_use::{
     FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING,
@@ -24,13 +27,15 @@ pub use process_secret::{
 };
 pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_KEY, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
-    OPERATION_TAMPER, RepeatKey,
+    OPERATION_INHERIT, OPERATION_KEY, OPERATION_LIST, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
+    OPERATION_RECEIVE, OPERATION_TAMPER, RepeatKey,
 };
 pub use tamper::{
     TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR,
     TamperRecord,
 };
+
+pub use written::WrittenRecord;
 
 use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
 
@@ -46,6 +51,10 @@ pub const RECORD_FORK: u32 = 4;
 pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
+/// [`RecordHeader::kind`] of a [`DirectoryListRecord`].
+pub const RECORD_DIRECTORY_LIST: u32 = 8;
+/// [`RecordHeader::kind`] of a [`WrittenRecord`].
+pub const RECORD_WRITTEN: u32 = 13;
 
 /// [`RecordHeader::kind`] of a [`ProgramSecretRecord`].
 pub const RECORD_PROGRAM_SECRET: u32 = 9;

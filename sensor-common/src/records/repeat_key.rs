@@ -19,6 +19,8 @@ pub const OPERATION_TAMPER: u32 = 64;
 
 /// [`RepeatKey::operation`]: a key of the kernel's keyrings was used.
 pub const OPERATION_KEY: u32 = 96;
+/// [`RepeatKey::operation`]: a directory was listed.
+pub const OPERATION_LIST: u32 = 112;
 
 /// What repeats are counted under: one use by one program run, never merged with another.
 #[repr(C)]

@@ -18,7 +18,8 @@ pub struct Accounts {
     /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`,
     /// `device_not_mounted`, `own_process`.
     pub dropped: BTreeMap<String, u64>,
-    /// Uses lost in the agent, by reason: `undecodable`, `unknown_label`. Every one is in a gap.
+    /// Lost in the agent, by reason: records that are `undecodable`, uses of an `unknown_label`, files that may be copies and were too many to be
+    /// looked at (`copy_not_looked_at`). Every one is in a gap.
     pub lost: BTreeMap<String, u64>,
     /// Repeats that were told, in events with their count.
     pub repeats_told: u64,

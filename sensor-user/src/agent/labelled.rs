@@ -30,6 +30,8 @@ pub(super) enum Root {
     Other(u64),
     /// The host's root, of the sensor's own files.
     Own,
+    /// The host's root, for copies of credentials, which no place and no search names.
+    Copies,
     /// All roots that are too many to be looked into: nothing below them is labelled.
     Others,
 }
@@ -122,6 +124,25 @@ impl Table {
             }
             _ => false,
         }
+    }
+
+    /// What is labelled below a root, in force or not.
+    pub(super) fn below(&self, root: Root) -> Vec<(PathBuf, Seen)> {
+        let paths = self.by_root.get(&root).into_iter().flatten();
+        paths.map(|(path, at)| (path.clone(), at.labelled.seen)).collect()
+    }
+
+    /// What is labelled at a path of a root is there still, and stays what it is under any policy.
+    pub(super) fn stays(&mut self, root: Root, path: &Path) {
+        if let Some(at) = self.by_root.get_mut(&root).and_then(|paths| paths.get_mut(path)) {
+            at.scan = self.scan;
+            at.policy = self.policy;
+        }
+    }
+
+    /// Whether an object is labelled as a file.
+    pub(super) fn is_known(&self, object: ObjectKey) -> bool {
+        self.live.contains_key(&(object, false))
     }
 
     /// Whether this very file is labelled at this path of a root, in force or not.

@@ -1,5 +1,6 @@
 //! Labelling what was found, and only that: of each path the file that was seen there, whatever took its place since.
 
+mod copies;
 mod own;
 mod setting;
 
@@ -10,6 +11,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+pub(super) use copies::Looked;
 
 use claviger_proto::catalogue::Catalogue;
 use claviger_sensor_common::NameKey;
@@ -51,6 +54,8 @@ pub(super) struct Labelling {
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
+    /// Labels of copies, those that have left their path too.
+    copies: HashSet<u32>,
     counts: BTreeMap<Root, ScanCounts>,
     said: ScanCounts,
     buried: Instant,
@@ -89,6 +94,7 @@ impl Labelling {
             own,
             table: Table::default(),
             replaced_names: HashSet::new(),
+            copies: HashSet::new(),
             counts: BTreeMap::new(),
             said: ScanCounts::default(),
             buried: Instant::now(),
@@ -109,6 +115,7 @@ impl Labelling {
                 }
                 self.label(Root::Host, &root, &found, public);
                 self.label_own(&root);
+                self.look_after_copies(&root);
             }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
@@ -159,13 +166,16 @@ impl Labelling {
     /// Takes another catalogue: labels anew all that it names, each label in the place of the one before, and only then takes away what it does
     /// not name any more. Nothing that both name is unwatched in between. What only the search finds follows with its next result.
     pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
+        self.renew_copies(&catalogue);
         self.catalogue = catalogue;
         self.lay_out();
         self.table.new_policy();
         let counts = self.scan(public);
         let places = self.knowledge.places();
         let kept = self.knowledge.labels();
+        let copies = &self.copies;
         let is_unnamed = |labelled: &Labelled| match kept.meaning(labelled.id) {
+            Some(Meaning::Credential { .. }) if copies.contains(&labelled.id) => false,
             Some(Meaning::Credential { entry, path }) => !places.names(entry.id(), path),
             Some(Meaning::Sensor { .. }) => false,
             Some(Meaning::Directory { .. }) | None => true,

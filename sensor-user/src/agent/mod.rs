@@ -11,6 +11,7 @@ mod accounts;
 mod boot_clock;
 mod condition;
 mod control;
+mod copies;
 mod current;
 mod elsewhere;
 mod events;

@@ -1,7 +1,9 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod copies;
 mod keys;
+mod listings;
 mod repeating;
 mod secrets;
 mod starts;
@@ -10,7 +12,7 @@ mod telling;
 mod uses;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -81,6 +83,9 @@ pub struct Agent<S> {
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
     repeats: Repeats,
+    /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
+    /// wrote is looked at in its time then.
+    writers: HashSet<ProcessKey>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -194,6 +199,7 @@ impl<S: Sink> Agent<S> {
             asked,
             peers: Peers::default(),
             repeats: Repeats::default(),
+            writers: HashSet::new(),
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
@@ -322,6 +328,8 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
                 Ok(Record::KernelKey(key)) => self.key_used(*key),
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
+                Ok(Record::DirectoryList(list)) => self.listed(*list),
+                Ok(Record::Written(written)) => self.written(&written),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
@@ -333,6 +341,7 @@ impl<S: Sink> Agent<S> {
                 }
                 Ok(Record::Exit { process }) => {
                     self.ended(process);
+                    self.writer_ended(process);
                     self.peers.forget(process);
                     self.facts.processes.exit(process);
                 }
@@ -350,6 +359,7 @@ impl<S: Sink> Agent<S> {
         match found {
             Found::Scanned(counts) => self.scanned_again(counts),
             Found::InForce(digest) => self.policy_in_force(&digest),
+            Found::NotLookedAt => self.not_looked_at(),
             Found::Tested(tested) => self.tested(&tested),
             Found::Identified { token, parsed } => {
                 match self
@@ -411,17 +421,6 @@ impl<S: Sink> Agent<S> {
         }
         for loss in &delivered.lost {
             self.accounts.lose_behind(&loss.reason, loss.count);
-        }
-    }
-
-    /// Answers who waits for a flush, once nothing waits any more.
-    fn flush(&mut self) {
-        if !self.pending.is_empty() {
-            return;
-        }
-        for back in self.flushing.drain(..) {
-            // Who asked may be gone.
-            let _gone = back.send(self.last_id.clone());
         }
     }
 }

@@ -15,7 +15,7 @@ use claviger_sensor_common::ObjectKey;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::{
-    credential::{Parsed, identities, open_candidate, read_public},
+    credential::{Fingerprint, Fingerprints, Parsed, identities, open_candidate, read_public},
     kernel::{Labeller, Purpose},
 };
 
@@ -48,14 +48,45 @@ impl Version {
 }
 
 /// Reads public parts.
-#[derive(Default)]
 pub(super) struct Public {
+    fingerprints: Option<Fingerprints>,
+    /// Of the newest version known of an object.
+    contents: HashMap<ObjectKey, Fingerprint>,
     by_version: HashMap<Version, (ObjectKey, Parsed)>,
     /// The newest version known of an object, for a file that is gone when it is asked for.
     newest: HashMap<ObjectKey, Parsed>,
 }
 
+impl Default for Public {
+    fn default() -> Self {
+        let fingerprints = Fingerprints::new();
+        if fingerprints.is_none() {
+            tracing::error!("the system has no random numbers: copies of credentials are not recognised");
+        }
+        Self {
+            fingerprints,
+            contents: HashMap::new(),
+            by_version: HashMap::new(),
+            newest: HashMap::new(),
+        }
+    }
+}
+
 impl Public {
+    /// What stands for the content of an object, as it was read last.
+    pub(super) fn fingerprint(&self, object: ObjectKey) -> Option<Fingerprint> {
+        self.contents.get(&object).copied()
+    }
+
+    /// Whether an open file holds the same as one of these.
+    pub(super) fn is_one_of(&self, file: &OwnedFd, known: &[Fingerprint]) -> bool {
+        let Ok(content) = read_public(file) else {
+            return false;
+        };
+        let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
+        fingerprint.is_some_and(|found| known.contains(&found))
+    }
+
     /// Reads through an open descriptor of the object.
     pub(super) fn of_file(&mut self, object: ObjectKey, kind: &str, path: &Path, file: OwnedFd) -> Parsed {
         let file = File::from(file);
@@ -65,14 +96,20 @@ impl Public {
         if let Some((_, known)) = self.by_version.get(&version) {
             return known.clone();
         }
-        let parsed = match read_public(file.as_fd()) {
-            Ok(content) => identities(kind, path, &content),
-            Err(error) => Parsed::unknown(error.reason()),
-        };
         if self.by_version.len() >= CACHE_MAX {
             self.by_version.clear();
             self.newest.clear();
+            self.contents.clear();
         }
+        self.contents.remove(&object);
+        let parsed = match read_public(file.as_fd()) {
+            Ok(content) => {
+                let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
+                self.contents.extend(fingerprint.map(|found| (object, found)));
+                identities(kind, path, &content)
+            }
+            Err(error) => Parsed::unknown(error.reason()),
+        };
         self.newest.insert(object, parsed.clone());
         self.by_version.insert(version, (object, parsed.clone()));
         parsed

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper};
+use crate::decode::{DirectoryList, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) enum First {
     Key(Box<KernelKey>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
+    /// The listing of a directory.
+    List(Box<DirectoryList>),
     /// What turned out to be no use.
     Dropped,
 }
@@ -64,6 +66,16 @@ impl Repeats {
     /// A process ended: its keys, which are kept until they are forgotten.
     pub(super) fn of(&self, process: ProcessKey) -> Vec<RepeatKey> {
         self.of.get(&process).cloned().unwrap_or_default()
+    }
+
+    /// The uses of files by a process that were told.
+    pub(super) fn files_of(&self, process: ProcessKey) -> Vec<FileUse> {
+        let keys = self.of.get(&process).into_iter().flatten();
+        keys.filter_map(|key| match &self.kept.get(key)?.first {
+            First::File(file) => Some((**file).clone()),
+            First::Key(_) | First::List(_) | First::Secret(_) | First::Tamper(_) | First::Dropped => None,
+        })
+        .collect()
     }
 
     /// Every process that has keys.

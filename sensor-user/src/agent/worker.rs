@@ -20,9 +20,10 @@ use tokio::sync::mpsc;
 
 use super::{
     Own, SelfTestOptions,
+    copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
-    labelling::Labelling,
+    labelling::{Labelling, Looked},
     labels::Labels,
     publicly::Public,
     search,
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::{
     credential::{Home, Parsed, Places, ScanResult, homes},
+    decode::ProcessKey,
     kernel::{Labeller, canary},
 };
 
@@ -103,6 +105,10 @@ pub(super) enum Ask {
     Catalogue(Arc<Catalogue>),
     /// To label what was found elsewhere.
     Found(Found),
+    /// To find out whether a file is a copy.
+    Suspect(Suspect),
+    /// A process ended that may have written copies.
+    WriterEnded(ProcessKey),
     /// To scan soon: something appeared.
     Look,
     /// To end.
@@ -149,6 +155,8 @@ pub(super) enum Answer {
     },
     /// A scan is done.
     Scanned(ScanCounts),
+    /// A file that may be a copy was not looked at: too many are waiting.
+    NotLookedAt,
     /// Whether the probes see was tested.
     Tested(Tested),
     /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
@@ -225,6 +233,7 @@ impl Worker {
                 own,
             ),
             public: Public::default(),
+            suspects: Suspects::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
         };
@@ -261,6 +270,16 @@ impl Worker {
         self.send(Ask::Question(question))
     }
 
+    /// Has it find out whether a file is a copy; false where too many questions are under way.
+    pub(super) fn suspect(&self, suspect: Suspect) -> bool {
+        self.send(Ask::Suspect(suspect))
+    }
+
+    /// Tells it that a process ended which may have written copies. Where the queue is full, they are looked at in their time.
+    pub(super) fn writer_ended(&self, writer: ProcessKey) {
+        self.send(Ask::WriterEnded(writer));
+    }
+
     /// Has it take another catalogue; [`Answer::InForce`] tells when it has. False where too many questions are under way.
     pub(super) fn take(&self, catalogue: Arc<Catalogue>) -> bool {
         self.current.set(Arc::clone(&catalogue));
@@ -289,6 +308,7 @@ impl Drop for Worker {
 struct State {
     labelling: Labelling,
     public: Public,
+    suspects: Suspects,
     self_test: Option<SelfTestOptions>,
     next_test: Option<Instant>,
 }
@@ -314,7 +334,14 @@ impl State {
             {
                 return;
             }
-            let wake = self.next_test.map_or(next, |test| test.min(next));
+            if let Some(suspect) = self.suspects.ripe(now)
+                && let Some(counts) = self.look_at(&suspect)
+                && answer.blocking_send(Answer::Scanned(counts)).is_err()
+            {
+                return;
+            }
+            let others = self.next_test.into_iter().chain(self.suspects.due());
+            let wake = others.fold(next, Instant::min);
             match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Ask::Question(Question {
                     token,
@@ -346,12 +373,36 @@ impl State {
                         return;
                     }
                 }
+                Ok(Ask::Suspect(suspect)) => {
+                    if !self.suspects.take(suspect, Instant::now())
+                        && answer.blocking_send(Answer::NotLookedAt).is_err()
+                    {
+                        return;
+                    }
+                }
+                Ok(Ask::WriterEnded(writer)) => self.suspects.ended(writer),
                 Ok(Ask::Look) => next = next.min(earliest.max(Instant::now() + SOON)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
+
+    /// Looks whether a file is a copy; how much is labelled, where it is one.
+    fn look_at(&mut self, suspect: &Suspect) -> Option<ScanCounts> {
+        match self.labelling.look_at(suspect, &mut self.public) {
+            Looked::No => None,
+            Looked::Known => {
+                self.suspects.forget(suspect.object);
+                None
+            }
+            Looked::Copy(counts) => {
+                self.suspects.forget(suspect.object);
+                Some(counts)
+            }
+        }
+    }
+
     /// Does what the probes are there to see.
     fn test(&mut self) -> Option<Tested> {
         let options = self.self_test.as_ref()?;

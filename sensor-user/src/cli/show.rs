@@ -23,7 +23,11 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
     let kind = EventKind::try_from(event.kind).unwrap_or_default().word();
     let outcome = Outcome::try_from(event.outcome).unwrap_or_default();
     let Some(credential) = &event.credential else {
-        return write!(out, "{STRONG}{kind}{STRONG:#}");
+        write!(out, "{STRONG}{kind}{STRONG:#}")?;
+        if let Some(discovery) = &event.discovery {
+            write!(out, " {}", clean(&discovery.path))?;
+        }
+        return Ok(());
     };
     let operation = credential.operation().word();
     write!(

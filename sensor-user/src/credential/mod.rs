@@ -12,6 +12,7 @@
 
 mod aws;
 mod content;
+mod fingerprint;
 mod google;
 mod jwt;
 mod kubeconfig;
@@ -23,6 +24,7 @@ mod read;
 mod ssh;
 
 pub use content::{Contents, Recognised, recognise};
+pub use fingerprint::{Fingerprint, Fingerprints};
 pub use open::{Held, OpenError, Seen, Version, open_candidate};
 pub use parsed::{MAX_CONTENT_BYTES, MAX_IDENTITIES, Parsed, identities};
 pub use places::{

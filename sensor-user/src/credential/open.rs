@@ -124,6 +124,12 @@ impl Held {
         self.version
     }
 
+    /// How large it was when it was looked at, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        u64::try_from(self.version.size).unwrap_or_default()
+    }
+
     /// The descriptor that holds it: for `/proc/self/fd`, for nothing can be read by it.
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {

@@ -3,6 +3,7 @@
 //! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
+mod directory_list;
 mod error;
 mod kernel_key;
 mod numbers;
@@ -11,7 +12,9 @@ mod program_secret;
 mod record;
 mod tamper;
 mod task;
+mod written;
 
+pub use directory_list::DirectoryList;
 pub use error::DecodeError;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
@@ -23,3 +26,4 @@ pub use record::{
 };
 pub use tamper::{Done, Tamper};
 pub use task::{ProcessKey, Task};
+pub use written::Written;

@@ -1,17 +1,20 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN,
-    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_INHERIT, OPERATION_MAP,
-    OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
-    PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
-    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RecordHeader, RepeatKey,
+    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING,
+    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey,
+    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_KERNEL_KEY,
+    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
+    WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    DecodeError, FilePath, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, numbers::stat_device,
+    DecodeError, DirectoryList, FilePath, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, Written,
+    numbers::stat_device,
 };
 
 /// One record.
@@ -29,6 +32,10 @@ pub enum Record {
     KernelKey(Box<KernelKey>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
+    /// A directory of credentials was listed.
+    DirectoryList(Box<DirectoryList>),
+    /// A process that has read a credential may write a file.
+    Written(Box<Written>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -252,6 +259,14 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 errno: record.key.errno,
                 access: access_of_bits(record.key.access),
             })))
+        }
+        RECORD_DIRECTORY_LIST => {
+            let record: DirectoryListRecord = prefix(bytes, header.kind)?;
+            Ok(Record::DirectoryList(Box::new((&record).try_into()?)))
+        }
+        RECORD_WRITTEN => {
+            let record: WrittenRecord = prefix(bytes, header.kind)?;
+            Ok(Record::Written(Box::new((&record).try_into()?)))
         }
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;

@@ -65,6 +65,8 @@ impl Accounts {
                 ("ring_full", Counter::LostRingFull),
                 ("unreadable", Counter::LostUnreadable),
                 ("too_many_in_flight", Counter::LostInFlight),
+                ("too_many_readers", Counter::LostReaders),
+                ("too_many_written", Counter::LostWritten),
             ] {
                 let count = self.sum(counter.index(probe))?;
                 if count > 0 {

@@ -68,6 +68,8 @@ impl<'a> Attacher<'a> {
             (Probe::ProcessSecret, hooks::REACHED),
             (Probe::KernelKey, hooks::KEYS),
             (Probe::SensorTamper, hooks::TAMPER),
+            (Probe::DirectoryList, hooks::LISTED),
+            (Probe::FileCopied, hooks::copied(level)),
         ];
         let mut states: Vec<ProbeState> = hooks
             .iter()

@@ -267,6 +267,30 @@ pub(super) const TAMPER: Hook = Hook {
     ],
 };
 
+/// Listings of directories; the same at every level.
+pub(super) const LISTED: Hook = Hook {
+    name: "tracepoint/syscalls/sys_exit_getdents64",
+    programs: &[program(
+        "sys_exit_lists",
+        Point::Exits(&["getdents64", "getdents"]),
+    )],
+    beside: &[],
+    cannot_see: &["directories listed by 32-bit system calls"],
+};
+
+/// What may become a copy is seen by the programs that see opens.
+pub(super) const fn copied(level: FileOpenHook) -> Hook {
+    Hook {
+        name: at(Probe::FileOpen, level).name,
+        programs: &[],
+        beside: &[],
+        cannot_see: &[
+            "copies that are written by another process than the one that read",
+            "copies that hold more than the credential, or hold it in another form",
+        ],
+    }
+}
+
 /// The hook of a probe at a level, for the probes that have one at each.
 pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
     match (probe, level) {
@@ -335,6 +359,7 @@ impl ProbeState {
             Probe::KernelKey => "uses of keys of the kernel's keyrings",
             Probe::CoreDump => "core dumps of processes that used a credential",
             Probe::SensorTamper => "what is done to the sensor",
+            Probe::FileCopied => "copies of credentials",
             Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",
         };
         Self {

@@ -1,6 +1,11 @@
 //! No secret is anywhere.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use claviger_tests::{SECRET, can_load};
 use rustix::process::Signal;
@@ -20,8 +25,20 @@ fn no_secret_is_anywhere() {
     host.sensor.start();
     host.read(3);
     let _read = fs::read(host.decoy.path(".kube/config")).expect("read by the test itself");
+    let labelled = || host.sensor.status()["labelled"]["files"].as_u64();
+    let before = labelled();
+    let copied = Command::new("/bin/sh")
+        .args(["-c", "cat \"$0\" > \"$1\""])
+        .args([host.decoy.path(".kube/config"), host.decoy.beside("copy")])
+        .status();
+    assert!(copied.expect("runs").success());
+    let begun = Instant::now();
+    while labelled() == before {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", host.sensor.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     host.sensor.flush();
-    assert_eq!(host.uses(4).len(), 4);
+    assert_eq!(host.uses(5).len(), 5);
     host.sensor.end(Signal::TERM);
     host.detector.stop();
     let mut searched = 0;

@@ -37,6 +37,7 @@ formats! {
     envelope: envelope::FORMAT,
     evidence_log: evidence_log::FORMAT,
     record_attempt: records::ATTEMPT,
+    record_directory_list: records::DIRECTORY_LIST,
     record_exec: records::EXEC,
     record_exit: records::EXIT,
     record_file_use: records::FILE_USE,
@@ -45,6 +46,7 @@ formats! {
     record_process_secret: records::PROCESS_SECRET,
     record_program_secret: records::PROGRAM_SECRET,
     record_tamper: records::TAMPER,
+    record_written: records::WRITTEN,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,
 }

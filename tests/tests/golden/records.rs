@@ -3,13 +3,13 @@
 
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
-    KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_KEY, OPERATION_OPEN,
-    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes,
-    ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
-    RECORD_FORK, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID,
-    secret_name_hash,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
+    ForkRecord, KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_KEY, OPERATION_LIST,
+    OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION,
+    PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_KERNEL_KEY,
+    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
+    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -113,6 +113,17 @@ pub(crate) const TAMPER: Format = format("record_tamper", || {
     record.as_bytes().to_vec()
 });
 
+pub(crate) const DIRECTORY_LIST: Format = format("record_directory_list", || {
+    let record = DirectoryListRecord {
+        header: header(RECORD_DIRECTORY_LIST),
+        task: task(),
+        key: key(OPERATION_LIST, 0),
+        label: Label { id: 9, flags: 3 },
+        path: path(b".ssh\0demo\0home\0", 0),
+    };
+    record.as_bytes().to_vec()
+});
+
 fn key(operation: u32, errno: u32) -> RepeatKey {
     RepeatKey {
         pid: 4_242,
@@ -151,6 +162,17 @@ pub(crate) const EXIT: Format = format("record_exit", || {
     let record = ExitRecord {
         header: header(RECORD_EXIT),
         process: ancestor(4_242),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const WRITTEN: Format = format("record_written", || {
+    let record = WrittenRecord {
+        header: header(RECORD_WRITTEN),
+        writer: ancestor(4_242),
+        exec_id: 3,
+        object: key(OPERATION_OPEN, 0).object,
+        path: path(b"copy\0tmp\0", 0),
     };
     record.as_bytes().to_vec()
 });
@@ -257,6 +279,23 @@ fn words(bytes: &[u8]) -> Value {
             "task": task_words(&tamper.task),
             "done": format!("{:?}", tamper.done),
             "errno": tamper.errno,
+        }),
+        Record::DirectoryList(list) => json!({
+            "time_boot_ns": list.time_boot_ns,
+            "task": task_words(&list.task),
+            "device": list.object.device,
+            "inode": list.object.key.inode,
+            "generation": list.object.key.generation,
+            "label": list.label,
+            "path": path_words(&list.path),
+        }),
+        Record::Written(written) => json!({
+            "writer": process_words(written.writer),
+            "exec_id": written.exec_id,
+            "device": written.object.device,
+            "inode": written.object.key.inode,
+            "generation": written.object.key.generation,
+            "path": path_words(&written.path),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

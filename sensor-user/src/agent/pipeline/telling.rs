@@ -145,4 +145,15 @@ impl<S: Sink> Agent<S> {
             evidence: self.sink.describe(),
         }
     }
+
+    /// Answers who waits for a flush, once nothing waits any more.
+    pub(super) fn flush(&mut self) {
+        if !self.pending.is_empty() {
+            return;
+        }
+        for back in self.flushing.drain(..) {
+            // Who asked may be gone.
+            let _gone = back.send(self.last_id.clone());
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! From records of uses to events that wait for their identities.
 
-use claviger_proto::v1::Operation;
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+
+use claviger_proto::{catalogue::Entry, v1::Operation};
 
 use super::*;
 use crate::{
@@ -8,13 +10,28 @@ use crate::{
         events::{Used, credential, operation},
         repeats::First,
     },
-    decode::{Attempt, FileOperation, FileUse, Match},
+    decode::{Attempt, FileOperation, FilePath, FileUse, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
-const UNKNOWN_LABEL: &str = "unknown_label";
+pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const NOT_WATCHED: &str = "operation_not_watched";
+
+/// A file that is a credential.
+pub(super) struct Recognised {
+    pub entry: Arc<Entry>,
+    /// Where it was found.
+    pub found_at: Option<PathBuf>,
+    pub matched_by: MatchBasis,
+}
+
+/// Roots, and paths below them, that may lead to a file that a process used.
+pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, PathBuf)> {
+    let path = PathBuf::from(OsString::from_vec(path.bytes.clone()));
+    let root = PathBuf::from(format!("/proc/{}/root", process.pid));
+    vec![(root, path.clone()), (PathBuf::from("/"), path)]
+}
 
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
@@ -36,43 +53,17 @@ impl<S: Sink> Agent<S> {
     /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now.
     pub(super) fn tell_file_use(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
         self.accounts.received += 1;
-        let meaning = match file.matched {
-            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
-                self.knowledge.labels().meaning(id).cloned()
-            }
-        };
-        let Some(meaning) = meaning else {
-            let uses = repeats.unwrap_or(1);
-            self.accounts.received += uses - 1;
-            self.accounts.lose(UNKNOWN_LABEL, uses);
-            return Err(UNKNOWN_LABEL);
-        };
-        if let Meaning::Sensor { .. } = meaning {
+        if let Some(Meaning::Sensor { .. }) = self.meaning(file) {
             return self.tell_own_file(file, repeats);
         }
-        let (entry, found_at, matched_by) = match (file.matched, meaning) {
-            (Match::Object(_), Meaning::Credential { entry, path }) => {
-                (entry, Some(path), MatchBasis::Object)
-            }
-            // Names are found by a hash; the name itself decides.
-            (Match::Name(_), Meaning::Credential { entry, path })
-                if path
-                    .file_name()
-                    .is_some_and(|name| name.as_encoded_bytes() == file.path.name()) =>
-            {
-                (entry, Some(path), MatchBasis::DirectoryEntry)
-            }
-            (Match::DirectoryPattern(_), Meaning::Directory { path }) => {
-                let places = self.knowledge.places();
-                let mut name = path.as_os_str().as_encoded_bytes().to_vec();
-                name.push(b'/');
-                name.extend_from_slice(file.path.name());
-                match places.match_path(&name) {
-                    Some(entry) => (Arc::clone(entry), None, MatchBasis::DirectoryEntry),
-                    None => return Err(self.drop_record(NOT_IN_CATALOGUE)),
-                }
-            }
-            _ => return Err(self.drop_record(NOT_IN_CATALOGUE)),
+        let Recognised {
+            entry,
+            found_at,
+            matched_by,
+        } = match self.recognise(file) {
+            Ok(recognised) => recognised,
+            Err(UNKNOWN_LABEL) => return Err(self.lose_label(repeats)),
+            Err(reason) => return Err(self.drop_record(reason)),
         };
         let operation = match file.operation {
             FileOperation::Open => operation(file.access),
@@ -110,6 +101,55 @@ impl<S: Sink> Agent<S> {
         Ok(())
     }
 
+    /// Which credential a file is, or why it is none.
+    pub(super) fn recognise(&self, file: &FileUse) -> Result<Recognised, &'static str> {
+        let meaning = self.meaning(file).ok_or(UNKNOWN_LABEL)?;
+        let (entry, found_at, matched_by) = match (file.matched, meaning) {
+            (Match::Object(_), Meaning::Credential { entry, path }) => {
+                (entry, Some(path), MatchBasis::Object)
+            }
+            // Names are found by a hash; the name itself decides.
+            (Match::Name(_), Meaning::Credential { entry, path })
+                if path
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes() == file.path.name()) =>
+            {
+                (entry, Some(path), MatchBasis::DirectoryEntry)
+            }
+            (Match::DirectoryPattern(_), Meaning::Directory { path }) => {
+                let places = self.knowledge.places();
+                let mut name = path.as_os_str().as_encoded_bytes().to_vec();
+                name.push(b'/');
+                name.extend_from_slice(file.path.name());
+                let entry = places.match_path(&name).ok_or(NOT_IN_CATALOGUE)?;
+                (Arc::clone(entry), None, MatchBasis::DirectoryEntry)
+            }
+            _ => return Err(NOT_IN_CATALOGUE),
+        };
+        Ok(Recognised {
+            entry,
+            found_at,
+            matched_by,
+        })
+    }
+
+    /// What the label that matched stands for.
+    fn meaning(&self, file: &FileUse) -> Option<Meaning> {
+        match file.matched {
+            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
+                self.knowledge.labels().meaning(id).cloned()
+            }
+        }
+    }
+
+    /// A record whose label stands for nothing here: it and the repeats that it stands for are lost.
+    pub(super) fn lose_label(&mut self, repeats: Option<u64>) -> &'static str {
+        let uses = repeats.unwrap_or(1);
+        self.accounts.received += uses - 1;
+        self.accounts.lose(UNKNOWN_LABEL, uses);
+        UNKNOWN_LABEL
+    }
+
     fn drop_record(&mut self, reason: &'static str) -> &'static str {
         self.accounts.drop_record(reason);
         reason
@@ -122,15 +162,9 @@ impl<S: Sink> Agent<S> {
         kind: &str,
         found_at: Option<PathBuf>,
     ) -> Result<u64, &'static str> {
-        use std::os::unix::ffi::OsStringExt as _;
         let mut paths = Vec::new();
         if !open.path.truncated {
-            let path = PathBuf::from(std::ffi::OsString::from_vec(open.path.bytes.clone()));
-            paths.push((
-                PathBuf::from(format!("/proc/{}/root", open.task.process.pid)),
-                path.clone(),
-            ));
-            paths.push((PathBuf::from("/"), path));
+            paths = paths_to(open.task.process, &open.path);
         }
         paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
         let token = self.next_token;

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod keys;
+mod listing;
 mod opens;
 mod reach;
 mod signal;
@@ -33,6 +34,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::ProcessSecret => Some(reach::reach_seen),
         Probe::KernelKey => Some(keys::key_call_seen),
         Probe::SensorTamper => Some(signal::signal_seen),
+        Probe::DirectoryList => Some(listing::listing_seen),
         _ => None,
     }
 }

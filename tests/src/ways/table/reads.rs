@@ -156,7 +156,7 @@ fn other_mounts() -> Vec<Way> {
 fn copies() -> Vec<Way> {
     row(
         "a copy written by a process",
-        [Way::new("copy", READ, [NotYet, NotYet, NotYet])
+        [Way::new("copy", READ, [Built, Built, Built])
             .program("openat")
             .to(Copied)
             .when(When::Afterwards)],

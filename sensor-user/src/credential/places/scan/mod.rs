@@ -93,6 +93,9 @@ pub struct LabelledDirectory {
     pub names: Vec<(Vec<u8>, Arc<Entry>)>,
     /// Whether other names could be one too: ask [`Places::match_path`].
     pub has_patterns: bool,
+    /// Whether it is there for credentials: the pattern of one names it by more than a directory at the root, and it is no home. `~/.ssh` is
+    /// one; `/etc` and `/tmp` hold credentials among much else.
+    pub is_for_credentials: bool,
 }
 
 /// A directory in which one that does not exist yet would lead to credentials.

@@ -91,6 +91,25 @@ pub(super) fn is_last_step(places: &Places, state: State) -> bool {
     matches!(state, State::Rule(rule, at) if at + 1 == places.rules[rule].pattern().components().len())
 }
 
+/// Whether the name after this state would be the last, in a directory that the pattern names as one of its own: by a name below a home, or by
+/// two below the root.
+pub(super) fn ends_in_own_directory(places: &Places, state: State) -> bool {
+    let State::Rule(rule, at) = state else {
+        return false;
+    };
+    let pattern = places.rules[rule].pattern();
+    let named = pattern.components().iter().take(at);
+    let names = named
+        .filter(|component| **component != Component::AnyDepth)
+        .count();
+    let enough = match pattern.anchor() {
+        Anchor::Home => 1,
+        Anchor::Root => 2,
+        Anchor::Anywhere => return false,
+    };
+    is_last_step(places, state) && names >= enough
+}
+
 /// Whether the way to a home ends here.
 pub(super) fn reaches_home(places: &Places, states: &[State]) -> bool {
     states

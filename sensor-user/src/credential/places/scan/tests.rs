@@ -112,6 +112,10 @@ fn directories_say_what_could_appear_in_them() {
     assert!(names("/etc").contains(&("shadow", "host-password-hashes")));
     assert!(names("/etc").contains(&("krb5.keytab", "kerberos-keytab")));
     assert!(names("/home/ann").contains(&(".netrc", "netrc")));
+    let is_for_credentials = |path: &str| directory(path).expect("labelled").is_for_credentials;
+    assert!(is_for_credentials("/home/ann/.aws") && is_for_credentials("/home/ann/.ssh"));
+    assert!(!is_for_credentials("/etc"), "much else lies there");
+    assert!(!is_for_credentials("/home/ann"), "a home is for everything");
     assert!(directory("/home/bob").is_none(), "it is not there");
     assert!(directory("/home").is_none());
 }

@@ -297,6 +297,10 @@ impl Walk<'_> {
             self.result.limits_hit.unreadable += 1;
             return;
         };
+        let is_for_credentials = !state::reaches_home(self.places, states)
+            && states
+                .iter()
+                .any(|one| state::ends_in_own_directory(self.places, *one) && !self.needs_content(*one));
         if self.take_directory() && self.take_found() {
             let names = names
                 .into_iter()
@@ -307,6 +311,7 @@ impl Walk<'_> {
                 seen: Seen::of(&stat),
                 names,
                 has_patterns,
+                is_for_credentials,
             });
         }
     }

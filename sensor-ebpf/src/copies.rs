@@ -1,0 +1,199 @@
+//! Files that a process writes once it has read a credential: one of them may be a copy. Which is found out by the agent, by the content; here they
+//! are only named.
+//!
+//! Most files are opened for reading and most processes have read none, so an open costs a look at its mode, and one for writing a lookup.
+
+use aya_ebpf::{
+    helpers::generated::bpf_ktime_get_boot_ns,
+    macros::map,
+    maps::{HashMap, LruHashMap},
+};
+use claviger_sensor_common::{
+    Ancestor, Counter, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
+    WRITTEN_QUIET_NS, WrittenRecord,
+};
+
+use crate::{
+    descriptors,
+    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
+    labels,
+    offsets::offset,
+    path,
+    read::{Probed, Read, pointer},
+    report::{lose, submit},
+    task,
+};
+
+/// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
+const NO_PREALLOC: u32 = 1;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What is known of a process that has read a credential.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Reader {
+    /// The program run that has: the next one has its memory no more.
+    exec_id: u64,
+    /// Credentials read by it.
+    reads: u64,
+    /// The second that `written` counts in.
+    second: u64,
+    /// Files reported in it.
+    written: u64,
+}
+
+/// A file and who wrote it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Write {
+    writer: Ancestor,
+    exec_id: u64,
+    object: ObjectKey,
+}
+
+/// When a file was reported.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Reported {
+    at_ns: u64,
+    /// How many credentials its writer had read: after another one it is reported anew.
+    reads: u64,
+}
+
+/// Who has read a credential, until it ends.
+#[map]
+static READERS: HashMap<Ancestor, Reader> = HashMap::with_max_entries(READERS_MAX, NO_PREALLOC);
+
+/// When a file was last reported of its writer. No account depends on it.
+#[map]
+static WRITTEN: LruHashMap<Write, Reported> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
+
+/// The current process has read a credential.
+#[inline(always)]
+pub fn has_read() {
+    let process = task::current_process();
+    if let Some(reader) = reader(&process) {
+        // SAFETY: a value of the map, which stays while this program runs; a count that is torn does no harm.
+        unsafe { (*reader).reads += 1 };
+        return;
+    }
+    let reader = Reader {
+        exec_id: task::current_exec_id(),
+        reads: 1,
+        second: 0,
+        written: 0,
+    };
+    if READERS.insert(process, reader, 0).is_err() {
+        lose(Probe::FileCopied, Counter::LostReaders);
+    }
+}
+
+/// A process has ended.
+#[inline(always)]
+pub fn ended(process: &Ancestor) {
+    let _not_there = READERS.remove(process);
+}
+
+/// The current process, if this very program run has read a credential.
+#[inline(always)]
+fn reader(process: &Ancestor) -> Option<*mut Reader> {
+    let reader = READERS.get_ptr_mut(process)?;
+    // SAFETY: a value of the map, which stays while this program runs.
+    (unsafe { (*reader).exec_id } == task::current_exec_id()).then_some(reader)
+}
+
+/// Whether the current program run has read a credential.
+#[inline(always)]
+pub fn is_reader() -> bool {
+    reader(&task::current_process()).is_some()
+}
+
+/// A file was opened.
+#[inline(always)]
+pub fn opened<R: Read>(file: *const u8) {
+    let mode: u32 = R::read(file, offset!(file_mode));
+    if mode & FMODE_WRITE != 0 && is_reader() {
+        written(untyped(file));
+    }
+}
+
+/// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. Global, as
+/// [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_at_what_is_open() -> u32 {
+    descriptors::each::<Open>();
+    0
+}
+
+struct Open;
+
+impl descriptors::Take for Open {
+    #[inline(always)]
+    fn take(file: *const u8) {
+        let mode: u32 = Probed::read(file, offset!(file_mode));
+        if mode & FMODE_WRITE != 0 {
+            written(untyped(file));
+        }
+    }
+}
+
+/// Reports a file that a reader may write, where it is a regular one and was not reported lately. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn written(file: u64) -> u32 {
+    let file = file as *const u8;
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let kind: u16 = Probed::read(inode, offset!(inode_mode));
+    if kind & S_IFMT != S_IFREG {
+        return 0;
+    }
+    let write = Write {
+        writer: task::current_process(),
+        exec_id: task::current_exec_id(),
+        object: labels::key::<Probed>(inode),
+    };
+    let Some(reader) = reader(&write.writer) else {
+        return 0;
+    };
+    // SAFETY: the helper only returns a number.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    // SAFETY: a value of the map, which stays while this program runs.
+    let reads = unsafe { (*reader).reads };
+    // SAFETY: a torn value would only repeat a report, or leave one out for another ten seconds.
+    let last = unsafe { WRITTEN.get(write) };
+    if last.is_some_and(|last| last.reads == reads && now.wrapping_sub(last.at_ns) < WRITTEN_QUIET_NS) {
+        return 0;
+    }
+    if !has_share(reader, now) {
+        lose(Probe::FileCopied, Counter::LostWritten);
+        return 0;
+    }
+    let submitted = submit::<WrittenRecord>(Probe::FileCopied as u32, RECORD_WRITTEN, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        let record = unsafe { &mut *record };
+        record.writer = write.writer;
+        record.exec_id = write.exec_id;
+        record.object = write.object;
+        path::walk(&path::of_file(file), &mut record.path);
+        true
+    });
+    if submitted {
+        let _full = WRITTEN.insert(write, Reported { at_ns: now, reads }, 0);
+    }
+    0
+}
+
+/// Whether one more may be reported of a reader in this second. Its threads may each get one too many.
+#[inline(always)]
+fn has_share(reader: *mut Reader, now: u64) -> bool {
+    // SAFETY: a value of the map, which stays while this program runs; torn counts do no harm.
+    let reader = unsafe { &mut *reader };
+    let second = now / SECOND_NS;
+    if reader.second != second {
+        reader.second = second;
+        reader.written = 0;
+    }
+    reader.written += 1;
+    reader.written <= u64::from(WRITTEN_PER_SECOND_MAX)
+}

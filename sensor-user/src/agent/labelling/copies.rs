@@ -1,0 +1,185 @@
+//! Copies of credentials: a file whose content proves it one is labelled as what it is a copy of, wherever it lies.
+//!
+//! At most [`COPIES_MAX`] are labelled at once; more are counted as not labelled. A copy that has left its path keeps its label for as long as others
+//! that have do.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use claviger_proto::catalogue::{Catalogue, Entry};
+use claviger_sensor_common::Label;
+use rustix::fs::{Mode, OFlags};
+
+use super::{Done, Labelling};
+use crate::{
+    agent::{
+        copies::Suspect,
+        labelled::{Labelled, Root},
+        labels::Meaning,
+        publicly::Public,
+        worker::ScanCounts,
+    },
+    credential::Held,
+    kernel::Purpose,
+};
+
+/// Copies that are there and labelled.
+pub(in crate::agent) const COPIES_MAX: usize = 1_024;
+
+/// What a look at a file told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::agent) enum Looked {
+    /// It is a copy, and labelled, or could not be.
+    Copy(ScanCounts),
+    /// It is known by other means: nothing more is to be found out.
+    Known,
+    /// It is none, as it is now.
+    No,
+}
+
+impl Labelling {
+    /// Looks whether a file is a copy of what its writer has read, and labels it. It is opened only where its size speaks for that.
+    pub(in crate::agent) fn look_at(&mut self, suspect: &Suspect, public: &mut Public) -> Looked {
+        let places = self.knowledge.places();
+        let is_named = |path: &Path| places.match_path(path.as_os_str().as_encoded_bytes()).is_some();
+        if self.table.is_known(suspect.object) || suspect.paths.iter().any(|(_, path)| is_named(path)) {
+            return Looked::Known;
+        }
+        for (root, path) in &suspect.paths {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let held = rustix::fs::open(root, flags, Mode::empty())
+                .ok()
+                .and_then(|root| Held::at(root, path).ok());
+            let Some(held) = held else { continue };
+            let originals = suspect.originals.iter().filter_map(|(object, entry)| {
+                let fingerprint = public.fingerprint(*object)?;
+                fingerprint
+                    .fits_size(held.size_bytes())
+                    .then_some((fingerprint, entry))
+            });
+            let originals: Vec<_> = originals.collect();
+            if originals.is_empty() {
+                continue;
+            }
+            let file = match self.labeller.ask(Purpose::Identify, || held.open_file()) {
+                Ok((Ok(file), Some(object))) if object == suspect.object => file,
+                _ => continue,
+            };
+            let original = originals
+                .iter()
+                .find(|(fingerprint, _)| public.is_one_of(&file, &[*fingerprint]));
+            return match original {
+                Some((_, entry)) => {
+                    let entry = Arc::clone(entry);
+                    let done = self.label_copy(suspect, &held, path, &entry, public);
+                    self.count_copy(&done)
+                }
+                None => Looked::No,
+            };
+        }
+        Looked::No
+    }
+
+    fn label_copy(
+        &mut self,
+        suspect: &Suspect,
+        held: &Held,
+        path: &Path,
+        entry: &Arc<Entry>,
+        public: &mut Public,
+    ) -> Done {
+        if self.table.below(Root::Copies).len() >= COPIES_MAX {
+            return Done::No;
+        }
+        let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
+            entry: Arc::clone(entry),
+            path: path.to_owned(),
+        }) else {
+            return Done::No;
+        };
+        let label = Purpose::Object(Label { id, flags: 0 });
+        match self.labeller.ask(label, || held.open_file()) {
+            Ok((Ok(file), Some(object))) if object == suspect.object => {
+                public.of_file(object, entry.kind(), path, file);
+                self.copies.insert(id);
+                let labelled = Labelled {
+                    seen: held.seen(),
+                    object,
+                    id,
+                    names: None,
+                };
+                self.keep(Root::Copies, path, labelled);
+                tracing::info!(
+                    entry = entry.id(),
+                    "a copy of a credential is watched as the credential"
+                );
+                Done::Yes
+            }
+            asked => {
+                self.knowledge.labels().release(id);
+                if matches!(asked, Ok((Err(_), _))) {
+                    Done::Gone
+                } else {
+                    Done::No
+                }
+            }
+        }
+    }
+
+    fn count_copy(&mut self, done: &Done) -> Looked {
+        let counts = self.counts.entry(Root::Copies).or_default();
+        match done {
+            Done::Yes => counts.files += 1,
+            Done::No => counts.not_labelled += 1,
+            Done::Gone => {}
+        }
+        Looked::Copy(self.total())
+    }
+
+    /// Looks which copies are there still.
+    pub(super) fn look_after_copies(&mut self, root: &OwnedFd) {
+        let copies = self.table.below(Root::Copies);
+        if copies.is_empty() {
+            return;
+        }
+        self.table.begin();
+        let mut files = 0;
+        for (path, seen) in copies {
+            if Held::at(root, &path).is_ok_and(|held| held.seen() == seen) {
+                self.table.stays(Root::Copies, &path);
+                files += 1;
+            }
+        }
+        for dropped in self.table.end(Root::Copies) {
+            self.drop_label(dropped);
+        }
+        self.counts.entry(Root::Copies).or_default().files = files;
+    }
+
+    /// Another catalogue holds: a copy is of the entry that has the id of the one before. Of one that is gone, it is let go with it.
+    pub(super) fn renew_copies(&mut self, catalogue: &Catalogue) {
+        let mut labels = self.knowledge.labels();
+        let find = |id: &str| catalogue.entries().iter().find(|entry| entry.id() == id).cloned();
+        let renewed: Vec<(u32, Option<Arc<Entry>>, PathBuf)> = self
+            .copies
+            .iter()
+            .filter_map(|&id| match labels.meaning(id) {
+                Some(Meaning::Credential { entry, path }) => Some((id, find(entry.id()), path.clone())),
+                _ => None,
+            })
+            .collect();
+        self.copies.clear();
+        for (id, entry, path) in renewed {
+            // Held once more and let go once, it has another meaning and as many holders.
+            if let Some(entry) = entry
+                && labels.hold(Meaning::Credential { entry, path }) == Some(id)
+            {
+                labels.release(id);
+                self.copies.insert(id);
+            }
+        }
+    }
+}
