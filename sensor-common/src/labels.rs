@@ -47,7 +47,8 @@ pub struct NameKey {
 pub struct Label {
     /// Index in the agent's own table.
     pub id: u32,
-    /// For a directory: [`DIRECTORY_HAS_PATTERNS`]; otherwise 0.
+    /// For a directory: [`DIRECTORY_HAS_PATTERNS`]; for an object: the number of the last look through all open descriptors that had begun
+    /// when it was labelled, which the kernel half writes; otherwise 0.
     pub flags: u32,
 }
 
@@ -98,3 +99,5 @@ pub const REQUEST_MEM: u32 = 0x9;
 pub const REQUEST_MAPS: u32 = 0xa;
 /// Purpose: as [`REQUEST_ENVIRON`], of `/proc/kcore`.
 pub const REQUEST_KCORE: u32 = 0xb;
+/// Purpose: tell that the look through all open descriptors met this process's.
+pub const REQUEST_HELD: u32 = 0x15;

@@ -170,4 +170,14 @@ offsets! {
     kiocb_type,
     /// `kiocb.ki_filp`
     kiocb_file,
+    /// `task_struct.cgroups`; [`MISSING`] without cgroups, as the three that follow
+    task_cgroups,
+    /// `css_set.dfl_cgrp`
+    css_set_cgroup,
+    /// `cgroup.kn`
+    cgroup_node,
+    /// `kernfs_node.id`
+    node_id,
+    /// `vm_area_struct.vm_file`
+    area_file,
 }

@@ -4,8 +4,9 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord, Label,
+    LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
+    TaskSnapshot,
 };
 
 /// One of each. The order means nothing.
@@ -18,6 +19,8 @@ struct Abi {
     file_use: FileUseRecord,
     attempt: AttemptRecord,
     process_secret: ProcessSecretRecord,
+    held: HeldRecord,
+    look: Look,
     repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,

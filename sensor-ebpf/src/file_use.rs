@@ -43,14 +43,7 @@ pub fn access(mode: u32) -> u32 {
 /// A file is used: dismissed here unless it, or its name in its directory, is known.
 #[inline(always)]
 pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) {
-    let inode = pointer::<R>(file, offset!(file_inode));
-    let dentry = pointer::<R>(file, offset!(file_dentry));
-    let directory = pointer::<R>(
-        pointer::<R>(dentry, offset!(dentry_parent)),
-        offset!(dentry_inode),
-    );
-    let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
-    let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
+    let (by_object, by_directory) = may_be_known::<R>(file);
     if by_object || by_directory {
         known(
             probe as u32,
@@ -62,9 +55,24 @@ pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) {
     }
 }
 
+/// Whether a file, or its directory, may be labelled.
+#[inline(always)]
+pub fn may_be_known<R: Read>(file: *const u8) -> (bool, bool) {
+    let inode = pointer::<R>(file, offset!(file_inode));
+    let dentry = pointer::<R>(file, offset!(file_dentry));
+    let directory = pointer::<R>(
+        pointer::<R>(dentry, offset!(dentry_parent)),
+        offset!(dentry_inode),
+    );
+    (
+        labels::may_be_labelled(R::read(inode, offset!(inode_ino))),
+        labels::may_be_labelled(R::read(directory, offset!(inode_ino))),
+    )
+}
+
 /// A pointer as a mere number, which is all that a function of its own may be given.
 #[inline(always)]
-fn untyped(pointer: *const u8) -> u64 {
+pub fn untyped(pointer: *const u8) -> u64 {
     let place = &raw const pointer;
     Probed::read::<u64>(place.cast(), 0)
 }
@@ -76,9 +84,23 @@ fn untyped(pointer: *const u8) -> u64 {
 pub extern "C" fn known(probe: u32, operation: u32, file: u64, by_object: u32, by_directory: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    if mode & FMODE_PATH != 0 {
-        return 0;
+    if is_for_use(mode)
+        && let Some((object, label, matched)) = look_up(file, by_object, by_directory)
+    {
+        report(probe, operation, file, object, label, matched, mode);
     }
+    0
+}
+
+/// Whether a descriptor of this mode can do more than name its file.
+#[inline(always)]
+pub fn is_for_use(mode: u32) -> bool {
+    mode & FMODE_PATH == 0
+}
+
+/// What is known of a file that the prefilter has let through: its key, its label, and how it matched.
+#[inline(always)]
+pub fn look_up(file: *const u8, by_object: u32, by_directory: u32) -> Option<(ObjectKey, Label, u32)> {
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let object = labels::key::<Probed>(inode);
     let mut found = None;
@@ -91,10 +113,7 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, by_object: u32, b
         let directory = pointer::<Probed>(parent, offset!(dentry_inode));
         found = in_directory(labels::key::<Probed>(directory), dentry, inode);
     }
-    if let Some((label, matched)) = found {
-        report(probe, operation, file, object, label, matched, mode);
-    }
-    0
+    found.map(|(label, matched)| (object, label, matched))
 }
 
 /// What is known of a name in a directory.

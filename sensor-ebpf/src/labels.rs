@@ -14,7 +14,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::{
     offsets::offset,
-    process_files,
+    open_descriptors, process_files,
     read::{Probed, Read, pointer},
     task,
 };
@@ -108,7 +108,13 @@ pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
     let key = key::<R>(inode);
     let purpose = request.state & REQUEST_PURPOSE;
     let set = match purpose {
-        REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0).is_ok(),
+        REQUEST_OBJECT => {
+            let label = Label {
+                flags: open_descriptors::look().number,
+                ..request.label
+            };
+            OBJECTS.insert(key, label, 0).is_ok()
+        }
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
         REQUEST_IDENTIFY => true,
         REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {

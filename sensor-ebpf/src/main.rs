@@ -3,6 +3,7 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] beside these; refused ones by [`attempts`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
+//! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
@@ -27,6 +28,7 @@ mod io_uring;
 mod labels;
 mod mapped;
 mod offsets;
+mod open_descriptors;
 mod path;
 mod process;
 mod process_files;

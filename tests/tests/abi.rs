@@ -8,8 +8,9 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord, Label,
+    LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
+    TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -90,6 +91,8 @@ compared! {
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
+    HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
+    Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }
@@ -107,7 +110,8 @@ compared! {
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,
         nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth,
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
-        ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file,
+        ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, task_cgroups,
+        css_set_cgroup, cgroup_node, node_id, area_file,
     }
 }
 

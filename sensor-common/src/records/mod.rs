@@ -2,6 +2,7 @@
 
 mod attempt;
 mod file_use;
+mod held;
 mod process;
 mod process_secret;
 mod repeat_key;
@@ -13,13 +14,15 @@ pub use file_use::{
     FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING,
 };
+pub use held::{HeldRecord, Look};
 pub use process::{ExecRecord, ExitRecord, ForkRecord};
 pub use process_secret::{
     PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
 };
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, RepeatKey,
+    OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
+    RepeatKey,
 };
 
 use crate::limits::{ANCESTORS_MAX, COMM_BYTES, PATH_BYTES};
@@ -36,6 +39,9 @@ pub const RECORD_FORK: u32 = 4;
 pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
+
+/// [`RecordHeader::kind`] of a [`HeldRecord`].
+pub const RECORD_HELD: u32 = 12;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -1,6 +1,7 @@
 //! The loop: records in, events out.
 
 mod condition;
+mod held;
 mod repeating;
 mod secrets;
 mod telling;
@@ -26,22 +27,23 @@ use tokio::{
 use super::{
     Accounts, AgentError, AgentOptions, Control, ScanCounts, SelfUsage, Sink, WatchedUntil,
     accounts::growth,
-    boot_clock::timestamp,
+    boot_clock::{BootClock, timestamp},
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
     events::{Facts, at, gap, losses_of, sensor_status},
     labels::Meaning,
+    looks::Looks,
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
     self_test::SelfTest,
-    worker::{Answer as Found, Knowledge, Question, Setup, Worker},
+    worker::{Answer as Found, Knowledge, Question, Setup, Wanted, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
-    config::Policy,
-    decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records},
+    config::{FileOpenHook, Policy},
+    decode::{Object, ProcessKey, Record, decode},
+    kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records, hook_name},
 };
 
 /// Records taken at once before anything else gets its turn.
@@ -78,6 +80,8 @@ pub struct Agent<S> {
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
     repeats: Repeats,
+    by_path: held::ByPath,
+    looks: Option<Looks>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -113,6 +117,7 @@ impl<S: Sink> Agent<S> {
             labeller,
             accounts,
             repeats,
+            open_descriptors,
             probes,
             attached,
             ..
@@ -154,6 +159,12 @@ impl<S: Sink> Agent<S> {
                 .as_ref()
                 .map(|test| SelfTest::new(test.interval, SystemTime::now())),
         };
+        let interval = options.look_interval.filter(|_| !sees_all_ways(&probes));
+        let looks = open_descriptors
+            .filter(|_| options.look_interval.is_some())
+            .map(|looks| Looks::start(looks, interval))
+            .transpose()
+            .map_err(io("starting the thread that looks through open descriptors"))?;
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         Ok(Self {
             kernel: Watched {
@@ -183,6 +194,8 @@ impl<S: Sink> Agent<S> {
             asked,
             peers: Peers::default(),
             repeats: Repeats::default(),
+            by_path: held::ByPath::default(),
+            looks,
             on_fork: Box::new(|_, _| {}),
         })
     }
@@ -304,6 +317,7 @@ impl<S: Sink> Agent<S> {
         for record in records {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
+                Ok(Record::Held(held)) => self.held(&held),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::Exec(exec)) => {
@@ -335,10 +349,15 @@ impl<S: Sink> Agent<S> {
             Found::Scanned(counts) => self.scanned_again(counts),
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::Tested(tested) => self.tested(&tested),
-            Found::Identified { token, parsed } => {
+            Found::Identified {
+                token,
+                parsed,
+                object,
+            } => {
+                let object = object.map(Object::from);
                 match self
                     .pending
-                    .settle(token, &parsed.identities, parsed.unknown_reason)
+                    .settle(token, &parsed.identities, parsed.unknown_reason, object)
                 {
                     Settled::Late(amends) if !parsed.identities.is_empty() => {
                         let mut event = gap(Gap::default());
@@ -408,6 +427,13 @@ impl<S: Sink> Agent<S> {
             let _gone = back.send(self.last_id.clone());
         }
     }
+}
+
+/// Whether hooks see every way to a descriptor, as LSM and fentry do.
+fn sees_all_ways(probes: &[ProbeState]) -> bool {
+    let tracepoint = hook_name(FileOpenHook::Tracepoint);
+    let mut opens = probes.iter().filter(|state| state.probe == Probe::FileOpen);
+    opens.all(|state| state.hook.as_deref() != Some(tracepoint))
 }
 
 async fn receive(asked: &mut Option<mpsc::Receiver<Asked>>) -> Option<Asked> {

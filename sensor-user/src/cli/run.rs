@@ -75,6 +75,7 @@ async fn serve(
             eager: false,
             rescan_interval: config.catalogue.rescan_interval,
             search_interval: Some(config.catalogue.search_interval),
+            look_interval: Some(config.probes.look_interval),
             extra_homes: config.catalogue.extra_homes.clone(),
             policy,
             self_test: Some(SelfTestOptions {

@@ -111,6 +111,7 @@ impl Trace {
                 eager: true,
                 rescan_interval: config.catalogue.rescan_interval,
                 search_interval: None,
+                look_interval: None,
                 extra_homes: config.catalogue.extra_homes.clone(),
                 policy,
                 self_test: None,

@@ -4,12 +4,14 @@
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
 mod error;
+mod held;
 mod numbers;
 mod path;
 mod record;
 mod task;
 
 pub use error::DecodeError;
+pub use held::Held;
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
 pub use record::{

@@ -225,7 +225,7 @@ impl<'a> Attacher<'a> {
 }
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.
-fn reason(error: &ProgramError) -> String {
+pub(super) fn reason(error: &ProgramError) -> String {
     if let ProgramError::LoadError {
         io_error,
         verifier_log,

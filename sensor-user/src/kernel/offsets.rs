@@ -140,6 +140,11 @@ impl Resolver<'_> {
             ring_open_flags: optional(self.of("io_open", "how.flags"))?,
             ring_result: optional(self.of("io_uring_cqe", "res"))?,
             filename_name: self.of("filename", "name")?,
+            task_cgroups: optional(self.member(&task, "task_struct", "cgroups"))?,
+            css_set_cgroup: optional(self.of("css_set", "dfl_cgrp"))?,
+            cgroup_node: optional(self.of("cgroup", "kn"))?,
+            node_id: optional(self.of("kernfs_node", "id"))?,
+            area_file: self.of("vm_area_struct", "vm_file")?,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
         })

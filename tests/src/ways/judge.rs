@@ -80,6 +80,11 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     match sees {
         Sees::Access(operation) => {
             kind("credential_access")?;
+            // A descriptor that is found tells what it is open for, and not how it came.
+            let operation = match done.cell {
+                Some(Cell::Sweep) => "read",
+                _ => operation,
+            };
             is(
                 "the operation",
                 &event["credential"]["operation"],
@@ -121,14 +126,24 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         Sees::Nothing => return Err("it was reported".to_owned()),
     }
     is("the count", &event["count"], 1.into())?;
-    let outcome = if done.errno == 0 { "succeeded" } else { "denied" };
+    let outcome = match (done.errno, done.cell, sees) {
+        (0, Some(Cell::Path), Sees::Access(_)) => "unknown",
+        (0, ..) => "succeeded",
+        _ => "denied",
+    };
     is("the outcome", &event["outcome"], outcome.into())?;
     is("the errno", &event["errno"], done.errno.into())?;
-    if done.cell != Some(Cell::Sweep) {
-        let held = done.way.when == When::BeforeSensor;
-        is("pre_existing", &event["pre_existing"], held.into())?;
+    let before = done.way.when == When::BeforeSensor;
+    is("pre_existing", &event["pre_existing"], before.into())?;
+    let found = before || done.cell == Some(Cell::Sweep);
+    let since = &event["since"];
+    match (found, since.is_string()) {
+        (true, false) => Err("it does not say since when".to_owned()),
+        (false, true) => Err(format!(
+            "it may have been since {since}, and its beginning was seen"
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// By its inode; by its path where that is all that this level has, and where the attempt never reached an inode.

@@ -41,6 +41,7 @@ formats! {
     record_exit: records::EXIT,
     record_file_use: records::FILE_USE,
     record_fork: records::FORK,
+    record_held: records::HELD,
     record_process_secret: records::PROCESS_SECRET,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,

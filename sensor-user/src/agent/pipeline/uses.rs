@@ -8,17 +8,17 @@ use crate::{
         events::{Used, credential, operation},
         repeats::First,
     },
-    decode::{Attempt, FileOperation, FileUse, Match},
+    decode::{Attempt, FileOperation, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
-const UNKNOWN_LABEL: &str = "unknown_label";
+pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const NOT_WATCHED: &str = "operation_not_watched";
 
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
-        let told = self.tell_file_use(&file, None);
+        let told = self.tell_file_use(&file, None, None);
         if told == Err(UNKNOWN_LABEL) {
             // Its repeats are lost as it is.
             return;
@@ -33,8 +33,13 @@ impl<S: Sink> Agent<S> {
         );
     }
 
-    /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now.
-    pub(super) fn tell_file_use(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
+    /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now. With `held`, that it was under way already.
+    pub(super) fn tell_file_use(
+        &mut self,
+        file: &FileUse,
+        repeats: Option<u64>,
+        held: Option<&Held>,
+    ) -> Result<(), &'static str> {
         self.accounts.received += 1;
         let meaning = match file.matched {
             Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
@@ -72,7 +77,8 @@ impl<S: Sink> Agent<S> {
             _ => return Err(self.drop_record(NOT_IN_CATALOGUE)),
         };
         let operation = match file.operation {
-            FileOperation::Open => operation(file.access),
+            // What it is open for; how the process came to it is not known of what is held.
+            FileOperation::Open | FileOperation::Hold => operation(file.access),
             FileOperation::Map => Operation::Map,
             FileOperation::Inherit => Operation::Inherit,
             FileOperation::Receive => Operation::Receive,
@@ -95,12 +101,17 @@ impl<S: Sink> Agent<S> {
             FileOperation::Map => Probe::FileMapped,
             FileOperation::Inherit => Probe::FileInherited,
             FileOperation::Receive => Probe::FileReceived,
+            FileOperation::Hold => Probe::OpenDescriptors,
         });
         let outcome = (Outcome::Succeeded, 0);
         let mut event = self
             .facts
             .used(EventKind::CredentialAccess, &file.task, outcome, observation);
         at(&mut event, file.time_boot_ns, repeats);
+        if let Some(held) = held {
+            event.pre_existing = held.pre_existing;
+            event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
+        }
         event.credential = Some(credential(&used));
         let token = self.ask(file, entry.kind(), found_at);
         self.push(event, Some(token));
@@ -130,11 +141,20 @@ impl<S: Sink> Agent<S> {
             paths.push((PathBuf::from("/"), path));
         }
         paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
+        self.ask_worker(Wanted::This(open.object.key), kind, paths)
+    }
+
+    fn ask_worker(
+        &mut self,
+        object: Wanted,
+        kind: &str,
+        paths: Vec<(PathBuf, PathBuf)>,
+    ) -> Result<u64, &'static str> {
         let token = self.next_token;
         self.next_token += 1;
         if self.worker.ask(Question {
             token,
-            object: open.object.key,
+            object,
             kind: kind.to_owned(),
             paths,
         }) {
@@ -166,17 +186,9 @@ impl<S: Sink> Agent<S> {
             operation,
             matched_by: MatchBasis::PathAsGiven,
         };
-        let (probe, outcome, reason) = match attempt.errno {
-            Some(errno) => (
-                Probe::FileOpenDenied,
-                (Outcome::Denied, errno),
-                "the attempt was refused: nothing was read",
-            ),
-            None => (
-                Probe::FileOpen,
-                (Outcome::Unknown, 0),
-                "only the path was seen, not the file",
-            ),
+        let (probe, outcome) = match attempt.errno {
+            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
+            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
         };
         let observation = self.observation(probe);
         let mut event = self
@@ -184,7 +196,25 @@ impl<S: Sink> Agent<S> {
             .used(EventKind::CredentialAccess, &attempt.task, outcome, observation);
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
-        self.push(event, Some(Err(reason)));
+        let identities = if attempt.errno.is_some() {
+            Err("the attempt was refused: nothing was read")
+        } else {
+            self.by_path.told(attempt.task.process, &attempt.path);
+            self.ask_by_path(attempt, entry.kind())
+        };
+        self.push(event, Some(identities));
+    }
+
+    /// Asks the worker which file a path led to, as the process sees it, and for its identities.
+    fn ask_by_path(&mut self, attempt: &Attempt, kind: &str) -> Result<u64, &'static str> {
+        use std::os::unix::ffi::OsStringExt as _;
+        if attempt.path.truncated {
+            return Err("only a part of the path was seen, and not the file");
+        }
+        let process = attempt.task.process;
+        let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
+        let root = PathBuf::from(format!("/proc/{}/root", process.pid));
+        self.ask_worker(Wanted::Labelled(process), kind, vec![(root, path)])
     }
 
     /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.

@@ -86,11 +86,11 @@ fn kernels_own_opens() -> Vec<Way> {
     );
     let suppressed = row(
         "io_uring, completion suppressed",
-        [Way::new("uring_suppressed", READ, [Built, Built, NotYet])],
+        [Way::new("uring_suppressed", READ, [Built, Built, Built])],
     );
     let fixed = row(
         "io_uring, into a fixed file",
-        [Way::new("uring_fixed_file", READ, [Built, Built, NotYet])],
+        [Way::new("uring_fixed_file", READ, [Built, Built, Built])],
     );
     [compat, uring, suppressed, fixed].concat()
 }
@@ -98,7 +98,7 @@ fn kernels_own_opens() -> Vec<Way> {
 fn descriptors() -> Vec<Way> {
     let receive = Access("receive");
     let rows = [
-        row("fanotify", [Way::new("fanotify", READ, [Built, Built, NotYet])]),
+        row("fanotify", [Way::new("fanotify", READ, [Built, Built, Built])]),
         row(
             "`mmap` of a descriptor",
             [Way::new("mmap", Access("map"), [Built, Built, Built])],
@@ -117,7 +117,7 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "the same by io_uring `RECVMSG`",
-            [Way::new("scm_uring", receive, [Built, Built, NotYet])],
+            [Way::new("scm_uring", receive, [Built, Built, Built])],
         ),
         row(
             "`pidfd_getfd`",
@@ -125,11 +125,11 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "seccomp's `NOTIF_ADDFD`",
-            [Way::new("seccomp_addfd", receive, [Built, Built, NotYet])],
+            [Way::new("seccomp_addfd", receive, [Built, Built, Built])],
         ),
         row(
             "open before the sensor was",
-            [Way::new("held", READ, [NotYet, NotYet, NotYet]).when(When::BeforeSensor)],
+            [Way::new("held", READ, [Built, Built, Built]).when(When::BeforeSensor)],
         ),
     ];
     rows.concat()

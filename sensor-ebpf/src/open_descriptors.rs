@@ -1,0 +1,215 @@
+//! The look through all open descriptors (`iter/task_file`, 5.8) and all mapped files (`iter/task_vma`, 5.11) of all processes: what was open
+//! before anybody watched, and what was come by in ways that no hook sees. It runs in the agent's own thread, when the agent reads from the
+//! iterator.
+//!
+//! A file that a use of the same program run told of already is passed over, and so is one that came by being forked from a process that told:
+//! that one has it under the same number.
+
+use aya_ebpf::{macros::map, maps::Array};
+use claviger_sensor_common::{
+    HeldRecord, Label, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, ObjectKey, Probe, RECORD_HELD,
+    REQUEST_HELD,
+};
+
+use crate::{
+    file_use::{self, access},
+    labels,
+    offsets::{agent_pid, offset},
+    path,
+    read::{Probed, Read, Typed, pointer},
+    repeats,
+    report::submit,
+    task,
+};
+
+/// Parents looked at: a program that forks much deeper and has its descriptors from there is told once for itself.
+const PARENTS_MAX: u32 = 4;
+/// Stands for a file that is mapped.
+const NO_DESCRIPTOR: u32 = u32::MAX;
+
+/// What the look under way is.
+#[map]
+static LOOK: Array<Look> = Array::with_max_entries(1, 0);
+
+/// The look under way, or the last one.
+#[inline(always)]
+pub fn look() -> Look {
+    LOOK.get(0).copied().unwrap_or_default()
+}
+
+/// `struct bpf_iter__task_file`
+#[repr(C)]
+struct OpenFile {
+    meta: u64,
+    task: *const u8,
+    descriptor: u32,
+    padding: u32,
+    file: *const u8,
+}
+
+/// `struct bpf_iter__task_vma`
+#[repr(C)]
+struct Area {
+    meta: u64,
+    task: *const u8,
+    area: *const u8,
+}
+
+/// Each open descriptor of each process.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task_file")]
+extern "C" fn open_descriptors(context: *const OpenFile) -> i32 {
+    // SAFETY: the verifier knows the context of the iterator, and admits these loads from it.
+    let (task, descriptor, file) = unsafe {
+        (
+            (&raw const (*context).task).read_volatile(),
+            (&raw const (*context).descriptor).read_volatile(),
+            (&raw const (*context).file).read_volatile(),
+        )
+    };
+    // The last call of a look has neither.
+    if !task.is_null() && !file.is_null() {
+        held(task, file, descriptor);
+    }
+    0
+}
+
+/// Each mapping of each process.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task_vma")]
+extern "C" fn mapped_files(context: *const Area) -> i32 {
+    // SAFETY: as above.
+    let (task, area) = unsafe {
+        (
+            (&raw const (*context).task).read_volatile(),
+            (&raw const (*context).area).read_volatile(),
+        )
+    };
+    if task.is_null() || area.is_null() {
+        return 0;
+    }
+    let file = pointer::<Typed>(area, offset!(area_file));
+    if !file.is_null() {
+        held(task, file, NO_DESCRIPTOR);
+    }
+    0
+}
+
+/// A task has a file: dismissed here unless it, or its name in its directory, is known.
+#[inline(always)]
+fn held(task: *const u8, file: *const u8, descriptor: u32) {
+    if Typed::read::<u32>(task, offset!(task_tgid)) == agent_pid() {
+        labels::answer_seen(REQUEST_HELD);
+        return;
+    }
+    let (by_object, by_directory) = file_use::may_be_known::<Typed>(file);
+    if by_object || by_directory {
+        known_held(
+            file_use::untyped(task),
+            file_use::untyped(file),
+            by_object as u32,
+            by_directory as u32,
+            descriptor,
+        );
+    }
+}
+
+/// As [`held`], once the prefilter has let it through; see [`file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn known_held(task: u64, file: u64, by_object: u32, by_directory: u32, descriptor: u32) -> u32 {
+    let task = task as *const u8;
+    let file = file as *const u8;
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    if !file_use::is_for_use(mode) {
+        return 0;
+    }
+    let Some((object, label, matched)) = file_use::look_up(file, by_object, by_directory) else {
+        return 0;
+    };
+    if !is_told(task, object, access(mode), (descriptor, file)) {
+        report(task, file, object, label, matched, mode);
+    }
+    0
+}
+
+/// Whether a use of this file by this program run was told: of its own, or of a parent from which it came by being forked.
+#[inline(always)]
+fn is_told(task: *const u8, object: ObjectKey, access: u32, open: (u32, *const u8)) -> bool {
+    let exec_id = task::exec_id::<Probed>(task);
+    let mut process = task::identify::<Probed>(task);
+    let mut at = pointer::<Probed>(task, offset!(task_group_leader));
+    for parents in 0..=PARENTS_MAX {
+        for operation in OPERATION_OPEN..=OPERATION_HOLD {
+            let key = repeats::key_of(process, exec_id, operation, object, access, 0);
+            if repeats::is_told(&key) {
+                if parents > 0 {
+                    // The parent may end, and its uses be forgotten, while this one lives on.
+                    let own = task::identify::<Probed>(task);
+                    repeats::told(&repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0));
+                }
+                return true;
+            }
+        }
+        at = pointer::<Probed>(at, offset!(task_real_parent));
+        process = task::identify::<Probed>(at);
+        if task::exec_id::<Probed>(at) != exec_id || !has_open(at, open) {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether a process has a file under this number; of mapped files, which have none, it is taken to be so.
+#[inline(always)]
+fn has_open(process: *const u8, (descriptor, file): (u32, *const u8)) -> bool {
+    if descriptor == NO_DESCRIPTOR {
+        return true;
+    }
+    let table = pointer::<Probed>(
+        pointer::<Probed>(process, offset!(task_files)),
+        offset!(files_fdt),
+    );
+    let files = pointer::<Probed>(table, offset!(fdtable_fd));
+    descriptor < Probed::read(table, offset!(fdtable_max))
+        && pointer::<Probed>(files.wrapping_add(descriptor as usize * 8), 0) == file
+}
+
+#[inline(always)]
+fn report(task: *const u8, file: *const u8, object: ObjectKey, label: Label, matched: u32, mode: u32) {
+    let process = task::identify::<Probed>(task);
+    let key = repeats::key_of(
+        process,
+        task::exec_id::<Probed>(task),
+        OPERATION_HOLD,
+        object,
+        access(mode),
+        0,
+    );
+    let look = look();
+    let submitted = submit::<HeldRecord>(Probe::OpenDescriptors as u32, RECORD_HELD, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        let record = unsafe { &mut *record };
+        record.key = key;
+        record.label = label;
+        record.matched = matched;
+        record.pre_existing = u32::from(look.number <= 1);
+        // The look before would have found it, if the file was known before that one began.
+        let was_looked_for = matched == MATCHED_OBJECT && label.flags + 1 < look.number;
+        record.since_boot_ns = if was_looked_for && look.before_boot_ns > process.start_boottime_ns {
+            look.before_boot_ns
+        } else {
+            process.start_boottime_ns
+        };
+        task::snapshot_of::<Probed>(task, task::cgroup_id::<Probed>(task), &raw mut record.task);
+        path::walk_below(
+            &path::root::<Probed>(task),
+            &path::of_file(file),
+            &mut record.path,
+        );
+        true
+    });
+    if submitted {
+        repeats::told(&key);
+    }
+}
