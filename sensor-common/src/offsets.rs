@@ -180,4 +180,14 @@ offsets! {
     node_id,
     /// `vm_area_struct.vm_file`
     area_file,
+    /// `open_flags.open_flag`
+    how_flags,
+    /// `thread_info.status` within its `task_struct`; [`MISSING`] where no 32-bit system calls are told by it, as the three that follow
+    thread_status,
+    /// `pt_regs.orig_ax`: number of a system call
+    regs_number,
+    /// `pt_regs.bx`: first argument of a 32-bit system call
+    regs_compat_first,
+    /// `pt_regs.cx`: second argument of one
+    regs_compat_second,
 }

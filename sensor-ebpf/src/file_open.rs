@@ -1,38 +1,58 @@
 //! Opens of credential files. Three hooks see the same thing; the loader attaches one of them:
 //!
-//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call, before an LSM after ours may still refuse
-//! - `fentry/security_file_open` (5.5): the same, cannot deny
+//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call; can deny. An LSM after ours may still refuse, so what came of
+//!   it is seen at the exit of `security_file_open`, where a program can be told what a function returned (5.17)
+//! - `security_file_open` alone, at its exit or else its entry (5.5): the same, cannot deny
 //! - `syscalls:sys_exit_{open,openat,openat2,creat,open_by_handle_at}` (tracefs): the descriptor that was returned, resolved in the task's
-//!   table; does not see 32-bit entry. What io_uring opens is seen by [`crate::io_uring`] beside it.
+//!   table. What io_uring opens is seen by [`crate::io_uring`] beside it.
 //!
-//! Refused attempts reach none of the first two, so the exits of the same calls are looked at for errors beside them.
+//! Refused attempts reach none of the first two, so the exit of `do_filp_open`, or else the exits of the same calls, are looked at for errors
+//! beside them. 32-bit entry on tracepoints is seen by [`crate::compat_calls`], where it is asked for.
 
 use aya_ebpf::{
-    macros::{fentry, lsm, tracepoint},
-    programs::{FEntryContext, LsmContext, TracePointContext},
+    macros::{fentry, fexit, lsm, tracepoint},
+    programs::{FEntryContext, FExitContext, LsmContext, TracePointContext},
 };
 use claviger_sensor_common::{OPERATION_OPEN, Probe};
 
 use crate::{
-    arguments::{number, result},
-    attempts::{Call, is_refusal, refused},
+    arguments::{Arguments, number, result},
+    attempts::{Call, is_refusal, refused, refused_of_name},
     descriptors,
     file_use::used,
-    labels,
+    handles, labels,
     offsets::{agent_pid, offset},
     process_files,
     read::{Probed, Read, Typed, pointer},
     task,
 };
 
-/// Hook 1.
+/// Hook 1, beside [`fexit_security_file_open`], which alone knows what came of it: shows that it is asked, which is where an open can be denied.
+#[lsm(hook = "file_open")]
+pub fn lsm_file_open_asked(ctx: LsmContext) -> i32 {
+    if task::current_pid() == agent_pid() {
+        answer::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Hook 1, alone.
 #[lsm(hook = "file_open")]
 pub fn lsm_file_open(ctx: LsmContext) -> i32 {
     opened::<Typed>(ctx.arg(0));
     0
 }
 
-/// Hook 2.
+/// Beside hook 1, and hook 2: every LSM was asked. What one of them refused is seen as a refusal.
+#[fexit(function = "security_file_open")]
+pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) {
+        opened::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Hook 2, where a program can not be told what a function returned.
 #[fentry(function = "security_file_open")]
 pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
     opened::<Typed>(ctx.arg(0));
@@ -70,6 +90,26 @@ pub fn sys_exit_opens_denied(ctx: TracePointContext) -> u32 {
     0
 }
 
+/// include/linux/fs.h: opened to be run.
+const FMODE_EXEC: u32 = 0x20;
+
+/// Beside hooks 1 and 2, whatever the system call: `do_filp_open(directory, name, how)` opens by path.
+#[fexit(function = "do_filp_open")]
+pub fn fexit_do_filp_open(ctx: FExitContext) -> i32 {
+    let Ok(result) = ctx.ret::<i64>() else {
+        return 0;
+    };
+    if !is_refusal(result) {
+        return 0;
+    }
+    let how: *const u8 = ctx.arg(2);
+    let flags: u32 = Probed::read(how, offset!(how_flags));
+    if flags & FMODE_EXEC == 0 {
+        refused_of_name(-result as u32, ctx.arg(0), ctx.arg(1), flags);
+    }
+    0
+}
+
 #[inline(always)]
 fn failed(ctx: &TracePointContext, result: i64) {
     if !is_refusal(result) {
@@ -80,7 +120,16 @@ fn failed(ctx: &TracePointContext, result: i64) {
         number::OPENAT => Call::OpenAt,
         number::OPENAT2 => Call::OpenAt2,
         number::CREAT => Call::Creat,
-        // A handle names no path.
+        number::OPEN_BY_HANDLE_AT => {
+            let arguments = Arguments::current();
+            handles::refused(
+                -result as u32,
+                arguments.first() as i32,
+                arguments.second(),
+                arguments.third() as u32,
+            );
+            return;
+        }
         _ => return,
     };
     refused(call, -result as u32);
@@ -90,11 +139,16 @@ fn failed(ctx: &TracePointContext, result: i64) {
 #[inline(always)]
 pub fn opened<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
-        // The agent's own opens are questions, never uses.
-        labels::answer::<R>(file, pointer::<R>(file, offset!(file_inode)));
+        answer::<R>(file);
         return;
     }
     if !process_files::opened::<R>(file) {
         used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
     }
+}
+
+/// The agent's own opens are questions, never uses.
+#[inline(always)]
+fn answer<R: Read>(file: *const u8) {
+    labels::answer::<R>(file, pointer::<R>(file, offset!(file_inode)));
 }

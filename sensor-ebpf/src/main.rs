@@ -1,7 +1,7 @@
 //! The kernel half of the sensor: one file per family of hooks.
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
-//!   [`io_uring`] beside these; refused ones by [`attempts`]
+//!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
@@ -21,9 +21,11 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod compat_calls;
 mod descriptors;
 mod file_open;
 mod file_use;
+mod handles;
 mod io_uring;
 mod labels;
 mod mapped;

@@ -60,6 +60,7 @@ async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
+        compat_calls: config.probes.compat_calls,
         canary_command: canary::command(),
         ..LoadOptions::default()
     })?;

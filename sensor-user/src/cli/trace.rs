@@ -79,6 +79,7 @@ impl Trace {
         announce(&config.runtime_dir).await;
         let kernel = Kernel::load(&LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
+            compat_calls: config.probes.compat_calls,
             canary_command: canary::command(),
             ..LoadOptions::default()
         })?;

@@ -80,6 +80,8 @@ pub struct Probes {
     pub self_test_interval: Duration,
     /// How often all open descriptors are looked through where the hooks in use do not see every way to one, 1 s to an hour. Default 1.5 s.
     pub look_interval: Duration,
+    /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
+    pub compat_calls: bool,
 }
 
 /// A hook that sees files being opened.
@@ -181,6 +183,7 @@ impl Default for Config {
                 file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
                 self_test_interval: Duration::from_secs(60),
                 look_interval: Duration::from_millis(1_500),
+                compat_calls: false,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

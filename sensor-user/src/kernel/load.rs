@@ -23,6 +23,8 @@ use crate::config::FileOpenHook;
 pub struct LoadOptions {
     /// Hooks for file opens, best first; the first that works is used.
     pub file_open_hooks: Vec<FileOpenHook>,
+    /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints: it costs something on every system call.
+    pub compat_calls: bool,
     /// A program that ends at once, and its arguments: started to see whether the process probes work.
     pub canary_command: Vec<OsString>,
     /// The kernel's BTF.
@@ -33,6 +35,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
+            compat_calls: false,
             canary_command: vec!["/bin/true".into()],
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
@@ -92,7 +95,8 @@ impl Kernel {
                 let btf = Btf::from_sys_fs()
                     .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
                 let mut attach = Attacher::new(&mut ebpf, &btf);
-                let (level, file_open) = attach.file_open(&options.file_open_hooks, &mut labeller)?;
+                let (level, file_open) =
+                    attach.file_open(&options.file_open_hooks, options.compat_calls, &mut labeller)?;
                 let mut probes = vec![file_open];
                 probes.extend(attach.others(level, &mut labeller));
                 probes.extend(attach.process(&options.canary_command));

@@ -145,6 +145,11 @@ impl Resolver<'_> {
             cgroup_node: optional(self.of("cgroup", "kn"))?,
             node_id: optional(self.of("kernfs_node", "id"))?,
             area_file: self.of("vm_area_struct", "vm_file")?,
+            how_flags: self.of("open_flags", "open_flag")?,
+            thread_status: optional(self.member(&task, "task_struct", "thread_info.status"))?,
+            regs_number: optional(self.member(&regs, "pt_regs", "orig_ax"))?,
+            regs_compat_first: optional(self.member(&regs, "pt_regs", "bx"))?,
+            regs_compat_second: optional(self.member(&regs, "pt_regs", "cx"))?,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
         })

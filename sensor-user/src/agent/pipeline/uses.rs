@@ -1,5 +1,7 @@
 //! From records of uses to events that wait for their identities.
 
+use std::os::unix::ffi::OsStringExt as _;
+
 use claviger_proto::v1::Operation;
 
 use super::*;
@@ -8,12 +10,13 @@ use crate::{
         events::{Used, credential, operation},
         repeats::First,
     },
-    decode::{Attempt, FileOperation, FileUse, Held, Match},
+    decode::{Attempt, FileOperation, FilePath, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
 pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+const REFUSED: &str = "the attempt was refused: nothing was read";
 const NOT_WATCHED: &str = "operation_not_watched";
 
 impl<S: Sink> Agent<S> {
@@ -86,24 +89,35 @@ impl<S: Sink> Agent<S> {
         if !entry.watches(operation) {
             return Err(self.drop_record(NOT_WATCHED));
         }
+        // A refused open by handle has no path but that by which the file is known.
+        let known_path = found_at
+            .clone()
+            .filter(|_| file.key.errno != 0)
+            .map(|path| FilePath {
+                bytes: path.into_os_string().into_vec(),
+                truncated: false,
+            });
         let used = Used {
             entry: &entry,
-            path: &file.path,
+            path: known_path.as_ref().unwrap_or(&file.path),
             device: file.object.device,
             inode: file.object.key.inode,
             generation: file.object.key.generation,
             operation,
             matched_by,
         };
-        // An LSM behind ours may still refuse, but the kernel had no objection until here.
         let observation = self.observation(match file.operation {
+            FileOperation::Open if file.key.errno != 0 => Probe::FileOpenDenied,
             FileOperation::Open => Probe::FileOpen,
             FileOperation::Map => Probe::FileMapped,
             FileOperation::Inherit => Probe::FileInherited,
             FileOperation::Receive => Probe::FileReceived,
             FileOperation::Hold => Probe::OpenDescriptors,
         });
-        let outcome = (Outcome::Succeeded, 0);
+        let outcome = match file.key.errno {
+            0 => (Outcome::Succeeded, 0),
+            errno => (Outcome::Denied, errno),
+        };
         let mut event = self
             .facts
             .used(EventKind::CredentialAccess, &file.task, outcome, observation);
@@ -113,8 +127,12 @@ impl<S: Sink> Agent<S> {
             event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
         }
         event.credential = Some(credential(&used));
-        let token = self.ask(file, entry.kind(), found_at);
-        self.push(event, Some(token));
+        let identities = if file.key.errno == 0 {
+            self.ask(file, entry.kind(), found_at)
+        } else {
+            Err(REFUSED)
+        };
+        self.push(event, Some(identities));
         Ok(())
     }
 
@@ -130,7 +148,6 @@ impl<S: Sink> Agent<S> {
         kind: &str,
         found_at: Option<PathBuf>,
     ) -> Result<u64, &'static str> {
-        use std::os::unix::ffi::OsStringExt as _;
         let mut paths = Vec::new();
         if !open.path.truncated {
             let path = PathBuf::from(std::ffi::OsString::from_vec(open.path.bytes.clone()));
@@ -197,7 +214,7 @@ impl<S: Sink> Agent<S> {
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
         let identities = if attempt.errno.is_some() {
-            Err("the attempt was refused: nothing was read")
+            Err(REFUSED)
         } else {
             self.by_path.told(attempt.task.process, &attempt.path);
             self.ask_by_path(attempt, entry.kind())
@@ -207,7 +224,6 @@ impl<S: Sink> Agent<S> {
 
     /// Asks the worker which file a path led to, as the process sees it, and for its identities.
     fn ask_by_path(&mut self, attempt: &Attempt, kind: &str) -> Result<u64, &'static str> {
-        use std::os::unix::ffi::OsStringExt as _;
         if attempt.path.truncated {
             return Err("only a part of the path was seen, and not the file");
         }

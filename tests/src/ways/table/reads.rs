@@ -67,12 +67,12 @@ fn kernels_own_opens() -> Vec<Way> {
     let compat = row(
         "32-bit `open`",
         [
-            Way::new("int80_open", READ, [Built, Built, NotYet]),
-            Way::new("int80_openat", READ, [Built, Built, NotYet]),
-            Way::new("int80_openat2", READ, [Built, Built, NotYet]),
-            Way::new("program32_open", READ, [Built, Built, NotYet]),
-            Way::new("program32_openat", READ, [Built, Built, NotYet]),
-            Way::new("program32_openat2", READ, [Built, Built, NotYet]),
+            Way::new("int80_open", READ, [Built, Built, Built]),
+            Way::new("int80_openat", READ, [Built, Built, Built]),
+            Way::new("int80_openat2", READ, [Built, Built, Built]),
+            Way::new("program32_open", READ, [Built, Built, Built]),
+            Way::new("program32_openat", READ, [Built, Built, Built]),
+            Way::new("program32_openat2", READ, [Built, Built, Built]),
         ],
     );
     let uring = row(
