@@ -190,4 +190,20 @@ offsets! {
     regs_compat_first,
     /// `pt_regs.cx`: second argument of one
     regs_compat_second,
+    /// `super_block.s_magic`
+    sb_magic,
+    /// `ovl_inode.vfs_inode`; [`MISSING`] while overlayfs is not there, as all that follow
+    overlay_inode,
+    /// `ovl_inode.__upperdentry`
+    overlay_upper,
+    /// `ovl_inode.lower`; [`MISSING`] from 6.2 on
+    overlay_lower,
+    /// `ovl_inode.oe`; [`MISSING`] before 6.5
+    overlay_entry,
+    /// `ovl_entry.__numlower`
+    overlay_count,
+    /// `ovl_entry.__lowerstack`
+    overlay_stack,
+    /// `ovl_path.dentry`
+    overlay_dentry,
 }

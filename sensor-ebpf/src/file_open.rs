@@ -19,7 +19,7 @@ use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
     descriptors,
-    file_use::used,
+    file_use::{used, used_before_layer},
     handles, labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -39,7 +39,7 @@ pub fn lsm_file_open_asked(ctx: LsmContext) -> i32 {
 /// Hook 1, alone.
 #[lsm(hook = "file_open")]
 pub fn lsm_file_open(ctx: LsmContext) -> i32 {
-    opened::<Typed>(ctx.arg(0));
+    opened_by_any::<Typed>(ctx.arg(0));
     0
 }
 
@@ -47,7 +47,7 @@ pub fn lsm_file_open(ctx: LsmContext) -> i32 {
 #[fexit(function = "security_file_open")]
 pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>() == Ok(0) {
-        opened::<Typed>(ctx.arg(0));
+        opened_by_any::<Typed>(ctx.arg(0));
     }
     0
 }
@@ -55,7 +55,7 @@ pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
 /// Hook 2, where a program can not be told what a function returned.
 #[fentry(function = "security_file_open")]
 pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
-    opened::<Typed>(ctx.arg(0));
+    opened_by_any::<Typed>(ctx.arg(0));
     0
 }
 
@@ -133,6 +133,18 @@ fn failed(ctx: &TracePointContext, result: i64) {
         _ => return,
     };
     refused(call, -result as u32);
+}
+
+/// A file was opened, also by overlayfs, which opens a file of its layers for each of its own.
+#[inline(always)]
+fn opened_by_any<R: Read>(file: *const u8) {
+    if task::current_pid() == agent_pid() {
+        answer::<R>(file);
+        return;
+    }
+    if !process_files::opened::<R>(file) {
+        used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+    }
 }
 
 /// A file was opened.

@@ -8,7 +8,7 @@ use claviger_sensor_common::{
 use crate::{
     labels,
     offsets::offset,
-    path,
+    overlay, path,
     read::{Probed, Read, pointer},
     repeats,
     report::submit,
@@ -23,6 +23,13 @@ const FMODE_PATH: u32 = 0x4000;
 /// include/uapi/linux/stat.h
 const S_IFMT: u16 = 0o170_000;
 const S_IFREG: u16 = 0o100_000;
+
+/// The file itself may be labelled.
+pub const BY_OBJECT: u32 = 1;
+/// Its directory may be.
+pub const BY_DIRECTORY: u32 = 2;
+/// If it is of overlayfs, the file of its layer comes next.
+const LAYER_FOLLOWS: u32 = 4;
 
 /// What a descriptor can do, as records have it.
 #[inline(always)]
@@ -43,31 +50,35 @@ pub fn access(mode: u32) -> u32 {
 /// A file is used: dismissed here unless it, or its name in its directory, is known.
 #[inline(always)]
 pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) {
-    let (by_object, by_directory) = may_be_known::<R>(file);
-    if by_object || by_directory {
-        known(
-            probe as u32,
-            operation,
-            untyped(file),
-            by_object as u32,
-            by_directory as u32,
-        );
+    used_as::<R>(probe, operation, file, 0);
+}
+
+/// As [`used`], at a hook that sees it too when overlayfs opens the file of its layer.
+#[inline(always)]
+pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8) {
+    used_as::<R>(probe, operation, file, LAYER_FOLLOWS);
+}
+
+#[inline(always)]
+fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, how: u32) {
+    let found = may_be_known::<R>(file);
+    if found != 0 {
+        known(probe as u32, operation, untyped(file), found | how);
     }
 }
 
-/// Whether a file, or its directory, may be labelled.
+/// Whether a file, or its directory, may be labelled: [`BY_OBJECT`] and [`BY_DIRECTORY`].
 #[inline(always)]
-pub fn may_be_known<R: Read>(file: *const u8) -> (bool, bool) {
+pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
     let inode = pointer::<R>(file, offset!(file_inode));
     let dentry = pointer::<R>(file, offset!(file_dentry));
     let directory = pointer::<R>(
         pointer::<R>(dentry, offset!(dentry_parent)),
         offset!(dentry_inode),
     );
-    (
-        labels::may_be_labelled(R::read(inode, offset!(inode_ino))),
-        labels::may_be_labelled(R::read(directory, offset!(inode_ino))),
-    )
+    let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
+    let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
+    by_object as u32 * BY_OBJECT | by_directory as u32 * BY_DIRECTORY
 }
 
 /// A pointer as a mere number, which is all that a function of its own may be given.
@@ -81,11 +92,11 @@ pub fn untyped(pointer: *const u8) -> u64 {
 /// place that calls it; so its arguments are numbers.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn known(probe: u32, operation: u32, file: u64, by_object: u32, by_directory: u32) -> u32 {
+pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     if is_for_use(mode)
-        && let Some((object, label, matched)) = look_up(file, by_object, by_directory)
+        && let Some((object, label, matched)) = look_up(file, found, mode)
     {
         report(probe, operation, file, object, label, matched, mode);
     }
@@ -100,14 +111,20 @@ pub fn is_for_use(mode: u32) -> bool {
 
 /// What is known of a file that the prefilter has let through: its key, its label, and how it matched.
 #[inline(always)]
-pub fn look_up(file: *const u8, by_object: u32, by_directory: u32) -> Option<(ObjectKey, Label, u32)> {
+pub fn look_up(file: *const u8, candidate: u32, mode: u32) -> Option<(ObjectKey, Label, u32)> {
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let object = labels::key::<Probed>(inode);
     let mut found = None;
-    if by_object != 0 {
+    if candidate & BY_OBJECT != 0 {
         found = labels::of_object(&object).map(|label| (label, MATCHED_OBJECT));
+        if found.is_none()
+            && let Some((object, label)) =
+                overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, mode & FMODE_WRITE != 0)
+        {
+            return Some((object, label, MATCHED_OBJECT));
+        }
     }
-    if found.is_none() && by_directory != 0 {
+    if found.is_none() && candidate & BY_DIRECTORY != 0 {
         let dentry = pointer::<Probed>(file, offset!(file_dentry));
         let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
         let directory = pointer::<Probed>(parent, offset!(dentry_inode));

@@ -45,6 +45,8 @@ static REQUEST: Array<LabelRequest> = Array::with_max_entries(1, 0);
 /// Word and bit of an inode number.
 #[inline(always)]
 fn prefilter_place(inode: u64) -> (u32, u64) {
+    // overlayfs puts the number of the layer into the upper half.
+    let inode = inode & 0xffff_ffff;
     let mixed = inode ^ (inode >> 19);
     ((mixed >> 6) as u32 & (PREFILTER_WORDS - 1), 1 << (mixed & 63))
 }

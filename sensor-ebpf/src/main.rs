@@ -8,7 +8,7 @@
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -31,6 +31,7 @@ mod labels;
 mod mapped;
 mod offsets;
 mod open_descriptors;
+mod overlay;
 mod path;
 mod process;
 mod process_files;

@@ -102,13 +102,12 @@ fn held(task: *const u8, file: *const u8, descriptor: u32) {
         labels::answer_seen(REQUEST_HELD);
         return;
     }
-    let (by_object, by_directory) = file_use::may_be_known::<Typed>(file);
-    if by_object || by_directory {
+    let found = file_use::may_be_known::<Typed>(file);
+    if found != 0 {
         known_held(
             file_use::untyped(task),
             file_use::untyped(file),
-            by_object as u32,
-            by_directory as u32,
+            found,
             descriptor,
         );
     }
@@ -117,14 +116,14 @@ fn held(task: *const u8, file: *const u8, descriptor: u32) {
 /// As [`held`], once the prefilter has let it through; see [`file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn known_held(task: u64, file: u64, by_object: u32, by_directory: u32, descriptor: u32) -> u32 {
+extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32) -> u32 {
     let task = task as *const u8;
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     if !file_use::is_for_use(mode) {
         return 0;
     }
-    let Some((object, label, matched)) = file_use::look_up(file, by_object, by_directory) else {
+    let Some((object, label, matched)) = file_use::look_up(file, found, mode) else {
         return 0;
     };
     if !is_told(task, object, access(mode), (descriptor, file)) {

@@ -112,7 +112,8 @@ compared! {
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
         ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, task_cgroups,
         css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
-        regs_compat_second,
+        regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
+        overlay_dentry,
     }
 }
 

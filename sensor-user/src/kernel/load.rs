@@ -95,8 +95,11 @@ impl Kernel {
                 let btf = Btf::from_sys_fs()
                     .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
                 let mut attach = Attacher::new(&mut ebpf, &btf);
-                let (level, file_open) =
+                let (level, mut file_open) =
                     attach.file_open(&options.file_open_hooks, options.compat_calls, &mut labeller)?;
+                if !offsets::knows_overlay(&offsets) {
+                    file_open.cannot_see.push(offsets::NO_LAYERS.to_owned());
+                }
                 let mut probes = vec![file_open];
                 probes.extend(attach.others(level, &mut labeller));
                 probes.extend(attach.process(&options.canary_command));
