@@ -1,5 +1,6 @@
 //! The loop: records in, events out.
 
+mod answers;
 mod condition;
 mod held;
 mod repeating;
@@ -41,9 +42,9 @@ use super::{
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
-    config::{FileOpenHook, Policy},
-    decode::{Object, ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records, hook_name},
+    config::Policy,
+    decode::{ProcessKey, Record, decode},
+    kernel::{Attached, Kernel, ProbeAccounts, ProbeState, Records},
 };
 
 /// Records taken at once before anything else gets its turn.
@@ -159,7 +160,7 @@ impl<S: Sink> Agent<S> {
                 .as_ref()
                 .map(|test| SelfTest::new(test.interval, SystemTime::now())),
         };
-        let interval = options.look_interval.filter(|_| !sees_all_ways(&probes));
+        let interval = options.look_interval.filter(|_| !held::sees_all_ways(&probes));
         let looks = open_descriptors
             .filter(|_| options.look_interval.is_some())
             .map(|looks| Looks::start(looks, interval))
@@ -344,38 +345,6 @@ impl<S: Sink> Agent<S> {
         taken
     }
 
-    fn found(&mut self, found: Found) {
-        match found {
-            Found::Scanned(counts) => self.scanned_again(counts),
-            Found::InForce(digest) => self.policy_in_force(&digest),
-            Found::Tested(tested) => self.tested(&tested),
-            Found::Identified {
-                token,
-                parsed,
-                object,
-            } => {
-                let object = object.map(Object::from);
-                match self
-                    .pending
-                    .settle(token, &parsed.identities, parsed.unknown_reason, object)
-                {
-                    Settled::Late(amends) if !parsed.identities.is_empty() => {
-                        let mut event = gap(Gap::default());
-                        event.kind = EventKind::Amendment.into();
-                        event.gap = None;
-                        event.amendment = Some(Amendment {
-                            amends: Some(amends),
-                            workload: None,
-                            identities: parsed.identities,
-                        });
-                        self.pending.push(event, None, self.started.elapsed());
-                    }
-                    Settled::InTime | Settled::Late(_) | Settled::Unknown => {}
-                }
-            }
-        }
-    }
-
     /// Hands on what is ripe, a batch at a time.
     fn deliver_ripe(&mut self, ripe: Ripe) {
         let delay = if ripe == Ripe::All {
@@ -427,13 +396,6 @@ impl<S: Sink> Agent<S> {
             let _gone = back.send(self.last_id.clone());
         }
     }
-}
-
-/// Whether hooks see every way to a descriptor, as LSM and fentry do.
-fn sees_all_ways(probes: &[ProbeState]) -> bool {
-    let tracepoint = hook_name(FileOpenHook::Tracepoint);
-    let mut opens = probes.iter().filter(|state| state.probe == Probe::FileOpen);
-    opens.all(|state| state.hook.as_deref() != Some(tracepoint))
 }
 
 async fn receive(asked: &mut Option<mpsc::Receiver<Asked>>) -> Option<Asked> {

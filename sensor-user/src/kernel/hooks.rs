@@ -151,7 +151,7 @@ const RECEIVED_TRACEPOINT: Hook = Hook {
     )],
     beside: &[],
     cannot_see: &[
-        "descriptors received by io_uring, by 32-bit system calls, or put in by a seccomp supervisor",
+        "descriptors received by io_uring or by 32-bit system calls, or put in by a seccomp supervisor, but while they are held",
     ],
 };
 

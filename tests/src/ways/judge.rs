@@ -233,9 +233,35 @@ mod tests {
 
     #[test]
     fn a_path_is_enough_only_where_the_document_says_so() {
-        let by_path = changed("/credential/inode", 0);
-        assert!(!verdict(Cell::Must, 0, &by_path));
-        assert!(verdict(Cell::Path, 0, &by_path));
+        let [mut by_path] = changed("/credential/inode", 0);
+        assert!(!verdict(Cell::Must, 0, std::slice::from_ref(&by_path)));
+        by_path["outcome"] = "unknown".into();
+        assert!(verdict(Cell::Path, 0, &[by_path]));
+    }
+
+    #[test]
+    fn what_was_not_seen_to_end_is_unknown() {
+        let unknown = changed("/outcome", "unknown");
+        assert!(verdict(Cell::Path, 0, &unknown));
+        assert!(!verdict(Cell::Path, 0, &[event()]));
+        assert!(!verdict(Cell::Must, 0, &unknown));
+    }
+
+    #[test]
+    fn what_is_found_says_since_when() {
+        let [mut found] = [event()];
+        assert!(!verdict(Cell::Sweep, 0, &[found.clone()]));
+        found["since"] = "2026-01-01T00:00:00Z".into();
+        assert!(verdict(Cell::Sweep, 0, &[found.clone()]));
+        assert!(
+            !verdict(Cell::Must, 0, &[found.clone()]),
+            "its beginning was seen"
+        );
+        found["pre_existing"] = true.into();
+        assert!(
+            !verdict(Cell::Sweep, 0, &[found]),
+            "it came while the sensor watched"
+        );
     }
 
     #[test]

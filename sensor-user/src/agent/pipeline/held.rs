@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use super::*;
 use crate::{
     agent::{pipeline::uses::UNKNOWN_LABEL, repeats::First},
+    config::FileOpenHook,
     decode::{FilePath, Held},
+    kernel::hook_name,
 };
 
 /// Uses that were told by their path, as somebody who has the file open is found.
@@ -40,6 +42,13 @@ impl ByPath {
     }
 }
 
+/// Whether hooks see every way to a descriptor, as LSM and fentry do.
+pub(super) fn sees_all_ways(probes: &[ProbeState]) -> bool {
+    let tracepoint = hook_name(FileOpenHook::Tracepoint);
+    let mut opens = probes.iter().filter(|state| state.probe == Probe::FileOpen);
+    opens.all(|state| state.hook.as_deref() != Some(tracepoint))
+}
+
 impl<S: Sink> Agent<S> {
     /// A file was found open: told, unless it was told by its path. It is told once, and its key kept until the process has ended.
     pub(super) fn held(&mut self, held: &Held) {
@@ -51,5 +60,41 @@ impl<S: Sink> Agent<S> {
             return;
         }
         self.repeats.keep(held.file.key, process, First::Dropped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(bytes: &[u8]) -> FilePath {
+        FilePath {
+            bytes: bytes.to_vec(),
+            truncated: false,
+        }
+    }
+
+    fn process(pid: u32) -> ProcessKey {
+        ProcessKey { pid, start_ticks: 1 }
+    }
+
+    #[test]
+    fn what_was_told_by_its_path_is_found_once() {
+        let mut by_path = ByPath::default();
+        by_path.told(process(1), &path(b"/key"));
+        assert!(!by_path.take(process(2), &path(b"/key")), "another's");
+        assert!(!by_path.take(process(1), &path(b"/other")));
+        assert!(by_path.take(process(1), &path(b"/key")));
+        assert!(!by_path.take(process(1), &path(b"/key")), "it is over");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut by_path = ByPath::default();
+        for pid in 0..=u32::try_from(BY_PATH_MAX).expect("small") {
+            by_path.told(process(pid), &path(b"/key"));
+        }
+        assert_eq!(by_path.told.len(), BY_PATH_MAX);
+        assert!(!by_path.take(process(0), &path(b"/key")), "the oldest went");
     }
 }
