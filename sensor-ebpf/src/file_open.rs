@@ -27,7 +27,7 @@ use crate::{
     task,
 };
 
-/// Hook 1, beside [`fexit_security_file_open`], which alone knows what came of it: shows that it is asked, which is where an open can be denied.
+/// Hook 1, beside [`fexit_security_file_open_beside`], which alone knows what came of it: shows that it is asked, which is where an open can be denied.
 #[lsm(hook = "file_open")]
 pub fn lsm_file_open_asked(ctx: LsmContext) -> i32 {
     if task::current_pid() == agent_pid() {
@@ -43,7 +43,16 @@ pub fn lsm_file_open(ctx: LsmContext) -> i32 {
     0
 }
 
-/// Beside hook 1, and hook 2: every LSM was asked. What one of them refused is seen as a refusal.
+/// Beside hook 1: every LSM was asked. What one of them refused is seen as a refusal. It does not answer the agent, who is to learn whether hook 1 runs.
+#[fexit(function = "security_file_open")]
+pub fn fexit_security_file_open_beside(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) && task::current_pid() != agent_pid() {
+        opened_by_any::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Hook 2: as above.
 #[fexit(function = "security_file_open")]
 pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>() == Ok(0) {

@@ -98,9 +98,32 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
     if is_for_use(mode)
         && let Some((object, label, matched)) = look_up(file, found, mode)
     {
-        report(probe, operation, file, object, label, matched, mode);
+        let how = probe | operation << 8 | matched << 16;
+        report_use(file as u64, object.inode, numbers(object), bits(label), how);
     }
     0
+}
+
+/// Device and generation of an object, for a function that may be given numbers only.
+#[inline(always)]
+pub fn numbers(object: ObjectKey) -> u64 {
+    u64::from(object.device) | u64::from(object.generation) << 32
+}
+
+/// The object of this inode number, device and generation.
+#[inline(always)]
+pub fn object(inode: u64, numbers: u64) -> ObjectKey {
+    ObjectKey {
+        inode,
+        device: numbers as u32,
+        generation: (numbers >> 32) as u32,
+    }
+}
+
+/// A label as a number.
+#[inline(always)]
+pub fn bits(label: Label) -> u64 {
+    u64::from(label.id) | u64::from(label.flags) << 32
 }
 
 /// Whether a descriptor of this mode can do more than name its file.
@@ -148,28 +171,31 @@ fn in_directory(directory: ObjectKey, dentry: *const u8, inode: *const u8) -> Op
         .then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
 }
 
-#[inline(always)]
-fn report(
-    probe: u32,
-    operation: u32,
-    file: *const u8,
-    object: ObjectKey,
-    label: Label,
-    matched: u32,
-    mode: u32,
-) {
-    let key = repeats::key(operation, object, access(mode), 0);
+/// Reports a use. Global for the same reason: every way by which a file can be known ends here, and this is the longest part. `how`: the probe, the operation and how it
+/// matched, a byte each.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, how: u32) -> u32 {
+    let file = file as *const u8;
+    let probe = how & 0xff;
+    let operation = how >> 8 & 0xff;
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    let key = repeats::key(operation, object(inode, numbers), access(mode), 0);
     repeats::first_only(probe, &key, || {
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
             record.key = key;
-            record.label = label;
-            record.matched = matched;
+            record.label = Label {
+                id: label as u32,
+                flags: (label >> 32) as u32,
+            };
+            record.matched = how >> 16;
             record.reserved = 0;
             task::snapshot(&raw mut record.task);
             path::walk(&path::of_file(file), &mut record.path);
             true
         })
     });
+    0
 }

@@ -24,6 +24,9 @@ use crate::{
 
 /// Parents looked at: a program that forks much deeper and has its descriptors from there is told once for itself.
 const PARENTS_MAX: u32 = 4;
+/// Where in the flags of a label, of which looks fill the rest, it stands how it matched: one of the `MATCHED_` values.
+const MATCHED_AT: u32 = 30;
+const LOOKS_MASK: u32 = (1 << MATCHED_AT) - 1;
 /// Stands for a file that is mapped.
 const NO_DESCRIPTOR: u32 = u32::MAX;
 
@@ -126,15 +129,26 @@ extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32) -> u
     let Some((object, label, matched)) = file_use::look_up(file, found, mode) else {
         return 0;
     };
-    if !is_told(task, object, access(mode), (descriptor, file)) {
-        report(task, file, object, label, matched, mode);
+    let numbers = file_use::numbers(object);
+    if is_told(task as u64, file as u64, object.inode, numbers, descriptor) == 0 {
+        let label = file_use::bits(Label {
+            flags: label.flags & LOOKS_MASK | matched << MATCHED_AT,
+            ..label
+        });
+        report_held(task as u64, file as u64, object.inode, numbers, label);
     }
     0
 }
 
-/// Whether a use of this file by this program run was told: of its own, or of a parent from which it came by being forked.
-#[inline(always)]
-fn is_told(task: *const u8, object: ObjectKey, access: u32, open: (u32, *const u8)) -> bool {
+/// Whether a use of this file by this program run was told: of its own, or of a parent from which it came by being forked. Global as
+/// [`file_use::known`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_told(task: u64, file: u64, inode: u64, numbers: u64, descriptor: u32) -> u32 {
+    let task = task as *const u8;
+    let file = file as *const u8;
+    let object = file_use::object(inode, numbers);
+    let access = access(Probed::read(file, offset!(file_mode)));
     let exec_id = task::exec_id::<Probed>(task);
     let mut process = task::identify::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
@@ -147,16 +161,16 @@ fn is_told(task: *const u8, object: ObjectKey, access: u32, open: (u32, *const u
                     let own = task::identify::<Probed>(task);
                     repeats::told(&repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0));
                 }
-                return true;
+                return 1;
             }
         }
         at = pointer::<Probed>(at, offset!(task_real_parent));
         process = task::identify::<Probed>(at);
-        if task::exec_id::<Probed>(at) != exec_id || !has_open(at, open) {
-            return false;
+        if task::exec_id::<Probed>(at) != exec_id || !has_open(at, (descriptor, file)) {
+            return 0;
         }
     }
-    false
+    0
 }
 
 /// Whether a process has a file under this number; of mapped files, which have none, it is taken to be so.
@@ -174,8 +188,20 @@ fn has_open(process: *const u8, (descriptor, file): (u32, *const u8)) -> bool {
         && pointer::<Probed>(files.wrapping_add(descriptor as usize * 8), 0) == file
 }
 
-#[inline(always)]
-fn report(task: *const u8, file: *const u8, object: ObjectKey, label: Label, matched: u32, mode: u32) {
+/// Reports. Global as [`file_use::report_use`] is; how it matched stands in the highest bits of `label`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn report_held(task: u64, file: u64, inode: u64, numbers: u64, label: u64) -> u32 {
+    let task = task as *const u8;
+    let file = file as *const u8;
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    let object = file_use::object(inode, numbers);
+    let flags = (label >> 32) as u32;
+    let matched = flags >> MATCHED_AT;
+    let label = Label {
+        id: label as u32,
+        flags: flags & LOOKS_MASK,
+    };
     let process = task::identify::<Probed>(task);
     let key = repeats::key_of(
         process,
@@ -211,4 +237,5 @@ fn report(task: *const u8, file: *const u8, object: ObjectKey, label: Label, mat
     if submitted {
         repeats::told(&key);
     }
+    0
 }

@@ -68,7 +68,10 @@ const NO_RING_REFUSALS: &str = "refusals of io_uring";
 const OPEN_LSM: Hook = Hook {
     name: "lsm/file_open",
     programs: &[
-        program("lsm_file_open_asked", Point::LsmWithResult("file_open", &OPENED)),
+        program(
+            "lsm_file_open_asked",
+            Point::LsmWithResult("file_open", &OPENED_BESIDE),
+        ),
         program("lsm_file_open", Point::Lsm("file_open")),
     ],
     beside: &[],
@@ -84,6 +87,11 @@ const OPEN_FENTRY: Hook = Hook {
     beside: &[],
     cannot_see: &[],
 };
+
+const OPENED_BESIDE: Program = program(
+    "fexit_security_file_open_beside",
+    Point::Fexit("security_file_open"),
+);
 
 /// Sees the answer of all LSMs.
 const OPENED: Program = program("fexit_security_file_open", Point::Fexit("security_file_open"));
