@@ -126,6 +126,15 @@ pub fn bits(label: Label) -> u64 {
     u64::from(label.id) | u64::from(label.flags) << 32
 }
 
+/// The label of this number.
+#[inline(always)]
+pub fn label(bits: u64) -> Label {
+    Label {
+        id: bits as u32,
+        flags: (bits >> 32) as u32,
+    }
+}
+
 /// Whether a descriptor of this mode can do more than name its file.
 #[inline(always)]
 pub fn is_for_use(mode: u32) -> bool {
@@ -186,10 +195,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
             record.key = key;
-            record.label = Label {
-                id: label as u32,
-                flags: (label >> 32) as u32,
-            };
+            record.label = self::label(label);
             record.matched = how >> 16;
             record.reserved = 0;
             task::snapshot(&raw mut record.task);

@@ -10,7 +10,7 @@ use claviger_sensor_common::{
 use crate::{
     arguments::{Arguments, result},
     attempts::{AT_FDCWD, is_refusal},
-    descriptors, labels,
+    descriptors, file_use, labels,
     offsets::offset,
     path,
     read::{Probed, Read, pointer},
@@ -98,14 +98,27 @@ pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
         1 => OPENED_FOR_WRITING,
         _ => OPENED_FOR_READING | OPENED_FOR_WRITING,
     };
-    let key = repeats::key(OPERATION_OPEN, object, access, errno);
+    report_refused(
+        object.inode,
+        file_use::numbers(object),
+        file_use::bits(label),
+        access,
+        errno,
+    );
+}
+
+/// Reports. Global, so that the verifier looks at it once and not for each form of a handle.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn report_refused(inode: u64, numbers: u64, label: u64, access: u32, errno: u32) -> u32 {
+    let key = repeats::key(OPERATION_OPEN, file_use::object(inode, numbers), access, errno);
     let probe = Probe::FileOpenDenied as u32;
     repeats::first_only(probe, &key, || {
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
             record.key = key;
-            record.label = label;
+            record.label = file_use::label(label);
             record.matched = MATCHED_OBJECT;
             record.reserved = 0;
             // The agent knows where it found the file.
@@ -115,4 +128,5 @@ pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
             true
         })
     });
+    0
 }
