@@ -59,6 +59,9 @@ pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
 /// Writes the components from `place` up to a root.
 #[inline(never)]
 pub fn walk_below(root: &Place, place: &Place, out: &mut PathBytes) -> u32 {
+    // Read once: older kernels do not follow what is read from the caller's stack in a loop, and look at every way through it.
+    // SAFETY: a reference to what the caller keeps.
+    let root = unsafe { core::ptr::read_volatile(root) };
     let Place {
         mut dentry,
         mut mount,
