@@ -66,7 +66,10 @@ fn failed(number: u32, errno: u32, regs: *const u8) {
             // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
             unsafe { bpf_probe_read_user(u64::from(third) as *const u64) }.unwrap_or_default() as u32,
         ),
-        _ => return handles::refused(errno, first as i32, u64::from(second), third),
+        _ => {
+            handles::refused_of_handle(errno, first as i32, u64::from(second), third);
+            return;
+        }
     };
     refused_by(errno, directory, u64::from(given), flags);
 }

@@ -19,7 +19,7 @@ use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
     descriptors,
-    file_use::{used, used_before_layer},
+    file_use::{untyped, used, used_before_layer},
     handles, labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -31,7 +31,7 @@ use crate::{
 #[lsm(hook = "file_open")]
 pub fn lsm_file_open_asked(ctx: LsmContext) -> i32 {
     if task::current_pid() == agent_pid() {
-        answer::<Typed>(ctx.arg(0));
+        answer(untyped(ctx.arg(0)));
     }
     0
 }
@@ -131,7 +131,7 @@ fn failed(ctx: &TracePointContext, result: i64) {
         number::CREAT => Call::Creat,
         number::OPEN_BY_HANDLE_AT => {
             let arguments = Arguments::current();
-            handles::refused(
+            handles::refused_of_handle(
                 -result as u32,
                 arguments.first() as i32,
                 arguments.second(),
@@ -148,7 +148,7 @@ fn failed(ctx: &TracePointContext, result: i64) {
 #[inline(always)]
 fn opened_by_any<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
-        answer::<R>(file);
+        answer(untyped(file));
         return;
     }
     if !process_files::opened::<R>(file) {
@@ -160,7 +160,7 @@ fn opened_by_any<R: Read>(file: *const u8) {
 #[inline(always)]
 pub fn opened<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
-        answer::<R>(file);
+        answer(untyped(file));
         return;
     }
     if !process_files::opened::<R>(file) {
@@ -168,8 +168,11 @@ pub fn opened<R: Read>(file: *const u8) {
     }
 }
 
-/// The agent's own opens are questions, never uses.
-#[inline(always)]
-fn answer<R: Read>(file: *const u8) {
-    labels::answer::<R>(file, pointer::<R>(file, offset!(file_inode)));
+/// The agent's own opens are questions, never uses. Global, so that what they take of the stack is not taken from uses.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn answer(file: u64) -> u32 {
+    let file = file as *const u8;
+    labels::answer(file, pointer::<Probed>(file, offset!(file_inode)));
+    0
 }

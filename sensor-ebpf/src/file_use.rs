@@ -135,6 +135,32 @@ pub fn label(bits: u64) -> Label {
     }
 }
 
+/// Where in the flags of a label, of which no more are in use, it stands how it matched: one of the `MATCHED_` values.
+const MATCHED_AT: u32 = 30;
+
+/// A label, and how it matched, as a number that is never 0.
+#[inline(always)]
+pub fn matched_bits(label: Label, matched: u32) -> u64 {
+    bits(Label {
+        flags: label.flags & ((1 << MATCHED_AT) - 1) | matched << MATCHED_AT,
+        ..label
+    })
+}
+
+/// The label of this number, and how it matched.
+#[inline(always)]
+pub fn matched_label(bits: u64) -> (Label, u32) {
+    let Label { id, flags } = label(bits);
+    let flags_alone = flags & ((1 << MATCHED_AT) - 1);
+    (
+        Label {
+            id,
+            flags: flags_alone,
+        },
+        flags >> MATCHED_AT,
+    )
+}
+
 /// Whether a descriptor of this mode can do more than name its file.
 #[inline(always)]
 pub fn is_for_use(mode: u32) -> bool {
@@ -158,26 +184,34 @@ pub fn look_up(file: *const u8, candidate: u32, mode: u32) -> Option<(ObjectKey,
     }
     if found.is_none() && candidate & BY_DIRECTORY != 0 {
         let dentry = pointer::<Probed>(file, offset!(file_dentry));
-        let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
-        let directory = pointer::<Probed>(parent, offset!(dentry_inode));
-        found = in_directory(labels::key::<Probed>(directory), dentry, inode);
+        let bits = in_directory(dentry as u64, inode as u64);
+        found = (bits != 0).then(|| matched_label(bits));
     }
     found.map(|(label, matched)| (object, label, matched))
 }
 
-/// What is known of a name in a directory.
-#[inline(always)]
-fn in_directory(directory: ObjectKey, dentry: *const u8, inode: *const u8) -> Option<(Label, u32)> {
-    let directory_label = labels::of_directory(&directory)?;
-    let kind: u16 = Probed::read(inode, offset!(inode_mode));
+/// What is known of a name in a directory: a label as a number, with how it matched in the highest bits; 0 where nothing is. Global, for
+/// what it takes of the stack is free again when the use is reported.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn in_directory(dentry: u64, inode: u64) -> u64 {
+    let dentry = dentry as *const u8;
+    let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
+    let directory = labels::key::<Probed>(pointer::<Probed>(parent, offset!(dentry_inode)));
+    let Some(directory_label) = labels::of_directory(&directory) else {
+        return 0;
+    };
+    let kind: u16 = Probed::read(inode as *const u8, offset!(inode_mode));
     if kind & S_IFMT != S_IFREG {
-        return None;
+        return 0;
     }
     if let Some(label) = labels::of_name(directory, dentry) {
-        return Some((label, MATCHED_NAME));
+        return matched_bits(label, MATCHED_NAME);
     }
-    (directory_label.flags & DIRECTORY_HAS_PATTERNS != 0)
-        .then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
+    if directory_label.flags & DIRECTORY_HAS_PATTERNS == 0 {
+        return 0;
+    }
+    matched_bits(directory_label, MATCHED_DIRECTORY_PATTERN)
 }
 
 /// Reports a use. Global for the same reason: every way by which a file can be known ends here, and this is the longest part. `how`: the probe, the operation and how it

@@ -48,7 +48,7 @@ pub fn sys_exit_handles_denied(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if is_refusal(result) {
         let arguments = Arguments::current();
-        refused(
+        refused_of_handle(
             -result as u32,
             arguments.first() as i32,
             arguments.second(),
@@ -58,12 +58,13 @@ pub fn sys_exit_handles_denied(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// An open by handle was refused.
-#[inline(always)]
-pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
+/// An open by handle was refused. Global, so that what it takes of the stack is not taken from uses.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn refused_of_handle(errno: u32, mount: i32, handle: u64, flags: u32) -> u32 {
     // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
     let Ok(handle) = (unsafe { bpf_probe_read_user(handle as *const Handle) }) else {
-        return;
+        return 0;
     };
     let [first, second, third, _, fifth] = handle.words;
     let (inode, generation) = match handle.kind {
@@ -71,10 +72,10 @@ pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
         INO32_GEN | INO32_GEN_PARENT => (u64::from(first), second),
         INO64_GEN | INO64_GEN_PARENT => (u64::from(first) | u64::from(second) << 32, third),
         BTRFS | BTRFS_PARENT => (u64::from(first) | u64::from(second) << 32, fifth),
-        _ => return,
+        _ => return 0,
     };
     if !labels::may_be_labelled(inode) {
-        return;
+        return 0;
     }
     let place = if mount == AT_FDCWD {
         path::working_directory()
@@ -91,7 +92,7 @@ pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
         generation,
     };
     let Some(label) = labels::of_object(&object) else {
-        return;
+        return 0;
     };
     let access = match flags & ACCESS_MODE {
         0 => OPENED_FOR_READING,
@@ -105,6 +106,7 @@ pub fn refused(errno: u32, mount: i32, handle: u64, flags: u32) {
         access,
         errno,
     );
+    0
 }
 
 /// Reports. Global, so that the verifier looks at it once and not for each form of a handle.

@@ -105,9 +105,9 @@ fn asked() -> Option<&'static mut LabelRequest> {
 
 /// Answers the agent: writes the numbers of the inode that it opens, and labels it, or remembers the operations of the file.
 #[inline(always)]
-pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
+pub fn answer(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
-    let key = key::<R>(inode);
+    let key = key::<Probed>(inode);
     let purpose = request.state & REQUEST_PURPOSE;
     let set = match purpose {
         REQUEST_OBJECT => {
@@ -120,7 +120,7 @@ pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
         REQUEST_IDENTIFY => true,
         REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {
-            process_files::learn(purpose, R::read(file, offset!(file_operations)))
+            process_files::learn(purpose, Probed::read(file, offset!(file_operations)))
         }
         _ => false,
     };

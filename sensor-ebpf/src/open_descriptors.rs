@@ -7,7 +7,7 @@
 
 use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{
-    HeldRecord, Label, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, ObjectKey, Probe, RECORD_HELD,
+    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, ObjectKey, Probe, RECORD_HELD,
     REQUEST_HELD,
 };
 
@@ -24,9 +24,6 @@ use crate::{
 
 /// Parents looked at: a program that forks much deeper and has its descriptors from there is told once for itself.
 const PARENTS_MAX: u32 = 4;
-/// Where in the flags of a label, of which looks fill the rest, it stands how it matched: one of the `MATCHED_` values.
-const MATCHED_AT: u32 = 30;
-const LOOKS_MASK: u32 = (1 << MATCHED_AT) - 1;
 /// Stands for a file that is mapped.
 const NO_DESCRIPTOR: u32 = u32::MAX;
 
@@ -131,10 +128,7 @@ extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32) -> u
     };
     let numbers = file_use::numbers(object);
     if is_told(task as u64, file as u64, object.inode, numbers, descriptor) == 0 {
-        let label = file_use::bits(Label {
-            flags: label.flags & LOOKS_MASK | matched << MATCHED_AT,
-            ..label
-        });
+        let label = file_use::matched_bits(label, matched);
         report_held(task as u64, file as u64, object.inode, numbers, label);
     }
     0
@@ -150,24 +144,41 @@ extern "C" fn is_told(task: u64, file: u64, inode: u64, numbers: u64, descriptor
     let object = file_use::object(inode, numbers);
     let access = access(Probed::read(file, offset!(file_mode)));
     let exec_id = task::exec_id::<Probed>(task);
-    let mut process = task::identify::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
     for parents in 0..=PARENTS_MAX {
-        for operation in OPERATION_OPEN..=OPERATION_HOLD {
-            let key = repeats::key_of(process, exec_id, operation, object, access, 0);
-            if repeats::is_told(&key) {
-                if parents > 0 {
-                    // The parent may end, and its uses be forgotten, while this one lives on.
-                    let own = task::identify::<Probed>(task);
-                    repeats::told(&repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0));
-                }
-                return 1;
+        if is_told_of(at as u64, inode, numbers, access) != 0 {
+            if parents > 0 {
+                // The parent may end, and its uses be forgotten, while this one lives on.
+                let own = task::identify::<Probed>(task);
+                repeats::told(&repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0));
             }
+            return 1;
         }
         at = pointer::<Probed>(at, offset!(task_real_parent));
-        process = task::identify::<Probed>(at);
         if task::exec_id::<Probed>(at) != exec_id || !has_open(at, (descriptor, file)) {
             return 0;
+        }
+    }
+    0
+}
+
+/// Whether a use of this file by the program run of this very process was told. Global: the loop over parents is then short to the verifier.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32) -> u32 {
+    let process = process as *const u8;
+    let mut key = repeats::key_of(
+        task::identify::<Probed>(process),
+        task::exec_id::<Probed>(process),
+        OPERATION_OPEN,
+        file_use::object(inode, numbers),
+        access,
+        0,
+    );
+    for operation in OPERATION_OPEN..=OPERATION_HOLD {
+        key.operation = operation;
+        if repeats::is_told(&key) {
+            return 1;
         }
     }
     0
@@ -196,12 +207,7 @@ extern "C" fn report_held(task: u64, file: u64, inode: u64, numbers: u64, label:
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     let object = file_use::object(inode, numbers);
-    let flags = (label >> 32) as u32;
-    let matched = flags >> MATCHED_AT;
-    let label = Label {
-        id: label as u32,
-        flags: flags & LOOKS_MASK,
-    };
+    let (label, matched) = file_use::matched_label(label);
     let process = task::identify::<Probed>(task);
     let key = repeats::key_of(
         process,
