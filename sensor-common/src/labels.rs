@@ -47,7 +47,8 @@ pub struct NameKey {
 pub struct Label {
     /// Index in the agent's own table.
     pub id: u32,
-    /// For a directory: `DIRECTORY_` bits; otherwise 0.
+    /// For a directory: `DIRECTORY_` bits; for an object: the number of the last look through all open descriptors that had begun when it was
+    /// labelled, which the kernel half writes; otherwise 0.
     pub flags: u32,
 }
 
@@ -106,3 +107,5 @@ pub const REQUEST_SIGNAL: u32 = 0x10;
 pub const REQUEST_KEY: u32 = 0x11;
 /// Purpose: tell that this thread's listing of a directory was seen.
 pub const REQUEST_LISTED: u32 = 0x18;
+/// Purpose: tell that the look through all open descriptors met this process's.
+pub const REQUEST_HELD: u32 = 0x15;

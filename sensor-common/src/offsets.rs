@@ -188,4 +188,40 @@ offsets! {
     mm_env_start,
     /// `mm_struct.env_end`
     mm_env_end,
+    /// `task_struct.cgroups`; [`MISSING`] without cgroups, as the three that follow
+    task_cgroups,
+    /// `css_set.dfl_cgrp`
+    css_set_cgroup,
+    /// `cgroup.kn`
+    cgroup_node,
+    /// `kernfs_node.id`
+    node_id,
+    /// `vm_area_struct.vm_file`
+    area_file,
+    /// `open_flags.open_flag`
+    how_flags,
+    /// `thread_info.status` within its `task_struct`; [`MISSING`] where no 32-bit system calls are told by it, as the three that follow
+    thread_status,
+    /// `pt_regs.orig_ax`: number of a system call
+    regs_number,
+    /// `pt_regs.bx`: first argument of a 32-bit system call
+    regs_compat_first,
+    /// `pt_regs.cx`: second argument of one
+    regs_compat_second,
+    /// `super_block.s_magic`
+    sb_magic,
+    /// `ovl_inode.vfs_inode`; [`MISSING`] while overlayfs is not there, as all that follow
+    overlay_inode,
+    /// `ovl_inode.__upperdentry`
+    overlay_upper,
+    /// `ovl_inode.lower`; [`MISSING`] from 6.2 on
+    overlay_lower,
+    /// `ovl_inode.oe`; [`MISSING`] before 6.5
+    overlay_entry,
+    /// `ovl_entry.__numlower`
+    overlay_count,
+    /// `ovl_entry.__lowerstack`
+    overlay_stack,
+    /// `ovl_path.dentry`
+    overlay_dentry,
 }

@@ -5,8 +5,8 @@
 
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
-    FoundName, KernelKeyRecord, Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes,
-    ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets,
+    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
     WrittenRecord,
 };
 
@@ -26,6 +26,8 @@ struct Abi {
     tamper: TamperRecord,
     directory_list: DirectoryListRecord,
     written: WrittenRecord,
+    held: HeldRecord,
+    look: Look,
     repeat: RepeatKey,
     exec: ExecRecord,
     fork: ForkRecord,

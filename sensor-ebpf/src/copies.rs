@@ -68,14 +68,15 @@ static READERS: HashMap<Ancestor, Reader> = HashMap::with_max_entries(READERS_MA
 #[map]
 static WRITTEN: LruHashMap<Write, Reported> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
 
-/// The current process has read a credential.
-#[inline(always)]
-pub fn has_read() {
+/// The current process has read a credential. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn has_read() -> u32 {
     let process = task::current_process();
     if let Some(reader) = reader(&process) {
         // SAFETY: a value of the map, which stays while this program runs; a count that is torn does no harm.
         unsafe { (*reader).reads += 1 };
-        return;
+        return 0;
     }
     let reader = Reader {
         exec_id: task::current_exec_id(),
@@ -86,6 +87,7 @@ pub fn has_read() {
     if READERS.insert(process, reader, 0).is_err() {
         lose(Probe::FileCopied, Counter::LostReaders);
     }
+    0
 }
 
 /// A process has ended.

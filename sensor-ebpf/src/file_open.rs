@@ -1,41 +1,70 @@
 //! Opens of credential files. Three hooks see the same thing; the loader attaches one of them:
 //!
-//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call, before an LSM after ours may still refuse
-//! - `fentry/security_file_open` (5.5): the same, cannot deny
+//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call; can deny. An LSM after ours may still refuse, so what came of
+//!   it is seen at the exit of `security_file_open`, where a program can be told what a function returned (5.17)
+//! - `security_file_open` alone, at its exit or else its entry (5.5): the same, cannot deny
 //! - `syscalls:sys_exit_{open,openat,openat2,creat,open_by_handle_at}` (tracefs): the descriptor that was returned, resolved in the task's
-//!   table; does not see 32-bit entry. What io_uring opens is seen by [`crate::io_uring`] beside it.
+//!   table. What io_uring opens is seen by [`crate::io_uring`] beside it.
 //!
-//! Refused attempts reach none of the first two, so the exits of the same calls are looked at for errors beside them.
+//! Refused attempts reach none of the first two, so the exit of `do_filp_open`, or else the exits of the same calls, are looked at for errors
+//! beside them. 32-bit entry on tracepoints is seen by [`crate::compat_calls`], where it is asked for.
 
 use aya_ebpf::{
-    macros::{fentry, lsm, tracepoint},
-    programs::{FEntryContext, LsmContext, TracePointContext},
+    macros::{fentry, fexit, lsm, tracepoint},
+    programs::{FEntryContext, FExitContext, LsmContext, TracePointContext},
 };
 use claviger_sensor_common::{OPERATION_OPEN, Probe};
 
 use crate::{
-    arguments::{number, result},
-    attempts::{Call, is_refusal, refused},
+    arguments::{Arguments, number, result},
+    attempts::{Call, is_refusal, refused, refused_of_name},
     copies, descriptors,
-    file_use::used,
-    labels,
+    file_use::{untyped, used, used_before_layer},
+    handles, labels,
     offsets::{agent_pid, offset},
     process_files,
     read::{Probed, Read, Typed, pointer},
     task,
 };
 
-/// Hook 1.
+/// Hook 1, beside [`fexit_security_file_open_beside`], which alone knows what came of it: shows that it is asked, which is where an open can be denied.
 #[lsm(hook = "file_open")]
-pub fn lsm_file_open(ctx: LsmContext) -> i32 {
-    opened::<Typed>(ctx.arg(0));
+pub fn lsm_file_open_asked(ctx: LsmContext) -> i32 {
+    if task::current_pid() == agent_pid() {
+        answer(untyped(ctx.arg(0)));
+    }
     0
 }
 
-/// Hook 2.
+/// Hook 1, alone.
+#[lsm(hook = "file_open")]
+pub fn lsm_file_open(ctx: LsmContext) -> i32 {
+    opened_by_any::<Typed>(ctx.arg(0));
+    0
+}
+
+/// Beside hook 1: every LSM was asked. What one of them refused is seen as a refusal. It does not answer the agent, who is to learn whether hook 1 runs.
+#[fexit(function = "security_file_open")]
+pub fn fexit_security_file_open_beside(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) && task::current_pid() != agent_pid() {
+        opened_by_any::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Hook 2: as above.
+#[fexit(function = "security_file_open")]
+pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) {
+        opened_by_any::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Hook 2, where a program can not be told what a function returned.
 #[fentry(function = "security_file_open")]
 pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
-    opened::<Typed>(ctx.arg(0));
+    opened_by_any::<Typed>(ctx.arg(0));
     0
 }
 
@@ -72,6 +101,25 @@ pub fn sys_exit_opens_denied(ctx: TracePointContext) -> u32 {
 
 /// errno(3): a program that runs cannot be written. Told for the sensor's own.
 const ETXTBSY: i64 = 26;
+/// include/linux/fs.h: opened to be run.
+const FMODE_EXEC: u32 = 0x20;
+
+/// Beside hooks 1 and 2, whatever the system call: `do_filp_open(directory, name, how)` opens by path.
+#[fexit(function = "do_filp_open")]
+pub fn fexit_do_filp_open(ctx: FExitContext) -> i32 {
+    let Ok(result) = ctx.ret::<i64>() else {
+        return 0;
+    };
+    if !is_refusal(result) && result != -ETXTBSY {
+        return 0;
+    }
+    let how: *const u8 = ctx.arg(2);
+    let flags: u32 = Probed::read(how, offset!(how_flags));
+    if flags & FMODE_EXEC == 0 {
+        refused_of_name(-result as u32, ctx.arg(0), ctx.arg(1), flags);
+    }
+    0
+}
 
 #[inline(always)]
 fn failed(ctx: &TracePointContext, result: i64) {
@@ -83,18 +131,41 @@ fn failed(ctx: &TracePointContext, result: i64) {
         number::OPENAT => Call::OpenAt,
         number::OPENAT2 => Call::OpenAt2,
         number::CREAT => Call::Creat,
-        // A handle names no path.
+        number::OPEN_BY_HANDLE_AT => {
+            let arguments = Arguments::current();
+            handles::refused_of_handle(
+                -result as u32,
+                arguments.first() as i32,
+                arguments.second(),
+                arguments.third() as u32,
+            );
+            return;
+        }
         _ => return,
     };
     refused(call, -result as u32);
+}
+
+/// A file was opened, also by overlayfs, which opens a file of its layers for each of its own.
+#[inline(always)]
+fn opened_by_any<R: Read>(file: *const u8) {
+    if task::current_pid() == agent_pid() {
+        answer(untyped(file));
+        return;
+    }
+    if !process_files::opened::<R>(file) {
+        if used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file) {
+            copies::look_at_what_is_open();
+        }
+        copies::opened::<R>(file);
+    }
 }
 
 /// A file was opened.
 #[inline(always)]
 pub fn opened<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
-        // The agent's own opens are questions, never uses.
-        labels::answer::<R>(file, pointer::<R>(file, offset!(file_inode)));
+        answer(untyped(file));
         return;
     }
     if !process_files::opened::<R>(file) {
@@ -103,4 +174,13 @@ pub fn opened<R: Read>(file: *const u8) {
         }
         copies::opened::<R>(file);
     }
+}
+
+/// The agent's own opens are questions, never uses. Global, so that what they take of the stack is not taken from uses.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn answer(file: u64) -> u32 {
+    let file = file as *const u8;
+    labels::answer(file, pointer::<Probed>(file, offset!(file_inode)));
+    0
 }

@@ -14,7 +14,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::{
     offsets::offset,
-    process_files,
+    open_descriptors, process_files,
     read::{Probed, Read, pointer},
     task,
 };
@@ -45,6 +45,8 @@ static REQUEST: Array<LabelRequest> = Array::with_max_entries(1, 0);
 /// Word and bit of an inode number.
 #[inline(always)]
 fn prefilter_place(inode: u64) -> (u32, u64) {
+    // overlayfs puts the number of the layer into the upper half.
+    let inode = inode & 0xffff_ffff;
     let mixed = inode ^ (inode >> 19);
     ((mixed >> 6) as u32 & (PREFILTER_WORDS - 1), 1 << (mixed & 63))
 }
@@ -103,16 +105,22 @@ fn asked() -> Option<&'static mut LabelRequest> {
 
 /// Answers the agent: writes the numbers of the inode that it opens, and labels it, or remembers the operations of the file.
 #[inline(always)]
-pub fn answer<R: Read>(file: *const u8, inode: *const u8) {
+pub fn answer(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
-    let key = key::<R>(inode);
+    let key = key::<Probed>(inode);
     let purpose = request.state & REQUEST_PURPOSE;
     let set = match purpose {
-        REQUEST_OBJECT => OBJECTS.insert(key, request.label, 0).is_ok(),
+        REQUEST_OBJECT => {
+            let label = Label {
+                flags: open_descriptors::look().number,
+                ..request.label
+            };
+            OBJECTS.insert(key, label, 0).is_ok()
+        }
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
         REQUEST_IDENTIFY => true,
         REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {
-            process_files::learn(purpose, R::read(file, offset!(file_operations)))
+            process_files::learn(purpose, Probed::read(file, offset!(file_operations)))
         }
         _ => false,
     };

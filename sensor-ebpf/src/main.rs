@@ -1,10 +1,11 @@
 //! The kernel half of the sensor: one file per family of hooks.
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
-//!   [`io_uring`] beside these; refused ones by [`attempts`]
+//!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
 //! - [`copies`]: files that may become copies of a credential
+//! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
@@ -12,7 +13,7 @@
 //! - [`tamper`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -25,16 +26,20 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod compat_calls;
 mod copies;
 mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
+mod handles;
 mod io_uring;
 mod kernel_keys;
 mod labels;
 mod mapped;
 mod offsets;
+mod open_descriptors;
+mod overlay;
 mod path;
 mod process;
 mod process_files;

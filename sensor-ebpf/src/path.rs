@@ -8,7 +8,7 @@ use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES,
 
 use crate::{
     offsets::offset,
-    read::{Probed, Typed, pointer},
+    read::{Probed, Read, Typed, pointer},
     task,
 };
 
@@ -40,14 +40,28 @@ pub fn working_directory() -> Place {
     }
 }
 
-/// Writes the components from `place` up to the root of the current task.
-#[inline(never)]
-pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
-    let fs = pointer::<Typed>(task::current(), offset!(task_fs));
-    let root = Place {
+/// The root of a task.
+#[inline(always)]
+pub fn root<R: Read>(task: *const u8) -> Place {
+    let fs = pointer::<R>(task, offset!(task_fs));
+    Place {
         dentry: pointer::<Probed>(fs, offset!(fs_root_dentry)),
         mount: pointer::<Probed>(fs, offset!(fs_root_mnt)),
-    };
+    }
+}
+
+/// Writes the components from `place` up to the root of the current task.
+#[inline(always)]
+pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
+    walk_below(&root::<Typed>(task::current()), place, out)
+}
+
+/// Writes the components from `place` up to a root.
+#[inline(never)]
+pub fn walk_below(root: &Place, place: &Place, out: &mut PathBytes) -> u32 {
+    // Read once: older kernels do not follow what is read from the caller's stack in a loop, and look at every way through it.
+    // SAFETY: a reference to what the caller keeps.
+    let root = unsafe { core::ptr::read_volatile(root) };
     let Place {
         mut dentry,
         mut mount,

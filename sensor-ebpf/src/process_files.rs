@@ -6,13 +6,12 @@
 
 use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{
-    Ancestor, OPENED_FOR_READING, OPENED_FOR_WRITING, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY,
-    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS,
-    REQUEST_MEM,
+    Ancestor, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY,
+    Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM,
 };
 
 use crate::{
-    file_use::access,
+    file_use::{access, untyped},
     offsets::offset,
     process_secrets::report,
     read::{Probed, Read, pointer},
@@ -81,7 +80,7 @@ pub fn opened<R: Read>(file: *const u8) -> bool {
     } else {
         return false;
     };
-    of_process::<R>(file, inode, part);
+    reached(untyped(file), part, 0);
     true
 }
 
@@ -108,10 +107,7 @@ fn device<R: Read>(file: *const u8, inode: *const u8, kind: u16) -> bool {
     } else {
         return false;
     };
-    let access = access(R::read(file, offset!(file_mode)));
-    if access & (OPENED_FOR_READING | OPENED_FOR_WRITING) != 0 {
-        report(Probe::ProcessSecret, part, NOBODY, 0, 0, access, number);
-    }
+    reached(untyped(file), part, number);
     true
 }
 
@@ -121,24 +117,39 @@ const NOBODY: Ancestor = Ancestor {
     start_boottime_ns: 0,
 };
 
+/// Reports that one of these was opened, `device` being the number of a device. Global, so that what it takes of the stack is not taken from
+/// uses, and the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn reached(file: u64, part: u32, device: u32) -> u32 {
+    let file = file as *const u8;
+    let access = access(Probed::read(file, offset!(file_mode)));
+    let target = match part {
+        PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY if access == 0 => return 0,
+        PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY | PART_KERNEL_MEMORY => NOBODY,
+        _ => {
+            let target = process_of(pointer::<Probed>(file, offset!(file_inode)));
+            if target.pid == task::current_pid() {
+                return 0;
+            }
+            target
+        }
+    };
+    report(Probe::ProcessSecret, part, target, 0, 0, access, device);
+    0
+}
+
+/// The process of an inode of procfs.
 #[inline(always)]
-fn of_process<R: Read>(file: *const u8, inode: *const u8, part: u32) {
-    let access = access(R::read(file, offset!(file_mode)));
-    if part == PART_KERNEL_MEMORY {
-        report(Probe::ProcessSecret, part, NOBODY, 0, 0, access, 0);
-        return;
-    }
+fn process_of(inode: *const u8) -> Ancestor {
     // `struct proc_inode` holds its inode.
     let holder = inode.wrapping_sub(offset!(proc_inode) as usize);
     let pid = pointer::<Probed>(holder, offset!(proc_pid));
     // The first task that has this id as its own; `pid_links` begins with that link.
     let link = pointer::<Probed>(pid, offset!(pid_tasks));
-    let target = if link.is_null() {
+    if link.is_null() {
         NOBODY
     } else {
         task::identify::<Probed>(link.wrapping_sub(offset!(task_pid_links) as usize))
-    };
-    if target.pid != task::current_pid() {
-        report(Probe::ProcessSecret, part, target, 0, 0, access, 0);
     }
 }

@@ -3,7 +3,7 @@
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::{macros::map, maps::HashMap};
-use claviger_sensor_common::{Counter, ObjectKey, REPEATS_MAX, RepeatKey};
+use claviger_sensor_common::{Ancestor, Counter, ObjectKey, REPEATS_MAX, RepeatKey};
 
 use crate::{report::count_of, task};
 
@@ -19,12 +19,31 @@ static REPEATS: HashMap<RepeatKey, u64> = HashMap::with_max_entries(REPEATS_MAX,
 /// What a use by the current task is counted under.
 #[inline(always)]
 pub fn key(operation: u32, object: ObjectKey, access: u32, errno: u32) -> RepeatKey {
-    let process = task::current_process();
+    key_of(
+        task::current_process(),
+        task::current_exec_id(),
+        operation,
+        object,
+        access,
+        errno,
+    )
+}
+
+/// As [`key`], of a use by any process's program.
+#[inline(always)]
+pub fn key_of(
+    process: Ancestor,
+    exec_id: u64,
+    operation: u32,
+    object: ObjectKey,
+    access: u32,
+    errno: u32,
+) -> RepeatKey {
     RepeatKey {
         pid: process.pid,
         operation,
         start_boottime_ns: process.start_boottime_ns,
-        exec_id: task::current_exec_id(),
+        exec_id,
         object,
         access,
         errno,
@@ -39,6 +58,18 @@ pub fn first_only(probe: u32, key: &RepeatKey, submit: impl FnOnce() -> bool) {
         unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(repeats, 1) };
         count_of(probe, Counter::Repeated);
     } else if submit() {
-        let _full = REPEATS.insert(key, 0u64, NOT_THERE_YET);
+        told(key);
     }
+}
+
+/// Whether a use was told.
+#[inline(always)]
+pub fn is_told(key: &RepeatKey) -> bool {
+    REPEATS.get_ptr(key).is_some()
+}
+
+/// Puts down that a use was told, or needs not be.
+#[inline(always)]
+pub fn told(key: &RepeatKey) {
+    let _full = REPEATS.insert(key, 0u64, NOT_THERE_YET);
 }

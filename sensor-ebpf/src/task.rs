@@ -53,24 +53,47 @@ pub fn identify<R: Read>(task: *const u8) -> Ancestor {
     }
 }
 
+/// How many programs the process of a task given by any pointer has started.
+#[inline(always)]
+pub fn exec_id<R: Read>(task: *const u8) -> u64 {
+    R::read(task, offset!(task_exec_id))
+}
+
 /// Writes the snapshot of the current task to `out`.
 #[inline(always)]
 pub fn snapshot(out: *mut TaskSnapshot) {
-    let task = current();
-    let leader = pointer::<Typed>(task, offset!(task_group_leader));
-    let cred = pointer::<Typed>(task, offset!(task_cred));
-    let nsproxy = pointer::<Typed>(task, offset!(task_nsproxy));
-    let exe = pointer::<Probed>(pointer::<Typed>(task, offset!(task_mm)), offset!(mm_exe_file));
+    // SAFETY: the helper only returns a number.
+    snapshot_of::<Typed>(current(), unsafe { bpf_get_current_cgroup_id() }, out);
+}
+
+/// The cgroup v2 id of a task given by any pointer; 0 where the kernel has no cgroups.
+#[inline(always)]
+pub fn cgroup_id<R: Read>(task: *const u8) -> u64 {
+    if offset!(task_cgroups) == MISSING || offset!(css_set_cgroup) == MISSING {
+        return 0;
+    }
+    let set = pointer::<R>(task, offset!(task_cgroups));
+    let cgroup = pointer::<Probed>(set, offset!(css_set_cgroup));
+    Probed::read(pointer::<Probed>(cgroup, offset!(cgroup_node)), offset!(node_id))
+}
+
+/// Writes the snapshot of a task, whose cgroup is given, to `out`.
+#[inline(always)]
+pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot) {
+    let leader = pointer::<R>(task, offset!(task_group_leader));
+    let cred = pointer::<R>(task, offset!(task_cred));
+    let nsproxy = pointer::<R>(task, offset!(task_nsproxy));
+    let exe = pointer::<Probed>(pointer::<R>(task, offset!(task_mm)), offset!(mm_exe_file));
     let exe_inode = pointer::<Probed>(exe, offset!(file_inode));
     let login_uid = offset!(task_loginuid);
 
     // SAFETY: `out` points into a reservation of the ring that holds a TaskSnapshot.
     unsafe {
-        (&raw mut (*out).pid).write(Typed::read(task, offset!(task_tgid)));
-        (&raw mut (*out).tid).write(Typed::read(task, offset!(task_pid)));
-        (&raw mut (*out).start_boottime_ns).write(Typed::read(leader, offset!(task_start_boottime)));
+        (&raw mut (*out).pid).write(R::read(task, offset!(task_tgid)));
+        (&raw mut (*out).tid).write(R::read(task, offset!(task_pid)));
+        (&raw mut (*out).start_boottime_ns).write(R::read(leader, offset!(task_start_boottime)));
         (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
-        (&raw mut (*out).cgroup_id).write(bpf_get_current_cgroup_id());
+        (&raw mut (*out).cgroup_id).write(cgroup_id);
         (&raw mut (*out).exe_inode).write(Probed::read(exe_inode, offset!(inode_ino)));
         (&raw mut (*out).exe_device).write(Probed::read(
             pointer::<Probed>(exe_inode, offset!(inode_sb)),
@@ -105,7 +128,7 @@ pub fn snapshot(out: *mut TaskSnapshot) {
         if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
             *comm = [0; COMM_BYTES];
         }
-        ancestors(task, &raw mut (*out).ancestors);
+        ancestors::<R>(task, &raw mut (*out).ancestors);
     }
 }
 
@@ -116,8 +139,8 @@ fn namespace(holder: *const u8, member: u32, number: u32) -> u32 {
 
 /// Writes the ancestors of a task, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
 #[inline(always)]
-fn ancestors(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
-    let mut task = pointer::<Typed>(task, offset!(task_group_leader));
+fn ancestors<R: Read>(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
+    let mut task = pointer::<R>(task, offset!(task_group_leader));
     let mut ended = false;
     for place in 0..ANCESTORS_MAX {
         let mut ancestor = Ancestor {

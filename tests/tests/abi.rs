@@ -9,8 +9,8 @@ use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
-    FoundName, KernelKeyRecord, Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes,
-    ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets,
+    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
     WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
@@ -98,6 +98,8 @@ compared! {
     TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
     DirectoryListRecord { header, task, key, label, path }
     WrittenRecord { header, writer, exec_id, object, path }
+    HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
+    Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
     ForkRecord { header, child, parent }
@@ -117,7 +119,10 @@ compared! {
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
         ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file,
         file_private, bpf_map_id, bpf_program_aux, bpf_aux_id, bpf_link_id,
-        mm_arg_start, mm_arg_end, mm_env_start, mm_env_end,
+        mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, task_cgroups,
+        css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
+        regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
+        overlay_dentry,
     }
 }
 

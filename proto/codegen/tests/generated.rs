@@ -17,6 +17,7 @@ const ENUM_FIELDS: &[(&str, &str)] = &[
 /// Timestamp fields: their JSON form is RFC 3339 with nanoseconds.
 const TIMESTAMP_FIELDS: &[&str] = &[
     "Event.time",
+    "Event.since",
     "Gap.from",
     "Gap.to",
     "Batch.sealed_at",

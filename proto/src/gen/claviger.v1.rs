@@ -93,6 +93,12 @@ pub struct Event {
     #[prost(message, optional, tag = "23")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amendment: ::core::option::Option<Amendment>,
+    /// The earliest time at which the use may have begun, where only that it was under way was seen (a descriptor found open). Absent where its
+    /// beginning was seen.
+    #[prost(message, optional, tag = "24")]
+    #[serde(serialize_with = "crate::json::timestamp")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Identifies an event for ever.
 #[derive(serde::Serialize)]

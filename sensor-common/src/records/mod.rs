@@ -3,6 +3,7 @@
 mod attempt;
 mod directory_list;
 mod file_use;
+mod held;
 mod kernel_key;
 mod process;
 mod process_secret;
@@ -19,6 +20,7 @@ pub use file_use::{
     FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING,
 };
+pub use held::{HeldRecord, Look};
 pub use kernel_key::KernelKeyRecord;
 pub use process::{ExecRecord, ExitRecord, ForkRecord};
 pub use process_secret::{
@@ -27,8 +29,8 @@ pub use process_secret::{
 };
 pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{
-    OPERATION_INHERIT, OPERATION_KEY, OPERATION_LIST, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
-    OPERATION_RECEIVE, OPERATION_TAMPER, RepeatKey,
+    OPERATION_HOLD, OPERATION_INHERIT, OPERATION_KEY, OPERATION_LIST, OPERATION_MAP, OPERATION_OPEN,
+    OPERATION_REACH, OPERATION_RECEIVE, OPERATION_TAMPER, RepeatKey,
 };
 pub use tamper::{
     TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR,
@@ -62,6 +64,9 @@ pub const RECORD_PROGRAM_SECRET: u32 = 9;
 pub const RECORD_KERNEL_KEY: u32 = 10;
 /// [`RecordHeader::kind`] of a [`TamperRecord`].
 pub const RECORD_TAMPER: u32 = 11;
+
+/// [`RecordHeader::kind`] of a [`HeldRecord`].
+pub const RECORD_HELD: u32 = 12;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -12,6 +12,8 @@ pub const OPERATION_MAP: u32 = 2;
 pub const OPERATION_INHERIT: u32 = 3;
 /// [`RepeatKey::operation`]: a file's open descriptor came from another process.
 pub const OPERATION_RECEIVE: u32 = 4;
+/// [`RepeatKey::operation`]: a file was found open, or mapped, by the look through all open descriptors.
+pub const OPERATION_HOLD: u32 = 5;
 /// [`RepeatKey::operation`]: a process, or the memory of all, was reached for; a `PART_` value is added.
 pub const OPERATION_REACH: u32 = 16;
 /// [`RepeatKey::operation`]: something was done to the sensor; a `TAMPER_` value is added.

@@ -22,6 +22,8 @@ pub struct AgentOptions {
     pub rescan_interval: Duration,
     /// How often the whole host is searched for what can lie anywhere; nothing for an agent that does not live long enough.
     pub search_interval: Option<Duration>,
+    /// How often open descriptors are looked through where hooks do not see all ways to one; nothing for an agent that does not look at all.
+    pub look_interval: Option<Duration>,
     /// Directories that are homes although no user has them.
     pub extra_homes: Vec<PathBuf>,
     /// What is watched.

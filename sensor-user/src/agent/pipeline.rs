@@ -1,7 +1,9 @@
 //! The loop: records in, events out.
 
+mod answers;
 mod condition;
 mod copies;
+mod held;
 mod keys;
 mod listings;
 mod repeating;
@@ -31,16 +33,17 @@ use tokio::{
 use super::{
     Accounts, AgentError, AgentOptions, Control, ScanCounts, SelfUsage, Sink, WatchedUntil,
     accounts::growth,
-    boot_clock::timestamp,
+    boot_clock::{BootClock, timestamp},
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
     events::{Facts, at, gap, losses_of, sensor_status},
     labels::Meaning,
+    looks::Looks,
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
     self_test::SelfTest,
-    worker::{Answer as Found, Knowledge, Question, Setup, Worker},
+    worker::{Answer as Found, Knowledge, Question, Setup, Wanted, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
@@ -86,6 +89,8 @@ pub struct Agent<S> {
     /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
     /// wrote is looked at in its time then.
     writers: HashSet<ProcessKey>,
+    by_path: held::ByPath,
+    looks: Option<Looks>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -125,6 +130,7 @@ impl<S: Sink> Agent<S> {
             repeats,
             secret_names,
             own,
+            open_descriptors,
             probes,
             attached,
             ..
@@ -168,6 +174,12 @@ impl<S: Sink> Agent<S> {
                 .map(|test| SelfTest::new(test.interval, SystemTime::now())),
         };
         let names_from = Arc::clone(&options.policy.catalogue);
+        let interval = options.look_interval.filter(|_| !held::sees_all_ways(&probes));
+        let looks = open_descriptors
+            .filter(|_| options.look_interval.is_some())
+            .map(|looks| Looks::start(looks, interval))
+            .transpose()
+            .map_err(io("starting the thread that looks through open descriptors"))?;
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let mut agent = Self {
             kernel: Watched {
@@ -200,6 +212,8 @@ impl<S: Sink> Agent<S> {
             peers: Peers::default(),
             repeats: Repeats::default(),
             writers: HashSet::new(),
+            by_path: held::ByPath::default(),
+            looks,
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
@@ -323,6 +337,7 @@ impl<S: Sink> Agent<S> {
         for record in records {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
+                Ok(Record::Held(held)) => self.held(&held),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
@@ -353,34 +368,6 @@ impl<S: Sink> Agent<S> {
             }
         }
         taken
-    }
-
-    fn found(&mut self, found: Found) {
-        match found {
-            Found::Scanned(counts) => self.scanned_again(counts),
-            Found::InForce(digest) => self.policy_in_force(&digest),
-            Found::NotLookedAt => self.not_looked_at(),
-            Found::Tested(tested) => self.tested(&tested),
-            Found::Identified { token, parsed } => {
-                match self
-                    .pending
-                    .settle(token, &parsed.identities, parsed.unknown_reason)
-                {
-                    Settled::Late(amends) if !parsed.identities.is_empty() => {
-                        let mut event = gap(Gap::default());
-                        event.kind = EventKind::Amendment.into();
-                        event.gap = None;
-                        event.amendment = Some(Amendment {
-                            amends: Some(amends),
-                            workload: None,
-                            identities: parsed.identities,
-                        });
-                        self.pending.push(event, None, self.started.elapsed());
-                    }
-                    Settled::InTime | Settled::Late(_) | Settled::Unknown => {}
-                }
-            }
-        }
     }
 
     /// Hands on what is ripe, a batch at a time.

@@ -15,7 +15,9 @@ use claviger_sensor_common::ObjectKey;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::{
+    attribute::start_ticks_of,
     credential::{Fingerprint, Fingerprints, Parsed, identities, open_candidate, read_public},
+    decode::ProcessKey,
     kernel::{Labeller, Purpose},
 };
 
@@ -155,13 +157,55 @@ impl Public {
             .unwrap_or_else(|| Parsed::unknown(reason))
     }
 
-    /// What is known of the version that lies at a path, without opening it for reading.
+    /// The labelled file at a path as a process sees it, while that lives, and what it says. A file that is not labelled is not read.
+    pub(super) fn at_path(
+        &mut self,
+        labeller: &mut Labeller,
+        process: ProcessKey,
+        kind: &str,
+        paths: &[(PathBuf, PathBuf)],
+    ) -> (Parsed, Option<ObjectKey>) {
+        let mut reason = "only the path was seen, and the process had ended before it was followed";
+        for (root, path) in paths {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+                continue;
+            };
+            // Opened before: another process of the same number would not be told from it after.
+            if start_ticks_of(process.pid) != Some(process.start_ticks) {
+                continue;
+            }
+            if let Some((object, known)) = self.known_at(&root, path, kind) {
+                return (known, Some(object));
+            }
+            reason = match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
+                Ok((Ok(file), Some(found))) if labeller.is_labelled(found) => {
+                    return (self.of_file(found, kind, path, file), Some(found));
+                }
+                Ok((Ok(_), Some(_))) => "only the path was seen, and leads to no file that is known",
+                Ok((Ok(_), None)) => "only the path was seen, and the hook did not confirm where it leads",
+                Ok((Err(error), _)) => error.reason(),
+                Err(error) => {
+                    tracing::warn!(error = %error, "asking the kernel half failed");
+                    "the kernel half could not be asked"
+                }
+            };
+        }
+        (Parsed::unknown(reason), None)
+    }
+
+    /// What is known of the version of an object that lies at a path.
     fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &str) -> Option<Parsed> {
+        let (known, parsed) = self.known_at(root, path, kind)?;
+        (known == object).then_some(parsed)
+    }
+
+    /// What is known of the version that lies at a path, without opening it for reading.
+    fn known_at(&self, root: &OwnedFd, path: &Path, kind: &str) -> Option<(ObjectKey, Parsed)> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let held =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
         let version = Version::of(&File::from(held), kind).ok()?;
-        let (known, parsed) = self.by_version.get(&version)?;
-        (*known == object).then(|| parsed.clone())
+        self.by_version.get(&version).cloned()
     }
 }

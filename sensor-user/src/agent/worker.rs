@@ -85,12 +85,21 @@ pub struct ScanCounts {
     pub roots: u64,
 }
 
+/// Which file is asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted {
+    /// This one, wherever it is found.
+    This(ObjectKey),
+    /// The labelled one at the path, as this process sees it.
+    Labelled(ProcessKey),
+}
+
 /// A question: whose identities does this object hold?
 pub(super) struct Question {
     /// Names the answer.
     pub token: u64,
-    /// The object.
-    pub object: ObjectKey,
+    /// Of which file.
+    pub object: Wanted,
     /// Its kind.
     pub kind: String,
     /// Roots, and paths below them, that may lead to it.
@@ -152,6 +161,8 @@ pub(super) enum Answer {
         token: u64,
         /// What it says.
         parsed: Parsed,
+        /// Which file it is, where only its path was known.
+        object: Option<ObjectKey>,
     },
     /// A scan is done.
     Scanned(ScanCounts),
@@ -349,13 +360,17 @@ impl State {
                     kind,
                     paths,
                 })) => {
-                    let parsed = self
-                        .public
-                        .of_use(&mut self.labelling.labeller, object, &kind, &paths);
-                    if answer
-                        .blocking_send(Answer::Identified { token, parsed })
-                        .is_err()
-                    {
+                    let labeller = &mut self.labelling.labeller;
+                    let (parsed, object) = match object {
+                        Wanted::This(object) => (self.public.of_use(labeller, object, &kind, &paths), None),
+                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &kind, &paths),
+                    };
+                    let answered = Answer::Identified {
+                        token,
+                        parsed,
+                        object,
+                    };
+                    if answer.blocking_send(answered).is_err() {
                         return;
                     }
                 }

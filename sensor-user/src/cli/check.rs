@@ -50,6 +50,7 @@ impl Check {
         let _inside = runtime.enter();
         let options = LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
+            compat_calls: config.probes.compat_calls,
             canary_command: canary::command(),
             ..LoadOptions::default()
         };

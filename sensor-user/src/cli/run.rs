@@ -60,6 +60,7 @@ async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
+        compat_calls: config.probes.compat_calls,
         canary_command: canary::command(),
         ..LoadOptions::default()
     })?;
@@ -75,6 +76,7 @@ async fn serve(
             eager: false,
             rescan_interval: config.catalogue.rescan_interval,
             search_interval: Some(config.catalogue.search_interval),
+            look_interval: Some(config.probes.look_interval),
             extra_homes: config.catalogue.extra_homes.clone(),
             policy,
             self_test: Some(SelfTestOptions {

@@ -79,6 +79,7 @@ impl Trace {
         announce(&config.runtime_dir).await;
         let kernel = Kernel::load(&LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
+            compat_calls: config.probes.compat_calls,
             canary_command: canary::command(),
             ..LoadOptions::default()
         })?;
@@ -111,6 +112,7 @@ impl Trace {
                 eager: true,
                 rescan_interval: config.catalogue.rescan_interval,
                 search_interval: None,
+                look_interval: None,
                 extra_homes: config.catalogue.extra_homes.clone(),
                 policy,
                 self_test: None,

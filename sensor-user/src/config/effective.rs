@@ -31,6 +31,8 @@ impl Config {
             probes: RawProbes {
                 file_open_hooks: said(self.probes.file_open_hooks.clone()),
                 self_test_interval_ms: said(milliseconds(self.probes.self_test_interval)),
+                compat_calls: said(self.probes.compat_calls),
+                look_interval_ms: said(milliseconds(self.probes.look_interval)),
             },
             catalogue: RawCatalogue {
                 rescan_interval_ms: said(milliseconds(self.catalogue.rescan_interval)),

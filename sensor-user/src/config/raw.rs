@@ -50,6 +50,8 @@ pub(super) struct RawBatch {
 pub(super) struct RawProbes {
     pub(super) file_open_hooks: Field<Vec<FileOpenHook>>,
     pub(super) self_test_interval_ms: Field<u64>,
+    pub(super) look_interval_ms: Field<u64>,
+    pub(super) compat_calls: Field<bool>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

@@ -75,6 +75,16 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 1_000..=3_600_000,
                 60_000,
             )?),
+            compat_calls: raw
+                .probes
+                .compat_calls
+                .map_or(default.probes.compat_calls, Spanned::into_inner),
+            look_interval: Duration::from_millis(number(
+                "probes.look_interval_ms",
+                raw.probes.look_interval_ms,
+                1_000..=3_600_000,
+                1_500,
+            )?),
         },
         catalogue: Catalogue {
             rescan_interval: Duration::from_millis(number(

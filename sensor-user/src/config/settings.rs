@@ -78,6 +78,10 @@ pub struct Probes {
     /// How often the running sensor opens a file of its own to see whether the probes still see it, 1 s to an hour: for so long it can be
     /// blind before it says so. Default 1 min.
     pub self_test_interval: Duration,
+    /// How often all open descriptors are looked through where the hooks in use do not see every way to one, 1 s to an hour. Default 1.5 s.
+    pub look_interval: Duration,
+    /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
+    pub compat_calls: bool,
 }
 
 /// A hook that sees files being opened.
@@ -178,6 +182,8 @@ impl Default for Config {
             probes: Probes {
                 file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
                 self_test_interval: Duration::from_secs(60),
+                look_interval: Duration::from_millis(1_500),
+                compat_calls: false,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

@@ -5,6 +5,7 @@
 
 mod directory_list;
 mod error;
+mod held;
 mod kernel_key;
 mod numbers;
 mod path;
@@ -16,6 +17,7 @@ mod written;
 
 pub use directory_list::DirectoryList;
 pub use error::DecodeError;
+pub use held::Held;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};

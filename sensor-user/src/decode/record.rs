@@ -1,19 +1,19 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
+    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord,
     MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING,
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey,
-    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
+    ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT,
-    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_KERNEL_KEY,
-    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
-    WrittenRecord,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
+    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN,
+    RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    DecodeError, DirectoryList, FilePath, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, Written,
+    DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, Written,
     numbers::stat_device,
 };
 
@@ -22,6 +22,8 @@ use super::{
 pub enum Record {
     /// A file was used that may be a credential.
     FileUse(Box<FileUse>),
+    /// A file that may be a credential was found open or mapped.
+    Held(Box<Held>),
     /// An open of which only the path is known.
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
@@ -76,6 +78,8 @@ pub enum FileOperation {
     Inherit,
     /// Its open descriptor came from another process.
     Receive,
+    /// It was found open, or mapped, and nothing told how the process came to it.
+    Hold,
 }
 
 /// How a file was recognised.
@@ -228,6 +232,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 path: FilePath::from_record(&record.path)?,
             })))
         }
+        RECORD_HELD => {
+            let record: HeldRecord = prefix(bytes, header.kind)?;
+            Ok(Record::Held(Box::new(Held::decode(time_boot_ns, &record)?)))
+        }
         RECORD_ATTEMPT => {
             let record: AttemptRecord = prefix(bytes, header.kind)?;
             let (reads, writes) = access_mode(record.flags);
@@ -316,7 +324,7 @@ fn prefix<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8], kind: u32) -> Re
         })
 }
 
-fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
+pub(super) fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
     match how {
         MATCHED_OBJECT => Ok(Match::Object(label)),
         MATCHED_NAME => Ok(Match::Name(label)),
@@ -328,12 +336,13 @@ fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
     }
 }
 
-fn file_operation(operation: u32) -> Result<FileOperation, DecodeError> {
+pub(super) fn file_operation(operation: u32) -> Result<FileOperation, DecodeError> {
     match operation {
         OPERATION_OPEN => Ok(FileOperation::Open),
         OPERATION_MAP => Ok(FileOperation::Map),
         OPERATION_INHERIT => Ok(FileOperation::Inherit),
         OPERATION_RECEIVE => Ok(FileOperation::Receive),
+        OPERATION_HOLD => Ok(FileOperation::Hold),
         value => Err(DecodeError::OutOfRange {
             field: "operation",
             value,
@@ -359,7 +368,7 @@ fn secret_part(operation: u32, device: u32) -> Result<SecretPart, DecodeError> {
     }
 }
 
-const fn access_of_bits(bits: u32) -> Access {
+pub(super) const fn access_of_bits(bits: u32) -> Access {
     access(bits & OPENED_FOR_READING != 0, bits & OPENED_FOR_WRITING != 0)
 }
 

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, Lsm, ProgramError, ProgramFd, TracePoint},
+    programs::{BtfTracePoint, FEntry, FExit, Lsm, ProgramError, ProgramFd, TracePoint},
 };
 use claviger_sensor_common::Probe;
 
 use super::{
     HookTrial, KernelError, Labeller, ProbeState, canary,
-    hooks::{self, Hook, Point, Program},
+    hooks::{self, Either, Hook, Point, Program},
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -35,6 +35,7 @@ impl<'a> Attacher<'a> {
     pub(super) fn file_open(
         &mut self,
         levels: &[FileOpenHook],
+        compat_calls: bool,
         labeller: &mut Labeller,
     ) -> Result<(FileOpenHook, ProbeState), KernelError> {
         let mut refused = Vec::new();
@@ -43,6 +44,11 @@ impl<'a> Attacher<'a> {
             match self.one(Probe::FileOpen, &hook, labeller) {
                 Ok(mut state) => {
                     state.refused = refused;
+                    if level == FileOpenHook::Tracepoint
+                        && !(compat_calls && self.either(&hooks::COMPAT, Probe::FileOpen))
+                    {
+                        state.cannot_see.push(hooks::COMPAT.otherwise.to_owned());
+                    }
                     return Ok((level, state));
                 }
                 Err(trial) => refused.push(trial),
@@ -56,13 +62,13 @@ impl<'a> Attacher<'a> {
 
     /// The probes beside opens, at the level at which opens are seen.
     pub(super) fn others(&mut self, level: FileOpenHook, labeller: &mut Labeller) -> Vec<ProbeState> {
-        let denied = if level == FileOpenHook::Tracepoint {
-            hooks::DENIED_ALREADY
+        let denied: &[_] = if level == FileOpenHook::Tracepoint {
+            &[hooks::DENIED_ALREADY]
         } else {
-            hooks::DENIED
+            &[hooks::DENIED, hooks::DENIED_BY_CALL]
         };
+        let denied = self.first_of(Probe::FileOpenDenied, denied, labeller);
         let hooks = [
-            (Probe::FileOpenDenied, denied),
             (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
@@ -71,13 +77,11 @@ impl<'a> Attacher<'a> {
             (Probe::DirectoryList, hooks::LISTED),
             (Probe::FileCopied, hooks::copied(level)),
         ];
-        let mut states: Vec<ProbeState> = hooks
-            .iter()
-            .map(|(probe, hook)| {
-                self.one(*probe, hook, labeller)
-                    .unwrap_or_else(|trial| ProbeState::without(*probe, vec![trial]))
-            })
-            .collect();
+        let mut states = vec![denied];
+        states.extend(hooks.iter().map(|(probe, hook)| {
+            self.one(*probe, hook, labeller)
+                .unwrap_or_else(|trial| ProbeState::without(*probe, vec![trial]))
+        }));
         let unknown = canary::learn_operations(labeller);
         if let Some(state) = states
             .iter_mut()
@@ -131,19 +135,50 @@ impl<'a> Attacher<'a> {
         states
     }
 
+    /// The first of the hooks that works.
+    fn first_of(&mut self, probe: Probe, hooks: &[Hook], labeller: &mut Labeller) -> ProbeState {
+        let mut refused = Vec::new();
+        for hook in hooks {
+            match self.one(probe, hook, labeller) {
+                Ok(mut state) => {
+                    state.refused = refused;
+                    return state;
+                }
+                Err(trial) => refused.push(trial),
+            }
+        }
+        ProbeState::without(probe, refused)
+    }
+
+    /// Starts the first of the programs that can be. False where none can.
+    fn either(&mut self, either: &Either, probe: Probe) -> bool {
+        let refused: Vec<String> = either
+            .programs
+            .iter()
+            .map_while(|program| self.start(program, probe).err())
+            .collect();
+        let started = refused.len() < either.programs.len();
+        if !started {
+            tracing::debug!(?refused, "{} cannot be seen", either.otherwise);
+        }
+        started
+    }
+
     /// Starts the programs of one hook and keeps them if what they are to see is seen.
     fn one(&mut self, probe: Probe, hook: &Hook, labeller: &mut Labeller) -> Result<ProbeState, HookTrial> {
         let mut tried = Ok(());
+        let mut before_lsms = false;
         for program in hook.programs {
             tried = self.start(program, probe);
             if tried.is_ok() {
+                before_lsms = hooks::BEFORE_LSMS.contains(&program.name);
                 break;
             }
         }
         let tried = tried.and_then(|()| canary::of(probe).map_or(Ok(()), |canary| canary(labeller)));
         if let Err(reason) = tried {
             for program in hook.programs {
-                self.stop(program.name);
+                self.stop(program);
             }
             self.programs.retain(|(of, _)| *of != probe);
             return Err(HookTrial {
@@ -152,16 +187,11 @@ impl<'a> Attacher<'a> {
             });
         }
         let mut cannot_see: Vec<String> = hook.cannot_see.iter().map(|&what| what.to_owned()).collect();
+        if before_lsms {
+            cannot_see.push(hooks::NOT_REFUSED_BY_LSM.to_owned());
+        }
         for either in hook.beside {
-            let refused: Vec<String> = either
-                .programs
-                .iter()
-                .map_while(|program| self.start(program, probe).err())
-                .collect();
-            if refused.len() == either.programs.len()
-                && !cannot_see.iter().any(|what| what == either.otherwise)
-            {
-                tracing::debug!(?refused, "{} cannot be seen", either.otherwise);
+            if !self.either(either, probe) && !cannot_see.iter().any(|what| what == either.otherwise) {
                 cannot_see.push(either.otherwise.to_owned());
             }
         }
@@ -176,6 +206,12 @@ impl<'a> Attacher<'a> {
     /// Loads and attaches one program.
     fn start(&mut self, program: &Program, probe: Probe) -> Result<(), String> {
         let Program { name, point } = *program;
+        if let Point::LsmWithResult(hook, result) = point {
+            self.start(result, probe)?;
+            return self
+                .start(&hooks::lsm(name, hook), probe)
+                .inspect_err(|_| self.stop(result));
+        }
         let loaded = self
             .ebpf
             .program_mut(name)
@@ -183,7 +219,7 @@ impl<'a> Attacher<'a> {
         let btf = self.btf;
         let started: Result<(), ProgramError> = (|| {
             match point {
-                Point::Lsm(hook) => {
+                Point::Lsm(hook) | Point::LsmWithResult(hook, _) => {
                     let lsm: &mut Lsm = loaded.try_into()?;
                     lsm.load(hook, btf)?;
                     lsm.attach()?;
@@ -192,6 +228,11 @@ impl<'a> Attacher<'a> {
                     let fentry: &mut FEntry = loaded.try_into()?;
                     fentry.load(function, btf)?;
                     fentry.attach()?;
+                }
+                Point::Fexit(function) => {
+                    let fexit: &mut FExit = loaded.try_into()?;
+                    fexit.load(function, btf)?;
+                    fexit.attach()?;
                 }
                 Point::BtfTracepoint(tracepoint) => {
                     let program: &mut BtfTracePoint = loaded.try_into()?;
@@ -220,12 +261,16 @@ impl<'a> Attacher<'a> {
     }
 
     /// Detaches and unloads a program that is of no use.
-    fn stop(&mut self, name: &str) {
-        if let Some(program) = self.ebpf.program_mut(name) {
+    fn stop(&mut self, program: &Program) {
+        if let Point::LsmWithResult(_, result) = program.point {
+            self.stop(result);
+        }
+        if let Some(program) = self.ebpf.program_mut(program.name) {
             // Not loaded is as good as unloaded.
             let _not_loaded = match program {
                 aya::programs::Program::Lsm(program) => program.unload(),
                 aya::programs::Program::FEntry(program) => program.unload(),
+                aya::programs::Program::FExit(program) => program.unload(),
                 aya::programs::Program::TracePoint(program) => program.unload(),
                 aya::programs::Program::BtfTracePoint(program) => program.unload(),
                 _ => Ok(()),
@@ -235,7 +280,7 @@ impl<'a> Attacher<'a> {
 }
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.
-fn reason(error: &ProgramError) -> String {
+pub(super) fn reason(error: &ProgramError) -> String {
     if let ProgramError::LoadError {
         io_error,
         verifier_log,

@@ -11,8 +11,12 @@ use crate::config::FileOpenHook;
 pub(super) enum Point {
     /// `lsm/NAME`
     Lsm(&'static str),
+    /// `lsm/NAME`, with a program at the exit of a function that knows what came of it: both or none
+    LsmWithResult(&'static str, &'static Program),
     /// `fentry/NAME`
     Fentry(&'static str),
+    /// `fexit/NAME`
+    Fexit(&'static str),
     /// `tp_btf/NAME`
     BtfTracepoint(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
@@ -20,7 +24,7 @@ pub(super) enum Point {
 }
 
 /// A program of the object and what it is attached to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) point: Point,
@@ -50,6 +54,11 @@ const fn program(name: &'static str, point: Point) -> Program {
     Program { name, point }
 }
 
+/// A program at a hook of the LSMs.
+pub(super) const fn lsm(name: &'static str, hook: &'static str) -> Program {
+    program(name, Point::Lsm(hook))
+}
+
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_at"];
 
 const NO_RING: &str = "opens by io_uring";
@@ -58,20 +67,41 @@ const NO_RING_REFUSALS: &str = "refusals of io_uring";
 
 const OPEN_LSM: Hook = Hook {
     name: "lsm/file_open",
-    programs: &[program("lsm_file_open", Point::Lsm("file_open"))],
+    programs: &[
+        program(
+            "lsm_file_open_asked",
+            Point::LsmWithResult("file_open", &OPENED_BESIDE),
+        ),
+        program("lsm_file_open", Point::Lsm("file_open")),
+    ],
     beside: &[],
-    cannot_see: &["whether an LSM after this one refused the open: its outcome is then said as succeeded"],
+    cannot_see: &[],
 };
 
 const OPEN_FENTRY: Hook = Hook {
     name: "fentry/security_file_open",
-    programs: &[program(
-        "fentry_security_file_open",
-        Point::Fentry("security_file_open"),
-    )],
+    programs: &[
+        OPENED,
+        program("fentry_security_file_open", Point::Fentry("security_file_open")),
+    ],
     beside: &[],
-    cannot_see: &["whether an LSM refused the open: its outcome is then said as succeeded"],
+    cannot_see: &[],
 };
+
+const OPENED_BESIDE: Program = program(
+    "fexit_security_file_open_beside",
+    Point::Fexit("security_file_open"),
+);
+
+/// Sees the answer of all LSMs.
+const OPENED: Program = program("fexit_security_file_open", Point::Fexit("security_file_open"));
+
+/// By name the programs that see an open before it is known whether an LSM refuses it.
+pub(super) const BEFORE_LSMS: &[&str] = &["lsm_file_open", "fentry_security_file_open"];
+
+/// What they cannot see.
+pub(super) const NOT_REFUSED_BY_LSM: &str =
+    "whether an LSM after the hook refused an open: its outcome is then said as succeeded";
 
 const OPEN_TRACEPOINT: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_openat",
@@ -101,10 +131,7 @@ const OPEN_TRACEPOINT: Hook = Hook {
             otherwise: NO_RING,
         },
     ],
-    cannot_see: &[
-        "opens by 32-bit system calls (int 0x80)",
-        "the object of an io_uring open into a fixed file or without completion: only its path",
-    ],
+    cannot_see: &["the object of an io_uring open into a fixed file or without completion: only its path"],
 };
 
 const RECEIVED_LSM: Hook = Hook {
@@ -132,7 +159,7 @@ const RECEIVED_TRACEPOINT: Hook = Hook {
     )],
     beside: &[],
     cannot_see: &[
-        "descriptors received by io_uring, by 32-bit system calls, or put in by a seccomp supervisor",
+        "descriptors received by io_uring or by 32-bit system calls, or put in by a seccomp supervisor, but while they are held",
     ],
 };
 
@@ -163,13 +190,35 @@ const MAPPED_TRACEPOINT: Hook = Hook {
     cannot_see: &["files mapped by 32-bit system calls"],
 };
 
-/// The programs that look at refused opens where opens themselves are seen by LSM or fentry.
+/// Opens by 32-bit system calls, beside [`OPEN_TRACEPOINT`], where they are asked for.
+pub(super) const COMPAT: Either = Either {
+    programs: &[program("compat_exits", Point::BtfTracepoint("sys_exit"))],
+    otherwise: "opens by 32-bit system calls (int 0x80), which probes.compat_calls asks for",
+};
+
+const NO_HANDLES: &str = "refusals of open_by_handle_at";
+
+/// The program that sees every refused open by path, where opens themselves are seen by LSM or fentry.
 pub(super) const DENIED: Hook = Hook {
+    name: "fexit/do_filp_open",
+    programs: &[program("fexit_do_filp_open", Point::Fexit("do_filp_open"))],
+    beside: &[Either {
+        programs: &[program(
+            "sys_exit_handles_denied",
+            Point::Exits(&["open_by_handle_at"]),
+        )],
+        otherwise: NO_HANDLES,
+    }],
+    cannot_see: &[ODD_HANDLES],
+};
+
+const ODD_HANDLES: &str =
+    "refusals of open_by_handle_at on file systems whose handles are of a form of their own";
+
+/// The programs that look at refused opens where opens themselves are seen by LSM or fentry.
+pub(super) const DENIED_BY_CALL: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_openat",
-    programs: &[program(
-        "sys_exit_opens_denied",
-        Point::Exits(&["open", "openat", "openat2", "creat"]),
-    )],
+    programs: &[program("sys_exit_opens_denied", Point::Exits(OPENS))],
     beside: &[
         Either {
             programs: &[
@@ -198,14 +247,15 @@ pub(super) const DENIED: Hook = Hook {
             otherwise: NO_RING_REFUSALS,
         },
     ],
-    cannot_see: &["refusals of 32-bit system calls and open_by_handle_at"],
+    cannot_see: &["refusals of 32-bit system calls", ODD_HANDLES],
 };
 
 /// Where opens are seen by tracepoints, the same programs see refusals.
 pub(super) const DENIED_ALREADY: Hook = Hook {
     programs: &[],
     beside: &[],
-    ..DENIED
+    cannot_see: &[ODD_HANDLES],
+    ..DENIED_BY_CALL
 };
 
 /// The system calls by which a process reaches for another; the same at every level.

@@ -135,6 +135,12 @@ impl Labeller {
             })
     }
 
+    /// Whether an object has a label.
+    #[must_use]
+    pub fn is_labelled(&self, object: ObjectKey) -> bool {
+        self.objects.get(&bytes_of_object(object), 0).is_ok()
+    }
+
     /// Takes the label from an object.
     ///
     /// # Errors

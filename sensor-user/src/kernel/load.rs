@@ -1,15 +1,20 @@
 //! Loading: the object, then for each probe the first hook that is seen to work.
 
-use std::{ffi::OsString, io, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use aya::{Btf, Ebpf, EbpfLoader, maps::RingBuf};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, OwnBpf, ProbeState, Records, Repeats, SecretNames,
-    attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast, offsets, preconditions,
-    private_mounts::with_private_mounts,
+    Accounts, KernelError, Labeller, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records, Repeats,
+    SecretNames, attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast, offsets,
+    open_descriptors, preconditions, private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
 
@@ -18,6 +23,8 @@ use crate::config::FileOpenHook;
 pub struct LoadOptions {
     /// Hooks for file opens, best first; the first that works is used.
     pub file_open_hooks: Vec<FileOpenHook>,
+    /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints: it costs something on every system call.
+    pub compat_calls: bool,
     /// A program that ends at once, and its arguments: started to see whether the process probes work.
     pub canary_command: Vec<OsString>,
     /// The kernel's BTF.
@@ -28,6 +35,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
+            compat_calls: false,
             canary_command: vec!["/bin/true".into()],
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
@@ -36,7 +44,7 @@ impl Default for LoadOptions {
 
 /// Keeps programs and links alive: everything is detached and unloaded when it is dropped.
 pub struct Attached {
-    _ebpf: Ebpf,
+    _ebpf: Arc<Mutex<Ebpf>>,
 }
 
 /// The kernel half at work.
@@ -55,6 +63,8 @@ pub struct Kernel {
     pub secret_names: SecretNames,
     /// What of the kernel's is the sensor's own.
     pub own: OwnBpf,
+    /// Looks through all open descriptors; nothing where this kernel does not let it.
+    pub open_descriptors: Option<OpenDescriptors>,
     /// How each probe came out.
     pub probes: Vec<ProbeState>,
     /// The active LSMs, in order; nothing where that cannot be read.
@@ -77,42 +87,68 @@ impl Kernel {
             not(feature = "debug-logs"),
             expect(unused_mut, reason = "only the logger changes it")
         )]
-        let (mut ebpf, ring, labeller, accounts, repeats, secret_names, own, probes, active_lsms) =
-            with_private_mounts(|| {
-                let mut ebpf = EbpfLoader::new()
-                    .override_global("OFFSETS", offsets.as_bytes(), true)
-                    .override_global("AGENT_PID", &std::process::id(), true)
-                    .load(&object)
-                    .map_err(|source| KernelError::Object(Box::new(source)))?;
-                let ring = take_ring(&mut ebpf)?;
-                let mut labeller = Labeller::new(&mut ebpf)?;
-                let secret_names = SecretNames::new(&mut ebpf)?;
-                let btf = Btf::from_sys_fs()
-                    .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
-                let mut attach = Attacher::new(&mut ebpf, &btf);
-                let (level, file_open) = attach.file_open(&options.file_open_hooks, &mut labeller)?;
-                let mut probes = vec![file_open];
-                probes.extend(attach.others(level, &mut labeller));
-                probes.extend(attach.process(&options.canary_command));
-                let programs = attach.programs;
-                let accounts = Accounts::new(&mut ebpf, programs)?;
-                let repeats = Repeats::new(&mut ebpf)?;
-                let own = OwnBpf::announce(&mut ebpf)?;
-                judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
-                Ok((
-                    ebpf,
-                    ring,
-                    labeller,
-                    accounts,
-                    repeats,
-                    secret_names,
-                    own,
-                    probes,
-                    preconditions::active_lsms(),
-                ))
-            })?;
+        let (
+            mut ebpf,
+            ring,
+            labeller,
+            accounts,
+            repeats,
+            secret_names,
+            own,
+            open_descriptors,
+            probes,
+            active_lsms,
+        ) = with_private_mounts(|| {
+            let mut ebpf = EbpfLoader::new()
+                .override_global("OFFSETS", offsets.as_bytes(), true)
+                .override_global("AGENT_PID", &std::process::id(), true)
+                .load(&object)
+                .map_err(|source| KernelError::Object(Box::new(source)))?;
+            let ring = take_ring(&mut ebpf)?;
+            let mut labeller = Labeller::new(&mut ebpf)?;
+            let secret_names = SecretNames::new(&mut ebpf)?;
+            let btf = Btf::from_sys_fs()
+                .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
+            let mut attach = Attacher::new(&mut ebpf, &btf);
+            let (level, mut file_open) =
+                attach.file_open(&options.file_open_hooks, options.compat_calls, &mut labeller)?;
+            if !offsets::knows_overlay(&offsets) {
+                file_open.cannot_see.push(offsets::NO_LAYERS.to_owned());
+            }
+            let mut probes = vec![file_open];
+            probes.extend(attach.others(level, &mut labeller));
+            probes.extend(attach.process(&options.canary_command));
+            let programs = attach.programs;
+            let accounts = Accounts::new(&mut ebpf, programs)?;
+            let repeats = Repeats::new(&mut ebpf)?;
+            let found = open_descriptors::load(&mut ebpf, &btf, &mut labeller);
+            let open_descriptors = match found.hook {
+                Some(_) => Some(OpenDescriptors::new(&mut ebpf, found.cannot_see.is_empty())?),
+                None => None,
+            };
+            probes.push(found);
+            let own = OwnBpf::announce(&mut ebpf)?;
+            judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
+            Ok((
+                ebpf,
+                ring,
+                labeller,
+                accounts,
+                repeats,
+                secret_names,
+                own,
+                open_descriptors,
+                probes,
+                preconditions::active_lsms(),
+            ))
+        })?;
         #[cfg(feature = "debug-logs")]
         super::debug_logs::start(&mut ebpf);
+        let ebpf = Arc::new(Mutex::new(ebpf));
+        let open_descriptors = open_descriptors.map(|mut looks| {
+            looks.live_in(&ebpf);
+            looks
+        });
         Ok(Self {
             attached: Attached { _ebpf: ebpf },
             records: Records::new(ring)?,
@@ -121,6 +157,7 @@ impl Kernel {
             repeats,
             secret_names,
             own,
+            open_descriptors,
             probes,
             active_lsms,
         })

@@ -13,7 +13,34 @@ use super::KernelError;
 /// # Errors
 /// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
 pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
-    resolver(path)?.all()
+    let kernel = resolver(path)?;
+    let mut offsets = kernel.all()?;
+    kernel.overlay(&mut offsets)?;
+    if offsets.overlay_upper == MISSING {
+        take_overlay(&mut offsets, &kernel)?;
+    }
+    Ok(offsets)
+}
+
+/// What is not seen where a kernel does not tell how overlayfs keeps its layers.
+pub(super) const NO_LAYERS: &str = "which file of its layers overlayfs shows: its module was not there when the sensor started, or is of a form that is not known";
+
+/// Whether files of overlayfs can be followed to their layers.
+pub(super) fn knows_overlay(offsets: &Offsets) -> bool {
+    offsets.overlay_upper != MISSING && (offsets.overlay_lower != MISSING || offsets.overlay_entry != MISSING)
+}
+
+/// Takes what the module's own BTF says, which builds on the kernel's.
+fn take_overlay(offsets: &mut Offsets, kernel: &Resolver<'_>) -> Result<(), KernelError> {
+    let path = kernel.path.with_file_name("overlay");
+    let Ok(bytes) = std::fs::read(&path) else {
+        return Ok(());
+    };
+    let btf = Btf::from_split_bytes(&bytes, &kernel.btf).map_err(|source| KernelError::Btf {
+        path: path.clone(),
+        source,
+    })?;
+    Resolver { btf, path: &path }.overlay(offsets)
 }
 
 /// The BTF id of a kernel function that programs may call.
@@ -140,6 +167,24 @@ impl Resolver<'_> {
             ring_open_flags: optional(self.of("io_open", "how.flags"))?,
             ring_result: optional(self.of("io_uring_cqe", "res"))?,
             filename_name: self.of("filename", "name")?,
+            task_cgroups: optional(self.member(&task, "task_struct", "cgroups"))?,
+            css_set_cgroup: optional(self.of("css_set", "dfl_cgrp"))?,
+            cgroup_node: optional(self.of("cgroup", "kn"))?,
+            node_id: optional(self.of("kernfs_node", "id"))?,
+            area_file: self.of("vm_area_struct", "vm_file")?,
+            how_flags: self.of("open_flags", "open_flag")?,
+            thread_status: optional(self.member(&task, "task_struct", "thread_info.status"))?,
+            regs_number: optional(self.member(&regs, "pt_regs", "orig_ax"))?,
+            regs_compat_first: optional(self.member(&regs, "pt_regs", "bx"))?,
+            regs_compat_second: optional(self.member(&regs, "pt_regs", "cx"))?,
+            sb_magic: self.of("super_block", "s_magic")?,
+            overlay_inode: MISSING,
+            overlay_upper: MISSING,
+            overlay_lower: MISSING,
+            overlay_entry: MISSING,
+            overlay_count: MISSING,
+            overlay_stack: MISSING,
+            overlay_dentry: MISSING,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
             file_private: self.member(&file, "file", "private_data")?,
@@ -152,6 +197,18 @@ impl Resolver<'_> {
             mm_env_start: self.of("mm_struct", "env_start")?,
             mm_env_end: self.of("mm_struct", "env_end")?,
         })
+    }
+
+    /// How overlayfs keeps its layers: in the kernel's BTF, or in that of its module.
+    fn overlay(&self, offsets: &mut Offsets) -> Result<(), KernelError> {
+        offsets.overlay_inode = optional(self.of("ovl_inode", "vfs_inode"))?;
+        offsets.overlay_upper = optional(self.of("ovl_inode", "__upperdentry"))?;
+        offsets.overlay_lower = optional(self.of("ovl_inode", "lower"))?;
+        offsets.overlay_entry = optional(self.of("ovl_inode", "oe"))?;
+        offsets.overlay_count = optional(self.of("ovl_entry", "__numlower"))?;
+        offsets.overlay_stack = optional(self.of("ovl_entry", "__lowerstack"))?;
+        offsets.overlay_dentry = optional(self.of("ovl_path", "dentry"))?;
+        Ok(())
     }
 
     fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {

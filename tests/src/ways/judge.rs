@@ -80,6 +80,11 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     match sees {
         Sees::Access(operation) => {
             kind("credential_access")?;
+            // A descriptor that is found tells what it is open for, and not how it came.
+            let operation = match done.cell {
+                Some(Cell::Sweep) => "read",
+                _ => operation,
+            };
             is(
                 "the operation",
                 &event["credential"]["operation"],
@@ -121,14 +126,24 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         Sees::Nothing => return Err("it was reported".to_owned()),
     }
     is("the count", &event["count"], 1.into())?;
-    let outcome = if done.errno == 0 { "succeeded" } else { "denied" };
+    let outcome = match (done.errno, done.cell, sees) {
+        (0, Some(Cell::Path), Sees::Access(_)) => "unknown",
+        (0, ..) => "succeeded",
+        _ => "denied",
+    };
     is("the outcome", &event["outcome"], outcome.into())?;
     is("the errno", &event["errno"], done.errno.into())?;
-    if done.cell != Some(Cell::Sweep) {
-        let held = done.way.when == When::BeforeSensor;
-        is("pre_existing", &event["pre_existing"], held.into())?;
+    let before = done.way.when == When::BeforeSensor;
+    is("pre_existing", &event["pre_existing"], before.into())?;
+    let found = before || done.cell == Some(Cell::Sweep);
+    let since = &event["since"];
+    match (found, since.is_string()) {
+        (true, false) => Err("it does not say since when".to_owned()),
+        (false, true) => Err(format!(
+            "it may have been since {since}, and its beginning was seen"
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// By its inode; by its path where that is all that this level has, and where the attempt never reached an inode.
@@ -218,9 +233,35 @@ mod tests {
 
     #[test]
     fn a_path_is_enough_only_where_the_document_says_so() {
-        let by_path = changed("/credential/inode", 0);
-        assert!(!verdict(Cell::Must, 0, &by_path));
-        assert!(verdict(Cell::Path, 0, &by_path));
+        let [mut by_path] = changed("/credential/inode", 0);
+        assert!(!verdict(Cell::Must, 0, std::slice::from_ref(&by_path)));
+        by_path["outcome"] = "unknown".into();
+        assert!(verdict(Cell::Path, 0, &[by_path]));
+    }
+
+    #[test]
+    fn what_was_not_seen_to_end_is_unknown() {
+        let unknown = changed("/outcome", "unknown");
+        assert!(verdict(Cell::Path, 0, &unknown));
+        assert!(!verdict(Cell::Path, 0, &[event()]));
+        assert!(!verdict(Cell::Must, 0, &unknown));
+    }
+
+    #[test]
+    fn what_is_found_says_since_when() {
+        let [mut found] = [event()];
+        assert!(!verdict(Cell::Sweep, 0, &[found.clone()]));
+        found["since"] = "2026-01-01T00:00:00Z".into();
+        assert!(verdict(Cell::Sweep, 0, &[found.clone()]));
+        assert!(
+            !verdict(Cell::Must, 0, &[found.clone()]),
+            "its beginning was seen"
+        );
+        found["pre_existing"] = true.into();
+        assert!(
+            !verdict(Cell::Sweep, 0, &[found]),
+            "it came while the sensor watched"
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@ formats! {
     record_file_use: records::FILE_USE,
     record_fork: records::FORK,
     record_kernel_key: records::KERNEL_KEY,
+    record_held: records::HELD,
     record_process_secret: records::PROCESS_SECRET,
     record_program_secret: records::PROGRAM_SECRET,
     record_tamper: records::TAMPER,

@@ -1,15 +1,16 @@
 //! What the kernel half writes into the ring. Both halves are always of one build, so only today's layout has to be read; the files show
 //! that a change of it was meant.
 
-use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
+use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, Record, Task};
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
-    ForkRecord, KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_KEY, OPERATION_LIST,
-    OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION,
-    PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT,
-    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_KERNEL_KEY,
-    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
-    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    ForkRecord, HeldRecord, KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD,
+    OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey,
+    PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
+    RECORD_ATTEMPT, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
+    RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
+    RECORD_WRITTEN, RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot,
+    UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -34,6 +35,20 @@ pub(crate) const FILE_USE: Format = format("record_file_use", || {
         label: Label { id: 9, flags: 1 },
         matched: MATCHED_OBJECT,
         reserved: 0,
+        path: path(b"credentials\0.aws\0demo\0home\0", 0),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const HELD: Format = format("record_held", || {
+    let record = HeldRecord {
+        header: header(RECORD_HELD),
+        task: task(),
+        key: key(OPERATION_HOLD, 0),
+        label: Label { id: 9, flags: 1 },
+        matched: MATCHED_OBJECT,
+        pre_existing: 1,
+        since_boot_ns: 4_242_000_029_694,
         path: path(b"credentials\0.aws\0demo\0home\0", 0),
     };
     record.as_bytes().to_vec()
@@ -230,17 +245,11 @@ fn path(components: &[u8], truncated: u32) -> PathBytes {
 
 fn words(bytes: &[u8]) -> Value {
     match decode::decode(bytes).expect("a record") {
-        Record::FileUse(open) => json!({
-            "time_boot_ns": open.time_boot_ns,
-            "task": task_words(&open.task),
-            "device": open.object.device,
-            "kernel_device": open.object.key.device,
-            "inode": open.object.key.inode,
-            "generation": open.object.key.generation,
-            "operation": format!("{:?}", open.operation),
-            "matched": format!("{:?}", open.matched),
-            "access": format!("{:?}", open.access),
-            "path": path_words(&open.path),
+        Record::FileUse(open) => use_words(&open),
+        Record::Held(held) => json!({
+            "file": use_words(&held.file),
+            "pre_existing": held.pre_existing,
+            "since_boot_ns": held.since_boot_ns,
         }),
         Record::Attempt(attempt) => json!({
             "time_boot_ns": attempt.time_boot_ns,
@@ -308,6 +317,21 @@ fn words(bytes: &[u8]) -> Value {
         }),
         Record::Exit { process } => json!({ "process": process_words(process) }),
     }
+}
+
+fn use_words(file: &FileUse) -> Value {
+    json!({
+        "time_boot_ns": file.time_boot_ns,
+        "task": task_words(&file.task),
+        "device": file.object.device,
+        "kernel_device": file.object.key.device,
+        "inode": file.object.key.inode,
+        "generation": file.object.key.generation,
+        "operation": format!("{:?}", file.operation),
+        "matched": format!("{:?}", file.matched),
+        "access": format!("{:?}", file.access),
+        "path": path_words(&file.path),
+    })
 }
 
 fn process_words(process: ProcessKey) -> Value {

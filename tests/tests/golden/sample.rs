@@ -54,6 +54,7 @@ pub(crate) fn events() -> Vec<Event> {
         },
         Event {
             pre_existing: true,
+            since: Some(time(1_700_000_000, 5)),
             credential: Some(credential()),
             ..used(EventKind::EnvironmentCredential)
         },

@@ -9,8 +9,13 @@ use crate::agent::{
 impl<S: Sink> Agent<S> {
     /// A scan is done. What cannot be labelled is not watched: that is told when it grows.
     pub(super) fn scanned_again(&mut self, counts: ScanCounts) {
-        let before = std::mem::replace(&mut self.scanned, counts).not_labelled;
-        let new = counts.not_labelled.saturating_sub(before);
+        let before = std::mem::replace(&mut self.scanned, counts);
+        if before.files != counts.files
+            && let Some(looks) = &self.looks
+        {
+            looks.soon();
+        }
+        let new = counts.not_labelled.saturating_sub(before.not_labelled);
         if self.options.report_itself && new > 0 {
             let lost = LossCount {
                 stage: "catalogue".into(),

@@ -80,7 +80,7 @@ impl<S: Sink> Agent<S> {
     fn repeated(&mut self, first: &First, more: u64) {
         let told = match first {
             First::Dropped => false,
-            First::File(file) => self.tell_file_use(file, Some(more)).is_ok(),
+            First::File(file) => self.tell_file_use(file, Some(more), None).is_ok(),
             First::List(list) => self.tell_listing(list, Some(more)).is_ok(),
             First::Secret(secret) => self.tell_secret(secret, Some(more)).is_ok(),
             First::Key(key) => {

@@ -10,12 +10,13 @@ use crate::{
         events::{Used, credential, operation},
         repeats::First,
     },
-    decode::{Attempt, FileOperation, FilePath, FileUse, Match},
+    decode::{Attempt, FileOperation, FilePath, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
 pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+const REFUSED: &str = "the attempt was refused: nothing was read";
 const NOT_WATCHED: &str = "operation_not_watched";
 
 /// A file that is a credential.
@@ -35,7 +36,7 @@ pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, Pa
 
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
-        let told = self.tell_file_use(&file, None);
+        let told = self.tell_file_use(&file, None, None);
         if told == Err(UNKNOWN_LABEL) {
             // Its repeats are lost as it is.
             return;
@@ -50,8 +51,13 @@ impl<S: Sink> Agent<S> {
         );
     }
 
-    /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now.
-    pub(super) fn tell_file_use(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
+    /// Tells a use, or why it is none. With `repeats`, so many repeats of it, now. With `held`, that it was under way already.
+    pub(super) fn tell_file_use(
+        &mut self,
+        file: &FileUse,
+        repeats: Option<u64>,
+        held: Option<&Held>,
+    ) -> Result<(), &'static str> {
         self.accounts.received += 1;
         if let Some(Meaning::Sensor { .. }) = self.meaning(file) {
             return self.tell_own_file(file, repeats);
@@ -66,7 +72,8 @@ impl<S: Sink> Agent<S> {
             Err(reason) => return Err(self.drop_record(reason)),
         };
         let operation = match file.operation {
-            FileOperation::Open => operation(file.access),
+            // What it is open for; how the process came to it is not known of what is held.
+            FileOperation::Open | FileOperation::Hold => operation(file.access),
             FileOperation::Map => Operation::Map,
             FileOperation::Inherit => Operation::Inherit,
             FileOperation::Receive => Operation::Receive,
@@ -74,30 +81,50 @@ impl<S: Sink> Agent<S> {
         if !entry.watches(operation) {
             return Err(self.drop_record(NOT_WATCHED));
         }
+        // A refused open by handle has no path but that by which the file is known.
+        let known_path = found_at
+            .clone()
+            .filter(|_| file.key.errno != 0)
+            .map(|path| FilePath {
+                bytes: path.into_os_string().into_vec(),
+                truncated: false,
+            });
         let used = Used {
             entry: &entry,
-            path: &file.path,
+            path: known_path.as_ref().unwrap_or(&file.path),
             device: file.object.device,
             inode: file.object.key.inode,
             generation: file.object.key.generation,
             operation,
             matched_by,
         };
-        // An LSM behind ours may still refuse, but the kernel had no objection until here.
         let observation = self.observation(match file.operation {
+            FileOperation::Open if file.key.errno != 0 => Probe::FileOpenDenied,
             FileOperation::Open => Probe::FileOpen,
             FileOperation::Map => Probe::FileMapped,
             FileOperation::Inherit => Probe::FileInherited,
             FileOperation::Receive => Probe::FileReceived,
+            FileOperation::Hold => Probe::OpenDescriptors,
         });
-        let outcome = (Outcome::Succeeded, 0);
+        let outcome = match file.key.errno {
+            0 => (Outcome::Succeeded, 0),
+            errno => (Outcome::Denied, errno),
+        };
         let mut event = self
             .facts
             .used(EventKind::CredentialAccess, &file.task, outcome, observation);
         at(&mut event, file.time_boot_ns, repeats);
+        if let Some(held) = held {
+            event.pre_existing = held.pre_existing;
+            event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
+        }
         event.credential = Some(credential(&used));
-        let token = self.ask(file, entry.kind(), found_at);
-        self.push(event, Some(token));
+        let identities = if file.key.errno == 0 {
+            self.ask(file, entry.kind(), found_at)
+        } else {
+            Err(REFUSED)
+        };
+        self.push(event, Some(identities));
         Ok(())
     }
 
@@ -167,11 +194,20 @@ impl<S: Sink> Agent<S> {
             paths = paths_to(open.task.process, &open.path);
         }
         paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
+        self.ask_worker(Wanted::This(open.object.key), kind, paths)
+    }
+
+    fn ask_worker(
+        &mut self,
+        object: Wanted,
+        kind: &str,
+        paths: Vec<(PathBuf, PathBuf)>,
+    ) -> Result<u64, &'static str> {
         let token = self.next_token;
         self.next_token += 1;
         if self.worker.ask(Question {
             token,
-            object: open.object.key,
+            object,
             kind: kind.to_owned(),
             paths,
         }) {
@@ -207,17 +243,9 @@ impl<S: Sink> Agent<S> {
             operation,
             matched_by: MatchBasis::PathAsGiven,
         };
-        let (probe, outcome, reason) = match attempt.errno {
-            Some(errno) => (
-                Probe::FileOpenDenied,
-                (Outcome::Denied, errno),
-                "the attempt was refused: nothing was read",
-            ),
-            None => (
-                Probe::FileOpen,
-                (Outcome::Unknown, 0),
-                "only the path was seen, not the file",
-            ),
+        let (probe, outcome) = match attempt.errno {
+            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
+            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
         };
         let observation = self.observation(probe);
         let mut event = self
@@ -225,7 +253,24 @@ impl<S: Sink> Agent<S> {
             .used(EventKind::CredentialAccess, &attempt.task, outcome, observation);
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
-        self.push(event, Some(Err(reason)));
+        let identities = if attempt.errno.is_some() {
+            Err(REFUSED)
+        } else {
+            self.by_path.told(attempt.task.process, &attempt.path);
+            self.ask_by_path(attempt, entry.kind())
+        };
+        self.push(event, Some(identities));
+    }
+
+    /// Asks the worker which file a path led to, as the process sees it, and for its identities.
+    fn ask_by_path(&mut self, attempt: &Attempt, kind: &str) -> Result<u64, &'static str> {
+        if attempt.path.truncated {
+            return Err("only a part of the path was seen, and not the file");
+        }
+        let process = attempt.task.process;
+        let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
+        let root = PathBuf::from(format!("/proc/{}/root", process.pid));
+        self.ask_worker(Wanted::Labelled(process), kind, vec![(root, path)])
     }
 
     /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.

@@ -80,6 +80,26 @@ fn a_use_comes_out_whole() {
 }
 
 #[test]
+fn what_is_held_says_since_when() {
+    let mut record = HeldRecord::new_zeroed();
+    record.header = header(RECORD_HELD);
+    record.task = task();
+    record.key.operation = OPERATION_HOLD;
+    record.key.access = OPENED_FOR_READING;
+    record.matched = MATCHED_OBJECT;
+    record.label = Label { id: 9, flags: 4 };
+    record.pre_existing = 1;
+    record.since_boot_ns = 77;
+    record.path = path(b"credentials\0.aws\0root\0");
+    let Record::Held(held) = decode(record.as_bytes()).expect("decodes") else {
+        panic!("it is held")
+    };
+    assert_eq!((held.pre_existing, held.since_boot_ns), (true, 77));
+    assert_eq!(held.file.operation, FileOperation::Hold);
+    assert_eq!(held.file.path.bytes, b"/root/.aws/credentials");
+}
+
+#[test]
 fn a_refused_open_has_the_path_that_was_asked_for() {
     let mut record = AttemptRecord::new_zeroed();
     record.header = header(RECORD_ATTEMPT);

@@ -67,12 +67,12 @@ fn kernels_own_opens() -> Vec<Way> {
     let compat = row(
         "32-bit `open`",
         [
-            Way::new("int80_open", READ, [Built, Built, NotYet]),
-            Way::new("int80_openat", READ, [Built, Built, NotYet]),
-            Way::new("int80_openat2", READ, [Built, Built, NotYet]),
-            Way::new("program32_open", READ, [Built, Built, NotYet]),
-            Way::new("program32_openat", READ, [Built, Built, NotYet]),
-            Way::new("program32_openat2", READ, [Built, Built, NotYet]),
+            Way::new("int80_open", READ, [Built, Built, Built]),
+            Way::new("int80_openat", READ, [Built, Built, Built]),
+            Way::new("int80_openat2", READ, [Built, Built, Built]),
+            Way::new("program32_open", READ, [Built, Built, Built]),
+            Way::new("program32_openat", READ, [Built, Built, Built]),
+            Way::new("program32_openat2", READ, [Built, Built, Built]),
         ],
     );
     let uring = row(
@@ -86,11 +86,11 @@ fn kernels_own_opens() -> Vec<Way> {
     );
     let suppressed = row(
         "io_uring, completion suppressed",
-        [Way::new("uring_suppressed", READ, [Built, Built, NotYet])],
+        [Way::new("uring_suppressed", READ, [Built, Built, Built])],
     );
     let fixed = row(
         "io_uring, into a fixed file",
-        [Way::new("uring_fixed_file", READ, [Built, Built, NotYet])],
+        [Way::new("uring_fixed_file", READ, [Built, Built, Built])],
     );
     [compat, uring, suppressed, fixed].concat()
 }
@@ -98,7 +98,7 @@ fn kernels_own_opens() -> Vec<Way> {
 fn descriptors() -> Vec<Way> {
     let receive = Access("receive");
     let rows = [
-        row("fanotify", [Way::new("fanotify", READ, [Built, Built, NotYet])]),
+        row("fanotify", [Way::new("fanotify", READ, [Built, Built, Built])]),
         row(
             "`mmap` of a descriptor",
             [Way::new("mmap", Access("map"), [Built, Built, Built])],
@@ -117,7 +117,7 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "the same by io_uring `RECVMSG`",
-            [Way::new("scm_uring", receive, [Built, Built, NotYet])],
+            [Way::new("scm_uring", receive, [Built, Built, Built])],
         ),
         row(
             "`pidfd_getfd`",
@@ -125,11 +125,11 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "seccomp's `NOTIF_ADDFD`",
-            [Way::new("seccomp_addfd", receive, [Built, Built, NotYet])],
+            [Way::new("seccomp_addfd", receive, [Built, Built, Built])],
         ),
         row(
             "open before the sensor was",
-            [Way::new("held", READ, [NotYet, NotYet, NotYet]).when(When::BeforeSensor)],
+            [Way::new("held", READ, [Built, Built, Built]).when(When::BeforeSensor)],
         ),
     ];
     rows.concat()
@@ -139,9 +139,9 @@ fn other_mounts() -> Vec<Way> {
     let overlay = row(
         "overlayfs",
         [
-            Way::new("overlay_lower", READ, [Built, Built, NotYet]),
-            Way::new("overlay_upper", READ, [Built, Built, NotYet]),
-            Way::new("overlay_copied_up", READ, [NotYet, NotYet, NotYet]),
+            Way::new("overlay_lower", READ, [Built, Built, Built]),
+            Way::new("overlay_upper", READ, [Built, Built, Built]),
+            Way::new("overlay_copied_up", READ, [Built, Built, Built]),
             Way::new("overlay_lower_directly", READ, [Built, Built, Built]),
             Way::new("overlay_upper_directly", READ, [Built, Built, Built]),
         ],

@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::Written;
 use crate::ways::Sees::Access;
-use crate::ways::State::{Built, NotYet};
+use crate::ways::State::Built;
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -16,15 +16,15 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_openat2", read, [Built, Built, Built]),
             Way::new("denied_relative", read, [Built, Built, Built]),
             Way::new("denied_creat", Access("write"), [Built, Built, Built]).to(Written),
-            Way::new("denied_open_by_handle_at", read, [NotYet, NotYet, NotYet]),
-            Way::new("denied_int80_open", read, [NotYet, NotYet, NotYet]),
+            Way::new("denied_open_by_handle_at", read, [Built, Built, Built]),
+            Way::new("denied_int80_open", read, [Built, Built, Built]),
             Way::new("denied_uring_openat", read, [Built, Built, Built]),
             Way::new("denied_uring_worker", read, [Built, Built, Built]),
         ],
     );
     let by_lsm = row(
         "refused by an LSM behind the hook",
-        [Way::new("refused_by_landlock", read, [NotYet, NotYet, Built])],
+        [Way::new("refused_by_landlock", read, [Built, Built, Built])],
     );
     [by_permissions, by_lsm].concat()
 }

@@ -1,0 +1,40 @@
+//! What the worker found.
+
+use super::*;
+use crate::decode::Object;
+
+impl<S: Sink> Agent<S> {
+    /// Takes up an answer of the worker.
+    pub(super) fn found(&mut self, found: Found) {
+        match found {
+            Found::Scanned(counts) => self.scanned_again(counts),
+            Found::InForce(digest) => self.policy_in_force(&digest),
+            Found::NotLookedAt => self.not_looked_at(),
+            Found::Tested(tested) => self.tested(&tested),
+            Found::Identified {
+                token,
+                parsed,
+                object,
+            } => {
+                let object = object.map(Object::from);
+                match self
+                    .pending
+                    .settle(token, &parsed.identities, parsed.unknown_reason, object)
+                {
+                    Settled::Late(amends) if !parsed.identities.is_empty() => {
+                        let mut event = gap(Gap::default());
+                        event.kind = EventKind::Amendment.into();
+                        event.gap = None;
+                        event.amendment = Some(Amendment {
+                            amends: Some(amends),
+                            workload: None,
+                            identities: parsed.identities,
+                        });
+                        self.pending.push(event, None, self.started.elapsed());
+                    }
+                    Settled::InTime | Settled::Late(_) | Settled::Unknown => {}
+                }
+            }
+        }
+    }
+}

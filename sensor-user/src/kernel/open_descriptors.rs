@@ -1,0 +1,180 @@
+//! The look through all open descriptors: the programs of `open_descriptors.rs` of the kernel half run as their iterators are read.
+
+use std::{
+    io::{self, Read as _},
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use aya::{
+    Btf, Ebpf,
+    maps::{Array, MapData},
+    programs::{Iter, ProgramError},
+};
+use claviger_sensor_common::{Look, Probe, REQUEST_HELD};
+use rustix::time::{ClockId, clock_gettime};
+use zerocopy::transmute;
+
+use super::{HookTrial, KernelError, Labeller, ProbeState, attach::reason};
+use crate::error::in_one_line;
+
+const DESCRIPTORS: (&str, &str) = ("open_descriptors", "task_file");
+const MAPPED: (&str, &str) = ("mapped_files", "task_vma");
+const HOOK: &str = "iter/task_file";
+
+/// Looks through all open descriptors. What is found comes as records.
+pub struct OpenDescriptors {
+    /// Gone when all is detached.
+    ebpf: Weak<Mutex<Ebpf>>,
+    look: Array<MapData, [u8; size_of::<Look>()]>,
+    number: u32,
+    before_boot_ns: u64,
+    has_mapped: bool,
+}
+
+/// A look could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// A program of the kernel half refused.
+    #[error("starting a look through open descriptors")]
+    Program(#[source] Box<ProgramError>),
+    /// The kernel made no iterator of it.
+    #[error("beginning a look through open descriptors")]
+    Link(#[from] Box<aya::programs::links::LinkError>),
+    /// The kernel half could not be told what the look is.
+    #[error("saying which look it is")]
+    Map(#[source] Box<aya::maps::MapError>),
+    /// The kernel broke it off.
+    #[error("looking through open descriptors")]
+    Io(#[from] io::Error),
+}
+
+/// Loads the programs and has them find a descriptor of this process. They are in use only with what comes back.
+pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, labeller: &mut Labeller) -> ProbeState {
+    let refused = |reason| {
+        let hook = HOOK.to_owned();
+        ProbeState::without(Probe::OpenDescriptors, vec![HookTrial { hook, reason }])
+    };
+    if let Err(why) = load_one(ebpf, btf, DESCRIPTORS) {
+        return refused(why);
+    }
+    let seen = labeller.sees(REQUEST_HELD, || run(ebpf, DESCRIPTORS.0));
+    match seen {
+        Ok((Ok(()), true)) => {}
+        Ok((Ok(()), false)) => return refused("attached but never ran".to_owned()),
+        Ok((Err(error), _)) => return refused(in_one_line(&error)),
+        Err(error) => return refused(in_one_line(&error)),
+    }
+    let cannot_see = match load_one(ebpf, btf, MAPPED) {
+        Ok(()) => Vec::new(),
+        Err(why) => {
+            tracing::debug!(%why, "mapped files cannot be looked through");
+            vec!["files that were mapped before, and are not open any more".to_owned()]
+        }
+    };
+    ProbeState {
+        probe: Probe::OpenDescriptors,
+        hook: Some(HOOK.to_owned()),
+        refused: Vec::new(),
+        cannot_see,
+    }
+}
+
+fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<(), String> {
+    let program = ebpf
+        .program_mut(name)
+        .ok_or_else(|| format!("program {name} is not in the object"))?;
+    let loaded: Result<(), ProgramError> = (|| {
+        let iterator: &mut Iter = program.try_into()?;
+        iterator.load(kind, btf)
+    })();
+    loaded.map_err(|error| reason(&error))
+}
+
+/// Runs an iterator from begin to end. What it writes is nothing; it is the running that counts.
+fn run(ebpf: &mut Ebpf, name: &str) -> Result<(), LookError> {
+    let Some(program) = ebpf.program_mut(name) else {
+        return Ok(());
+    };
+    let link = (|| {
+        let iterator: &mut Iter = program.try_into()?;
+        let link = iterator.attach()?;
+        iterator.take_link(link)
+    })()
+    .map_err(|error: ProgramError| LookError::Program(Box::new(error)))?;
+    drain(&mut link.into_file().map_err(Box::new)?)
+}
+
+/// A long look is broken up by the kernel, which asks to be called again.
+fn drain(file: &mut std::fs::File) -> Result<(), LookError> {
+    let mut nothing = [0; 64];
+    loop {
+        match file.read(&mut nothing) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+impl OpenDescriptors {
+    pub(super) fn new(ebpf: &mut Ebpf, has_mapped: bool) -> Result<Self, KernelError> {
+        let map = ebpf
+            .take_map("LOOK")
+            .ok_or_else(|| KernelError::io("finding map LOOK")(io::ErrorKind::NotFound.into()))?;
+        let look = Array::try_from(map).map_err(|source| KernelError::Map {
+            name: "LOOK",
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            ebpf: Weak::new(),
+            look,
+            number: 0,
+            before_boot_ns: 0,
+            has_mapped,
+        })
+    }
+
+    /// Where the programs live from now on.
+    pub(super) fn live_in(&mut self, ebpf: &Arc<Mutex<Ebpf>>) {
+        self.ebpf = Arc::downgrade(ebpf);
+    }
+
+    /// Looks through all open descriptors, and with `mapped` through all mapped files too. Blocks for some milliseconds. False once all is
+    /// detached.
+    ///
+    /// # Errors
+    /// [`LookError`]; what was found until then was told.
+    pub fn look(&mut self, mapped: bool) -> Result<bool, LookError> {
+        let Some(ebpf) = self.ebpf.upgrade() else {
+            return Ok(false);
+        };
+        let begun = since_boot_ns();
+        self.number = self.number.saturating_add(1);
+        let look: [u8; size_of::<Look>()] = transmute!(Look {
+            before_boot_ns: self.before_boot_ns,
+            number: self.number,
+            reserved: 0,
+        });
+        self.look
+            .set(0, look, 0)
+            .map_err(|error| LookError::Map(Box::new(error)))?;
+        let mut ebpf = ebpf.lock().unwrap_or_else(PoisonError::into_inner);
+        run(&mut ebpf, DESCRIPTORS.0)?;
+        if mapped && self.has_mapped {
+            run(&mut ebpf, MAPPED.0)?;
+        }
+        self.before_boot_ns = begun;
+        Ok(true)
+    }
+}
+
+fn since_boot_ns() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000_000
+        + u64::try_from(now.tv_nsec).unwrap_or_default()
+}
