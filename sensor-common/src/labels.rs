@@ -47,12 +47,16 @@ pub struct NameKey {
 pub struct Label {
     /// Index in the agent's own table.
     pub id: u32,
-    /// For a directory: [`DIRECTORY_HAS_PATTERNS`]; otherwise 0.
+    /// For a directory: [`DIRECTORY_HAS_PATTERNS`], [`DIRECTORY_LEADS_ON`], both or 0; otherwise 0.
     pub flags: u32,
 }
 
 /// Names are not all known beforehand: every regular file opened in this directory is reported and the agent looks at its name.
 pub const DIRECTORY_HAS_PATTERNS: u32 = 1;
+
+/// Directories that appear in this one matter too: a regular file that is opened in one that is not labelled yet is reported and the agent looks
+/// at its path.
+pub const DIRECTORY_LEADS_ON: u32 = 2;
 
 /// The handshake: the agent arms it and opens a file; the hook fills in the numbers.
 #[repr(C)]
@@ -98,3 +102,7 @@ pub const REQUEST_MEM: u32 = 0x9;
 pub const REQUEST_MAPS: u32 = 0xa;
 /// Purpose: as [`REQUEST_ENVIRON`], of `/proc/kcore`.
 pub const REQUEST_KCORE: u32 = 0xb;
+/// Purpose: tell that this thread's change of a file was seen.
+pub const REQUEST_CHANGED: u32 = 0xc;
+/// Purpose: take the directory for one whose names matter: new directories in it lead on, or a credential lies in it.
+pub const REQUEST_WAY: u32 = 0xd;

@@ -40,5 +40,11 @@ pub const RING_BYTES: u32 = 4 * 1024 * 1024;
 /// which costs more and loses nothing.
 pub const REPEATS_MAX: u32 = 16_384;
 
+/// Directories whose names matter though they are not labelled. At the bound no further one is taken, which the agent says.
+pub const WAYS_MAX: u32 = 16_384;
+
+/// Changes whose end is awaited. At the bound a further one is counted as lost.
+pub const CHANGES_IN_FLIGHT_MAX: u32 = 1_024;
+
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;

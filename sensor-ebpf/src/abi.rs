@@ -4,8 +4,9 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
+    LabelRequest, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey,
+    TaskSnapshot,
 };
 
 /// One of each. The order means nothing.
@@ -17,6 +18,7 @@ struct Abi {
     path: PathBytes,
     file_use: FileUseRecord,
     attempt: AttemptRecord,
+    change: ChangeOfTwoRecord,
     process_secret: ProcessSecretRecord,
     repeat: RepeatKey,
     exec: ExecRecord,

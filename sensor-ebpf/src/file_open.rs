@@ -16,8 +16,9 @@ use claviger_sensor_common::{OPERATION_OPEN, Probe};
 use crate::{
     arguments::{number, result},
     attempts::{Call, is_refusal, refused},
+    changes::created,
     descriptors,
-    file_use::used,
+    file_use::{untyped, used},
     labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -94,7 +95,7 @@ pub fn opened<R: Read>(file: *const u8) {
         labels::answer::<R>(file, pointer::<R>(file, offset!(file_inode)));
         return;
     }
-    if !process_files::opened::<R>(file) {
-        used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+    if !process_files::opened::<R>(file) && used::<R>(Probe::FileOpen, OPERATION_OPEN, file) {
+        created(untyped(file));
     }
 }

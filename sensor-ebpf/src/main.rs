@@ -2,12 +2,13 @@
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] beside these; refused ones by [`attempts`]
+//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] and [`changes_ring`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -20,14 +21,20 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod changed_objects;
+mod changed_paths;
+mod changes;
+mod changes_ring;
 mod descriptors;
 mod file_open;
 mod file_use;
+mod given;
 mod io_uring;
 mod labels;
 mod mapped;
 mod offsets;
 mod path;
+mod pending_changes;
 mod process;
 mod process_files;
 mod process_secrets;

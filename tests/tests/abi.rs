@@ -8,8 +8,9 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label, LabelRequest, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, ExecRecord, ExitRecord, FileUseRecord,
+    ForkRecord, GivenPath, KnownFile, Label, LabelRequest, NameKey, ObjectKey, Offsets, PathBytes,
+    ProcessSecretRecord, RecordHeader, RepeatKey, TaskSnapshot,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -89,6 +90,13 @@ compared! {
     PathBytes { length, truncated, components }
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    GivenPath { given_length, given_truncated, given, base }
+    KnownFile { label, matched, reserved, object }
+    ChangeRecord {
+        header, task, what, errno, by_path, overwrote, mode_before, mode_after, uid_before, gid_before, uid_after, gid_after, file,
+        place, path,
+    }
+    ChangeOfTwoRecord { change, second }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, exe }
@@ -108,6 +116,10 @@ compared! {
         nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth,
         regs_fifth, proc_pid, proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name,
         ring_open_slot, ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file,
+        inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
+        ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
+        ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
+        ring_link_old, ring_link_new,
     }
 }
 

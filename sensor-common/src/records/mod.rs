@@ -1,6 +1,7 @@
 //! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
 
 mod attempt;
+mod change;
 mod file_use;
 mod process;
 mod process_secret;
@@ -9,9 +10,14 @@ mod repeat_key;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use attempt::AttemptRecord;
+pub use change::{
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE,
+    CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
+    ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
+};
 pub use file_use::{
-    FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
-    OPENED_FOR_WRITING,
+    FileUseRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
+    OPENED_FOR_READING, OPENED_FOR_WRITING,
 };
 pub use process::{ExecRecord, ExitRecord, ForkRecord};
 pub use process_secret::{
@@ -36,6 +42,8 @@ pub const RECORD_FORK: u32 = 4;
 pub const RECORD_EXIT: u32 = 5;
 /// [`RecordHeader::kind`] of a [`ProcessSecretRecord`].
 pub const RECORD_PROCESS_SECRET: u32 = 6;
+/// [`RecordHeader::kind`] of a [`ChangeRecord`] or a [`ChangeOfTwoRecord`].
+pub const RECORD_CHANGE: u32 = 7;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

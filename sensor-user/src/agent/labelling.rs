@@ -44,7 +44,7 @@ pub(super) struct Labelling {
     /// Homes below other roots.
     other_homes: BTreeMap<u64, Vec<Home>>,
     contents: Contents,
-    ways: Option<Ways>,
+    ways: Ways,
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
@@ -70,7 +70,6 @@ impl Labelling {
         catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
-        ways: Option<Ways>,
     ) -> Self {
         Self {
             labeller,
@@ -81,7 +80,7 @@ impl Labelling {
             extra_homes,
             other_homes: BTreeMap::new(),
             contents: Contents::default(),
-            ways,
+            ways: Ways::default(),
             table: Table::default(),
             replaced_names: HashSet::new(),
             counts: BTreeMap::new(),
@@ -99,9 +98,9 @@ impl Labelling {
         }
         match self.look() {
             Ok((root, found)) => {
-                if let Some(ways) = &mut self.ways {
-                    ways.watch(&root, &found.ways);
-                }
+                let paths: HashSet<PathBuf> = found.ways.iter().map(|way| way.path.clone()).collect();
+                self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
+                self.knowledge.set_ways(paths);
                 self.label(Root::Host, &root, &found, public);
             }
             Err(error) => {
@@ -120,7 +119,12 @@ impl Labelling {
     /// Labels what was found elsewhere.
     pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
         match found {
-            Found::Anywhere { root, found } => self.label(Root::Search, &root, &found, public),
+            Found::Anywhere { root, found } => {
+                let holders = found.files.iter().filter_map(|file| file.path.parent());
+                let holders = holders.map(Path::to_owned).collect();
+                self.ways.watch(&mut self.labeller, Root::Search, &root, &holders);
+                self.label(Root::Search, &root, &found, public);
+            }
             Found::Below {
                 id,
                 root,

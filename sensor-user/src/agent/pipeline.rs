@@ -1,5 +1,6 @@
 //! The loop: records in, events out.
 
+mod changes;
 mod condition;
 mod repeating;
 mod secrets;
@@ -306,6 +307,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::Change(change)) => self.changed(&change),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);

@@ -3,12 +3,14 @@
 //! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
+mod change;
 mod error;
 mod numbers;
 mod path;
 mod record;
 mod task;
 
+pub use change::{Attributes, Change, Changed, End, Known};
 pub use error::DecodeError;
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};

@@ -1,16 +1,16 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_DIRECTORY_PATTERN,
-    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_INHERIT, OPERATION_MAP,
-    OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR,
-    PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
-    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
+    AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, MATCHED_BELOW,
+    MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING,
+    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey,
+    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET, RecordHeader, RepeatKey,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::{DecodeError, FilePath, ProcessKey, Task, numbers::stat_device};
+use super::{Change, DecodeError, FilePath, ProcessKey, Task, numbers::stat_device};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Record {
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
     ProcessSecret(Box<ProcessSecret>),
+    /// A file that may be a credential was changed.
+    Change(Box<Change>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -72,6 +74,8 @@ pub enum Match {
     Name(u32),
     /// The directory takes patterns; the directory's label. The name has yet to be looked at.
     DirectoryPattern(u32),
+    /// The directory above the file's takes directories that appear; its label. Both names have yet to be looked at.
+    Below(u32),
 }
 
 /// A file as user space knows it, with the key that the kernel half knows it by.
@@ -240,6 +244,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 access: access_of_bits(record.key.access),
             })))
         }
+        RECORD_CHANGE => Ok(Record::Change(Box::new(super::change::decode(bytes)?))),
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;
             let exe = FilePath::from_record(&record.exe)?;
@@ -267,7 +272,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
 }
 
 /// The ring rounds records up to eight bytes, so what is behind is left alone.
-fn prefix<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8], kind: u32) -> Result<T, DecodeError> {
+pub(super) fn prefix<T: FromBytes + KnownLayout + Immutable>(
+    bytes: &[u8],
+    kind: u32,
+) -> Result<T, DecodeError> {
     T::read_from_prefix(bytes)
         .map(|(record, _rest)| record)
         .map_err(|_| DecodeError::TooShort {
@@ -277,11 +285,12 @@ fn prefix<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8], kind: u32) -> Re
         })
 }
 
-fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
+pub(super) fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
     match how {
         MATCHED_OBJECT => Ok(Match::Object(label)),
         MATCHED_NAME => Ok(Match::Name(label)),
         MATCHED_DIRECTORY_PATTERN => Ok(Match::DirectoryPattern(label)),
+        MATCHED_BELOW => Ok(Match::Below(label)),
         value => Err(DecodeError::OutOfRange {
             field: "matched",
             value,

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, Lsm, ProgramError, ProgramFd, TracePoint},
+    programs::{BtfTracePoint, FEntry, FExit, Lsm, ProgramError, ProgramFd, TracePoint},
 };
 use claviger_sensor_common::Probe;
 
 use super::{
-    HookTrial, KernelError, Labeller, ProbeState, canary,
+    HookTrial, KernelError, Labeller, ProbeState, canary, changes,
     hooks::{self, Hook, Point, Program},
 };
 use crate::{config::FileOpenHook, error::in_one_line};
@@ -66,6 +66,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
+            (Probe::CredentialChange, changes::at(level)),
         ];
         let mut states: Vec<ProbeState> = hooks
             .iter()
@@ -171,6 +172,10 @@ impl<'a> Attacher<'a> {
             .ebpf
             .program_mut(name)
             .ok_or_else(|| format!("program {name} is not in the object"))?;
+        if loaded.fd().is_ok() {
+            // Another choice has started it.
+            return Ok(());
+        }
         let btf = self.btf;
         let started: Result<(), ProgramError> = (|| {
             match point {
@@ -184,6 +189,11 @@ impl<'a> Attacher<'a> {
                     fentry.load(function, btf)?;
                     fentry.attach()?;
                 }
+                Point::Fexit(function) => {
+                    let fexit: &mut FExit = loaded.try_into()?;
+                    fexit.load(function, btf)?;
+                    fexit.attach()?;
+                }
                 Point::BtfTracepoint(tracepoint) => {
                     let program: &mut BtfTracePoint = loaded.try_into()?;
                     program.load(tracepoint, btf)?;
@@ -196,10 +206,28 @@ impl<'a> Attacher<'a> {
                         program.attach("syscalls", &format!("sys_exit_{call}"))?;
                     }
                 }
+                Point::ExitsAndNewer(calls, newer) => {
+                    let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
+                    for call in calls {
+                        program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                    }
+                    for call in newer {
+                        let attached = program.attach("syscalls", &format!("sys_exit_{call}"));
+                        if let Err(error) = attached {
+                            tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
+                        }
+                    }
+                }
             }
             Ok(())
         })();
         started.map_err(|error| reason(&error))?;
+        let verified = self
+            .ebpf
+            .program(name)
+            .and_then(|program| program.info().ok()?.verified_instruction_count());
+        tracing::debug!(program = name, verified, "loaded");
         if let Some(fd) = self
             .ebpf
             .program(name)
@@ -217,6 +245,7 @@ impl<'a> Attacher<'a> {
             let _not_loaded = match program {
                 aya::programs::Program::Lsm(program) => program.unload(),
                 aya::programs::Program::FEntry(program) => program.unload(),
+                aya::programs::Program::FExit(program) => program.unload(),
                 aya::programs::Program::TracePoint(program) => program.unload(),
                 _ => Ok(()),
             };

@@ -37,6 +37,7 @@ formats! {
     envelope: envelope::FORMAT,
     evidence_log: evidence_log::FORMAT,
     record_attempt: records::ATTEMPT,
+    record_change: records::CHANGE,
     record_exec: records::EXEC,
     record_exit: records::EXIT,
     record_file_use: records::FILE_USE,

@@ -3,10 +3,11 @@
 
 use claviger_sensor::decode::{self, FilePath, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, Label,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN, OPERATION_REACH, ObjectKey, PART_BLOCK_DEVICE,
-    PathBytes, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_PROCESS_SECRET, RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, ExecRecord, ExitRecord,
+    FileUseRecord, ForkRecord, KnownFile, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_OPEN,
+    OPERATION_REACH, ObjectKey, PART_BLOCK_DEVICE, PathBytes, ProcessSecretRecord, RECORD_ATTEMPT,
+    RECORD_CHANGE, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_PROCESS_SECRET,
+    RecordHeader, RepeatKey, TaskSnapshot, UNKNOWN_ID,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -47,6 +48,32 @@ pub(crate) const ATTEMPT: Format = format("record_attempt", || {
         ..FromZeros::new_zeroed()
     };
     record.given[..14].copy_from_slice(b"../.ssh/id_rsa");
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const CHANGE: Format = format("record_change", || {
+    let mut record = ChangeOfTwoRecord::new_zeroed();
+    let change = &mut record.change;
+    change.header = header(RECORD_CHANGE);
+    change.task = task();
+    change.what = CHANGE_RENAMED;
+    change.overwrote = 1;
+    change.mode_before = 0o600;
+    change.mode_after = UNKNOWN_ID;
+    change.uid_before = 1_000;
+    change.gid_before = 1_001;
+    change.uid_after = UNKNOWN_ID;
+    change.gid_after = UNKNOWN_ID;
+    change.file = KnownFile {
+        label: Label { id: 9, flags: 0 },
+        matched: MATCHED_OBJECT,
+        reserved: 0,
+        object: key(OPERATION_OPEN, 0).object,
+    };
+    change.path.base = path(b"id_rsa\0.ssh\0demo\0", 0);
+    record.second.given_length = 9;
+    record.second.given[..9].copy_from_slice(b"../id.old");
+    record.second.base = path(b"work\0demo\0", 0);
     record.as_bytes().to_vec()
 });
 
@@ -183,6 +210,20 @@ fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+        }),
+        Record::Change(change) => json!({
+            "time_boot_ns": change.time_boot_ns,
+            "task": task_words(&change.task),
+            "what": format!("{:?}", change.what),
+            "end": format!("{:?}", change.end),
+            "is_by_path": change.is_by_path,
+            "overwrote": change.overwrote,
+            "before": format!("{:?}", change.before),
+            "after": format!("{:?}", change.after),
+            "file": format!("{:?}", change.file),
+            "place": format!("{:?}", change.place),
+            "path": path_words(&change.path),
+            "second": change.second.as_ref().map(path_words),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

@@ -3,7 +3,9 @@
 use std::{ffi::OsStr, os::fd::OwnedFd, os::unix::ffi::OsStrExt as _, path::Path, sync::Arc};
 
 use claviger_proto::catalogue::Entry;
-use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label, NameKey, ObjectKey, name_hash, padded_name};
+use claviger_sensor_common::{
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, Label, NameKey, ObjectKey, name_hash, padded_name,
+};
 
 use super::{Done, Labelling};
 use crate::{
@@ -35,11 +37,13 @@ impl Labelling {
         }) else {
             return Done::No;
         };
-        let flags = if found.has_patterns {
-            DIRECTORY_HAS_PATTERNS
-        } else {
-            0
-        };
+        let mut flags = 0;
+        if found.has_patterns {
+            flags |= DIRECTORY_HAS_PATTERNS;
+        }
+        if found.leads_on {
+            flags |= DIRECTORY_LEADS_ON;
+        }
         let label = Purpose::Directory(Label { id, flags });
         let object = match self.labeller.ask(label, || held.open_directory()) {
             Ok((Ok(_), Some(object))) => object,
@@ -132,6 +136,7 @@ impl Labelling {
                     names: None,
                 };
                 self.keep(root, &found.path, labelled);
+                self.knowledge.labels().lies(&found.path, Some(object));
                 Done::Yes
             }
             asked => {

@@ -2,7 +2,7 @@
 
 use claviger_proto::v1::Operation;
 
-use super::*;
+use super::{changes::below, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
@@ -37,7 +37,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tell_file_use(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
         self.accounts.received += 1;
         let meaning = match file.matched {
-            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
+            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id) => {
                 self.knowledge.labels().meaning(id).cloned()
             }
         };
@@ -59,11 +59,14 @@ impl<S: Sink> Agent<S> {
             {
                 (entry, Some(path), MatchBasis::DirectoryEntry)
             }
-            (Match::DirectoryPattern(_), Meaning::Directory { path }) => {
+            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
                 let places = self.knowledge.places();
-                let mut name = path.as_os_str().as_encoded_bytes().to_vec();
-                name.push(b'/');
-                name.extend_from_slice(file.path.name());
+                let names = if matches!(file.matched, Match::Below(_)) {
+                    2
+                } else {
+                    1
+                };
+                let name = below(&path, &file.path, names);
                 match places.match_path(&name) {
                     Some(entry) => (Arc::clone(entry), None, MatchBasis::DirectoryEntry),
                     None => return Err(self.drop_record(NOT_IN_CATALOGUE)),

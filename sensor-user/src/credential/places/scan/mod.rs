@@ -93,6 +93,8 @@ pub struct LabelledDirectory {
     pub names: Vec<(Vec<u8>, Arc<Entry>)>,
     /// Whether other names could be one too: ask [`Places::match_path`].
     pub has_patterns: bool,
+    /// Whether one could lie in a directory that appears in it.
+    pub leads_on: bool,
 }
 
 /// A directory in which one that does not exist yet would lead to credentials.

@@ -91,6 +91,15 @@ pub(super) fn is_last_step(places: &Places, state: State) -> bool {
     matches!(state, State::Rule(rule, at) if at + 1 == places.rules[rule].pattern().components().len())
 }
 
+/// Whether what the pattern names could lie in a directory that appears here, whatever its name.
+pub(super) fn leads_on(places: &Places, state: State) -> bool {
+    match next(places, state) {
+        Some(Next::AnyDepth) => true,
+        Some(Next::Wildcard(_)) => is_last_step(places, state.forward()),
+        _ => false,
+    }
+}
+
 /// Whether the way to a home ends here.
 pub(super) fn reaches_home(places: &Places, states: &[State]) -> bool {
     states
