@@ -101,7 +101,7 @@ pub enum Counter {
     LostRingFull = 2,
     /// Lost: kernel or user memory could not be read.
     LostUnreadable = 3,
-    /// Lost: more opens were under way in io_uring than are kept, and this one was refused.
+    /// Lost: more was under way than is kept until its end: opens in io_uring that were refused, or changes.
     LostInFlight = 4,
     /// Uses that repeat one that was reported, counted in its place.
     Repeated = 5,

@@ -57,6 +57,10 @@ pub const DIRECTORY_HAS_PATTERNS: u32 = 1;
 /// It is there for credentials, so whoever lists it looks for some. A directory in which others lie too, as `/etc` or a home, is not.
 pub const DIRECTORY_OF_CREDENTIALS: u32 = 2;
 
+/// Directories that appear in this one matter too: a regular file that is opened in one that is not labelled yet is reported and the agent looks
+/// at its path.
+pub const DIRECTORY_LEADS_ON: u32 = 2;
+
 /// The handshake: the agent arms it and opens a file; the hook fills in the numbers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -109,3 +113,7 @@ pub const REQUEST_KEY: u32 = 0x11;
 pub const REQUEST_LISTED: u32 = 0x18;
 /// Purpose: tell that the look through all open descriptors met this process's.
 pub const REQUEST_HELD: u32 = 0x15;
+/// Purpose: tell that this thread's change of a file was seen.
+pub const REQUEST_CHANGED: u32 = 0xc;
+/// Purpose: take the directory for one whose names matter: new directories in it lead on, or a credential lies in it.
+pub const REQUEST_WAY: u32 = 0xd;

@@ -61,6 +61,12 @@ pub const PIECE_BYTES: usize = 64;
 /// Pieces of an environment, and of arguments, that are looked at: half a megabyte at most. What is longer is counted as lost.
 pub const PIECES_MAX: u32 = 8_192;
 
+/// Directories whose names matter though they are not labelled. At the bound no further one is taken, which the agent says.
+pub const WAYS_MAX: u32 = 16_384;
+
+/// Changes whose end is awaited. At the bound a further one is counted as lost.
+pub const CHANGES_IN_FLIGHT_MAX: u32 = 1_024;
+
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 

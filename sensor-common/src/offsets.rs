@@ -224,4 +224,44 @@ offsets! {
     overlay_stack,
     /// `ovl_path.dentry`
     overlay_dentry,
+    /// `inode.i_uid`
+    inode_uid,
+    /// `inode.i_gid`
+    inode_gid,
+    /// `iattr.ia_valid`
+    attributes_valid,
+    /// `renamedata.old_dentry`; [`MISSING`] before 5.12, as the two that follow
+    rename_old,
+    /// `renamedata.new_dentry`
+    rename_new,
+    /// `renamedata.flags`
+    rename_flags,
+    /// `io_rename.old_dfd`
+    ring_rename_old_directory,
+    /// `io_rename.new_dfd`
+    ring_rename_new_directory,
+    /// `io_rename.oldpath`
+    ring_rename_old,
+    /// `io_rename.newpath`
+    ring_rename_new,
+    /// `io_rename.flags`
+    ring_rename_flags,
+    /// `io_unlink.dfd`
+    ring_unlink_directory,
+    /// `io_unlink.filename`
+    ring_unlink_name,
+    /// `io_unlink.flags`
+    ring_unlink_flags,
+    /// `io_mkdir.dfd`
+    ring_mkdir_directory,
+    /// `io_mkdir.filename`
+    ring_mkdir_name,
+    /// `io_link.old_dfd`
+    ring_link_old_directory,
+    /// `io_link.new_dfd`
+    ring_link_new_directory,
+    /// `io_link.oldpath`
+    ring_link_old,
+    /// `io_link.newpath`
+    ring_link_new,
 }

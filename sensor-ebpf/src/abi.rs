@@ -4,10 +4,10 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
-    FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets,
-    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
-    WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
+    ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
+    Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
+    TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -19,6 +19,7 @@ struct Abi {
     path: PathBytes,
     file_use: FileUseRecord,
     attempt: AttemptRecord,
+    change: ChangeOfTwoRecord,
     process_secret: ProcessSecretRecord,
     found: FoundName,
     program_secret: ProgramSecretRecord,

@@ -18,8 +18,9 @@ use claviger_sensor_common::{OPERATION_OPEN, Probe};
 use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
+    changes::created,
     copies, descriptors,
-    file_use::{untyped, used, used_before_layer},
+    file_use::{KNOWN, READ_FIRST, untyped, used, used_before_layer},
     handles, labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -154,10 +155,8 @@ fn opened_by_any<R: Read>(file: *const u8) {
         return;
     }
     if !process_files::opened::<R>(file) {
-        if used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file) {
-            copies::look_at_what_is_open();
-        }
-        copies::opened::<R>(file);
+        let found = used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+        go_on::<R>(file, found);
     }
 }
 
@@ -169,11 +168,21 @@ pub fn opened<R: Read>(file: *const u8) {
         return;
     }
     if !process_files::opened::<R>(file) {
-        if used::<R>(Probe::FileOpen, OPERATION_OPEN, file) {
-            copies::look_at_what_is_open();
-        }
-        copies::opened::<R>(file);
+        let found = used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+        go_on::<R>(file, found);
     }
+}
+
+/// What else an open may be: the creation of a credential, or of what becomes a copy of one.
+#[inline(always)]
+fn go_on<R: Read>(file: *const u8, found: u32) {
+    if found & READ_FIRST != 0 {
+        copies::look_at_what_is_open();
+    }
+    if found & KNOWN != 0 {
+        created(untyped(file));
+    }
+    copies::opened::<R>(file);
 }
 
 /// The agent's own opens are questions, never uses. Global, so that what they take of the stack is not taken from uses.

@@ -1,8 +1,9 @@
 //! A file in use: dismissed unless it is known, reported once for each program run, counted after that.
 
 use claviger_sensor_common::{
-    DIRECTORY_HAS_PATTERNS, DIRECTORY_OF_CREDENTIALS, FileUseRecord, Label, MATCHED_DIRECTORY_PATTERN,
-    MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, Label,
+    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
 };
 
 use crate::{
@@ -30,6 +31,13 @@ pub const BY_OBJECT: u32 = 1;
 pub const BY_DIRECTORY: u32 = 2;
 /// If it is of overlayfs, the file of its layer comes next.
 const LAYER_FOLLOWS: u32 = 4;
+/// The directory above its directory may be.
+const BELOW: u32 = 8;
+
+/// What [`used`] tells: the file is known.
+pub const KNOWN: u32 = 1;
+/// What [`used`] tells: it is a credential that the current program run can read and takes up for the first time.
+pub const READ_FIRST: u32 = 2;
 
 /// What a descriptor can do, as records have it.
 #[inline(always)]
@@ -47,37 +55,42 @@ pub fn access(mode: u32) -> u32 {
     reads | writes
 }
 
-/// A file is used: dismissed here unless it, or its name in its directory, is known. Returns whether it is a credential that the current
-/// program run takes up for the first time.
+/// A file is used: dismissed here unless it, or its name in its directory, is known. Returns [`KNOWN`] and [`READ_FIRST`], or 0.
 #[inline(always)]
-pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) -> bool {
+pub fn used<R: Read>(probe: Probe, operation: u32, file: *const u8) -> u32 {
     used_as::<R>(probe, operation, file, 0)
 }
 
 /// As [`used`], at a hook that sees it too when overlayfs opens the file of its layer.
 #[inline(always)]
-pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8) -> bool {
+pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8) -> u32 {
     used_as::<R>(probe, operation, file, LAYER_FOLLOWS)
 }
 
 #[inline(always)]
-fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, how: u32) -> bool {
+fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, how: u32) -> u32 {
     let found = may_be_known::<R>(file);
-    found != 0 && known(probe as u32, operation, untyped(file), found | how) != 0
+    if found == 0 {
+        return 0;
+    }
+    known(probe as u32, operation, untyped(file), found | how)
 }
 
-/// Whether a file, or its directory, may be labelled: [`BY_OBJECT`] and [`BY_DIRECTORY`].
+/// Whether a file, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
 #[inline(always)]
 pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
     let inode = pointer::<R>(file, offset!(file_inode));
     let dentry = pointer::<R>(file, offset!(file_dentry));
-    let directory = pointer::<R>(
-        pointer::<R>(dentry, offset!(dentry_parent)),
+    let parent = pointer::<R>(dentry, offset!(dentry_parent));
+    let directory = pointer::<R>(parent, offset!(dentry_inode));
+    let above = pointer::<R>(
+        pointer::<R>(parent, offset!(dentry_parent)),
         offset!(dentry_inode),
     );
     let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
     let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
-    by_object as u32 * BY_OBJECT | by_directory as u32 * BY_DIRECTORY
+    let below = labels::may_lead_on(R::read(above, offset!(inode_ino)));
+    by_object as u32 * BY_OBJECT | by_directory as u32 * BY_DIRECTORY | below as u32 * BELOW
 }
 
 /// A pointer as a mere number, which is all that a function of its own may be given.
@@ -135,7 +148,7 @@ pub fn label(bits: u64) -> Label {
 }
 
 /// Where in the flags of a label, of which no more are in use, it stands how it matched: one of the `MATCHED_` values.
-const MATCHED_AT: u32 = 30;
+const MATCHED_AT: u32 = 29;
 
 /// A label, and how it matched, as a number that is never 0.
 #[inline(always)]
@@ -181,7 +194,7 @@ pub fn look_up(file: *const u8, candidate: u32, mode: u32) -> Option<(ObjectKey,
             return Some((object, label, MATCHED_OBJECT));
         }
     }
-    if found.is_none() && candidate & BY_DIRECTORY != 0 {
+    if found.is_none() && candidate & (BY_DIRECTORY | BELOW) != 0 {
         let dentry = pointer::<Probed>(file, offset!(file_dentry));
         let bits = in_directory(dentry as u64, inode as u64);
         found = (bits != 0).then(|| matched_label(bits));
@@ -195,22 +208,60 @@ pub fn look_up(file: *const u8, candidate: u32, mode: u32) -> Option<(ObjectKey,
 #[inline(never)]
 extern "C" fn in_directory(dentry: u64, inode: u64) -> u64 {
     let dentry = dentry as *const u8;
+    if !is_regular(inode as *const u8) {
+        return 0;
+    }
+    by_place(dentry).map_or(0, |(label, matched)| matched_bits(label, matched))
+}
+
+/// Whether it is a regular file.
+#[inline(always)]
+pub fn is_regular(inode: *const u8) -> bool {
+    Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFREG
+}
+
+/// What is known of a file by its directory, or else by the one above.
+#[inline(always)]
+fn by_place(dentry: *const u8) -> Option<(Label, u32)> {
     let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
     let directory = labels::key::<Probed>(pointer::<Probed>(parent, offset!(dentry_inode)));
-    let Some(directory_label) = labels::of_directory(&directory) else {
-        return 0;
-    };
-    let kind: u16 = Probed::read(inode as *const u8, offset!(inode_mode));
-    if kind & S_IFMT != S_IFREG {
-        return 0;
+    match labels::of_directory(&directory) {
+        Some(label) => named(directory, label, dentry),
+        None => below_directory(parent),
     }
+}
+
+/// How a file is known that was just found to be.
+#[inline(always)]
+pub fn recognised(file: *const u8) -> (ObjectKey, Option<(Label, u32)>) {
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let object = labels::key::<Probed>(inode);
+    (object, by_place(pointer::<Probed>(file, offset!(file_dentry))))
+}
+
+/// What is known of a file in a directory that is not labelled, by the one above it: that has been labelled before this one was made.
+#[inline(always)]
+fn below_directory(parent: *const u8) -> Option<(Label, u32)> {
+    let above = pointer::<Probed>(parent, offset!(dentry_parent));
+    let above = pointer::<Probed>(above, offset!(dentry_inode));
+    let label = labels::of_directory(&labels::key::<Probed>(above))?;
+    (label.flags & DIRECTORY_LEADS_ON != 0).then_some((label, MATCHED_BELOW))
+}
+
+/// What is known of a name in a directory.
+#[inline(always)]
+pub fn by_name(directory: ObjectKey, dentry: *const u8) -> Option<(Label, u32)> {
+    named(directory, labels::of_directory(&directory)?, dentry)
+}
+
+/// The same, in a directory with this label.
+#[inline(always)]
+fn named(directory: ObjectKey, directory_label: Label, dentry: *const u8) -> Option<(Label, u32)> {
     if let Some(label) = labels::of_name(directory, dentry) {
-        return matched_bits(label, MATCHED_NAME);
+        return Some((label, MATCHED_NAME));
     }
-    if directory_label.flags & DIRECTORY_HAS_PATTERNS == 0 {
-        return 0;
-    }
-    matched_bits(directory_label, MATCHED_DIRECTORY_PATTERN)
+    (directory_label.flags & DIRECTORY_HAS_PATTERNS != 0)
+        .then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
 }
 
 /// Reports a use. Global for the same reason: every way by which a file can be known ends here, and this is the longest part. `how`: the probe, the operation and how it
@@ -223,14 +274,14 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
     let operation = how >> 8 & 0xff;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     let key = repeats::key(operation, object(inode, numbers), access(mode), 0);
-    let mut is_first = 0;
+    let mut told = KNOWN;
     repeats::first_only(probe, &key, || {
         // In a directory that holds much else, as `/etc`, most of what is to be looked at is no credential.
         let is_likely = how >> 16 != MATCHED_DIRECTORY_PATTERN
             || self::label(label).flags & DIRECTORY_OF_CREDENTIALS != 0;
         if mode & FMODE_READ != 0 && is_likely {
             copies::has_read();
-            is_first = 1;
+            told |= READ_FIRST;
         }
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
@@ -244,5 +295,5 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             true
         })
     });
-    is_first
+    told
 }

@@ -31,7 +31,7 @@ use crate::{
 const IORING_OP_OPENAT: u8 = 18;
 const IORING_OP_OPENAT2: u8 = 28;
 /// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
-const COMPLETION_SUPPRESSED: u32 = 1 << 6;
+pub const COMPLETION_SUPPRESSED: u32 = 1 << 6;
 
 /// What was asked, until its end: the names are gone by then.
 #[repr(C)]

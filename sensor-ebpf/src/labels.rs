@@ -6,9 +6,10 @@ use aya_ebpf::{
     maps::{Array, HashMap},
 };
 use claviger_sensor_common::{
-    DIRECTORIES_MAX, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey, OBJECTS_MAX, ObjectKey,
-    PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE, REQUEST_ENVIRON,
-    REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT, REQUEST_PURPOSE, name_hash,
+    DIRECTORIES_MAX, DIRECTORY_LEADS_ON, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey,
+    OBJECTS_MAX, ObjectKey, PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE,
+    REQUEST_ENVIRON, REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT,
+    REQUEST_PURPOSE, REQUEST_WAY, WAYS_MAX, name_hash,
 };
 use zerocopy::IntoBytes as _;
 
@@ -38,6 +39,14 @@ static NAMES: HashMap<NameKey, Label> = HashMap::with_max_entries(NAMES_MAX, NO_
 #[map]
 static PREFILTER: Array<u64> = Array::with_max_entries(PREFILTER_WORDS, 0);
 
+/// Directories whose names matter though they are not labelled: a new directory in one leads on, or a credential lies in it.
+#[map]
+static WAYS: HashMap<ObjectKey, u32> = HashMap::with_max_entries(WAYS_MAX, NO_PREALLOC);
+
+/// 1 once the agent reads what it is told: before that, what happens to paths all over the host is nobody's.
+#[map]
+static WATCHING: Array<u32> = Array::with_max_entries(1, 0);
+
 /// The agent's question.
 #[map]
 static REQUEST: Array<LabelRequest> = Array::with_max_entries(1, 0);
@@ -56,6 +65,18 @@ fn prefilter_place(inode: u64) -> (u32, u64) {
 pub fn may_be_labelled(inode: u64) -> bool {
     let (word, bit) = prefilter_place(inode);
     PREFILTER.get(word).is_some_and(|word| word & bit != 0)
+}
+
+/// Whether a directory of this inode number may be one in which new directories matter.
+#[inline(always)]
+pub fn may_lead_on(inode: u64) -> bool {
+    may_be_labelled(below(inode))
+}
+
+/// Stands for what is below a directory: other bits of the prefilter than the directory's own.
+#[inline(always)]
+fn below(inode: u64) -> u64 {
+    inode.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7
 }
 
 /// The key of an inode.
@@ -80,6 +101,20 @@ pub fn of_object(key: &ObjectKey) -> Option<Label> {
 pub fn of_directory(key: &ObjectKey) -> Option<Label> {
     // SAFETY: as for objects.
     unsafe { DIRECTORIES.get(key) }.copied()
+}
+
+/// Whether the agent reads what it is told.
+#[inline(always)]
+pub fn is_watching() -> bool {
+    WATCHING.get(0).is_some_and(|watching| *watching != 0)
+}
+
+/// Whether a credential may lie in a directory, or appear behind it.
+#[inline(always)]
+pub fn is_way(directory: *const u8) -> bool {
+    let key = key::<Probed>(directory);
+    // SAFETY: the value is not looked at.
+    unsafe { WAYS.get(&key) }.is_some() || of_directory(&key).is_some()
 }
 
 /// The label of a dentry's name in a labelled directory.
@@ -118,6 +153,7 @@ pub fn answer(file: *const u8, inode: *const u8) {
             OBJECTS.insert(key, label, 0).is_ok()
         }
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
+        REQUEST_WAY => WAYS.insert(key, 0u32, 0).is_ok(),
         REQUEST_IDENTIFY => true,
         REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {
             process_files::learn(purpose, Probed::read(file, offset!(file_operations)))
@@ -128,14 +164,23 @@ pub fn answer(file: *const u8, inode: *const u8) {
         return;
     }
     if purpose == REQUEST_OBJECT || purpose == REQUEST_DIRECTORY {
-        let (word, bit) = prefilter_place(key.inode);
-        if let Some(word) = PREFILTER.get_ptr_mut(word) {
-            // SAFETY: an element of an array is eight aligned bytes; only this thread's opens write here.
-            unsafe { *word |= bit };
+        pass(key.inode);
+        if purpose == REQUEST_DIRECTORY && request.label.flags & DIRECTORY_LEADS_ON != 0 {
+            pass(below(key.inode));
         }
     }
     request.object = key;
     request.state = REQUEST_DONE | purpose;
+}
+
+/// Lets a number through the prefilter.
+#[inline(always)]
+fn pass(number: u64) {
+    let (word, bit) = prefilter_place(number);
+    if let Some(word) = PREFILTER.get_ptr_mut(word) {
+        // SAFETY: an element of an array is eight aligned bytes; only opens of the thread that asks write here.
+        unsafe { *word |= bit };
+    }
 }
 
 /// Answers the agent that its open was refused.

@@ -2,6 +2,7 @@
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
+//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] and [`changes_ring`]
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
 //! - [`copies`]: files that may become copies of a credential
@@ -13,7 +14,7 @@
 //! - [`tamper`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -26,12 +27,17 @@
 mod abi;
 mod arguments;
 mod attempts;
+mod changed_objects;
+mod changed_paths;
+mod changes;
+mod changes_ring;
 mod compat_calls;
 mod copies;
 mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
+mod given;
 mod handles;
 mod io_uring;
 mod kernel_keys;
@@ -41,6 +47,7 @@ mod offsets;
 mod open_descriptors;
 mod overlay;
 mod path;
+mod pending_changes;
 mod process;
 mod process_files;
 mod process_secrets;

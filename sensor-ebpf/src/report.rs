@@ -42,6 +42,22 @@ pub fn lose(probe: Probe, reason: Counter) {
     count(probe, reason);
 }
 
+/// Bytes of the ring that may be in use before what can come in any number is left out.
+const SPARED: u64 = RING_BYTES as u64 / 2;
+/// `BPF_RB_AVAIL_DATA`
+const IN_USE: u64 = 0;
+
+/// As [`submit`], for what comes in any number, of which most is none of ours: only while half of the ring is free, so that it displaces nothing else.
+#[inline(always)]
+pub fn submit_if_room<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
+    if EVENTS.query(IN_USE) > SPARED {
+        count_of(probe, Counter::Seen);
+        count_of(probe, Counter::LostRingFull);
+        return false;
+    }
+    submit(probe, kind, fill)
+}
+
 /// Reserves a record, lets `fill` write it, and submits it. `fill` returns false where what it must read cannot be read; the record
 /// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at. Returns whether the
 /// record went out.

@@ -8,10 +8,10 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord,
-    FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets,
-    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
-    WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, DirectoryListRecord, ExecRecord, ExitRecord,
+    FileUseRecord, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile, Label,
+    LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
+    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -91,6 +91,13 @@ compared! {
     PathBytes { length, truncated, components }
     FileUseRecord { header, task, key, label, matched, reserved, path }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    GivenPath { given_length, given_truncated, given, base }
+    KnownFile { label, matched, reserved, object }
+    ChangeRecord {
+        header, task, what, errno, by_path, overwrote, mode_before, mode_after, uid_before, gid_before, uid_after, gid_after, file,
+        place, path,
+    }
+    ChangeOfTwoRecord { change, second }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
@@ -123,6 +130,10 @@ compared! {
         css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
         regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
         overlay_dentry,
+        inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
+        ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
+        ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
+        ring_link_old, ring_link_new,
     }
 }
 

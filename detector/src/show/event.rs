@@ -95,7 +95,12 @@ fn details(event: &Event) -> String {
         event
             .change
             .as_ref()
-            .map(|c| format!("{} {} → {}", clean(&c.what), clean(&c.before), clean(&c.after))),
+            .map(|c| match (c.before.as_str(), c.after.as_str()) {
+                ("", "") => clean(&c.what).into_owned(),
+                ("", after) => format!("{}: {}", clean(&c.what), clean(after)),
+                (before, "") => format!("{}: {}", clean(&c.what), clean(before)),
+                (before, after) => format!("{}: {} → {}", clean(&c.what), clean(before), clean(after)),
+            }),
     );
     lines.add_some(
         "tamper",

@@ -458,13 +458,17 @@ pub struct Discovery {
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Change {
-    /// "created", "replaced", "removed", "renamed", "mode", "owner".
+    /// "created", "replaced" (another file has its name now), "removed", "renamed", "linked" (by a hard or a symbolic link), "truncated", "mode",
+    /// "owner", "attributes". Of a credential that was not known before and that is made by a rename or a link, seen by its path only, "created" is
+    /// said also where something of no interest lay there.
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
-    /// What it was before, e.g. the old mode or name; empty where that is not known or not applicable.
+    /// What it was before: for names the path, for a mode four octal digits, for an owner "UID:GID" (a part that is not known is empty). Empty where
+    /// that is not known or not applicable.
     #[prost(string, tag = "2")]
     pub before: ::prost::alloc::string::String,
-    /// What it is now.
+    /// What it is now, in the same form; for a link the path of the link; for attributes the name of the attribute, never its value. A path that is not
+    /// absolute is the end of one of which the rest is not known.
     #[prost(string, tag = "3")]
     pub after: ::prost::alloc::string::String,
 }
@@ -611,7 +615,7 @@ pub enum EventKind {
     EnvironmentCredential = 7,
     /// A process listed a place where credentials lie.
     CredentialDiscovery = 8,
-    /// A credential was created, rotated, removed, or its mode changed.
+    /// A credential was created, replaced, removed, renamed, linked, or its length, mode, owner or attributes changed.
     CredentialChange = 9,
     /// Something was done to the sensor itself.
     SensorTamper = 10,

@@ -16,6 +16,8 @@ pub const MATCHED_OBJECT: u32 = 1;
 pub const MATCHED_NAME: u32 = 2;
 /// [`FileUseRecord::matched`]: the directory takes patterns; the agent has to look at the name.
 pub const MATCHED_DIRECTORY_PATTERN: u32 = 3;
+/// [`FileUseRecord::matched`]: the directory above the file's is labelled and leads on; the agent has to look at both names.
+pub const MATCHED_BELOW: u32 = 4;
 
 /// A file was used that may be a credential. The first use by a process; those that follow are counted under their [`RepeatKey`].
 #[repr(C)]

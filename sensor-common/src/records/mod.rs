@@ -1,6 +1,7 @@
 //! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
 
 mod attempt;
+mod change;
 mod directory_list;
 mod file_use;
 mod held;
@@ -15,10 +16,15 @@ mod written;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use attempt::AttemptRecord;
+pub use change::{
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE,
+    CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
+    ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
+};
 pub use directory_list::DirectoryListRecord;
 pub use file_use::{
-    FileUseRecord, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
-    OPENED_FOR_WRITING,
+    FileUseRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
+    OPENED_FOR_READING, OPENED_FOR_WRITING,
 };
 pub use held::{HeldRecord, Look};
 pub use kernel_key::KernelKeyRecord;
@@ -67,6 +73,8 @@ pub const RECORD_TAMPER: u32 = 11;
 
 /// [`RecordHeader::kind`] of a [`HeldRecord`].
 pub const RECORD_HELD: u32 = 12;
+/// [`RecordHeader::kind`] of a [`ChangeRecord`] or a [`ChangeOfTwoRecord`].
+pub const RECORD_CHANGE: u32 = 7;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -49,7 +49,7 @@ pub(super) struct Labelling {
     /// Homes below other roots.
     other_homes: BTreeMap<u64, Vec<Home>>,
     contents: Contents,
-    ways: Option<Ways>,
+    ways: Ways,
     own: Own,
     table: Table,
     /// Names whose labels were replaced in this scan; some may be watched by another path.
@@ -78,7 +78,6 @@ impl Labelling {
         catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
-        ways: Option<Ways>,
         own: Own,
     ) -> Self {
         Self {
@@ -90,7 +89,7 @@ impl Labelling {
             extra_homes,
             other_homes: BTreeMap::new(),
             contents: Contents::default(),
-            ways,
+            ways: Ways::default(),
             own,
             table: Table::default(),
             replaced_names: HashSet::new(),
@@ -110,9 +109,9 @@ impl Labelling {
         }
         match self.look() {
             Ok((root, found)) => {
-                if let Some(ways) = &mut self.ways {
-                    ways.watch(&root, &found.ways);
-                }
+                let paths: HashSet<PathBuf> = found.ways.iter().map(|way| way.path.clone()).collect();
+                self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
+                self.knowledge.set_ways(paths);
                 self.label(Root::Host, &root, &found, public);
                 self.label_own(&root);
                 self.look_after_copies(&root);
@@ -133,7 +132,12 @@ impl Labelling {
     /// Labels what was found elsewhere.
     pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
         match found {
-            Found::Anywhere { root, found } => self.label(Root::Search, &root, &found, public),
+            Found::Anywhere { root, found } => {
+                let holders = found.files.iter().filter_map(|file| file.path.parent());
+                let holders = holders.map(Path::to_owned).collect();
+                self.ways.watch(&mut self.labeller, Root::Search, &root, &holders);
+                self.label(Root::Search, &root, &found, public);
+            }
             Found::Below {
                 id,
                 root,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use claviger_proto::catalogue::Entry;
+use claviger_sensor_common::ObjectKey;
 
 /// Labels kept. At the bound nothing further is labelled, which is counted and said.
 pub(super) const LABELS_MAX: usize = 262_144;
@@ -47,6 +48,8 @@ struct Kept {
     meaning: Meaning,
     /// How many labels in the kernel half carry this id.
     holders: usize,
+    /// For a credential: the file that lies there, as far as is known.
+    lies: Option<ObjectKey>,
     /// The round in which the last of them let it go.
     released: u64,
 }
@@ -83,6 +86,7 @@ impl Labels {
         let kept = Kept {
             meaning,
             holders: 1,
+            lies: None,
             released: 0,
         };
         self.meanings.insert(id, kept);
@@ -114,6 +118,30 @@ impl Labels {
                 self.ids.remove(kept.meaning.path());
             }
         }
+    }
+
+    /// Notes which file lies at the path of a label, or that none does.
+    pub(super) fn lies(&mut self, path: &Path, object: Option<ObjectKey>) {
+        if let Some(id) = self.ids.get(path)
+            && let Some(kept) = self.meanings.get_mut(id)
+        {
+            kept.lies = object;
+        }
+    }
+
+    /// The credential that has this path, and the file that lies there, as far as is known.
+    pub(super) fn credential_at(&self, path: &Path) -> Option<(Arc<Entry>, Option<ObjectKey>)> {
+        let kept = self.meanings.get(self.ids.get(path)?)?;
+        match &kept.meaning {
+            Meaning::Credential { entry, .. } if kept.holders > 0 => Some((Arc::clone(entry), kept.lies)),
+            _ => None,
+        }
+    }
+
+    /// Whether a directory of this path is labelled.
+    pub(super) fn is_directory(&self, path: &Path) -> bool {
+        let kept = self.ids.get(path).and_then(|id| self.meanings.get(id));
+        kept.is_some_and(|kept| matches!(kept.meaning, Meaning::Directory { .. }))
     }
 
     /// What a label stands for.
@@ -157,6 +185,34 @@ mod tests {
         labels.bury();
         assert!(labels.meaning(first).is_none());
         assert_ne!(labels.hold(directory("/a")), Some(first));
+    }
+
+    #[test]
+    fn it_is_known_what_lies_at_a_path() {
+        let mut labels = Labels::default();
+        labels.hold(directory("/a")).expect("room");
+        assert!(labels.is_directory(Path::new("/a")));
+        assert!(!labels.is_directory(Path::new("/b")));
+        assert!(labels.credential_at(Path::new("/a")).is_none());
+        let catalogue = claviger_proto::catalogue::Catalogue::shipped();
+        let entry = Arc::clone(&catalogue.entries()[0]);
+        let path = PathBuf::from("/a/token");
+        let meaning = Meaning::Credential {
+            entry,
+            path: path.clone(),
+        };
+        let id = labels.hold(meaning).expect("room");
+        assert!(matches!(labels.credential_at(&path), Some((_, None))));
+        let object = ObjectKey {
+            inode: 5,
+            ..ObjectKey::default()
+        };
+        labels.lies(&path, Some(object));
+        assert!(matches!(labels.credential_at(&path), Some((_, Some(lies))) if lies == object));
+        labels.lies(&path, None);
+        assert!(matches!(labels.credential_at(&path), Some((_, None))));
+        labels.release(id);
+        assert!(labels.credential_at(&path).is_none(), "nobody holds it");
     }
 
     #[test]

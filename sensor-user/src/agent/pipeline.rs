@@ -1,6 +1,7 @@
 //! The loop: records in, events out.
 
 mod answers;
+mod changes;
 mod condition;
 mod copies;
 mod held;
@@ -345,6 +346,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
                 Ok(Record::Written(written)) => self.written(&written),
+                Ok(Record::Change(change)) => self.changed(&change),
                 Ok(Record::Exec(exec)) => {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);

@@ -1,137 +1,83 @@
-//! Noticing at once that a directory appears through which a pattern leads on, as `~/.aws` when `aws configure` makes it.
+//! Directories whose names matter though no credential need lie in them: one that appears there leads on, as `~/.aws` when `aws configure` makes
+//! it, or a credential lies there that only the search of the host has found.
 //!
-//! An inotify watch on each directory of which one is awaited; what happens there only brings the next scan forward, which then sees what is true. At
-//! most [`WATCHES_MAX`] directories are watched, and fewer where the system allows fewer: what is not watched waits for the regular scan.
+//! The kernel half is told of them and tells what appears in them, which brings the next scan forward; that then sees what is true. At most
+//! [`WAYS_MAX`] are told: what appears in the others waits for the regular scan.
 
 use std::{
     collections::{HashMap, HashSet},
-    os::fd::{AsRawFd as _, OwnedFd},
-    sync::mpsc::SyncSender,
+    os::fd::OwnedFd,
+    path::PathBuf,
 };
 
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use tokio::net::unix::pipe::Receiver;
+use claviger_sensor_common::{ObjectKey, WAYS_MAX};
 
-use super::worker::Ask;
-use crate::credential::{Held, Seen, Way};
+use super::labelled::Root;
+use crate::{
+    credential::{Held, Seen},
+    kernel::{Labeller, Purpose},
+};
 
-/// Directories watched. At the bound further ones are not.
-pub(super) const WATCHES_MAX: usize = 4_096;
-
-/// Bytes of an event before its name: inotify(7).
-const HEADER: usize = 16;
-const IN_Q_OVERFLOW: u32 = 0x4000;
-const IN_IGNORED: u32 = 0x8000;
-const IN_ISDIR: u32 = 0x4000_0000;
-
-/// The watches.
+/// Those that the kernel half was told of.
+#[derive(Default)]
 pub(super) struct Ways {
-    queue: OwnedFd,
-    watched: HashMap<Seen, i32>,
+    told: HashMap<Root, HashMap<Seen, ObjectKey>>,
     is_full: bool,
 }
 
-/// Listens as long as it lives.
-pub(super) struct Listener {
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Begins to listen; nothing where the system has no inotify left. Must be called within a tokio runtime.
-pub(super) fn listen(asks: SyncSender<Ask>) -> Option<(Ways, Listener)> {
-    let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
-    let begun = inotify::init(flags)
-        .map_err(std::io::Error::from)
-        .and_then(|queue| Ok((Receiver::from_owned_fd_unchecked(queue.try_clone()?)?, queue)));
-    match begun {
-        Ok((readable, queue)) => {
-            let task = tokio::spawn(async move {
-                let mut buffer = [0; 8192];
-                while readable.readable().await.is_ok() {
-                    let Ok(read) = readable.try_read(&mut buffer) else {
-                        continue;
-                    };
-                    if matters(&buffer[..read]) {
-                        // A full queue means that the worker has enough to do; the regular scan will see.
-                        let _full = asks.try_send(Ask::Look);
-                    }
-                }
-            });
-            let ways = Ways {
-                queue,
-                watched: HashMap::new(),
-                is_full: false,
-            };
-            Some((ways, Listener { task }))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "new directories are noticed by the regular scan only: inotify cannot be used");
-            None
-        }
-    }
-}
-
-/// Whether, of these events, one tells that a directory appeared or that something was missed. Total: bytes that are no event end it.
-fn matters(mut events: &[u8]) -> bool {
-    let number = |at: &[u8]| at.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-    while let (Some(flags), Some(name)) = (
-        events.get(4..).and_then(number),
-        events.get(12..).and_then(number),
-    ) {
-        if flags & (IN_ISDIR | IN_Q_OVERFLOW) != 0 && flags & IN_IGNORED == 0 {
-            return true;
-        }
-        let length = usize::try_from(name).unwrap_or(usize::MAX);
-        events = events.get(HEADER.saturating_add(length)..).unwrap_or_default();
-    }
-    false
-}
-
 impl Ways {
-    /// Watches these directories below a root, and no others.
-    pub(super) fn watch(&mut self, root: &OwnedFd, ways: &[Way]) {
-        let wanted: HashSet<Seen> = ways.iter().map(|way| way.seen).collect();
-        let queue = &self.queue;
-        self.watched.retain(|seen, watch| {
-            let keep = wanted.contains(seen);
-            if !keep {
-                // It may be gone with its directory.
-                let _gone = inotify::remove_watch(queue, *watch);
-            }
-            keep
-        });
-        for way in ways {
-            if self.watched.contains_key(&way.seen) {
+    /// Has the kernel half know these directories below a root, and no others of that root.
+    pub(super) fn watch(
+        &mut self,
+        labeller: &mut Labeller,
+        root: Root,
+        directory: &OwnedFd,
+        wanted: &HashSet<PathBuf>,
+    ) {
+        let mut now = HashMap::with_capacity(wanted.len());
+        let of_others = self.told.iter().filter(|(other, _)| **other != root);
+        let others: usize = of_others.map(|(_, told)| told.len()).sum();
+        for path in wanted {
+            let Ok(held) = Held::at(directory, path) else {
+                continue;
+            };
+            let seen = held.seen();
+            if let Some(known) = self.told.get(&root).and_then(|told| told.get(&seen)) {
+                now.insert(seen, *known);
                 continue;
             }
-            if self.watched.len() >= WATCHES_MAX {
-                return self.say_full();
+            if others + now.len() >= WAYS_MAX as usize {
+                self.say_full();
+                break;
             }
-            let held = match Held::at(root, &way.path) {
-                Ok(held) if held.seen() == way.seen => held,
-                _ => continue,
-            };
-            let path = format!("/proc/self/fd/{}", held.descriptor().as_raw_fd());
-            let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
-            match inotify::add_watch(&self.queue, path, flags) {
-                Ok(watch) => {
-                    self.watched.insert(way.seen, watch);
+            match labeller.ask(Purpose::Way, || held.open_directory()) {
+                Ok((Ok(_), Some(object))) => {
+                    now.insert(seen, object);
                 }
-                Err(rustix::io::Errno::NOSPC) => return self.say_full(),
+                // It is gone, or no directory any more.
+                Ok((Err(_), _)) => {}
+                Ok((Ok(_), None)) => self.say_full(),
                 Err(error) => tracing::debug!(%error, "a directory cannot be watched"),
             }
         }
+        for object in self.replace(root, now) {
+            if let Err(error) = labeller.forget_way(object) {
+                tracing::warn!(%error, "a directory that matters no longer stays watched");
+            }
+        }
+    }
+
+    /// Takes up what a root has now. Returns what no root has any more.
+    fn replace(&mut self, root: Root, now: HashMap<Seen, ObjectKey>) -> Vec<ObjectKey> {
+        let before = self.told.insert(root, now).unwrap_or_default();
+        let kept: HashSet<ObjectKey> = self.told.values().flat_map(HashMap::values).copied().collect();
+        let gone: HashSet<ObjectKey> = before.into_values().collect();
+        gone.difference(&kept).copied().collect()
     }
 
     fn say_full(&mut self) {
         if !std::mem::replace(&mut self.is_full, true) {
             tracing::warn!(
-                watched = self.watched.len(),
                 "not every directory can be watched for new ones: what appears in the others is noticed by the regular scan"
             );
         }
@@ -140,68 +86,31 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, fs::File, sync::mpsc::sync_channel, time::Duration};
+    use proptest::prelude::*;
 
     use super::*;
 
-    /// Takes everything that is there.
-    fn drain(queue: &OwnedFd) -> bool {
-        let mut buffer = [0; 8192];
-        let mut any = false;
-        while let Ok(read) = rustix::io::read(queue, &mut buffer) {
-            any |= matters(&buffer[..read]);
-        }
-        any
-    }
-
-    proptest::proptest! {
+    proptest! {
         #[test]
-        fn any_bytes_have_an_end(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = matters(&bytes);
+        fn the_kernel_half_knows_what_some_root_has_and_nothing_else(
+            scans in proptest::collection::vec((0..2_usize, proptest::collection::vec(0..6_u64, 0..5)), 1..30)
+        ) {
+            let mut ways = Ways::default();
+            let mut kernel = HashSet::new();
+            let mut model: HashMap<usize, HashSet<u64>> = HashMap::new();
+            for (root, inodes) in scans {
+                let at = [Root::Host, Root::Search][root];
+                let key = |inode: u64| ObjectKey { inode, device: 1, generation: 0 };
+                let seen = |inode: u64| Seen { device: 1, inode, owner: 0 };
+                let now = inodes.iter().map(|inode| (seen(*inode), key(*inode))).collect();
+                kernel.extend(inodes.iter().map(|inode| key(*inode)));
+                for gone in ways.replace(at, now) {
+                    kernel.remove(&gone);
+                }
+                model.insert(root, inodes.into_iter().collect());
+                let wanted: HashSet<_> = model.values().flatten().map(|inode| key(*inode)).collect();
+                prop_assert_eq!(&kernel, &wanted);
+            }
         }
-    }
-
-    #[test]
-    fn a_directory_that_appears_matters_and_a_file_does_not() {
-        let root = tempfile::tempdir().expect("a directory");
-        let opened = OwnedFd::from(File::open(root.path()).expect("a root"));
-        let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).expect("inotify");
-        let mut ways = Ways {
-            queue,
-            watched: HashMap::new(),
-            is_full: false,
-        };
-        let way = |path: &str| Way {
-            path: path.into(),
-            seen: Held::at(&opened, path.as_ref()).expect("there").seen(),
-        };
-        fs::create_dir(root.path().join("home")).expect("made");
-        ways.watch(&opened, &[way("/"), way("/home")]);
-        fs::write(root.path().join("home/file"), "").expect("written");
-        assert!(!drain(&ways.queue), "a file");
-        fs::create_dir(root.path().join("home/.aws")).expect("made");
-        assert!(drain(&ways.queue));
-
-        ways.watch(&opened, &[way("/")]);
-        assert_eq!(ways.watched.len(), 1);
-        drain(&ways.queue);
-        fs::create_dir(root.path().join("home/.kube")).expect("made");
-        assert!(!drain(&ways.queue), "it is not watched any more");
-        fs::rename(root.path().join("home/.aws"), root.path().join("moved")).expect("moved");
-        assert!(drain(&ways.queue));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_appears_brings_the_next_scan_forward() {
-        let root = tempfile::tempdir().expect("a directory");
-        let opened = OwnedFd::from(File::open(root.path()).expect("a root"));
-        let (asks, asked) = sync_channel(4);
-        let (mut ways, _listener) = listen(asks).expect("inotify");
-        let seen = Held::at(&opened, "/".as_ref()).expect("there").seen();
-        let path = "/".into();
-        ways.watch(&opened, &[Way { path, seen }]);
-        fs::create_dir(root.path().join(".aws")).expect("made");
-        let told = tokio::task::block_in_place(|| asked.recv_timeout(Duration::from_secs(30)));
-        assert!(matches!(told, Ok(Ask::Look)));
     }
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -28,7 +29,6 @@ use super::{
     publicly::Public,
     search,
     self_test::Tested,
-    ways::{self, Listener},
 };
 use crate::{
     credential::{Home, Parsed, Places, ScanResult, homes},
@@ -44,6 +44,8 @@ pub const QUEUE_MAX: usize = 1_024;
 pub(super) struct Knowledge {
     labels: Arc<Mutex<Labels>>,
     places: Arc<RwLock<Arc<Places>>>,
+    /// Directories of the host in which others lead on.
+    ways: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Knowledge {
@@ -51,12 +53,24 @@ impl Knowledge {
         Self {
             labels: Arc::default(),
             places: Arc::new(RwLock::new(places)),
+            ways: Arc::default(),
         }
     }
 
     /// What labels stand for.
     pub(super) fn labels(&self) -> MutexGuard<'_, Labels> {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Others lead on in other directories.
+    pub(super) fn set_ways(&self, ways: HashSet<PathBuf>) {
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = ways;
+    }
+
+    /// Whether what appears in this directory may lead to credentials.
+    pub(super) fn is_way(&self, directory: &Path) -> bool {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.contains(directory) || self.labels().is_directory(directory)
     }
 
     /// Where credentials can lie.
@@ -206,7 +220,8 @@ pub(super) struct Worker {
     elsewhere: SyncSender<()>,
     /// Mount namespaces that were met.
     namespaces: HashSet<u32>,
-    _listener: Option<Listener>,
+    /// Whether it was asked to scan soon and has not heard yet.
+    looks: Arc<AtomicBool>,
     /// Answers, in the order in which they were found.
     pub answers: mpsc::Receiver<Answer>,
     /// What it knows.
@@ -226,23 +241,16 @@ impl Worker {
         } = setup;
         let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
-        let (ways, listener) = ways::listen(asks.clone()).unzip();
         let current = Current::new(Arc::clone(&catalogue));
         let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
         let start = |interval| search::start(current.clone(), extra_homes.clone(), interval, asks.clone());
         let search = search.map(start).transpose()?;
         let homes = homes(Path::new("/"), &extra_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
+        let looks = Arc::new(AtomicBool::new(false));
         let state = State {
-            labelling: Labelling::new(
-                labeller,
-                knowledge.clone(),
-                catalogue,
-                homes,
-                extra_homes,
-                ways,
-                own,
-            ),
+            looks: Arc::clone(&looks),
+            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
             public: Public::default(),
             suspects: Suspects::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
@@ -257,7 +265,7 @@ impl Worker {
             search,
             elsewhere,
             namespaces: HashSet::new(),
-            _listener: listener,
+            looks,
             answers,
             knowledge,
         })
@@ -301,6 +309,13 @@ impl Worker {
         self.send(Ask::Catalogue(catalogue))
     }
 
+    /// Has it scan soon: something appeared or changed.
+    pub(super) fn look(&self) {
+        if !self.looks.swap(true, Ordering::Relaxed) && !self.send(Ask::Look) {
+            self.looks.store(false, Ordering::Relaxed);
+        }
+    }
+
     fn send(&self, ask: Ask) -> bool {
         match self.asks.try_send(ask) {
             Ok(()) => true,
@@ -317,6 +332,7 @@ impl Drop for Worker {
 }
 
 struct State {
+    looks: Arc<AtomicBool>,
     labelling: Labelling,
     public: Public,
     suspects: Suspects,
@@ -332,6 +348,9 @@ impl State {
             let now = Instant::now();
             if now >= next {
                 let counts = self.labelling.scan(&mut self.public);
+                if let Err(error) = self.labelling.labeller.begin_to_watch() {
+                    tracing::error!(%error, "changes by path are not told");
+                }
                 let done = Instant::now();
                 next = done + rescan.max((done - now) * REGULAR_SHARE);
                 earliest = done + (done - now) * SHARE;
@@ -396,7 +415,10 @@ impl State {
                     }
                 }
                 Ok(Ask::WriterEnded(writer)) => self.suspects.ended(writer),
-                Ok(Ask::Look) => next = next.min(earliest.max(Instant::now() + SOON)),
+                Ok(Ask::Look) => {
+                    self.looks.store(false, Ordering::Relaxed);
+                    next = next.min(earliest.max(Instant::now() + SOON));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }

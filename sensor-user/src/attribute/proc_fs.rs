@@ -27,6 +27,13 @@ pub fn is_own_pid_namespace(namespace: u32) -> bool {
     namespace_of(std::process::id()) == Some(namespace)
 }
 
+/// Whether a mount namespace, by its inode number, is this process's own.
+#[must_use]
+pub fn is_own_mount_namespace(namespace: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self/ns/mnt").is_ok_and(|own| own.ino() == u64::from(namespace))
+}
+
 /// The process that is called `pid` in a pid namespace, by its inode number; nothing where it is gone.
 #[must_use]
 pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {

@@ -29,13 +29,21 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
         }
         return Ok(());
     };
-    let operation = credential.operation().word();
+    let done = match &event.change {
+        Some(change) => clean(&change.what),
+        None => credential.operation().word(),
+    };
     write!(
         out,
-        "{STRONG}{operation} {}{STRONG:#} ({})",
+        "{STRONG}{done} {}{STRONG:#} ({})",
         clean(&credential.path),
         clean(&credential.kind)
     )?;
+    if let Some(change) = &event.change
+        && !(change.before.is_empty() && change.after.is_empty())
+    {
+        write!(out, " {} → {}", clean(&change.before), clean(&change.after))?;
+    }
     if outcome == Outcome::Denied {
         write!(out, " {DENIED}denied, errno {}{DENIED:#}", event.errno)?;
     }
@@ -111,9 +119,33 @@ fn program(process: &Process) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{Actor, Credential, Identity, Operation};
+    use claviger_proto::v1::{Actor, Change, Credential, Identity, Operation};
 
     use super::*;
+
+    #[test]
+    fn a_change_reads_well() {
+        let sample = Event {
+            kind: EventKind::CredentialChange.into(),
+            credential: Some(Credential {
+                kind: "ssh_private_key".into(),
+                path: "/root/.ssh/id_rsa".into(),
+                unknown_reason: "it is new".into(),
+                ..Credential::default()
+            }),
+            change: Some(Change {
+                what: "mode".into(),
+                before: "0600".into(),
+                after: "0644".into(),
+            }),
+            ..Event::default()
+        };
+        let plain = anstream::adapter::strip_str(&event(&sample)).to_string();
+        assert_eq!(
+            plain,
+            "mode /root/.ssh/id_rsa (ssh_private_key) 0600 → 0644\n  identity  not known: it is new"
+        );
+    }
 
     #[test]
     fn a_use_reads_well() {

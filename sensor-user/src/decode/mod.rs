@@ -3,6 +3,7 @@
 //! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
+mod change;
 mod directory_list;
 mod error;
 mod held;
@@ -15,6 +16,7 @@ mod tamper;
 mod task;
 mod written;
 
+pub use change::{Attributes, Change, Changed, End, Known};
 pub use directory_list::DirectoryList;
 pub use error::DecodeError;
 pub use held::Held;

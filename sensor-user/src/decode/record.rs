@@ -2,19 +2,19 @@
 
 use claviger_sensor_common::{
     AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord,
-    MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING, OPENED_FOR_WRITING,
-    OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE,
-    ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
-    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT,
-    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
-    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN,
-    RecordHeader, RepeatKey, WrittenRecord,
+    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
+    OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
+    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
+    RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
+    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
+    RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret, Tamper, Task, Written,
-    numbers::stat_device,
+    Change, DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret, Tamper, Task,
+    Written, numbers::stat_device,
 };
 
 /// One record.
@@ -38,6 +38,8 @@ pub enum Record {
     DirectoryList(Box<DirectoryList>),
     /// A process that has read a credential may write a file.
     Written(Box<Written>),
+    /// A file that may be a credential was changed.
+    Change(Box<Change>),
     /// A process started a program.
     Exec(Box<Exec>),
     /// A process was created.
@@ -91,6 +93,8 @@ pub enum Match {
     Name(u32),
     /// The directory takes patterns; the directory's label. The name has yet to be looked at.
     DirectoryPattern(u32),
+    /// The directory above the file's takes directories that appear; its label. Both names have yet to be looked at.
+    Below(u32),
 }
 
 /// A file as user space knows it, with the key that the kernel half knows it by.
@@ -276,6 +280,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
             let record: WrittenRecord = prefix(bytes, header.kind)?;
             Ok(Record::Written(Box::new((&record).try_into()?)))
         }
+        RECORD_CHANGE => Ok(Record::Change(Box::new(super::change::decode(bytes)?))),
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;
             let exe = FilePath::from_record(&record.exe)?;
@@ -314,7 +319,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
 }
 
 /// The ring rounds records up to eight bytes, so what is behind is left alone.
-fn prefix<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8], kind: u32) -> Result<T, DecodeError> {
+pub(super) fn prefix<T: FromBytes + KnownLayout + Immutable>(
+    bytes: &[u8],
+    kind: u32,
+) -> Result<T, DecodeError> {
     T::read_from_prefix(bytes)
         .map(|(record, _rest)| record)
         .map_err(|_| DecodeError::TooShort {
@@ -329,6 +337,7 @@ pub(super) fn matched(how: u32, label: u32) -> Result<Match, DecodeError> {
         MATCHED_OBJECT => Ok(Match::Object(label)),
         MATCHED_NAME => Ok(Match::Name(label)),
         MATCHED_DIRECTORY_PATTERN => Ok(Match::DirectoryPattern(label)),
+        MATCHED_BELOW => Ok(Match::Below(label)),
         value => Err(DecodeError::OutOfRange {
             field: "matched",
             value,

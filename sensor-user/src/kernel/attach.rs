@@ -9,7 +9,7 @@ use aya::{
 use claviger_sensor_common::Probe;
 
 use super::{
-    HookTrial, KernelError, Labeller, ProbeState, canary,
+    HookTrial, KernelError, Labeller, ProbeState, canary, changes,
     hooks::{self, Either, Hook, Point, Program},
 };
 use crate::{config::FileOpenHook, error::in_one_line};
@@ -76,6 +76,7 @@ impl<'a> Attacher<'a> {
             (Probe::SensorTamper, hooks::TAMPER),
             (Probe::DirectoryList, hooks::LISTED),
             (Probe::FileCopied, hooks::copied(level)),
+            (Probe::CredentialChange, changes::at(level)),
         ];
         let mut states = vec![denied];
         states.extend(hooks.iter().map(|(probe, hook)| {
@@ -216,6 +217,10 @@ impl<'a> Attacher<'a> {
             .ebpf
             .program_mut(name)
             .ok_or_else(|| format!("program {name} is not in the object"))?;
+        if loaded.fd().is_ok() {
+            // Another choice has started it.
+            return Ok(());
+        }
         let btf = self.btf;
         let started: Result<(), ProgramError> = (|| {
             match point {
@@ -246,10 +251,28 @@ impl<'a> Attacher<'a> {
                         program.attach("syscalls", &format!("sys_exit_{call}"))?;
                     }
                 }
+                Point::ExitsAndNewer(calls, newer) => {
+                    let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
+                    for call in calls {
+                        program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                    }
+                    for call in newer {
+                        let attached = program.attach("syscalls", &format!("sys_exit_{call}"));
+                        if let Err(error) = attached {
+                            tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
+                        }
+                    }
+                }
             }
             Ok(())
         })();
         started.map_err(|error| reason(&error))?;
+        let verified = self
+            .ebpf
+            .program(name)
+            .and_then(|program| program.info().ok()?.verified_instruction_count());
+        tracing::debug!(program = name, verified, "loaded");
         if let Some(fd) = self
             .ebpf
             .program(name)

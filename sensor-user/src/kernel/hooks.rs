@@ -21,6 +21,8 @@ pub(super) enum Point {
     BtfTracepoint(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
     Exits(&'static [&'static str]),
+    /// The same, with calls that only newer kernels have
+    ExitsAndNewer(&'static [&'static str], &'static [&'static str]),
 }
 
 /// A program of the object and what it is attached to.
@@ -50,7 +52,7 @@ pub(super) struct Hook {
     pub(super) cannot_see: &'static [&'static str],
 }
 
-const fn program(name: &'static str, point: Point) -> Program {
+pub(super) const fn program(name: &'static str, point: Point) -> Program {
     Program { name, point }
 }
 

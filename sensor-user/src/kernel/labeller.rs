@@ -8,7 +8,7 @@ use aya::{
 };
 use claviger_sensor_common::{
     Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DIRECTORY, REQUEST_DONE,
-    REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT,
+    REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT, REQUEST_WAY,
 };
 use zerocopy::transmute;
 
@@ -23,6 +23,8 @@ pub enum Purpose {
     Object(Label),
     /// Label the object as a directory.
     Directory(Label),
+    /// Take the directory for one whose names matter.
+    Way,
 }
 
 /// A map refused.
@@ -46,6 +48,8 @@ pub struct Labeller {
     objects: Labels<Bytes<{ size_of::<ObjectKey>() }>>,
     directories: Labels<Bytes<{ size_of::<ObjectKey>() }>>,
     names: Labels<Bytes<{ size_of::<NameKey>() }>>,
+    watching: Array<MapData, u32>,
+    ways: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
 }
 
 impl Labeller {
@@ -67,6 +71,8 @@ impl Labeller {
             objects: take(ebpf, "OBJECTS")?,
             directories: take(ebpf, "DIRECTORIES")?,
             names: take(ebpf, "NAMES")?,
+            watching: take(ebpf, "WATCHING")?,
+            ways: take(ebpf, "WAYS")?,
         })
     }
 
@@ -84,6 +90,7 @@ impl Labeller {
             Purpose::Identify => (REQUEST_IDENTIFY, Label::default()),
             Purpose::Object(label) => (REQUEST_OBJECT, label),
             Purpose::Directory(label) => (REQUEST_DIRECTORY, label),
+            Purpose::Way => (REQUEST_WAY, Label::default()),
         };
         self.handshake(code, label, open)
     }
@@ -158,6 +165,25 @@ impl Labeller {
             "DIRECTORIES",
             self.directories.remove(&bytes_of_object(directory)),
         )
+    }
+
+    /// From now on what is told is read.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn begin_to_watch(&mut self) -> Result<(), LabelError> {
+        self.watching.set(0, 1, 0).map_err(|source| LabelError {
+            name: "WATCHING",
+            source: Box::new(source),
+        })
+    }
+
+    /// The names of this directory matter no longer.
+    ///
+    /// # Errors
+    /// [`LabelError`]; none where they did not.
+    pub fn forget_way(&mut self, directory: ObjectKey) -> Result<(), LabelError> {
+        gone("WAYS", self.ways.remove(&bytes_of_object(directory)))
     }
 
     /// Watches a name in a labelled directory no longer.

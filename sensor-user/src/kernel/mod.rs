@@ -9,6 +9,7 @@
 mod accounts;
 mod attach;
 pub mod canary;
+mod changes;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
 mod error;

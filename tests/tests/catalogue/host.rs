@@ -77,6 +77,17 @@ impl Host {
     /// The uses of a file by `cat` so far, after everything was kept.
     pub(crate) fn uses(&self, path: &Path) -> Vec<Value> {
         let path = path.display().to_string();
+        let mut events = self.kept();
+        events.retain(|event| {
+            event["kind"] == "credential_access"
+                && event["credential"]["path"] == path
+                && event["actor"]["process"]["comm"] == "cat"
+        });
+        events
+    }
+
+    /// All events so far, after everything was kept.
+    pub(crate) fn kept(&self) -> Vec<Value> {
         let last = self.sensor.flush();
         let begun = Instant::now();
         loop {
@@ -86,10 +97,7 @@ impl Host {
                 .filter_map(|event| event["id"]["sequence"].as_u64())
                 .max();
             if arrived >= Some(last) {
-                let is_use = |event: &Value| {
-                    event["credential"]["path"] == path && event["actor"]["process"]["comm"] == "cat"
-                };
-                return events.into_iter().filter(is_use).collect();
+                return events;
             }
             assert!(
                 begun.elapsed() < PATIENCE,

@@ -38,6 +38,7 @@ formats! {
     evidence_log: evidence_log::FORMAT,
     record_attempt: records::ATTEMPT,
     record_directory_list: records::DIRECTORY_LIST,
+    record_change: records::CHANGE,
     record_exec: records::EXEC,
     record_exit: records::EXIT,
     record_file_use: records::FILE_USE,

@@ -3,14 +3,14 @@
 
 use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
-    ForkRecord, HeldRecord, KernelKeyRecord, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD,
-    OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey,
-    PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RECORD_ATTEMPT, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
-    RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RECORD_WRITTEN, RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot,
-    UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, DirectoryListRecord,
+    ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord, KernelKeyRecord, KnownFile, Label,
+    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
+    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes,
+    ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY,
+    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
+    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -65,6 +65,32 @@ pub(crate) const ATTEMPT: Format = format("record_attempt", || {
         ..FromZeros::new_zeroed()
     };
     record.given[..14].copy_from_slice(b"../.ssh/id_rsa");
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const CHANGE: Format = format("record_change", || {
+    let mut record = ChangeOfTwoRecord::new_zeroed();
+    let change = &mut record.change;
+    change.header = header(RECORD_CHANGE);
+    change.task = task();
+    change.what = CHANGE_RENAMED;
+    change.overwrote = 1;
+    change.mode_before = 0o600;
+    change.mode_after = UNKNOWN_ID;
+    change.uid_before = 1_000;
+    change.gid_before = 1_001;
+    change.uid_after = UNKNOWN_ID;
+    change.gid_after = UNKNOWN_ID;
+    change.file = KnownFile {
+        label: Label { id: 9, flags: 0 },
+        matched: MATCHED_OBJECT,
+        reserved: 0,
+        object: key(OPERATION_OPEN, 0).object,
+    };
+    change.path.base = path(b"id_rsa\0.ssh\0demo\0", 0);
+    record.second.given_length = 9;
+    record.second.given[..9].copy_from_slice(b"../id.old");
+    record.second.base = path(b"work\0demo\0", 0);
     record.as_bytes().to_vec()
 });
 
@@ -305,6 +331,20 @@ fn words(bytes: &[u8]) -> Value {
             "inode": written.object.key.inode,
             "generation": written.object.key.generation,
             "path": path_words(&written.path),
+        }),
+        Record::Change(change) => json!({
+            "time_boot_ns": change.time_boot_ns,
+            "task": task_words(&change.task),
+            "what": format!("{:?}", change.what),
+            "end": format!("{:?}", change.end),
+            "is_by_path": change.is_by_path,
+            "overwrote": change.overwrote,
+            "before": format!("{:?}", change.before),
+            "after": format!("{:?}", change.after),
+            "file": format!("{:?}", change.file),
+            "place": format!("{:?}", change.place),
+            "path": path_words(&change.path),
+            "second": change.second.as_ref().map(path_words),
         }),
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,

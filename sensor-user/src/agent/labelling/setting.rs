@@ -4,7 +4,8 @@ use std::{ffi::OsStr, os::fd::OwnedFd, os::unix::ffi::OsStrExt as _, path::Path,
 
 use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::{
-    DIRECTORY_HAS_PATTERNS, DIRECTORY_OF_CREDENTIALS, Label, NameKey, ObjectKey, name_hash, padded_name,
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, Label, NameKey, ObjectKey,
+    name_hash, padded_name,
 };
 
 use super::{Done, Labelling};
@@ -43,6 +44,9 @@ impl Labelling {
         }
         if found.is_for_credentials {
             flags |= DIRECTORY_OF_CREDENTIALS;
+        }
+        if found.leads_on {
+            flags |= DIRECTORY_LEADS_ON;
         }
         let label = Purpose::Directory(Label { id, flags });
         let object = match self.labeller.ask(label, || held.open_directory()) {
@@ -136,6 +140,7 @@ impl Labelling {
                     names: None,
                 };
                 self.keep(root, &found.path, labelled);
+                self.knowledge.labels().lies(&found.path, Some(object));
                 Done::Yes
             }
             asked => {

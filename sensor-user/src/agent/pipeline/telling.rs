@@ -28,6 +28,13 @@ impl<S: Sink> Agent<S> {
         let new = growth(&self.told, &losses);
         if let Some(first) = new.first() {
             let reason = first.reason.clone();
+            if new
+                .iter()
+                .any(|loss| loss.stage == Probe::CredentialChange.word())
+            {
+                // A way to credentials may be among what was lost.
+                self.worker.look();
+            }
             tracing::error!(count = new.iter().map(|loss| loss.count).sum::<u64>(), %reason, "observations were lost");
             let event = gap(Gap {
                 losses: new,

@@ -4,7 +4,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
 use claviger_proto::{catalogue::Entry, v1::Operation};
 
-use super::*;
+use super::{changes::below, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
@@ -143,11 +143,14 @@ impl<S: Sink> Agent<S> {
             {
                 (entry, Some(path), MatchBasis::DirectoryEntry)
             }
-            (Match::DirectoryPattern(_), Meaning::Directory { path }) => {
+            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
                 let places = self.knowledge.places();
-                let mut name = path.as_os_str().as_encoded_bytes().to_vec();
-                name.push(b'/');
-                name.extend_from_slice(file.path.name());
+                let names = if matches!(file.matched, Match::Below(_)) {
+                    2
+                } else {
+                    1
+                };
+                let name = below(&path, &file.path, names);
                 let entry = places.match_path(&name).ok_or(NOT_IN_CATALOGUE)?;
                 (Arc::clone(entry), None, MatchBasis::DirectoryEntry)
             }
@@ -163,7 +166,7 @@ impl<S: Sink> Agent<S> {
     /// What the label that matched stands for.
     fn meaning(&self, file: &FileUse) -> Option<Meaning> {
         match file.matched {
-            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) => {
+            Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id) => {
                 self.knowledge.labels().meaning(id).cloned()
             }
         }

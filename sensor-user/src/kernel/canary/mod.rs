@@ -1,5 +1,6 @@
 //! The observed thing, done by the sensor itself: a hook that does not see it does not work, whatever attaching said.
 
+mod changes;
 mod descriptors;
 mod keys;
 mod listing;
@@ -31,6 +32,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::FileOpenDenied => Some(opens::refusal_seen),
         Probe::FileReceived => Some(descriptors::receipt_seen),
         Probe::FileMapped => Some(descriptors::mapping_seen),
+        Probe::CredentialChange => Some(changes::change_seen),
         Probe::ProcessSecret => Some(reach::reach_seen),
         Probe::KernelKey => Some(keys::key_call_seen),
         Probe::SensorTamper => Some(signal::signal_seen),

@@ -21,9 +21,9 @@ fn contents() -> Vec<Way> {
             Way::new("open_read_write", Access("read_write"), [Built, Built, Built]),
             Way::new("open_truncate", write, [Built, Built, Built]).to(Written),
             Way::new("denied_write", write, [Built, Built, Built]).to(Written),
-            Way::new("create", Change("created"), [NotYet, NotYet, NotYet]).to(NoKey),
-            Way::new("truncate", truncated, [NotYet, NotYet, NotYet]),
-            Way::new("ftruncate", truncated, [NotYet, NotYet, NotYet]),
+            Way::new("create", Change("created"), [NotYet, NotYet, Built]).to(NoKey),
+            Way::new("truncate", truncated, [NotYet, NotYet, Built]),
+            Way::new("ftruncate", truncated, [NotYet, NotYet, Built]),
         ],
     )
 }
@@ -34,34 +34,34 @@ fn names() -> Vec<Way> {
     let rename = row(
         "`rename` to, from and over",
         [
-            Way::new("rename_from", renamed, [NotYet, NotYet, NotYet]),
-            Way::new("renameat_from", renamed, [NotYet, NotYet, NotYet]),
-            Way::new("renameat2_from", renamed, [NotYet, NotYet, NotYet]),
-            Way::new("rename_to", Change("created"), [NotYet, NotYet, NotYet]).to(NoKey),
-            Way::new("rename_over", replaced, [NotYet, NotYet, NotYet]),
-            Way::new("rename_exchange", replaced, [NotYet, NotYet, NotYet]),
-            Way::new("uring_renameat", renamed, [NotYet, NotYet, NotYet]),
-            Way::new("denied_rename", renamed, [NotYet, NotYet, NotYet]),
+            Way::new("rename_from", renamed, [NotYet, NotYet, Built]),
+            Way::new("renameat_from", renamed, [NotYet, NotYet, Built]),
+            Way::new("renameat2_from", renamed, [NotYet, NotYet, Built]),
+            Way::new("rename_to", Change("created"), [NotYet, NotYet, Built]).to(NoKey),
+            Way::new("rename_over", replaced, [NotYet, NotYet, Built]),
+            Way::new("rename_exchange", replaced, [NotYet, NotYet, Built]),
+            Way::new("uring_renameat", renamed, [NotYet, NotYet, Built]),
+            Way::new("denied_rename", renamed, [NotYet, NotYet, Built]),
         ],
     );
     let link = row(
         "`link`, `symlink` to it",
         [
-            Way::new("link", linked, [NotYet, NotYet, NotYet]),
-            Way::new("linkat", linked, [NotYet, NotYet, NotYet]),
-            Way::new("uring_linkat", linked, [NotYet, NotYet, NotYet]),
-            Way::new("uring_symlinkat", linked, [NotYet, NotYet, NotYet]),
-            Way::new("symlink_to", linked, [NotYet, NotYet, NotYet]),
-            Way::new("symlinkat_to", linked, [NotYet, NotYet, NotYet]),
+            Way::new("link", linked, [NotYet, NotYet, Built]),
+            Way::new("linkat", linked, [NotYet, NotYet, Built]),
+            Way::new("uring_linkat", linked, [NotYet, NotYet, Built]),
+            Way::new("uring_symlinkat", linked, [NotYet, NotYet, Built]),
+            Way::new("symlink_to", linked, [NotYet, NotYet, Built]),
+            Way::new("symlinkat_to", linked, [NotYet, NotYet, Built]),
         ],
     );
     let unlink = row(
         "`unlink`",
         [
-            Way::new("unlink", removed, [NotYet, NotYet, NotYet]),
-            Way::new("unlinkat", removed, [NotYet, NotYet, NotYet]),
-            Way::new("uring_unlinkat", removed, [NotYet, NotYet, NotYet]),
-            Way::new("denied_unlink", removed, [NotYet, NotYet, NotYet]),
+            Way::new("unlink", removed, [NotYet, NotYet, Built]),
+            Way::new("unlinkat", removed, [NotYet, NotYet, Built]),
+            Way::new("uring_unlinkat", removed, [NotYet, NotYet, Built]),
+            Way::new("denied_unlink", removed, [NotYet, NotYet, Built]),
         ],
     );
     [rename, link, unlink].concat()
@@ -73,19 +73,19 @@ fn attributes() -> Vec<Way> {
     row(
         "`chmod`, `chown`, `setxattr`",
         [
-            Way::new("chmod", mode, [NotYet, NotYet, NotYet]),
-            Way::new("fchmod", mode, [NotYet, NotYet, NotYet]),
-            Way::new("fchmodat", mode, [NotYet, NotYet, NotYet]),
-            Way::new("denied_chmod", mode, [NotYet, NotYet, NotYet]),
-            Way::new("chown", owner, [NotYet, NotYet, NotYet]),
-            Way::new("lchown", owner, [NotYet, NotYet, NotYet]),
-            Way::new("fchown", owner, [NotYet, NotYet, NotYet]),
-            Way::new("fchownat", owner, [NotYet, NotYet, NotYet]),
-            Way::new("fchownat_of_descriptor", owner, [NotYet, NotYet, NotYet]),
-            Way::new("setxattr", attributes, [NotYet, NotYet, NotYet]),
-            Way::new("lsetxattr", attributes, [NotYet, NotYet, NotYet]),
-            Way::new("fsetxattr", attributes, [NotYet, NotYet, NotYet]),
-            Way::new("removexattr", attributes, [NotYet, NotYet, NotYet]),
+            Way::new("chmod", mode, [NotYet, NotYet, Built]),
+            Way::new("fchmod", mode, [NotYet, NotYet, Built]),
+            Way::new("fchmodat", mode, [NotYet, NotYet, Built]),
+            Way::new("denied_chmod", mode, [NotYet, NotYet, Built]),
+            Way::new("chown", owner, [NotYet, NotYet, Built]),
+            Way::new("lchown", owner, [NotYet, NotYet, Built]),
+            Way::new("fchown", owner, [NotYet, NotYet, Built]),
+            Way::new("fchownat", owner, [NotYet, NotYet, Built]),
+            Way::new("fchownat_of_descriptor", owner, [NotYet, NotYet, Built]),
+            Way::new("setxattr", attributes, [NotYet, NotYet, Built]),
+            Way::new("lsetxattr", attributes, [NotYet, NotYet, Built]),
+            Way::new("fsetxattr", attributes, [NotYet, NotYet, Built]),
+            Way::new("removexattr", attributes, [NotYet, NotYet, Built]),
         ],
     )
 }

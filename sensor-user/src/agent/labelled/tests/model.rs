@@ -13,6 +13,7 @@ enum Act {
     Make(usize),
     Rename(usize, usize),
     Link(usize, usize),
+    Exchange(usize, usize),
     Remove(usize),
     NewPolicy,
     Scan,
@@ -24,6 +25,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         3 => path.clone().prop_map(Act::Make),
         3 => (path.clone(), path.clone()).prop_map(|(from, to)| Act::Rename(from, to)),
         2 => (path.clone(), path.clone()).prop_map(|(from, to)| Act::Link(from, to)),
+        1 => (path.clone(), path.clone()).prop_map(|(one, other)| Act::Exchange(one, other)),
         2 => path.prop_map(Act::Remove),
         1 => Just(Act::NewPolicy),
         4 => Just(Act::Scan),
@@ -59,6 +61,14 @@ impl Host {
             Act::Link(from, to) => {
                 if let Some(inode) = self.files.get(&from).copied() {
                     self.files.insert(to, inode);
+                }
+            }
+            Act::Exchange(one, other) => {
+                if let (Some(first), Some(second)) =
+                    (self.files.get(&one).copied(), self.files.get(&other).copied())
+                {
+                    self.files.insert(one, second);
+                    self.files.insert(other, first);
                 }
             }
             Act::Remove(path) => {

@@ -96,6 +96,8 @@ pub struct LabelledDirectory {
     /// Whether it is there for credentials: the pattern of one names it by more than a directory at the root, and it is no home. `~/.ssh` is
     /// one; `/etc` and `/tmp` hold credentials among much else.
     pub is_for_credentials: bool,
+    /// Whether one could lie in a directory that appears in it.
+    pub leads_on: bool,
 }
 
 /// A directory in which one that does not exist yet would lead to credentials.

@@ -110,6 +110,15 @@ pub(super) fn ends_in_own_directory(places: &Places, state: State) -> bool {
     is_last_step(places, state) && names >= enough
 }
 
+/// Whether what the pattern names could lie in a directory that appears here, whatever its name.
+pub(super) fn leads_on(places: &Places, state: State) -> bool {
+    match next(places, state) {
+        Some(Next::AnyDepth) => true,
+        Some(Next::Wildcard(_)) => is_last_step(places, state.forward()),
+        _ => false,
+    }
+}
+
 /// Whether the way to a home ends here.
 pub(super) fn reaches_home(places: &Places, states: &[State]) -> bool {
     states

@@ -290,7 +290,10 @@ impl Walk<'_> {
                 _ => has_patterns = true,
             }
         }
-        if names.is_empty() && !has_patterns {
+        let leads_on = states
+            .iter()
+            .any(|one| state::leads_on(self.places, *one) && !self.needs_content(*one));
+        if names.is_empty() && !has_patterns && !leads_on {
             return;
         }
         let Ok(stat) = rustix::fs::fstat(folder) else {
@@ -312,6 +315,7 @@ impl Walk<'_> {
                 names,
                 has_patterns,
                 is_for_credentials,
+                leads_on,
             });
         }
     }

@@ -1,0 +1,109 @@
+//! A change of a file, or of what leads to files.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{PathBytes, RecordHeader, TaskSnapshot};
+use crate::{
+    labels::{Label, ObjectKey},
+    limits::GIVEN_PATH_BYTES,
+};
+
+/// [`ChangeRecord::what`]: it was created by an open.
+pub const CHANGE_CREATED: u32 = 1;
+/// [`ChangeRecord::what`]: it was renamed; `second` is its new name.
+pub const CHANGE_RENAMED: u32 = 2;
+/// [`ChangeRecord::what`]: it changed places with `second`.
+pub const CHANGE_EXCHANGED: u32 = 3;
+/// [`ChangeRecord::what`]: a name of it was removed.
+pub const CHANGE_REMOVED: u32 = 4;
+/// [`ChangeRecord::what`]: it was given another name, `second`.
+pub const CHANGE_LINKED: u32 = 5;
+/// [`ChangeRecord::what`]: a symbolic link to it was made, `second`. The path is what the link says.
+pub const CHANGE_SYMLINKED: u32 = 6;
+/// [`ChangeRecord::what`]: its length was set.
+pub const CHANGE_TRUNCATED: u32 = 7;
+/// [`ChangeRecord::what`]: its mode was set.
+pub const CHANGE_MODE: u32 = 8;
+/// [`ChangeRecord::what`]: its owner or group was set.
+pub const CHANGE_OWNER: u32 = 9;
+/// [`ChangeRecord::what`]: an extended attribute was set or removed; its name is what is given of `second`.
+pub const CHANGE_ATTRIBUTE: u32 = 10;
+/// [`ChangeRecord::what`]: a directory, a link or a mount appeared through which there may be a way to credentials. No change of a file.
+pub const CHANGE_APPEARED: u32 = 11;
+
+/// [`ChangeRecord::errno`]: the end was not seen.
+pub const END_UNKNOWN: u32 = u32::MAX;
+
+/// What is known of a file, or of a name.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct KnownFile {
+    /// The label that matched.
+    pub label: Label,
+    /// How it matched: one of the `MATCHED_` values; 0 where nothing is known.
+    pub matched: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The file; zeros where the kernel half has only a path.
+    pub object: ObjectKey,
+}
+
+/// A path: what was given, below what it starts at. Of an object nothing is given, and all of its path is in `base`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct GivenPath {
+    /// Bytes used of `given`, without the terminating zero.
+    pub given_length: u32,
+    /// 1 where what was given was longer than `given`.
+    pub given_truncated: u32,
+    /// What the process gave; what stands behind `given_length` means nothing.
+    pub given: [u8; GIVEN_PATH_BYTES],
+    /// What a relative path starts at; empty for an absolute one. Of an object its path on its file system.
+    pub base: PathBytes,
+}
+
+/// A file that may be a credential was changed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ChangeRecord {
+    /// Begins every record.
+    pub header: RecordHeader,
+    /// Who.
+    pub task: TaskSnapshot,
+    /// One of the `CHANGE_` values.
+    pub what: u32,
+    /// The errno of a refusal, positive; 0 where it succeeded; or [`END_UNKNOWN`].
+    pub errno: u32,
+    /// 1 where only paths are known and no object.
+    pub by_path: u32,
+    /// 1 where something lay at the new name before.
+    pub overwrote: u32,
+    /// Permission bits before; [`crate::UNKNOWN_ID`] where they are not known, as for all that follow.
+    pub mode_before: u32,
+    /// Permission bits after.
+    pub mode_after: u32,
+    /// User before.
+    pub uid_before: u32,
+    /// Group before.
+    pub gid_before: u32,
+    /// User after.
+    pub uid_after: u32,
+    /// Group after.
+    pub gid_after: u32,
+    /// The file.
+    pub file: KnownFile,
+    /// What is known of its new name.
+    pub place: KnownFile,
+    /// Where it was.
+    pub path: GivenPath,
+}
+
+/// As [`ChangeRecord`], for what has a second path.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ChangeOfTwoRecord {
+    /// The change.
+    pub change: ChangeRecord,
+    /// The new name, or the name of an attribute.
+    pub second: GivenPath,
+}

@@ -1,0 +1,392 @@
+//! Changes of files by the exits of their system calls: `syscalls:sys_exit_{rename,unlink,link,symlink,chmod,chown,setxattr,truncate,…}` and, for what may
+//! be a new way to credentials, `mkdir` and `mount`.
+//!
+//! - By descriptor, the object itself. By path, the path as it was given, with the directory at which it starts: the kernel shows no object there.
+//! - Beside [`crate::changed_objects`], which sees what happened, these programs look at refusals only.
+//! - Such calls come from everything that happens on a host. One that names a neighbour in a directory that is none of ours (what `rm -r` does)
+//!   is dismissed at once: a path of one name says exactly where that name lies. All records of changes go out only while the ring has room to
+//!   spare, so that they displace no others; what does not go out is counted.
+
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+use claviger_sensor_common::{
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
+};
+
+use crate::{
+    arguments::{Arguments, number, result},
+    attempts::{AT_FDCWD, is_refusal},
+    changes::{Attributes, Facts, RENAME_EXCHANGE, known, nothing_given, one, two},
+    descriptors,
+    given::{Given, concerns, fill, has_slash, is_empty, only},
+    labels,
+    offsets::{agent_pid, offset},
+    path,
+    read::{Probed, pointer},
+    task,
+};
+
+/// include/uapi/linux/fcntl.h
+pub const AT_REMOVEDIR: u64 = 0x200;
+/// Changes of names.
+#[tracepoint]
+pub fn sys_exit_names(ctx: TracePointContext) -> u32 {
+    names::<true>(&ctx);
+    0
+}
+
+/// Refused ones only.
+#[tracepoint]
+pub fn sys_exit_names_denied(ctx: TracePointContext) -> u32 {
+    names::<false>(&ctx);
+    0
+}
+
+/// Changes of what a path leads to.
+#[tracepoint]
+pub fn sys_exit_by_path(ctx: TracePointContext) -> u32 {
+    by_path::<true>(&ctx);
+    0
+}
+
+/// Refused ones only.
+#[tracepoint]
+pub fn sys_exit_by_path_denied(ctx: TracePointContext) -> u32 {
+    by_path::<false>(&ctx);
+    0
+}
+
+/// Changes of what a descriptor holds.
+#[tracepoint]
+pub fn sys_exit_by_descriptor(ctx: TracePointContext) -> u32 {
+    by_descriptor::<true>(&ctx);
+    0
+}
+
+/// Refused ones only.
+#[tracepoint]
+pub fn sys_exit_by_descriptor_denied(ctx: TracePointContext) -> u32 {
+    by_descriptor::<false>(&ctx);
+    0
+}
+
+/// Directories made, and mounts.
+#[tracepoint]
+pub fn sys_exit_appears(ctx: TracePointContext) -> u32 {
+    if result(&ctx) != 0 || task::current_pid() == agent_pid() {
+        return 0;
+    }
+    let arguments = Arguments::current();
+    let given = match number(&ctx) {
+        call::MKDIR => Given::here(arguments.first()),
+        call::MKDIRAT => Given::at(arguments.first(), arguments.second()),
+        call::MOUNT => Given::here(arguments.second()),
+        call::MOVE_MOUNT => Given::at(arguments.third(), arguments.fourth()),
+        _ => return 0,
+    };
+    if concerns::<true>(given) {
+        let mut facts = Facts::new(CHANGE_APPEARED);
+        facts.by_path = true;
+        one(&facts, |path| fill::<true>(path, given));
+    }
+    0
+}
+
+/// Numbers of the calls, of x86-64.
+mod call {
+    pub const TRUNCATE: i64 = 76;
+    pub const FTRUNCATE: i64 = 77;
+    pub const RENAME: i64 = 82;
+    pub const MKDIR: i64 = 83;
+    pub const LINK: i64 = 86;
+    pub const UNLINK: i64 = 87;
+    pub const SYMLINK: i64 = 88;
+    pub const CHMOD: i64 = 90;
+    pub const FCHMOD: i64 = 91;
+    pub const CHOWN: i64 = 92;
+    pub const FCHOWN: i64 = 93;
+    pub const LCHOWN: i64 = 94;
+    pub const MOUNT: i64 = 165;
+    pub const SETXATTR: i64 = 188;
+    pub const LSETXATTR: i64 = 189;
+    pub const FSETXATTR: i64 = 190;
+    pub const REMOVEXATTR: i64 = 197;
+    pub const LREMOVEXATTR: i64 = 198;
+    pub const FREMOVEXATTR: i64 = 199;
+    pub const MKDIRAT: i64 = 258;
+    pub const FCHOWNAT: i64 = 260;
+    pub const UNLINKAT: i64 = 263;
+    pub const RENAMEAT: i64 = 264;
+    pub const LINKAT: i64 = 265;
+    pub const SYMLINKAT: i64 = 266;
+    pub const FCHMODAT: i64 = 268;
+    pub const RENAMEAT2: i64 = 316;
+    pub const MOVE_MOUNT: i64 = 429;
+    pub const FCHMODAT2: i64 = 452;
+    pub const SETXATTRAT: i64 = 463;
+    pub const REMOVEXATTRAT: i64 = 466;
+}
+
+/// The errno of a call that is to be told: 0 for success.
+#[inline(always)]
+fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
+    let result = result(ctx);
+    if result == 0 {
+        SUCCESSES.then_some(0)
+    } else {
+        is_refusal(result).then_some(-result as u32)
+    }
+}
+
+#[inline(always)]
+fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
+    let Some(errno) = end::<SUCCESSES>(ctx) else {
+        return;
+    };
+    if task::current_pid() == agent_pid() {
+        return;
+    }
+    let arguments = Arguments::current();
+    let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
+    let number = number(ctx);
+    let mut what = CHANGE_RENAMED;
+    let (from, to) = match number {
+        call::UNLINK => (Given::here(first), Given::NONE),
+        call::UNLINKAT if third & AT_REMOVEDIR == 0 => (Given::at(first, second), Given::NONE),
+        call::RENAME | call::LINK => (Given::here(first), Given::here(second)),
+        call::RENAMEAT | call::RENAMEAT2 | call::LINKAT => {
+            (Given::at(first, second), Given::at(third, arguments.fourth()))
+        }
+        call::SYMLINK => (Given::here(first), Given::here(second)),
+        call::SYMLINKAT => (Given::here(first), Given::at(second, third)),
+        _ => return,
+    };
+    match number {
+        call::UNLINK | call::UNLINKAT => what = CHANGE_REMOVED,
+        call::LINK | call::LINKAT => what = CHANGE_LINKED,
+        call::SYMLINK | call::SYMLINKAT => what = CHANGE_SYMLINKED,
+        call::RENAMEAT2 if arguments.fifth() as u32 & RENAME_EXCHANGE != 0 => what = CHANGE_EXCHANGED,
+        _ => {}
+    }
+    told_by_user(
+        what | errno << 16,
+        both(from.directory, to.directory),
+        from.text,
+        to.text,
+    );
+}
+
+/// Two numbers as one argument.
+#[inline(always)]
+const fn both(low: i32, high: i32) -> u64 {
+    low as u32 as u64 | (high as u32 as u64) << 32
+}
+
+/// Tells a change of names that may concern us. Global, so that the verifier looks at it once and not for every system call; so its arguments
+/// are numbers: `what` and above it the errno, and both directories.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) -> u32 {
+    let from = Given {
+        directory: directories as i32,
+        text: from,
+    };
+    let to = Given {
+        directory: (directories >> 32) as i32,
+        text: to,
+    };
+    tell::<true>(what & 0xffff, what >> 16, from, to);
+    0
+}
+
+/// Tells a change of names that may concern us.
+#[inline(always)]
+pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
+    let is_symlink = what == CHANGE_SYMLINKED;
+    let concerned = if is_symlink {
+        // One name alone leads to a neighbour of the link.
+        labels::is_watching() && (has_slash::<USER>(from.text) || concerns::<USER>(to))
+    } else {
+        concerns::<USER>(from) || (to.text != 0 && concerns::<USER>(to))
+    };
+    if !concerned {
+        return;
+    }
+    let mut facts = Facts::new(what);
+    facts.errno = errno;
+    facts.by_path = true;
+    if to.text == 0 {
+        one(&facts, |path| fill::<USER>(path, from));
+    } else {
+        two(&facts, |path, out| {
+            let filled = if is_symlink {
+                only::<USER>(path, from.text)
+            } else {
+                fill::<USER>(path, from)
+            };
+            filled && fill::<USER>(out, to)
+        });
+    }
+}
+
+#[inline(always)]
+fn by_path<const SUCCESSES: bool>(ctx: &TracePointContext) {
+    let Some(errno) = end::<SUCCESSES>(ctx) else {
+        return;
+    };
+    if task::current_pid() == agent_pid() {
+        return;
+    }
+    let arguments = Arguments::current();
+    let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
+    let number = number(ctx);
+    let given = match number {
+        call::FCHMODAT | call::FCHMODAT2 | call::FCHOWNAT | call::SETXATTRAT | call::REMOVEXATTRAT => {
+            Given::at(first, second)
+        }
+        _ => Given::here(first),
+    };
+    let mut attribute = 0;
+    let mut after = Attributes::UNKNOWN;
+    let what = match number {
+        call::TRUNCATE => CHANGE_TRUNCATED,
+        call::CHMOD => {
+            after.mode = second as u32;
+            CHANGE_MODE
+        }
+        call::FCHMODAT | call::FCHMODAT2 => {
+            after.mode = third as u32;
+            CHANGE_MODE
+        }
+        call::CHOWN | call::LCHOWN => {
+            (after.uid, after.gid) = (second as u32, third as u32);
+            CHANGE_OWNER
+        }
+        call::FCHOWNAT => {
+            (after.uid, after.gid) = (third as u32, arguments.fourth() as u32);
+            CHANGE_OWNER
+        }
+        call::SETXATTRAT | call::REMOVEXATTRAT => {
+            attribute = arguments.fourth();
+            CHANGE_ATTRIBUTE
+        }
+        call::SETXATTR | call::LSETXATTR | call::REMOVEXATTR | call::LREMOVEXATTR => {
+            attribute = second;
+            CHANGE_ATTRIBUTE
+        }
+        _ => return,
+    };
+    // A mode stands where an owner would.
+    let after = if what == CHANGE_MODE {
+        u64::from(after.mode)
+    } else {
+        both(after.uid as i32, after.gid as i32)
+    };
+    told_by_path(what | errno << 16, given.directory, given.text, attribute, after);
+}
+
+#[inline(always)]
+fn unpacked(what: u32, after: u64) -> Attributes {
+    let mut attributes = Attributes::UNKNOWN;
+    if what == CHANGE_MODE {
+        attributes.mode = after as u32;
+    } else {
+        attributes.uid = after as u32;
+        attributes.gid = (after >> 32) as u32;
+    }
+    attributes
+}
+
+/// As [`told_by_user`], of what a path leads to.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn told_by_path(what: u32, directory: i32, text: u64, attribute: u64, after: u64) -> u32 {
+    let given = Given { directory, text };
+    if directory != AT_FDCWD && is_empty(text) {
+        held(what, directory as u32, attribute, after);
+        return 0;
+    }
+    if !concerns::<true>(given) {
+        return 0;
+    }
+    let (what, errno) = (what & 0xffff, what >> 16);
+    let mut facts = Facts::new(what);
+    facts.errno = errno;
+    facts.by_path = true;
+    facts.after = unpacked(what, after);
+    if attribute == 0 {
+        one(&facts, |path| fill::<true>(path, given));
+    } else {
+        two(&facts, |path, name| {
+            fill::<true>(path, given) && only::<true>(name, attribute)
+        });
+    }
+    0
+}
+
+#[inline(always)]
+fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
+    let Some(errno) = end::<SUCCESSES>(ctx) else {
+        return;
+    };
+    if task::current_pid() == agent_pid() {
+        labels::answer_seen(REQUEST_CHANGED);
+        return;
+    }
+    let arguments = Arguments::current();
+    let second = arguments.second();
+    let mut after = Attributes::UNKNOWN;
+    let (what, attribute) = match number(ctx) {
+        call::FTRUNCATE => (CHANGE_TRUNCATED, 0),
+        call::FCHMOD => {
+            after.mode = second as u32;
+            (CHANGE_MODE, 0)
+        }
+        call::FCHOWN => {
+            (after.uid, after.gid) = (second as u32, arguments.third() as u32);
+            (CHANGE_OWNER, 0)
+        }
+        call::FSETXATTR | call::FREMOVEXATTR => (CHANGE_ATTRIBUTE, second),
+        _ => return,
+    };
+    let after = if what == CHANGE_MODE {
+        u64::from(after.mode)
+    } else {
+        both(after.uid as i32, after.gid as i32)
+    };
+    held(what | errno << 16, arguments.first() as u32, attribute, after);
+}
+
+/// As [`told_by_user`], of what a descriptor holds.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
+    let (what, errno) = (what & 0xffff, what >> 16);
+    let file = descriptors::checked_file(descriptor);
+    if file.is_null() {
+        return 0;
+    }
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let mut facts = Facts::new(what);
+    facts.file = known::<Probed>(pointer::<Probed>(file, offset!(file_dentry)), inode);
+    if facts.file.matched == 0 {
+        return 0;
+    }
+    facts.errno = errno;
+    facts.after = if errno == 0 {
+        Attributes::of(inode)
+    } else {
+        unpacked(what, after)
+    };
+    let walk = |path: &mut GivenPath| {
+        nothing_given(path);
+        path::walk(&path::of_file(file), &mut path.base);
+        true
+    };
+    if attribute == 0 {
+        one(&facts, walk);
+    } else {
+        two(&facts, |path, name| walk(path) && only::<true>(name, attribute));
+    }
+    0
+}

@@ -1,0 +1,230 @@
+//! Changes of names by io_uring, beside the exits of the system calls: `tp_btf`, in the forms that [`crate::io_uring`] names. What was asked is kept until
+//! its end. Where a completion is suppressed it is told at once, and its end is unknown.
+
+use aya_ebpf::{
+    helpers::bpf_probe_read_kernel_str_bytes,
+    macros::{btf_tracepoint, map},
+    maps::HashMap,
+    programs::BtfTracePointContext,
+};
+use claviger_sensor_common::{
+    CHANGE_APPEARED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED,
+    Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe,
+};
+
+use crate::{
+    attempts::is_refusal,
+    changed_paths::{AT_REMOVEDIR, tell},
+    changes::RENAME_EXCHANGE,
+    given::Given,
+    io_uring::COMPLETION_SUPPRESSED,
+    offsets::{agent_pid, offset},
+    read::{Probed, Read, Typed, pointer},
+    report::count,
+    task,
+};
+
+/// include/uapi/linux/io_uring.h
+const IORING_OP_RENAMEAT: u8 = 35;
+const IORING_OP_UNLINKAT: u8 = 36;
+const IORING_OP_MKDIRAT: u8 = 37;
+const IORING_OP_SYMLINKAT: u8 = 38;
+const IORING_OP_LINKAT: u8 = 39;
+
+/// What was asked, until its end: the names are gone by then.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Asked {
+    what: u32,
+    directory: i32,
+    second_directory: i32,
+    has_second: u32,
+    given: [u8; GIVEN_PATH_BYTES],
+    second: [u8; GIVEN_PATH_BYTES],
+}
+
+/// What a new entry begins with: it is too large to be put together anywhere else than in its place.
+#[unsafe(no_mangle)]
+static NO_CHANGE_ASKED: Asked = Asked {
+    what: 0,
+    directory: 0,
+    second_directory: 0,
+    has_second: 0,
+    given: [0; GIVEN_PATH_BYTES],
+    second: [0; GIVEN_PATH_BYTES],
+};
+
+/// Changes under way, by the address of their request.
+#[map]
+static CHANGES_ASKED: HashMap<u64, Asked> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
+
+/// Kernels from 6.4.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+pub fn io_uring_submit_req_changes(ctx: BtfTracePointContext) -> i32 {
+    submitted(ctx.arg(0));
+    0
+}
+
+/// Kernels before.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe_changes(ctx: BtfTracePointContext) -> i32 {
+    submitted(ctx.arg(0));
+    0
+}
+
+/// Kernels from 6.13.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_entry_changes(ctx: BtfTracePointContext) -> i32 {
+    let entry: *const u8 = ctx.arg(2);
+    completed(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    0
+}
+
+/// Kernels before.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_result_changes(ctx: BtfTracePointContext) -> i32 {
+    completed(ctx.arg(1), ctx.arg(3));
+    0
+}
+
+#[inline(always)]
+fn is_change(opcode: u8) -> bool {
+    (IORING_OP_RENAMEAT..=IORING_OP_LINKAT).contains(&opcode)
+}
+
+#[inline(always)]
+fn submitted(request: *const u8) {
+    let opcode: u8 = Typed::read(request, offset!(ring_opcode));
+    if !is_change(opcode) || task::current_pid() == agent_pid() {
+        return;
+    }
+    let command = request.wrapping_add(offset!(ring_command) as usize);
+    let name = |at: u32| pointer::<Probed>(pointer::<Probed>(command, at), offset!(filename_name));
+    let number = |at: u32| Probed::read::<i32>(command, at);
+    let nobody = core::ptr::null();
+    let (what, directory, given, second_directory, second) = match opcode {
+        IORING_OP_RENAMEAT => {
+            let flags: u32 = Probed::read(command, offset!(ring_rename_flags));
+            let what = if flags & RENAME_EXCHANGE != 0 {
+                CHANGE_EXCHANGED
+            } else {
+                CHANGE_RENAMED
+            };
+            let old = number(offset!(ring_rename_old_directory));
+            let new = number(offset!(ring_rename_new_directory));
+            (
+                what,
+                old,
+                name(offset!(ring_rename_old)),
+                new,
+                name(offset!(ring_rename_new)),
+            )
+        }
+        IORING_OP_UNLINKAT => {
+            if number(offset!(ring_unlink_flags)) as u64 & AT_REMOVEDIR != 0 {
+                return;
+            }
+            let directory = number(offset!(ring_unlink_directory));
+            (
+                CHANGE_REMOVED,
+                directory,
+                name(offset!(ring_unlink_name)),
+                0,
+                nobody,
+            )
+        }
+        IORING_OP_MKDIRAT => {
+            let directory = number(offset!(ring_mkdir_directory));
+            (
+                CHANGE_APPEARED,
+                directory,
+                name(offset!(ring_mkdir_name)),
+                0,
+                nobody,
+            )
+        }
+        IORING_OP_SYMLINKAT | IORING_OP_LINKAT => {
+            let what = if opcode == IORING_OP_LINKAT {
+                CHANGE_LINKED
+            } else {
+                CHANGE_SYMLINKED
+            };
+            let old = number(offset!(ring_link_old_directory));
+            let new = number(offset!(ring_link_new_directory));
+            (
+                what,
+                old,
+                name(offset!(ring_link_old)),
+                new,
+                name(offset!(ring_link_new)),
+            )
+        }
+        _ => return,
+    };
+    let from = Given {
+        directory,
+        text: given as u64,
+    };
+    let to = Given {
+        directory: second_directory,
+        text: second as u64,
+    };
+    if Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0 {
+        tell::<false>(what, END_UNKNOWN, from, to);
+    } else {
+        remember(request as u64, what, &from, &to);
+    }
+}
+
+#[inline(always)]
+fn remember(request: u64, what: u32, from: &Given, to: &Given) {
+    let nothing: &Asked = &NO_CHANGE_ASKED;
+    if CHANGES_ASKED.insert(request, nothing, 0).is_err() {
+        count(Probe::CredentialChange, Counter::Seen);
+        count(Probe::CredentialChange, Counter::LostInFlight);
+        return;
+    }
+    let Some(asked) = CHANGES_ASKED.get_ptr_mut(request) else {
+        return;
+    };
+    // SAFETY: a value of the map, which nothing else touches while its request is under way.
+    let asked = unsafe { &mut *asked };
+    asked.what = what;
+    asked.directory = from.directory;
+    asked.second_directory = to.directory;
+    asked.has_second = u32::from(to.text != 0);
+    // What cannot be read stays empty, and is told as such.
+    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
+    unsafe {
+        let _unreadable = bpf_probe_read_kernel_str_bytes(from.text as *const u8, &mut asked.given);
+        let _unreadable = bpf_probe_read_kernel_str_bytes(to.text as *const u8, &mut asked.second);
+    }
+}
+
+#[inline(always)]
+fn completed(request: *const u8, result: i32) {
+    let opcode: u8 = Probed::read(request, offset!(ring_opcode));
+    if !is_change(opcode) {
+        return;
+    }
+    if let Some(asked) = CHANGES_ASKED.get_ptr(request as u64) {
+        // SAFETY: a value of the map that stays until it is removed below.
+        let asked = unsafe { &*asked };
+        let from = Given {
+            directory: asked.directory,
+            text: asked.given.as_ptr() as u64,
+        };
+        let to = Given {
+            directory: asked.second_directory,
+            text: if asked.has_second != 0 {
+                asked.second.as_ptr() as u64
+            } else {
+                0
+            },
+        };
+        if result == 0 || is_refusal(i64::from(result)) {
+            tell::<false>(asked.what, -result as u32, from, to);
+        }
+        let _removed = CHANGES_ASKED.remove(request as u64);
+    }
+}

@@ -1,0 +1,392 @@
+//! Changes of credentials: of their names, lengths, modes, owners and attributes. And what else has changed so that it has to be looked at anew.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::Path};
+
+use claviger_proto::{
+    catalogue::Entry,
+    v1::{Change as Told, Operation},
+};
+
+use super::*;
+use crate::{
+    agent::events::{Used, credential},
+    attribute::is_own_mount_namespace,
+    decode::{Attributes, Change, Changed, End, FilePath, Known, Match, Object, display},
+};
+
+/// The kernel half's label stands for nothing that the agent knows.
+const UNKNOWN_LABEL: &str = "unknown_label";
+const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+
+/// A credential that was changed.
+struct Found {
+    entry: Arc<Entry>,
+    path: FilePath,
+    object: Option<Object>,
+    matched_by: MatchBasis,
+}
+
+/// Why there is none.
+#[derive(PartialEq, Eq)]
+enum Not {
+    /// The label stands for nothing.
+    Label,
+    /// It is none.
+    Credential,
+}
+
+impl<S: Sink> Agent<S> {
+    pub(super) fn changed(&mut self, change: &Change) {
+        if change.what == Changed::Appeared {
+            if self.is_way(change) {
+                self.worker.look();
+            }
+            return;
+        }
+        self.accounts.received += 1;
+        let (word, found, before, after) = match self.tell_what(change) {
+            Ok(told) => told,
+            Err(Not::Label) => return self.accounts.lose(UNKNOWN_LABEL, 1),
+            Err(Not::Credential) => return self.accounts.drop_record(NOT_IN_CATALOGUE),
+        };
+        let object = found.object;
+        let used = Used {
+            entry: &found.entry,
+            path: &found.path,
+            device: object.map_or(0, |object| object.device),
+            inode: object.map_or(0, |object| object.key.inode),
+            generation: object.map_or(0, |object| object.key.generation),
+            operation: Operation::Unspecified,
+            matched_by: found.matched_by,
+        };
+        let mut observation = self.observation(Probe::CredentialChange);
+        if change.what == Changed::Created {
+            observation.hook = self.observation(Probe::FileOpen).hook;
+        }
+        let outcome = match change.end {
+            End::Succeeded => (Outcome::Succeeded, 0),
+            End::Refused(errno) => (Outcome::Denied, errno),
+            End::Unknown => (Outcome::Unknown, 0),
+        };
+        let mut event = self
+            .facts
+            .used(EventKind::CredentialChange, &change.task, outcome, observation);
+        at(&mut event, change.time_boot_ns, None);
+        event.credential = Some(credential(&used));
+        event.change = Some(Told {
+            what: word.to_owned(),
+            before,
+            after,
+        });
+        let identities = match (change.end, object) {
+            (End::Refused(_), _) => Err("the attempt was refused: nothing was changed"),
+            (_, None) => Err("only the path was seen, not the file"),
+            (_, Some(object)) => self.ask_of(object, found.entry.kind(), &found.path),
+        };
+        self.push(event, Some(identities));
+        if change.end != End::Succeeded {
+            return;
+        }
+        let path = path_of(&found.path);
+        match word {
+            "removed" | "renamed" => self.knowledge.labels().lies(&path, None),
+            "created" | "replaced" => {
+                let key = object.map(|object| object.key).unwrap_or_default();
+                self.knowledge.labels().lies(&path, Some(key));
+            }
+            _ => return,
+        }
+        self.worker.look();
+    }
+
+    /// What it was, of which credential, before and after.
+    fn tell_what(&self, change: &Change) -> Result<(&'static str, Found, String, String), Not> {
+        let nothing = String::new;
+        let of_file = || self.recognise_changed(change, &change.file, &change.path);
+        let second = change.second.clone().unwrap_or_default();
+        let of_place = || self.recognise_changed(change, &change.place, &second);
+        let moved = |found: &Found, known: &FilePath, other: &FilePath| {
+            let shown = if change.is_by_path {
+                other.clone()
+            } else {
+                beside(&found.path, known, other)
+            };
+            shown.display()
+        };
+        Ok(match change.what {
+            Changed::Created => ("created", of_file()?, nothing(), nothing()),
+            Changed::Renamed => match of_place() {
+                Ok(mut to) => {
+                    let was_there = change.overwrote || (change.is_by_path && to.object.is_some());
+                    to.object = change.file.object.or(to.object);
+                    let before = moved(&to, &second, &change.path);
+                    let after = to.path.display();
+                    (if was_there { "replaced" } else { "created" }, to, before, after)
+                }
+                Err(_) => {
+                    let from = of_file()?;
+                    let after = moved(&from, &change.path, &second);
+                    let before = from.path.display();
+                    ("renamed", from, before, after)
+                }
+            },
+            Changed::Exchanged => match of_place() {
+                Ok(mut to) => {
+                    to.object = change.file.object.or(to.object);
+                    let before = moved(&to, &second, &change.path);
+                    let after = to.path.display();
+                    ("replaced", to, before, after)
+                }
+                Err(_) => {
+                    let from = of_file()?;
+                    let before = moved(&from, &change.path, &second);
+                    let after = from.path.display();
+                    ("replaced", from, before, after)
+                }
+            },
+            Changed::Removed => {
+                let from = of_file()?;
+                let before = from.path.display();
+                ("removed", from, before, nothing())
+            }
+            Changed::Linked => match of_file() {
+                Ok(from) => {
+                    let after = moved(&from, &change.path, &second);
+                    ("linked", from, nothing(), after)
+                }
+                Err(_) => {
+                    let mut to = of_place()?;
+                    to.object = change.file.object.or(to.object);
+                    let before = moved(&to, &second, &change.path);
+                    let after = to.path.display();
+                    ("created", to, before, after)
+                }
+            },
+            Changed::Symlinked => self.tell_symlink(change, &second)?,
+            Changed::Truncated => ("truncated", of_file()?, nothing(), nothing()),
+            Changed::Mode => ("mode", of_file()?, mode(change.before), mode(change.after)),
+            Changed::Owner => ("owner", of_file()?, owner(change.before), owner(change.after)),
+            Changed::Attribute => ("attributes", of_file()?, nothing(), display(&change.text)),
+            Changed::Appeared => return Err(Not::Credential),
+        })
+    }
+
+    /// A symbolic link: to a credential, or in a place where one would lie. What it says is relative to its own directory.
+    fn tell_symlink(
+        &self,
+        change: &Change,
+        second: &FilePath,
+    ) -> Result<(&'static str, Found, String, String), Not> {
+        let place = self.recognise_changed(change, &change.place, second);
+        let link = place.as_ref().map_or(second, |place| &place.path);
+        let directory = FilePath {
+            bytes: parent(&link.bytes).to_vec(),
+            truncated: link.truncated,
+        };
+        if let Ok(found) = self.by_path(&directory.join(&change.text)) {
+            return Ok(("linked", found, String::new(), link.display()));
+        }
+        let mut to = place?;
+        to.object = None;
+        let after = display(&change.text);
+        Ok(("created", to, String::new(), after))
+    }
+
+    fn recognise_changed(&self, change: &Change, known: &Known, path: &FilePath) -> Result<Found, Not> {
+        if known.matched.is_none() && change.is_by_path {
+            self.by_path(path)
+        } else {
+            self.by_label(known, path)
+        }
+    }
+
+    /// By what the kernel half knew. The path is the one that the catalogue knows it by, but for a name that only a pattern fits.
+    fn by_label(&self, known: &Known, walked: &FilePath) -> Result<Found, Not> {
+        let Some(matched) = known.matched else {
+            return Err(Not::Credential);
+        };
+        let (Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id)) = matched;
+        let meaning = self.knowledge.labels().meaning(id).cloned().ok_or(Not::Label)?;
+        let (entry, path, matched_by) = match (matched, meaning) {
+            (Match::Object(_), Meaning::Credential { entry, path }) => (entry, path, MatchBasis::Object),
+            // Names are found by a hash; the name itself decides.
+            (Match::Name(_), Meaning::Credential { entry, path })
+                if path
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes() == walked.name()) =>
+            {
+                (entry, path, MatchBasis::DirectoryEntry)
+            }
+            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
+                let names = if matches!(matched, Match::Below(_)) { 2 } else { 1 };
+                let path = below(&path, walked, names);
+                let places = self.knowledge.places();
+                let entry = places.match_path(&path).ok_or(Not::Credential)?;
+                let path = PathBuf::from(OsString::from_vec(path));
+                (Arc::clone(entry), path, MatchBasis::DirectoryEntry)
+            }
+            _ => return Err(Not::Credential),
+        };
+        Ok(Found {
+            entry,
+            path: FilePath {
+                bytes: path.into_os_string().into_encoded_bytes(),
+                truncated: false,
+            },
+            object: known.object,
+            matched_by,
+        })
+    }
+
+    /// By the path alone: a label that was set there, or the catalogue.
+    fn by_path(&self, path: &FilePath) -> Result<Found, Not> {
+        if path.truncated {
+            return Err(Not::Credential);
+        }
+        let known = self.knowledge.labels().credential_at(&path_of(path));
+        let (entry, object) = match known {
+            Some(known) => known,
+            None => {
+                let places = self.knowledge.places();
+                let entry = places.match_path(&path.bytes).ok_or(Not::Credential)?;
+                (Arc::clone(entry), None)
+            }
+        };
+        Ok(Found {
+            entry,
+            path: path.clone(),
+            object: object.map(Object::from),
+            matched_by: MatchBasis::PathAsGiven,
+        })
+    }
+
+    /// Whether what appeared may be a way to credentials of the host.
+    fn is_way(&self, change: &Change) -> bool {
+        if !change.is_by_path {
+            return true;
+        }
+        // Mounts in a container's tree are found with its root.
+        if !is_own_mount_namespace(change.task.mount_namespace) {
+            return false;
+        }
+        let path = path_of(&change.path);
+        let directory = path_of(&FilePath {
+            bytes: parent(&change.path.bytes).to_vec(),
+            truncated: false,
+        });
+        self.knowledge.is_way(&directory) || self.knowledge.is_way(&path)
+    }
+
+    fn ask_of(&mut self, object: Object, kind: &str, path: &FilePath) -> Result<u64, &'static str> {
+        let token = self.next_token;
+        self.next_token += 1;
+        let asked = self.worker.ask(Question {
+            token,
+            object: Wanted::This(object.key),
+            kind: kind.to_owned(),
+            paths: vec![(PathBuf::from("/"), path_of(path))],
+        });
+        asked
+            .then_some(token)
+            .ok_or("too many uses at once to look at each")
+    }
+}
+
+fn path_of(path: &FilePath) -> PathBuf {
+    PathBuf::from(OsString::from_vec(path.bytes.clone()))
+}
+
+/// The directory of an absolute path.
+fn parent(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(0) | None => b"/",
+        Some(at) => &path[..at],
+    }
+}
+
+/// A path in a directory, by the last so many names of the path of a file there.
+pub(super) fn below(directory: &Path, walked: &FilePath, names: usize) -> Vec<u8> {
+    let mut path = directory.as_os_str().as_encoded_bytes().to_vec();
+    let all: Vec<&[u8]> = walked.bytes.split(|byte| *byte == b'/').collect();
+    for name in &all[all.len().saturating_sub(names)..] {
+        if path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+    }
+    path
+}
+
+/// Where a path on a file system lies, by another on the same one of which it is known where it lies. Where that does not tell (a bind mount),
+/// the last name alone.
+fn beside(known: &FilePath, walked: &FilePath, other: &FilePath) -> FilePath {
+    match known.bytes.strip_suffix(&walked.bytes[..]) {
+        Some(mount) if walked.bytes.len() > 1 => FilePath {
+            bytes: [mount, &other.bytes].concat(),
+            truncated: other.truncated,
+        },
+        _ => FilePath {
+            bytes: other.name().to_vec(),
+            truncated: true,
+        },
+    }
+}
+
+fn mode(attributes: Attributes) -> String {
+    attributes
+        .mode
+        .map(|mode| format!("{:04o}", mode & 0o7777))
+        .unwrap_or_default()
+}
+
+fn owner(attributes: Attributes) -> String {
+    let number = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+    match attributes {
+        Attributes {
+            uid: None, gid: None, ..
+        } => String::new(),
+        Attributes { uid, gid, .. } => format!("{}:{}", number(uid), number(gid)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> FilePath {
+        FilePath {
+            bytes: text.into(),
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_path_on_a_file_system_is_found_by_one_that_is_known() {
+        let shown = |known, walked, other| beside(&path(known), &path(walked), &path(other));
+        assert_eq!(shown("/home/a/.ssh/id", "/a/.ssh/id", "/b/x").bytes, b"/home/b/x");
+        assert_eq!(shown("/a/id", "/a/id", "/b/x").bytes, b"/b/x");
+        let bound = shown("/mnt/id", "/keys/id", "/keys/x");
+        assert_eq!((&bound.bytes[..], bound.truncated), (&b"x"[..], true));
+    }
+
+    #[test]
+    fn names_are_put_below_a_directory() {
+        let of = |names| below(Path::new("/v"), &path("/m/..2/token"), names);
+        assert_eq!(of(1), b"/v/token");
+        assert_eq!(of(2), b"/v/..2/token");
+        assert_eq!(below(Path::new("/"), &path("/x"), 1), b"/x");
+        assert_eq!(below(Path::new("/v"), &path("x"), 2), b"/v/x");
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let some = |mode, uid, gid| Attributes { mode, uid, gid };
+        assert_eq!(mode(some(Some(0o100_600), None, None)), "0600");
+        assert_eq!(mode(some(None, None, None)), "");
+        assert_eq!(owner(some(None, Some(5), None)), "5:");
+        assert_eq!(owner(some(None, Some(0), Some(7))), "0:7");
+        assert_eq!(owner(some(None, None, None)), "");
+        assert_eq!(parent(b"/a/b"), b"/a");
+        assert_eq!(parent(b"/a"), b"/");
+    }
+}

@@ -1,0 +1,276 @@
+//! Changes of files.
+
+use claviger_sensor_common::{
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE,
+    CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
+    ChangeRecord, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
+};
+
+use super::{
+    DecodeError, FilePath, Object, Task,
+    numbers::id,
+    record::{Match, matched, prefix},
+};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// An open created it.
+    Created,
+    /// It has another name.
+    Renamed,
+    /// It and another have changed places.
+    Exchanged,
+    /// A name of it was removed.
+    Removed,
+    /// It has one more name.
+    Linked,
+    /// A symbolic link to it was made.
+    Symlinked,
+    /// Its length was set.
+    Truncated,
+    /// Its mode was set.
+    Mode,
+    /// Its owner or group was set.
+    Owner,
+    /// An extended attribute was set or removed.
+    Attribute,
+    /// A directory, a link or a mount appeared. No change of a file.
+    Appeared,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It happened.
+    Succeeded,
+    /// It was refused with this errno.
+    Refused(u32),
+    /// That was not seen.
+    Unknown,
+}
+
+/// What is known of a file or of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// How it was recognised; nothing where it was not.
+    pub matched: Option<Match>,
+    /// The file; nothing where only a path is known.
+    pub object: Option<Object>,
+}
+
+/// Mode and owner; what is not known is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// User id in the initial user namespace, or, by a path, as it was given.
+    pub uid: Option<u32>,
+    /// Group id, as the user id.
+    pub gid: Option<u32>,
+}
+
+/// A file that may be a credential was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Nanoseconds since boot.
+    pub time_boot_ns: u64,
+    /// Who.
+    pub task: Task,
+    /// What.
+    pub what: Changed,
+    /// How it ended.
+    pub end: End,
+    /// Whether only paths are known, as the process's root shows them. Otherwise a path is the one on the object's file system, but for
+    /// [`Changed::Created`].
+    pub is_by_path: bool,
+    /// Whether something lay at the new name before.
+    pub overwrote: bool,
+    /// Before.
+    pub before: Attributes,
+    /// After.
+    pub after: Attributes,
+    /// The file.
+    pub file: Known,
+    /// Its new name.
+    pub place: Known,
+    /// Where it was. For [`Changed::Symlinked`] what the link says, for the reader to join.
+    pub path: FilePath,
+    /// Its new name; what it has a second of.
+    pub second: Option<FilePath>,
+    /// For [`Changed::Symlinked`] what the link says; for [`Changed::Attribute`] which it is.
+    pub text: Vec<u8>,
+}
+
+/// Reads a record of this kind.
+pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
+    let record: ChangeRecord = prefix(bytes, RECORD_CHANGE)?;
+    let what = what(record.what)?;
+    let mut change = Change {
+        time_boot_ns: record.header.time_boot_ns,
+        task: Task::from(&record.task),
+        what,
+        end: match record.errno {
+            0 => End::Succeeded,
+            END_UNKNOWN => End::Unknown,
+            errno => End::Refused(errno),
+        },
+        is_by_path: record.by_path != 0,
+        overwrote: record.overwrote != 0,
+        before: Attributes {
+            mode: id(record.mode_before),
+            uid: id(record.uid_before),
+            gid: id(record.gid_before),
+        },
+        after: Attributes {
+            mode: id(record.mode_after),
+            uid: id(record.uid_after),
+            gid: id(record.gid_after),
+        },
+        file: known(&record.file)?,
+        place: known(&record.place)?,
+        path: path(&record.path)?,
+        second: None,
+        text: Vec::new(),
+    };
+    match what {
+        Changed::Renamed | Changed::Exchanged | Changed::Linked => {
+            change.second = Some(path(&second(bytes)?)?);
+        }
+        Changed::Symlinked => {
+            change.text = given(&record.path)?.to_vec();
+            change.second = Some(path(&second(bytes)?)?);
+        }
+        Changed::Attribute => change.text = given(&second(bytes)?)?.to_vec(),
+        _ => {}
+    }
+    Ok(change)
+}
+
+fn second(bytes: &[u8]) -> Result<GivenPath, DecodeError> {
+    prefix::<ChangeOfTwoRecord>(bytes, RECORD_CHANGE).map(|record| record.second)
+}
+
+fn what(what: u32) -> Result<Changed, DecodeError> {
+    Ok(match what {
+        CHANGE_CREATED => Changed::Created,
+        CHANGE_RENAMED => Changed::Renamed,
+        CHANGE_EXCHANGED => Changed::Exchanged,
+        CHANGE_REMOVED => Changed::Removed,
+        CHANGE_LINKED => Changed::Linked,
+        CHANGE_SYMLINKED => Changed::Symlinked,
+        CHANGE_TRUNCATED => Changed::Truncated,
+        CHANGE_MODE => Changed::Mode,
+        CHANGE_OWNER => Changed::Owner,
+        CHANGE_ATTRIBUTE => Changed::Attribute,
+        CHANGE_APPEARED => Changed::Appeared,
+        value => {
+            return Err(DecodeError::OutOfRange { field: "what", value });
+        }
+    })
+}
+
+fn known(file: &KnownFile) -> Result<Known, DecodeError> {
+    Ok(Known {
+        matched: match file.matched {
+            0 => None,
+            how => Some(matched(how, file.label.id)?),
+        },
+        object: (file.object.inode != 0).then(|| file.object.into()),
+    })
+}
+
+fn given(path: &GivenPath) -> Result<&[u8], DecodeError> {
+    let out_of_range = DecodeError::OutOfRange {
+        field: "given_length",
+        value: path.given_length,
+    };
+    let length = usize::try_from(path.given_length).map_err(|_| out_of_range)?;
+    path.given.get(..length).ok_or(out_of_range)
+}
+
+fn path(path: &GivenPath) -> Result<FilePath, DecodeError> {
+    let mut joined = FilePath::from_record(&path.base)?.join(given(path)?);
+    joined.truncated |= path.given_truncated != 0;
+    Ok(joined)
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_sensor_common::{Label, MATCHED_OBJECT, PathBytes, RecordHeader, UNKNOWN_ID};
+    use proptest::prelude::*;
+    use zerocopy::{FromZeros as _, IntoBytes as _};
+
+    use super::*;
+    use crate::decode::Record;
+
+    fn base(components: &[u8]) -> PathBytes {
+        let mut path = PathBytes::new_zeroed();
+        path.length = u32::try_from(components.len()).expect("short");
+        path.components[..components.len()].copy_from_slice(components);
+        path
+    }
+
+    fn sample() -> ChangeOfTwoRecord {
+        let mut record = ChangeOfTwoRecord::new_zeroed();
+        record.change.header = RecordHeader {
+            kind: RECORD_CHANGE,
+            cpu: 0,
+            time_boot_ns: 7,
+        };
+        record.change.what = CHANGE_RENAMED;
+        record.change.mode_before = 0o600;
+        record.change.mode_after = UNKNOWN_ID;
+        record.change.file = KnownFile {
+            label: Label { id: 5, flags: 0 },
+            matched: MATCHED_OBJECT,
+            reserved: 0,
+            object: claviger_sensor_common::ObjectKey {
+                inode: 42,
+                device: 0,
+                generation: 0,
+            },
+        };
+        record.change.path.base = base(b"id_a\0.ssh\0");
+        record.second.given[..6].copy_from_slice(b"../x/b");
+        record.second.given_length = 6;
+        record.second.base = base(b"tmp\0");
+        record
+    }
+
+    #[test]
+    fn both_names_come_out() {
+        let Record::Change(change) = crate::decode::decode(sample().as_bytes()).expect("decodes") else {
+            panic!("a change")
+        };
+        assert_eq!((change.what, change.end), (Changed::Renamed, End::Succeeded));
+        assert_eq!(change.file.matched, Some(Match::Object(5)));
+        assert_eq!(change.place.matched, None);
+        assert_eq!(change.path.bytes, b"/.ssh/id_a");
+        assert_eq!(change.second.expect("there").bytes, b"/x/b");
+        assert_eq!(change.before.mode, Some(0o600));
+        assert_eq!(change.after.mode, None);
+    }
+
+    #[test]
+    fn what_needs_a_second_path_is_refused_without_one() {
+        let record = sample();
+        let short = record.change.as_bytes();
+        assert!(matches!(decode(short), Err(DecodeError::TooShort { .. })));
+        let mut alone = record.change;
+        alone.what = CHANGE_REMOVED;
+        assert!(decode(alone.as_bytes()).is_ok());
+        alone.what = 99;
+        assert!(decode(alone.as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_change_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 6_000), what in 0u32..13) {
+            let mut bytes = bytes;
+            let at = std::mem::offset_of!(ChangeRecord, what);
+            bytes[at..at + 4].copy_from_slice(&what.to_ne_bytes());
+            let _decoded = decode(&bytes);
+        }
+    }
+}

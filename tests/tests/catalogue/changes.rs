@@ -1,0 +1,125 @@
+//! Changes of credentials, as they are told, and what a host full of other changes does to the rest.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+    process::Command,
+};
+
+use claviger_tests::can_load;
+use serde_json::Value;
+
+use crate::host::{Host, cat};
+
+const EMPTY: &str = "version = 1\n";
+const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET\n-----END OPENSSH PRIVATE KEY-----\n";
+
+/// Changes that this process made of a credential.
+fn changes(host: &Host, path: &Path) -> Vec<Value> {
+    let path = path.display().to_string();
+    let mut events = host.kept();
+    events.retain(|event| {
+        event["kind"] == "credential_change"
+            && event["credential"]["path"] == path
+            && event["actor"]["process"]["pid"] == std::process::id()
+    });
+    events
+}
+
+fn account(status: &Value, probe: &str) -> (u64, u64, u64) {
+    let probes = status["probes"].as_array().expect("a list");
+    let found = probes.iter().find(|one| one["probe"] == probe).expect("there");
+    let lost = found["lost"].as_object().expect("a map");
+    (
+        found["seen"].as_u64().expect("a number"),
+        found["submitted"].as_u64().expect("a number"),
+        lost.values().filter_map(Value::as_u64).sum(),
+    )
+}
+
+#[test]
+fn a_change_is_told_with_what_was_before() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".ssh/id_one", KEY);
+    let one = host.decoy.path(".ssh/id_one");
+    fs::set_permissions(&one, Permissions::from_mode(0o600)).expect("set");
+    host.sensor.start();
+    let inode = fs::metadata(&one).expect("there").ino();
+
+    fs::set_permissions(&one, Permissions::from_mode(0o640)).expect("set");
+    let told = changes(&host, &one);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["change"]["what"], "mode");
+    assert_eq!(told[0]["change"]["after"], "0640");
+    assert_eq!(told[0]["credential"]["inode"], inode);
+    let before = told[0]["change"]["before"].as_str().expect("text");
+    let by_path = told[0]["credential"]["matched_by"] == "path_as_given";
+    assert_eq!(before, if by_path { "" } else { "0600" });
+
+    // As editors and rotating tools do: written beside it, and put over it.
+    let beside = host.decoy.path(".ssh/.id_one.new");
+    fs::write(&beside, KEY).expect("written");
+    fs::rename(&beside, &one).expect("renamed");
+    let told = changes(&host, &one);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!(told[1]["change"]["what"], "replaced");
+    assert_eq!(
+        told[1]["change"]["before"],
+        beside.display().to_string(),
+        "{:#}",
+        told[1]
+    );
+    fs::remove_file(&one).expect("removed");
+    let told = changes(&host, &one);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert_eq!(told[2]["change"]["what"], "removed");
+    let all = format!("{:#?}", host.kept());
+    assert!(!all.contains("wJalrXUtnFEMI"), "no secret is told");
+}
+
+#[test]
+fn a_flood_of_other_files_displaces_nothing_and_is_accounted_for() {
+    const FILES: u64 = 20_000;
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let flooded = tempfile::tempdir().expect("a directory");
+    let before = account(&host.sensor.status(), "credential_change").0;
+    // By their names alone, as `rm -r` does: dismissed at once.
+    let script = "import os, sys\nos.chdir(sys.argv[1])\n\
+                  for i in range(int(sys.argv[2])):\n os.close(os.open('f', os.O_CREAT | os.O_WRONLY))\n os.unlink('f')\n";
+    let python = Command::new("python3")
+        .args(["-c", script])
+        .arg(flooded.path())
+        .arg(FILES.to_string())
+        .status();
+    if python.is_ok_and(|status| status.success()) {
+        let seen = account(&host.sensor.status(), "credential_change").0 - before;
+        assert!(seen < FILES / 2, "{seen} of {FILES} were not dismissed");
+    }
+    // By their paths, with reads of a credential between.
+    let file = flooded.path().join("g");
+    let mut reads = 0;
+    for turn in 0..FILES {
+        fs::write(&file, "").expect("written");
+        fs::remove_file(&file).expect("removed");
+        if turn % 1_000 == 0 {
+            cat(&host.decoy.path(".ssh/id_one"));
+            reads += 1;
+        }
+    }
+    assert_eq!(host.uses(&host.decoy.path(".ssh/id_one")).len(), reads);
+    // Others change files meanwhile; each account is a whole at some moment.
+    let status = host.wait("the accounts agree", |status| {
+        let (seen, submitted, lost) = account(status, "credential_change");
+        seen == submitted + lost
+    });
+    assert_eq!(account(&status, "file_open").2, 0, "{status:#}");
+}
