@@ -7,6 +7,7 @@ use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
 use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes};
 
 use crate::{
+    file_use::untyped,
     offsets::offset,
     read::{Probed, Typed, pointer},
     task,
@@ -41,17 +42,27 @@ pub fn working_directory() -> Place {
 }
 
 /// Writes the components from `place` up to the root of the current task.
-#[inline(never)]
+#[inline(always)]
 pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
+    walk_up(untyped(place.dentry), untyped(place.mount), out)
+}
+
+/// As [`walk`]. Global, so that the verifier looks at it once for each program and not for each state in which it is called: older ones (6.1)
+/// take every number as precise that a caller holds, and follow the walk again for each.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walk_up(dentry: u64, mount: u64, out: *mut PathBytes) -> u32 {
+    // SAFETY: what is not null is what [`walk`] was given. The verifier knows no more than that.
+    let Some(out) = (unsafe { out.as_mut() }) else {
+        return 1;
+    };
     let fs = pointer::<Typed>(task::current(), offset!(task_fs));
     let root = Place {
         dentry: pointer::<Probed>(fs, offset!(fs_root_dentry)),
         mount: pointer::<Probed>(fs, offset!(fs_root_mnt)),
     };
-    let Place {
-        mut dentry,
-        mut mount,
-    } = *place;
+    let mut dentry = dentry as *const u8;
+    let mut mount = mount as *const u8;
     // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
     // the loop look the same to it and are checked once.
     let length = &raw mut out.length;
