@@ -144,23 +144,23 @@ pub fn fexit_notify_change(ctx: FExitContext) -> i32 {
 }
 
 /// `vfs_link(old_dentry, idmap, dir, new_dentry, …)`
-#[fexit(function = "vfs_link")]
-pub fn fexit_vfs_link(ctx: FExitContext) -> i32 {
+#[fentry(function = "vfs_link")]
+pub fn fentry_vfs_link(ctx: FEntryContext) -> i32 {
     let old: *const u8 = ctx.arg(0);
     let new: *const u8 = ctx.arg(3);
     let inode = pointer::<Typed>(old, offset!(dentry_inode));
-    let mut facts = Facts::new(CHANGE_LINKED);
-    facts.file = known::<Typed>(old, inode);
-    facts.place = named::<Typed>(new);
-    if facts.file.matched | facts.place.matched == 0 || !succeeded(&ctx) || is_own() {
-        return 0;
+    let file = known::<Typed>(old, inode);
+    let place = named::<Typed>(new);
+    if (file.matched | place.matched) != 0 && !is_own() {
+        begin(new, CHANGE_LINKED, old, inode, &file, &place, false);
     }
-    facts.file.object = labels::key::<Probed>(inode);
-    two(&facts, |path, second| {
-        on_file_system(old, path);
-        on_file_system(new, second);
-        true
-    });
+    0
+}
+
+#[fexit(function = "vfs_link")]
+pub fn fexit_vfs_link(ctx: FExitContext) -> i32 {
+    let new: *const u8 = ctx.arg(3);
+    ended_with_second(new, new, succeeded(&ctx));
     0
 }
 

@@ -7,6 +7,7 @@ use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
 use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes};
 
 use crate::{
+    file_use::untyped,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
     task,
@@ -57,15 +58,38 @@ pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
 }
 
 /// Writes the components from `place` up to a root.
-#[inline(never)]
+#[inline(always)]
 pub fn walk_below(root: &Place, place: &Place, out: &mut PathBytes) -> u32 {
-    // Read once: older kernels do not follow what is read from the caller's stack in a loop, and look at every way through it.
-    // SAFETY: a reference to what the caller keeps.
-    let root = unsafe { core::ptr::read_volatile(root) };
-    let Place {
-        mut dentry,
-        mut mount,
-    } = *place;
+    walk_up(
+        untyped(place.dentry),
+        untyped(place.mount),
+        untyped(root.dentry),
+        untyped(root.mount),
+        out,
+    )
+}
+
+/// As [`walk_below`]. Global, so that the verifier looks at it once for each program and not for each state in which it is called: older ones
+/// (6.1) take every number as precise that a caller holds, and follow the walk again for each.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walk_up(
+    dentry: u64,
+    mount: u64,
+    root_dentry: u64,
+    root_mount: u64,
+    out: *mut PathBytes,
+) -> u32 {
+    // SAFETY: what is not null is what [`walk_below`] was given. The verifier knows no more than that.
+    let Some(out) = (unsafe { out.as_mut() }) else {
+        return 1;
+    };
+    let root = Place {
+        dentry: root_dentry as *const u8,
+        mount: root_mount as *const u8,
+    };
+    let mut dentry = dentry as *const u8;
+    let mut mount = mount as *const u8;
     // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
     // the loop look the same to it and are checked once.
     let length = &raw mut out.length;

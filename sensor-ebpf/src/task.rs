@@ -59,11 +59,18 @@ pub fn exec_id<R: Read>(task: *const u8) -> u64 {
     R::read(task, offset!(task_exec_id))
 }
 
-/// Writes the snapshot of the current task to `out`.
-#[inline(always)]
-pub fn snapshot(out: *mut TaskSnapshot) {
+/// Writes the snapshot of the current task to `out`. Global, so that the verifier looks at it once for each program and not for each state in
+/// which it is called.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
+    // The verifier only knows that it may be null.
+    if out.is_null() {
+        return 1;
+    }
     // SAFETY: the helper only returns a number.
     snapshot_of::<Typed>(current(), unsafe { bpf_get_current_cgroup_id() }, out);
+    0
 }
 
 /// The cgroup v2 id of a task given by any pointer; 0 where the kernel has no cgroups.

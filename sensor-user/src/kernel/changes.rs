@@ -67,6 +67,10 @@ const FUNCTIONS: Hook = Hook {
             "hard links",
         ),
         either(
+            &[program("fentry_vfs_link", Point::Fentry("vfs_link"))],
+            "hard links",
+        ),
+        either(
             &[program("fexit_vfs_symlink", Point::Fexit("vfs_symlink"))],
             "symbolic links",
         ),
