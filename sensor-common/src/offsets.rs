@@ -196,7 +196,7 @@ offsets! {
     overlay_inode,
     /// `ovl_inode.__upperdentry`
     overlay_upper,
-    /// `ovl_inode.lower`; [`MISSING`] from 6.2 on
+    /// `ovl_inode.lower`; [`MISSING`] on newer kernels
     overlay_lower,
     /// `ovl_inode.oe`; [`MISSING`] before 6.5
     overlay_entry,
@@ -206,4 +206,6 @@ offsets! {
     overlay_stack,
     /// `ovl_path.dentry`
     overlay_dentry,
+    /// `ovl_inode.lowerpath.dentry`; [`MISSING`] but for the kernels between the two others
+    overlay_path,
 }

@@ -114,6 +114,7 @@ compared! {
         css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
         regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
         overlay_dentry,
+        overlay_path,
     }
 }
 
