@@ -7,8 +7,7 @@
 
 use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{
-    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, ObjectKey, Probe, RECORD_HELD,
-    REQUEST_HELD,
+    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, Probe, RECORD_HELD, REQUEST_HELD,
 };
 
 use crate::{
