@@ -214,7 +214,7 @@ offsets! {
     overlay_inode,
     /// `ovl_inode.__upperdentry`
     overlay_upper,
-    /// `ovl_inode.lower`; [`MISSING`] from 6.2 on
+    /// `ovl_inode.lower`; [`MISSING`] on newer kernels
     overlay_lower,
     /// `ovl_inode.oe`; [`MISSING`] before 6.5
     overlay_entry,
@@ -264,4 +264,6 @@ offsets! {
     ring_link_old,
     /// `io_link.newpath`
     ring_link_new,
+    /// `ovl_inode.lowerpath.dentry`; [`MISSING`] but for the kernels between the two others
+    overlay_path,
 }

@@ -90,7 +90,7 @@ pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
     let by_object = labels::may_be_labelled(R::read(inode, offset!(inode_ino)));
     let by_directory = labels::may_be_labelled(R::read(directory, offset!(inode_ino)));
     let below = labels::may_lead_on(R::read(above, offset!(inode_ino)));
-    by_object as u32 * BY_OBJECT | by_directory as u32 * BY_DIRECTORY | below as u32 * BELOW
+    (by_object as u32 * BY_OBJECT) | (by_directory as u32 * BY_DIRECTORY) | (below as u32 * BELOW)
 }
 
 /// A pointer as a mere number, which is all that a function of its own may be given.

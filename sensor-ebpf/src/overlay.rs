@@ -43,6 +43,11 @@ fn layers(inode: *const u8) -> Option<Layers> {
             let stack = offset!(overlay_stack) + offset!(overlay_dentry);
             pointer::<Probed>(pointer::<Probed>(entry, stack), offset!(dentry_inode))
         }
+    } else if offset!(overlay_path) != MISSING {
+        pointer::<Probed>(
+            pointer::<Probed>(holder, offset!(overlay_path)),
+            offset!(dentry_inode),
+        )
     } else if offset!(overlay_lower) != MISSING {
         pointer::<Probed>(holder, offset!(overlay_lower))
     } else {

@@ -134,6 +134,7 @@ compared! {
         ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
         ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
         ring_link_old, ring_link_new,
+        overlay_path,
     }
 }
 

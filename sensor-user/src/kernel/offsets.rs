@@ -27,7 +27,8 @@ pub(super) const NO_LAYERS: &str = "which file of its layers overlayfs shows: it
 
 /// Whether files of overlayfs can be followed to their layers.
 pub(super) fn knows_overlay(offsets: &Offsets) -> bool {
-    offsets.overlay_upper != MISSING && (offsets.overlay_lower != MISSING || offsets.overlay_entry != MISSING)
+    let lower = [offsets.overlay_lower, offsets.overlay_path, offsets.overlay_entry];
+    offsets.overlay_upper != MISSING && lower.iter().any(|&offset| offset != MISSING)
 }
 
 /// Takes what the module's own BTF says, which builds on the kernel's.
@@ -185,6 +186,7 @@ impl Resolver<'_> {
             overlay_count: MISSING,
             overlay_stack: MISSING,
             overlay_dentry: MISSING,
+            overlay_path: MISSING,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
             file_private: self.member(&file, "file", "private_data")?,
@@ -228,6 +230,7 @@ impl Resolver<'_> {
         offsets.overlay_count = optional(self.of("ovl_entry", "__numlower"))?;
         offsets.overlay_stack = optional(self.of("ovl_entry", "__lowerstack"))?;
         offsets.overlay_dentry = optional(self.of("ovl_path", "dentry"))?;
+        offsets.overlay_path = optional(self.of("ovl_inode", "lowerpath.dentry"))?;
         Ok(())
     }
 
