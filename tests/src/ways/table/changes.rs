@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::{NoKey, Written};
 use crate::ways::Sees::{Access, Change};
-use crate::ways::State::{Built, NotYet};
+use crate::ways::State::Built;
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -21,9 +21,9 @@ fn contents() -> Vec<Way> {
             Way::new("open_read_write", Access("read_write"), [Built, Built, Built]),
             Way::new("open_truncate", write, [Built, Built, Built]).to(Written),
             Way::new("denied_write", write, [Built, Built, Built]).to(Written),
-            Way::new("create", Change("created"), [NotYet, NotYet, Built]).to(NoKey),
-            Way::new("truncate", truncated, [NotYet, NotYet, Built]),
-            Way::new("ftruncate", truncated, [NotYet, NotYet, Built]),
+            Way::new("create", Change("created"), [Built, Built, Built]).to(NoKey),
+            Way::new("truncate", truncated, [Built, Built, Built]),
+            Way::new("ftruncate", truncated, [Built, Built, Built]),
         ],
     )
 }
@@ -34,34 +34,34 @@ fn names() -> Vec<Way> {
     let rename = row(
         "`rename` to, from and over",
         [
-            Way::new("rename_from", renamed, [NotYet, NotYet, Built]),
-            Way::new("renameat_from", renamed, [NotYet, NotYet, Built]),
-            Way::new("renameat2_from", renamed, [NotYet, NotYet, Built]),
-            Way::new("rename_to", Change("created"), [NotYet, NotYet, Built]).to(NoKey),
-            Way::new("rename_over", replaced, [NotYet, NotYet, Built]),
-            Way::new("rename_exchange", replaced, [NotYet, NotYet, Built]),
-            Way::new("uring_renameat", renamed, [NotYet, NotYet, Built]),
-            Way::new("denied_rename", renamed, [NotYet, NotYet, Built]),
+            Way::new("rename_from", renamed, [Built, Built, Built]),
+            Way::new("renameat_from", renamed, [Built, Built, Built]),
+            Way::new("renameat2_from", renamed, [Built, Built, Built]),
+            Way::new("rename_to", Change("created"), [Built, Built, Built]).to(NoKey),
+            Way::new("rename_over", replaced, [Built, Built, Built]),
+            Way::new("rename_exchange", replaced, [Built, Built, Built]),
+            Way::new("uring_renameat", renamed, [Built, Built, Built]),
+            Way::new("denied_rename", renamed, [Built, Built, Built]),
         ],
     );
     let link = row(
         "`link`, `symlink` to it",
         [
-            Way::new("link", linked, [NotYet, NotYet, Built]),
-            Way::new("linkat", linked, [NotYet, NotYet, Built]),
-            Way::new("uring_linkat", linked, [NotYet, NotYet, Built]),
-            Way::new("uring_symlinkat", linked, [NotYet, NotYet, Built]),
-            Way::new("symlink_to", linked, [NotYet, NotYet, Built]),
-            Way::new("symlinkat_to", linked, [NotYet, NotYet, Built]),
+            Way::new("link", linked, [Built, Built, Built]),
+            Way::new("linkat", linked, [Built, Built, Built]),
+            Way::new("uring_linkat", linked, [Built, Built, Built]),
+            Way::new("uring_symlinkat", linked, [Built, Built, Built]),
+            Way::new("symlink_to", linked, [Built, Built, Built]),
+            Way::new("symlinkat_to", linked, [Built, Built, Built]),
         ],
     );
     let unlink = row(
         "`unlink`",
         [
-            Way::new("unlink", removed, [NotYet, NotYet, Built]),
-            Way::new("unlinkat", removed, [NotYet, NotYet, Built]),
-            Way::new("uring_unlinkat", removed, [NotYet, NotYet, Built]),
-            Way::new("denied_unlink", removed, [NotYet, NotYet, Built]),
+            Way::new("unlink", removed, [Built, Built, Built]),
+            Way::new("unlinkat", removed, [Built, Built, Built]),
+            Way::new("uring_unlinkat", removed, [Built, Built, Built]),
+            Way::new("denied_unlink", removed, [Built, Built, Built]),
         ],
     );
     [rename, link, unlink].concat()
@@ -73,19 +73,19 @@ fn attributes() -> Vec<Way> {
     row(
         "`chmod`, `chown`, `setxattr`",
         [
-            Way::new("chmod", mode, [NotYet, NotYet, Built]),
-            Way::new("fchmod", mode, [NotYet, NotYet, Built]),
-            Way::new("fchmodat", mode, [NotYet, NotYet, Built]),
-            Way::new("denied_chmod", mode, [NotYet, NotYet, Built]),
-            Way::new("chown", owner, [NotYet, NotYet, Built]),
-            Way::new("lchown", owner, [NotYet, NotYet, Built]),
-            Way::new("fchown", owner, [NotYet, NotYet, Built]),
-            Way::new("fchownat", owner, [NotYet, NotYet, Built]),
-            Way::new("fchownat_of_descriptor", owner, [NotYet, NotYet, Built]),
-            Way::new("setxattr", attributes, [NotYet, NotYet, Built]),
-            Way::new("lsetxattr", attributes, [NotYet, NotYet, Built]),
-            Way::new("fsetxattr", attributes, [NotYet, NotYet, Built]),
-            Way::new("removexattr", attributes, [NotYet, NotYet, Built]),
+            Way::new("chmod", mode, [Built, Built, Built]),
+            Way::new("fchmod", mode, [Built, Built, Built]),
+            Way::new("fchmodat", mode, [Built, Built, Built]),
+            Way::new("denied_chmod", mode, [Built, Built, Built]),
+            Way::new("chown", owner, [Built, Built, Built]),
+            Way::new("lchown", owner, [Built, Built, Built]),
+            Way::new("fchown", owner, [Built, Built, Built]),
+            Way::new("fchownat", owner, [Built, Built, Built]),
+            Way::new("fchownat_of_descriptor", owner, [Built, Built, Built]),
+            Way::new("setxattr", attributes, [Built, Built, Built]),
+            Way::new("lsetxattr", attributes, [Built, Built, Built]),
+            Way::new("fsetxattr", attributes, [Built, Built, Built]),
+            Way::new("removexattr", attributes, [Built, Built, Built]),
         ],
     )
 }

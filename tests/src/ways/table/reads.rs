@@ -49,7 +49,7 @@ fn opens() -> Vec<Way> {
             Way::new("kubernetes_token", READ, [Built, Built, Built])
                 .program("openat")
                 .to(Token),
-            Way::new("kubernetes_rotation", READ, [NotYet, NotYet, Built]).to(Token),
+            Way::new("kubernetes_rotation", READ, [Built, Built, Built]).to(Token),
         ],
     );
     let creat = row(
