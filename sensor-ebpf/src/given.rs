@@ -48,7 +48,28 @@ impl Given {
 /// Whether a path may lead to what concerns us. One that is a mere name in a directory that is none of ours does not.
 #[inline(always)]
 pub fn concerns<const USER: bool>(given: Given) -> bool {
-    labels::is_watching() && (has_slash::<USER>(given.text) || labels::is_way(base(given.directory)))
+    if !labels::is_watching() {
+        return false;
+    }
+    if USER {
+        user_path_concerns(given.directory, given.text) != 0
+    } else {
+        kernel_path_concerns(given.directory, given.text) != 0
+    }
+}
+
+/// As [`concerns`]. Global, so that what it takes of the stack is free again when the path is told.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn user_path_concerns(directory: i32, text: u64) -> u32 {
+    (has_slash::<true>(text) || labels::is_way(base(directory))) as u32
+}
+
+/// The same, of a path that the kernel has copied.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn kernel_path_concerns(directory: i32, text: u64) -> u32 {
+    (has_slash::<false>(text) || labels::is_way(base(directory))) as u32
 }
 
 /// The inode of the directory at which a relative path starts.

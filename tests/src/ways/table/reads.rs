@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::{Copied, NoKey, Token, Written};
 use crate::ways::Sees::Access;
-use crate::ways::State::{Built, NotYet};
+use crate::ways::State::Built;
 use crate::ways::{Way, When};
 
 const READ: crate::ways::Sees = Access("read");
