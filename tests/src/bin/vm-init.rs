@@ -24,7 +24,7 @@ const BLOCK_DEVICE: &str = "/dev/ram0";
 /// Where the ways to a credential leave their results.
 const COVERAGE: &str = "/run/coverage.jsonl";
 const EXPECT_HOOK: &str = "claviger.expect_hook=";
-/// Names of the test binaries to run, with commas; all without it.
+/// Names of the test binaries to run, with commas, each with the names of tests behind slashes where it is not to run all; all without it.
 const ONLY: &str = "claviger.tests=";
 
 /// Type, place, options.
@@ -75,11 +75,11 @@ fn run() -> Result<bool, Box<dyn Error>> {
     let mut all_well = true;
     for test in tests()? {
         let name = test.file_name().unwrap_or_default().display().to_string();
-        if only.is_some_and(|only| !only.split(',').any(|one| one == name)) {
+        let Some(filters) = filters(only, &name) else {
             continue;
-        }
+        };
         println!("test binary {name}");
-        let code = run_test(&test, hook)?;
+        let code = run_test(&test, &filters, hook)?;
         println!("claviger-vm: {name} exit {code}");
         all_well &= code == 0;
     }
@@ -87,6 +87,17 @@ fn run() -> Result<bool, Box<dyn Error>> {
         println!("claviger-vm: coverage {result}");
     }
     Ok(all_well)
+}
+
+/// Which tests of a binary are to be run: nothing where none, no names where all.
+fn filters<'a>(only: Option<&'a str>, name: &str) -> Option<Vec<&'a str>> {
+    let Some(only) = only else {
+        return Some(Vec::new());
+    };
+    only.split(',').find_map(|one| {
+        let mut words = one.split('/');
+        (words.next() == Some(name)).then(|| words.collect())
+    })
 }
 
 /// The modules that came with this kernel.
@@ -136,9 +147,10 @@ fn tests() -> Result<Vec<PathBuf>, Box<dyn Error>> {
 }
 
 /// Runs it to its end, reaping on the way what others left behind, as PID 1 must.
-fn run_test(test: &Path, hook: &str) -> Result<i32, Box<dyn Error>> {
+fn run_test(test: &Path, filters: &[&str], hook: &str) -> Result<i32, Box<dyn Error>> {
     let child = Command::new(test)
         .arg("--test-threads=1")
+        .args(filters)
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("HOME", "/root")
         .env("TMPDIR", "/tmp")

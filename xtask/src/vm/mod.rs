@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
     })
 }
 
-/// Both boots of every kernel, for `cargo xtask test`: every test in each of them, or only once for each kernel and for each kind of hook.
+/// Both boots of every kernel, for `cargo xtask test`: every test in each of them, or a selection.
 pub(crate) fn run_all(workspace: &Workspace, whole: bool) -> anyhow::Result<Vec<(String, Report)>> {
     let options = Options {
         kernel: Choice::All,
