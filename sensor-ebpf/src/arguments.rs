@@ -63,7 +63,6 @@ pub mod number {
     pub const RT_TGSIGQUEUEINFO: i64 = 297;
     pub const RECVMMSG: i64 = 299;
     pub const PROCESS_VM_READV: i64 = 310;
-    pub const PIDFD_SEND_SIGNAL: i64 = 424;
     pub const OPEN_BY_HANDLE_AT: i64 = 304;
     pub const OPENAT2: i64 = 437;
     pub const PIDFD_GETFD: i64 = 438;

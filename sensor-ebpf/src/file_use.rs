@@ -93,7 +93,7 @@ pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
     (by_object as u32 * BY_OBJECT) | (by_directory as u32 * BY_DIRECTORY) | (below as u32 * BELOW)
 }
 
-/// A pointer as a mere number, which is all that a function of its own may be given.
+/// A pointer as a mere number: a function of its own may be given numbers, and pointers to records of a fixed size, only.
 #[inline(always)]
 pub fn untyped(pointer: *const u8) -> u64 {
     let place = &raw const pointer;

@@ -6,7 +6,9 @@ use zerocopy::IntoBytes as _;
 
 use crate::{
     attempts::AT_FDCWD,
-    descriptors, labels,
+    descriptors,
+    file_use::untyped,
+    labels,
     offsets::offset,
     path,
     read::{Probed, pointer},
@@ -54,7 +56,7 @@ pub fn concerns<const USER: bool>(given: Given) -> bool {
     if USER {
         user_path_concerns(given.directory, given.text) != 0
     } else {
-        kernel_path_concerns(given.directory, given.text) != 0
+        kernel_path_concerns(given.directory, untyped(given.text as *const u8)) != 0
     }
 }
 

@@ -114,7 +114,7 @@ pub fn is_watching() -> bool {
 pub fn is_way(directory: *const u8) -> bool {
     let key = key::<Probed>(directory);
     // SAFETY: the value is not looked at.
-    unsafe { WAYS.get(&key) }.is_some() || of_directory(&key).is_some()
+    unsafe { WAYS.get(key) }.is_some() || of_directory(&key).is_some()
 }
 
 /// The label of a dentry's name in a labelled directory.
