@@ -16,7 +16,7 @@ pub struct Accounts {
     /// Uses that wait for their attribution.
     pub waiting: u64,
     /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`,
-    /// `device_not_mounted`, `own_process`.
+    /// `device_not_mounted`, `own_process`, `told_as_done`.
     pub dropped: BTreeMap<String, u64>,
     /// Lost in the agent, by reason: records that are `undecodable`, uses of an `unknown_label`, files that may be copies and were too many to be
     /// looked at (`copy_not_looked_at`). Every one is in a gap.

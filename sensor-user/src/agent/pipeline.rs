@@ -91,6 +91,7 @@ pub struct Agent<S> {
     /// wrote is looked at in its time then.
     writers: HashSet<ProcessKey>,
     by_path: held::ByPath,
+    just_found: held::JustFound,
     looks: Option<Looks>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
@@ -214,6 +215,7 @@ impl<S: Sink> Agent<S> {
             repeats: Repeats::default(),
             writers: HashSet::new(),
             by_path: held::ByPath::default(),
+            just_found: held::JustFound::default(),
             looks,
             on_fork: Box::new(|_, _| {}),
         };
@@ -273,6 +275,7 @@ impl<S: Sink> Agent<S> {
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
+                    self.tell_found(false);
                     self.tell_losses();
                     self.look_after_self_test();
                     if self.options.report_itself && Instant::now() >= next_status {
@@ -324,6 +327,7 @@ impl<S: Sink> Agent<S> {
     /// Takes what is in the ring now, and tells what is only counted: repeats and losses.
     fn tell_all(&mut self) {
         while self.drain() == DRAIN_MAX {}
+        self.tell_found(true);
         self.tell_repeats();
         self.tell_losses();
     }
@@ -338,7 +342,7 @@ impl<S: Sink> Agent<S> {
         for record in records {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
-                Ok(Record::Held(held)) => self.held(&held),
+                Ok(Record::Held(held)) => self.held(*held),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use claviger_sensor_common::RepeatKey;
+
 use super::*;
 use crate::{
     agent::{pipeline::uses::UNKNOWN_LABEL, repeats::First},
@@ -42,6 +44,51 @@ impl ByPath {
     }
 }
 
+/// How long what was found open waits before it is told. A look can meet a file after it was opened and before the call has ended, at which its own hook
+/// tells it.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Uses that were told by the hook that saw them done, a moment after they were found.
+const TOLD_AS_DONE: &str = "told_as_done";
+
+/// Files found open that wait. At the bound the oldest is told at once.
+const WAITING_MAX: usize = 4_096;
+
+/// What was found open a moment ago.
+#[derive(Default)]
+pub(super) struct JustFound {
+    waiting: VecDeque<(Duration, Box<Held>)>,
+}
+
+impl JustFound {
+    /// Takes up one, found at `now`; gives back the oldest where there are too many.
+    fn push(&mut self, held: Box<Held>, now: Duration) -> Option<Box<Held>> {
+        self.waiting.push_back((now, held));
+        (self.waiting.len() > WAITING_MAX)
+            .then(|| self.waiting.pop_front())
+            .flatten()
+            .map(|(_, held)| held)
+    }
+
+    /// Those that have waited for so long.
+    fn ripe(&mut self, now: Duration, wait: Duration) -> Vec<Held> {
+        let count = self.waiting.partition_point(|(since, _)| *since + wait <= now);
+        self.waiting.drain(..count).map(|(_, held)| *held).collect()
+    }
+
+    /// The one that is this use, by the same program run with the same right.
+    fn take(&mut self, key: &RepeatKey) -> Option<Box<Held>> {
+        let is_it = |held: &Held| {
+            RepeatKey {
+                operation: key.operation,
+                ..held.file.key
+            } == *key
+        };
+        let place = self.waiting.iter().position(|(_, held)| is_it(held))?;
+        self.waiting.remove(place).map(|(_, held)| held)
+    }
+}
+
 /// Whether hooks see every way to a descriptor, as LSM and fentry do.
 pub(super) fn sees_all_ways(probes: &[ProbeState]) -> bool {
     let tracepoint = hook_name(FileOpenHook::Tracepoint);
@@ -50,8 +97,32 @@ pub(super) fn sees_all_ways(probes: &[ProbeState]) -> bool {
 }
 
 impl<S: Sink> Agent<S> {
-    /// A file was found open: told, unless it was told by its path. It is told once, and its key kept until the process has ended.
-    pub(super) fn held(&mut self, held: &Held) {
+    /// A file was found open. It waits a moment for the hook that may have seen how it came to that.
+    pub(super) fn held(&mut self, held: Held) {
+        if let Some(oldest) = self.just_found.push(Box::new(held), self.started.elapsed()) {
+            self.tell_held(&oldest);
+        }
+    }
+
+    /// Tells what was found open and has waited: for [`WAIT`], or at all.
+    pub(super) fn tell_found(&mut self, all: bool) {
+        let wait = if all { Duration::ZERO } else { WAIT };
+        for held in self.just_found.ripe(self.started.elapsed(), wait) {
+            self.tell_held(&held);
+        }
+    }
+
+    /// A use was told as it was done: if it was found open a moment before, it is not told for that once more.
+    pub(super) fn told_as_done(&mut self, key: &RepeatKey, process: ProcessKey) {
+        if let Some(held) = self.just_found.take(key) {
+            self.accounts.received += 1;
+            self.accounts.drop_record(TOLD_AS_DONE);
+            self.repeats.keep(held.file.key, process, First::Dropped);
+        }
+    }
+
+    /// Told, unless it was told by its path. It is told once, and its key kept until the process has ended.
+    fn tell_held(&mut self, held: &Held) {
         let process = held.file.task.process;
         if self.by_path.take(process, &held.file.path) {
             self.accounts.received += 1;
@@ -86,6 +157,59 @@ mod tests {
         assert!(!by_path.take(process(1), &path(b"/other")));
         assert!(by_path.take(process(1), &path(b"/key")));
         assert!(!by_path.take(process(1), &path(b"/key")), "it is over");
+    }
+
+    fn found(pid: u32, operation: u32) -> Held {
+        use claviger_sensor_common::{HeldRecord, OPERATION_HOLD, RECORD_HELD};
+        use zerocopy::{FromZeros as _, IntoBytes as _};
+        let mut record = HeldRecord::new_zeroed();
+        record.header.kind = RECORD_HELD;
+        record.matched = claviger_sensor_common::MATCHED_OBJECT;
+        record.key.pid = pid;
+        record.key.operation = OPERATION_HOLD;
+        let Ok(Record::Held(mut held)) = decode(record.as_bytes()) else {
+            panic!("a record of a file found open");
+        };
+        held.file.key.operation = operation;
+        *held
+    }
+
+    #[test]
+    fn what_is_told_as_it_was_done_is_not_told_as_found() {
+        use claviger_sensor_common::{OPERATION_HOLD, OPERATION_OPEN};
+        let mut just_found = JustFound::default();
+        let at = Duration::from_millis;
+        for pid in 1..4 {
+            assert!(
+                just_found
+                    .push(Box::new(found(pid, OPERATION_HOLD)), at(0))
+                    .is_none()
+            );
+        }
+        let opened = found(2, OPERATION_OPEN).file.key;
+        let other = RepeatKey { access: 1, ..opened };
+        assert!(just_found.take(&other).is_none(), "it is good for something else");
+        assert!(just_found.take(&opened).is_some());
+        assert!(just_found.take(&opened).is_none(), "once");
+        assert_eq!(just_found.ripe(at(99), WAIT), []);
+        let ripe: Vec<_> = just_found
+            .ripe(at(100), WAIT)
+            .iter()
+            .map(|held| held.file.key.pid)
+            .collect();
+        assert_eq!(ripe, [1, 3]);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut just_found = JustFound::default();
+        for pid in 0..=u32::try_from(WAITING_MAX).expect("small") {
+            let oldest = just_found.push(Box::new(found(pid, 5)), Duration::ZERO);
+            assert_eq!(
+                oldest.map(|held| held.file.key.pid),
+                (pid as usize == WAITING_MAX).then_some(0)
+            );
+        }
     }
 
     #[test]

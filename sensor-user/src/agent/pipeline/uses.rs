@@ -36,6 +36,7 @@ pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, Pa
 
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
+        self.told_as_done(&file.key, file.task.process);
         let told = self.tell_file_use(&file, None, None);
         if told == Err(UNKNOWN_LABEL) {
             // Its repeats are lost as it is.
