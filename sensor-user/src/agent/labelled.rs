@@ -81,6 +81,8 @@ pub(super) struct Table {
     live: HashMap<Key, usize>,
     /// What has to be labelled anew.
     stale: HashSet<Key>,
+    /// What has left its last path before it was labelled anew: its id stands for nothing, so its label goes at the end of the next scan.
+    orphans: Vec<Labelled>,
     scan: u64,
     policy: u64,
 }
@@ -94,6 +96,7 @@ impl Default for Table {
             gone_max: GONE_MAX,
             live: HashMap::new(),
             stale: HashSet::new(),
+            orphans: Vec::new(),
             scan: 0,
             policy: 0,
         }
@@ -190,7 +193,14 @@ impl Table {
         for (_, at) in left {
             self.leave(at.labelled);
         }
-        let mut dropped = Vec::new();
+        // One that this scan found at another path has been labelled anew there.
+        let mut dropped: Vec<_> = std::mem::take(&mut self.orphans)
+            .into_iter()
+            .map(|labelled| Dropped {
+                is_last: !self.is_live(&labelled),
+                labelled,
+            })
+            .collect();
         while self.gone_count > self.gone_max
             && let Some(labelled) = self.oldest_of_most()
         {
@@ -254,7 +264,13 @@ impl Table {
     }
 
     fn leave(&mut self, labelled: Labelled) {
-        self.count_down(key(&labelled));
+        let key = key(&labelled);
+        let was_stale = self.stale.contains(&key);
+        self.count_down(key);
+        if was_stale && !self.live.contains_key(&key) {
+            self.orphans.push(labelled);
+            return;
+        }
         self.gone
             .entry(labelled.seen.owner)
             .or_default()

@@ -144,3 +144,31 @@ proptest! {
         prop_assert!(labels <= host.files.len() + gone_max, "nothing is held for ever");
     }
 }
+
+#[test]
+fn what_loses_its_last_path_before_it_is_labelled_anew_loses_its_label() {
+    use Act::{Link, Make, Remove, Scan};
+    let mut host = Host::default();
+    host.table.gone_max = 1;
+    // The second name gives the label its id, goes, and is driven out by another that goes; then the first name is another file's.
+    for act in [
+        Make(2),
+        Link(2, 3),
+        Make(0),
+        Scan,
+        Remove(3),
+        Scan,
+        Remove(0),
+        Scan,
+        Make(2),
+        Scan,
+    ] {
+        host.act(&act);
+    }
+    for (inode, id) in &host.kernel {
+        assert!(
+            host.held[id] > 0,
+            "inode {inode} has label {id} that stands for nothing"
+        );
+    }
+}
