@@ -66,6 +66,8 @@ offsets! {
     file_inode,
     /// `file.f_mode`
     file_mode,
+    /// `file.f_flags`
+    file_flags,
     /// `file.f_path.dentry`
     file_dentry,
     /// `file.f_path.mnt`

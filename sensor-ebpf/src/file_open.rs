@@ -20,7 +20,7 @@ use crate::{
     attempts::{Call, is_refusal, refused, refused_of_name},
     changes::created,
     copies, descriptors,
-    file_use::{KNOWN, READ_FIRST, untyped, used, used_before_layer},
+    file_use::{KNOWN, OPENED_TO_RUN, READ_FIRST, untyped, used, used_before_layer},
     handles, labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -102,8 +102,6 @@ pub fn sys_exit_opens_denied(ctx: TracePointContext) -> u32 {
 
 /// errno(3): a program that runs cannot be written. Told for the sensor's own.
 const ETXTBSY: i64 = 26;
-/// include/linux/fs.h: opened to be run.
-const FMODE_EXEC: u32 = 0x20;
 
 /// Beside hooks 1 and 2, whatever the system call: `do_filp_open(directory, name, how)` opens by path.
 #[fexit(function = "do_filp_open")]
@@ -116,7 +114,7 @@ pub fn fexit_do_filp_open(ctx: FExitContext) -> i32 {
     }
     let how: *const u8 = ctx.arg(2);
     let flags: u32 = Probed::read(how, offset!(how_flags));
-    if flags & FMODE_EXEC == 0 {
+    if flags & OPENED_TO_RUN == 0 {
         refused_of_name(-result as u32, ctx.arg(0), ctx.arg(1), flags);
     }
     0

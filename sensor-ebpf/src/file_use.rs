@@ -21,6 +21,8 @@ const FMODE_READ: u32 = 0x1;
 pub const FMODE_WRITE: u32 = 0x2;
 /// Opened with O_PATH: names a file, reads nothing.
 const FMODE_PATH: u32 = 0x4000;
+/// `__FMODE_EXEC`, among the flags of an open: the kernel reads a program that it is to run, and the process gets no descriptor.
+pub const OPENED_TO_RUN: u32 = 0x20;
 /// include/uapi/linux/stat.h
 pub const S_IFMT: u16 = 0o170_000;
 pub const S_IFREG: u16 = 0o100_000;
@@ -107,7 +109,9 @@ pub fn untyped(pointer: *const u8) -> u64 {
 pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
+    let flags: u32 = Probed::read(file, offset!(file_flags));
     if is_for_use(mode)
+        && flags & OPENED_TO_RUN == 0
         && let Some((object, label, matched)) = look_up(file, found, mode)
     {
         let how = probe | operation << 8 | matched << 16;

@@ -118,6 +118,7 @@ impl Resolver<'_> {
             file_operations: self.member(&file, "file", "f_op")?,
             file_inode: self.member(&file, "file", "f_inode")?,
             file_mode: self.member(&file, "file", "f_mode")?,
+            file_flags: self.member(&file, "file", "f_flags")?,
             file_dentry: self.member(&file, "file", "f_path.dentry")?,
             file_mnt: self.member(&file, "file", "f_path.mnt")?,
             inode_ino: self.member(&inode, "inode", "i_ino")?,
