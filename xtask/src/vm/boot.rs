@@ -33,9 +33,11 @@ pub(super) struct Boot {
 }
 
 /// Which of the image's tests a boot runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tests {
     All,
+    /// Those of one binary, all or some: `NAME` or `NAME/PART/PART`.
+    Of(String),
     /// Those that say something else for each kernel and hook.
     OfHooks,
     /// These, and of each of the others what depends on the kernel.
@@ -55,15 +57,17 @@ impl Tests {
     }
 
     /// For the kernel's command line.
-    fn argument(self) -> &'static str {
-        match self {
-            Self::All => "",
-            Self::OfHooks => " claviger.tests=hooks/the_hook_in_use,ways",
+    fn argument(&self) -> String {
+        let selection = match self {
+            Self::All => return String::new(),
+            Self::Of(some) => some,
+            Self::OfHooks => "hooks/the_hook_in_use,ways",
             Self::Some => {
-                " claviger.tests=hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives,\
+                "hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives/a_flood_is_delivered,\
                  trace/a_process_that_is_gone/repeats_are_counted"
             }
-        }
+        };
+        format!(" claviger.tests={selection}")
     }
 }
 

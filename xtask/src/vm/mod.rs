@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// Use KVM. Without it the processor is emulated, which is slow and works everywhere; a /dev/kvm inside a VM is often there and broken.
     #[arg(long)]
     kvm: bool,
-    /// Run only this test binary, e.g. `ways`.
-    #[arg(long, value_name = "NAME")]
+    /// Run only this test binary, e.g. `ways`, or those of its tests whose names have one of these parts, e.g. `trace/repeats/no_secret`.
+    #[arg(long, value_name = "NAME[/PART]…")]
     test: Option<String>,
     /// Keep the image of each boot, and print the command that boots it.
     #[arg(long)]
@@ -75,8 +75,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         .lsm
         .as_deref()
         .map_or_else(|| boot::LSM_LISTS.to_vec(), |list| vec![list]);
+    let tests = options.test.clone().map_or(Tests::All, Tests::Of);
     let results = boot_all(workspace, options.kernel.series(), &lists, options, |_, _| {
-        Tests::All
+        tests.clone()
     })?;
     let mut all_passed = true;
     for (name, report) in &results {
@@ -113,13 +114,17 @@ fn boot_all(
     series: &[Series],
     lists: &[&str],
     options: &Options,
-    tests: fn(Series, &str) -> Tests,
+    tests: impl Fn(Series, &str) -> Tests,
 ) -> anyhow::Result<Vec<(String, Report)>> {
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
     let mut artefacts = artefacts::build(workspace)?;
     if let Some(only) = &options.test {
-        artefacts.tests.retain(|(name, _)| name == only);
-        anyhow::ensure!(!artefacts.tests.is_empty(), "no end-to-end test is called {only}");
+        let binary = only.split('/').next().unwrap_or_default();
+        artefacts.tests.retain(|(name, _)| name == binary);
+        anyhow::ensure!(
+            !artefacts.tests.is_empty(),
+            "no end-to-end test is called {binary}"
+        );
     }
     let image = image::build(workspace, &artefacts, options.keep)?;
     let mut results = Vec::new();
