@@ -10,6 +10,8 @@ use aya_ebpf::{
 };
 use claviger_sensor_common::{COUNTERS_PER_PROBE, Counter, PROBES, Probe, RING_BYTES, RecordHeader};
 
+use crate::offsets::ring_bytes;
+
 /// One ring for all records, so that their order is that of the events.
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
@@ -42,15 +44,13 @@ pub fn lose(probe: Probe, reason: Counter) {
     count(probe, reason);
 }
 
-/// Bytes of the ring that may be in use before what can come in any number is left out.
-const SPARED: u64 = RING_BYTES as u64 / 2;
 /// `BPF_RB_AVAIL_DATA`
 const IN_USE: u64 = 0;
 
 /// As [`submit`], for what comes in any number, of which most is none of ours: only while half of the ring is free, so that it displaces nothing else.
 #[inline(always)]
 pub fn submit_if_room<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
-    if EVENTS.query(IN_USE) > SPARED {
+    if EVENTS.query(IN_USE) > u64::from(ring_bytes() / 2) {
         count_of(probe, Counter::Seen);
         count_of(probe, Counter::LostRingFull);
         return false;

@@ -61,6 +61,7 @@ async fn serve(
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
         compat_calls: config.probes.compat_calls,
+        ring_bytes: config.probes.ring_bytes,
         canary_command: canary::command(),
         ..LoadOptions::default()
     })?;

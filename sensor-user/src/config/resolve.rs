@@ -17,6 +17,9 @@ pub(super) struct Refused {
     pub(super) reason: String,
 }
 
+/// The least is a page of the largest size that kernels use.
+const RING_SIZES: RangeInclusive<u32> = (64 << 10)..=(64 << 20);
+
 /// Takes the defaults where nothing is said.
 pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
     let default = Config::default();
@@ -85,6 +88,10 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 1_000..=3_600_000,
                 1_500,
             )?),
+            ring_bytes: raw
+                .probes
+                .ring_bytes
+                .map_or(Ok(default.probes.ring_bytes), ring_bytes)?,
         },
         catalogue: Catalogue {
             rescan_interval: Duration::from_millis(number(
@@ -208,6 +215,21 @@ fn hooks(value: Spanned<Vec<FileOpenHook>>) -> Result<Vec<FileOpenHook>, Refused
         return Err(refused(KEY, &value, "a hook is listed twice".to_owned()));
     }
     Ok(value.into_inner())
+}
+
+fn ring_bytes(value: Spanned<u64>) -> Result<u32, Refused> {
+    match u32::try_from(*value.get_ref()) {
+        Ok(bytes) if bytes.is_power_of_two() && RING_SIZES.contains(&bytes) => Ok(bytes),
+        _ => {
+            let reason = format!(
+                "{} is not a power of two from {} to {}",
+                value.get_ref(),
+                RING_SIZES.start(),
+                RING_SIZES.end()
+            );
+            Err(refused("probes.ring_bytes", &value, reason))
+        }
+    }
 }
 
 fn homes(value: Spanned<Vec<PathBuf>>) -> Result<Vec<PathBuf>, Refused> {

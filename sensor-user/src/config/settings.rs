@@ -82,6 +82,9 @@ pub struct Probes {
     pub look_interval: Duration,
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
     pub compat_calls: bool,
+    /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
+    /// which is counted. A record of a use takes 2 KiB. Default 4 MiB.
+    pub ring_bytes: u32,
 }
 
 /// A hook that sees files being opened.
@@ -184,6 +187,7 @@ impl Default for Config {
                 self_test_interval: Duration::from_secs(60),
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
+                ring_bytes: 4 << 20,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use aya::{Btf, Ebpf, EbpfLoader, maps::RingBuf};
+use claviger_sensor_common::RING_BYTES;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
@@ -25,6 +26,8 @@ pub struct LoadOptions {
     pub file_open_hooks: Vec<FileOpenHook>,
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints: it costs something on every system call.
     pub compat_calls: bool,
+    /// Bytes of the ring of records: a power of two, and a multiple of the page size.
+    pub ring_bytes: u32,
     /// A program that ends at once, and its arguments: started to see whether the process probes work.
     pub canary_command: Vec<OsString>,
     /// The kernel's BTF.
@@ -36,6 +39,7 @@ impl Default for LoadOptions {
         Self {
             file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
             compat_calls: false,
+            ring_bytes: RING_BYTES,
             canary_command: vec!["/bin/true".into()],
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
@@ -102,6 +106,8 @@ impl Kernel {
             let mut ebpf = EbpfLoader::new()
                 .override_global("OFFSETS", offsets.as_bytes(), true)
                 .override_global("AGENT_PID", &std::process::id(), true)
+                .override_global("RING_SIZE", &options.ring_bytes, true)
+                .map_max_entries("EVENTS", options.ring_bytes)
                 .load(&object)
                 .map_err(|source| KernelError::Object(Box::new(source)))?;
             let ring = take_ring(&mut ebpf)?;

@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::host::Host;
 
 /// More first uses than records fit into the ring.
-const FILES: u64 = 4_000;
+const FILES: u64 = 600;
+/// Holds about 120 of them.
+const RING_BYTES: u64 = 256 << 10;
 
 #[test]
 fn a_flood_is_delivered_or_counted_to_the_last_use() {
@@ -30,7 +32,10 @@ fn a_flood_is_delivered_or_counted_to_the_last_use() {
         format!("version = 1\nremove = {others:?}\n"),
     )
     .expect("written");
-    let mut host = Host::new(&format!("directory = {:?}", catalogue.path()));
+    let mut host = Host::new(&format!(
+        "directory = {:?}\n[probes]\nring_bytes = {RING_BYTES}",
+        catalogue.path()
+    ));
     for number in 0..FILES {
         host.decoy.write(
             &format!(".ssh/id_{number}"),

@@ -110,6 +110,15 @@ fn values_that_cannot_be_meant_are_refused() {
             "[probes]\nfile_open_hooks = ['kprobe']",
             "unknown variant `kprobe`",
         ),
+        (
+            "[probes]\nring_bytes = 3000000",
+            "2:14: probes.ring_bytes: 3000000 is not a power of two from 65536 to 67108864",
+        ),
+        ("[probes]\nring_bytes = 32768", "probes.ring_bytes: 32768 is not"),
+        (
+            "[probes]\nring_bytes = 4294967296",
+            "probes.ring_bytes: 4294967296 is not",
+        ),
         ("[catalogue]\nrescan_interval_ms = 99", "99 is not in 100 to"),
         (
             "[catalogue]\nextra_homes = ['~/x']",
@@ -128,7 +137,7 @@ fn values_are_taken() {
     let config = parse(
         "state_dir = '/s'\nruntime_dir = '/r'\nhost_name = 'web-1'\n[detector]\naddress = 'd.example:1'\n[spool]\n\
          max_bytes = 1048576\nsegment_bytes = 65536\nwhen_full = 'drop_newest'\n[batch]\nmax_events = 1\nmax_delay_ms = 1\n\
-         [probes]\nfile_open_hooks = ['tracepoint']\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n",
+         [probes]\nfile_open_hooks = ['tracepoint']\nring_bytes = 65536\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n",
     )
     .expect("valid");
     assert_eq!(config.state_dir, PathBuf::from("/s"));
@@ -137,6 +146,7 @@ fn values_are_taken() {
     assert_eq!(config.spool.when_full, WhenFull::DropNewest);
     assert_eq!(config.batch.max_delay, Duration::from_millis(1));
     assert_eq!(config.probes.file_open_hooks, [FileOpenHook::Tracepoint]);
+    assert_eq!(config.probes.ring_bytes, 65_536);
     assert_eq!(config.catalogue.extra_homes, [PathBuf::from("/srv/x")]);
 }
 
