@@ -76,6 +76,16 @@ offsets! {
     inode_ino,
     /// `inode.i_generation`
     inode_generation,
+    /// `inode.i_size`
+    inode_size,
+    /// `inode.i_mtime_sec` (6.11), `__i_mtime.tv_sec` (6.7) or `i_mtime.tv_sec`; [`MISSING`] where it is called something else
+    inode_modified_s,
+    /// The same in nanoseconds; 64 bits before 6.11, of which the lower 32 are read
+    inode_modified_ns,
+    /// `inode.i_ctime_sec` (6.11), `__i_ctime.tv_sec` (6.6) or `i_ctime.tv_sec`; [`MISSING`] where it is called something else
+    inode_changed_s,
+    /// The same in nanoseconds, as above
+    inode_changed_ns,
     /// `inode.i_mode`
     inode_mode,
     /// `inode.i_rdev`

@@ -5,9 +5,9 @@
 
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
-    ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
-    Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
-    TaskSnapshot, WrittenRecord,
+    FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
+    TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -18,6 +18,7 @@ struct Abi {
     ancestor: Ancestor,
     path: PathBytes,
     file_use: FileUseRecord,
+    version: FileVersion,
     attempt: AttemptRecord,
     change: ChangeOfTwoRecord,
     process_secret: ProcessSecretRecord,

@@ -34,8 +34,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 struct Reader {
     /// The program run that has: the next one has its memory no more.
     exec_id: u64,
-    /// Credentials read by it.
-    reads: u64,
+    /// When what it had open for writing was looked at, as it read a credential.
+    looked_ns: u64,
     /// The second that `written` counts in.
     second: u64,
     /// Files reported in it.
@@ -51,36 +51,26 @@ struct Write {
     object: ObjectKey,
 }
 
-/// When a file was reported.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Reported {
-    at_ns: u64,
-    /// How many credentials its writer had read: after another one it is reported anew.
-    reads: u64,
-}
-
 /// Who has read a credential, until it ends.
 #[map]
 static READERS: HashMap<Ancestor, Reader> = HashMap::with_max_entries(READERS_MAX, NO_PREALLOC);
 
-/// When a file was last reported of its writer. No account depends on it.
+/// When a file was last reported of its writer. No account depends on it. The agent looks at it for longer than it is left out here, and anew
+/// whenever its writer has read another credential.
 #[map]
-static WRITTEN: LruHashMap<Write, Reported> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
+static WRITTEN: LruHashMap<Write, u64> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
 
 /// The current process has read a credential. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn has_read() -> u32 {
     let process = task::current_process();
-    if let Some(reader) = reader(&process) {
-        // SAFETY: a value of the map, which stays while this program runs; a count that is torn does no harm.
-        unsafe { (*reader).reads += 1 };
+    if reader(&process).is_some() {
         return 0;
     }
     let reader = Reader {
         exec_id: task::current_exec_id(),
-        reads: 1,
+        looked_ns: 0,
         second: 0,
         written: 0,
     };
@@ -119,12 +109,22 @@ pub fn opened<R: Read>(file: *const u8) {
     }
 }
 
-/// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. Global, as
-/// [`crate::file_use::known`].
+/// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. What was open when this was last
+/// done is not reported again for as long, so it is not looked at either. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_at_what_is_open() -> u32 {
-    descriptors::each::<Open>();
+    let Some(reader) = reader(&task::current_process()) else {
+        return 0;
+    };
+    // SAFETY: the helper only returns a number.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    // SAFETY: a value of the map, which stays while this program runs; a torn time would only make for one look more or less.
+    let looked = unsafe { &mut (*reader).looked_ns };
+    if *looked == 0 || now.wrapping_sub(*looked) >= WRITTEN_QUIET_NS {
+        *looked = now;
+        descriptors::each::<Open>();
+    }
     0
 }
 
@@ -160,11 +160,9 @@ pub extern "C" fn written(file: u64) -> u32 {
     };
     // SAFETY: the helper only returns a number.
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    // SAFETY: a value of the map, which stays while this program runs.
-    let reads = unsafe { (*reader).reads };
-    // SAFETY: a torn value would only repeat a report, or leave one out for another ten seconds.
+    // SAFETY: a torn time would only repeat a report, or leave one out for another ten seconds.
     let last = unsafe { WRITTEN.get(write) };
-    if last.is_some_and(|last| last.reads == reads && now.wrapping_sub(last.at_ns) < WRITTEN_QUIET_NS) {
+    if last.is_some_and(|last| now.wrapping_sub(*last) < WRITTEN_QUIET_NS) {
         return 0;
     }
     if !has_share(reader, now) {
@@ -181,7 +179,7 @@ pub extern "C" fn written(file: u64) -> u32 {
         true
     });
     if submitted {
-        let _full = WRITTEN.insert(write, Reported { at_ns: now, reads }, 0);
+        let _full = WRITTEN.insert(write, now, 0);
     }
     0
 }

@@ -1,8 +1,8 @@
 //! A file in use: dismissed unless it is known, reported once for each program run, counted after that.
 
 use claviger_sensor_common::{
-    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, Label,
-    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, FileVersion, Label,
+    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, MISSING, OPENED_FOR_READING,
     OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
 };
 
@@ -268,6 +268,29 @@ fn named(directory: ObjectKey, directory_label: Label, dentry: *const u8) -> Opt
         .then_some((directory_label, MATCHED_DIRECTORY_PATTERN))
 }
 
+/// A flag among the nanoseconds of a time of change, from 6.13 on: somebody has asked for it.
+const ASKED_FOR: u32 = 1 << 31;
+
+/// Which version of a file it is.
+#[inline(always)]
+fn version(file: *const u8) -> FileVersion {
+    if offset!(inode_modified_s) == MISSING
+        || offset!(inode_modified_ns) == MISSING
+        || offset!(inode_changed_s) == MISSING
+        || offset!(inode_changed_ns) == MISSING
+    {
+        return FileVersion::default();
+    }
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    FileVersion {
+        size: Probed::read(inode, offset!(inode_size)),
+        modified_s: Probed::read(inode, offset!(inode_modified_s)),
+        changed_s: Probed::read(inode, offset!(inode_changed_s)),
+        modified_ns: Probed::read(inode, offset!(inode_modified_ns)),
+        changed_ns: Probed::read::<u32>(inode, offset!(inode_changed_ns)) & !ASKED_FOR,
+    }
+}
+
 /// Reports a use. Global for the same reason: every way by which a file can be known ends here, and this is the longest part. `how`: the probe, the operation and how it
 /// matched, a byte each.
 #[unsafe(no_mangle)]
@@ -294,6 +317,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             record.label = self::label(label);
             record.matched = how >> 16;
             record.reserved = 0;
+            record.version = version(file);
             task::snapshot(&raw mut record.task);
             path::walk(&path::of_file(file), &mut record.path);
             true

@@ -9,9 +9,9 @@ use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, DirectoryListRecord, ExecRecord, ExitRecord,
-    FileUseRecord, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile, Label,
-    LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile,
+    Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord,
+    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -89,7 +89,8 @@ compared! {
         mount_namespace, pid_namespace, network_namespace, user_namespace, comm, ancestors,
     }
     PathBytes { length, truncated, components }
-    FileUseRecord { header, task, key, label, matched, reserved, path }
+    FileUseRecord { header, task, key, label, matched, reserved, version, path }
+    FileVersion { size, modified_s, changed_s, modified_ns, changed_ns }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     GivenPath { given_length, given_truncated, given, base }
     KnownFile { label, matched, reserved, object }
@@ -119,7 +120,7 @@ compared! {
         task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
         task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, files_fdt, fdtable_fd,
         fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt, inode_ino,
-        inode_generation, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
+        inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s, inode_changed_ns, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,
         nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth,

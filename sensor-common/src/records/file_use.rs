@@ -19,6 +19,22 @@ pub const MATCHED_DIRECTORY_PATTERN: u32 = 3;
 /// [`FileUseRecord::matched`]: the directory above the file's is labelled and leads on; the agent has to look at both names.
 pub const MATCHED_BELOW: u32 = 4;
 
+/// Which version of a file it was, as stat(2) tells versions apart. All zero where this kernel keeps them where they are not found.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FileVersion {
+    /// Bytes.
+    pub size: u64,
+    /// When its content was changed last: seconds since 1970, in two's complement.
+    pub modified_s: u64,
+    /// When it, or what the file system knows of it, was changed last: seconds since 1970, in two's complement.
+    pub changed_s: u64,
+    /// Nanoseconds of [`FileVersion::modified_s`].
+    pub modified_ns: u32,
+    /// Nanoseconds of [`FileVersion::changed_s`].
+    pub changed_ns: u32,
+}
+
 /// A file was used that may be a credential. The first use by a process; those that follow are counted under their [`RepeatKey`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -35,6 +51,8 @@ pub struct FileUseRecord {
     pub matched: u32,
     /// Zero.
     pub reserved: u32,
+    /// Which version.
+    pub version: FileVersion,
     /// Where.
     pub path: PathBytes,
 }

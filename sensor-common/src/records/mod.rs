@@ -23,7 +23,7 @@ pub use change::{
 };
 pub use directory_list::DirectoryListRecord;
 pub use file_use::{
-    FileUseRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
+    FileUseRecord, FileVersion, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
     OPENED_FOR_READING, OPENED_FOR_WRITING,
 };
 pub use held::{HeldRecord, Look};

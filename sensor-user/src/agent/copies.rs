@@ -1,23 +1,24 @@
 //! Files that processes may have copied a credential to, until it is known whether they did. Pure: files are looked at elsewhere, and the time is
 //! handed in.
 //!
-//! A file is looked at again and again while its writer lives, at growing intervals, and at once when the writer has ended. At most
-//! [`WAITING_MAX`] wait; one that finds no room is not looked at, which is counted as lost.
+//! A file is looked at again and again while a writer of it lives, at growing intervals; at once when a writer has ended; and from the
+//! beginning when a writer has read another credential. At most [`WAITING_MAX`] wait; one that finds no room is not looked at, which is counted as lost.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, HashMap},
     path::PathBuf,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 
 use crate::decode::ProcessKey;
 
 /// Files that wait to be looked at.
 pub(super) const WAITING_MAX: usize = 1_024;
+
+/// Writers that are known of a file, as of a log that many programs write: the end of a further one is not waited for.
+const WRITERS_MAX: usize = 16;
 
 /// Between being told of a file and looking at it; the last is longer than the kernel half keeps silent about it.
 const LOOKS: [Duration; 4] = [
@@ -28,88 +29,134 @@ const LOOKS: [Duration; 4] = [
 ];
 
 /// A file that may be a copy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Suspect {
-    /// Who writes it.
-    pub writer: ProcessKey,
     /// The file.
     pub object: ObjectKey,
     /// Roots, and paths below them, that may lead to it.
     pub paths: Vec<(PathBuf, PathBuf)>,
-    /// What its writer has read.
-    pub originals: Vec<(ObjectKey, Arc<Entry>)>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    suspect: Suspect,
+    paths: Vec<(PathBuf, PathBuf)>,
+    writers: Vec<ProcessKey>,
     told: Instant,
-    /// How often it was looked at.
+    /// How often it was looked at since.
     looks: usize,
-    /// Nothing more is written to it by its writer.
-    is_ended: bool,
+    due: Instant,
 }
 
 impl Waiting {
-    fn due(&self) -> Instant {
-        if self.is_ended {
-            return self.told;
-        }
-        self.told + LOOKS.get(self.looks).copied().unwrap_or_default()
+    fn begin_anew(&mut self, now: Instant) {
+        self.told = now;
+        self.looks = 0;
+        self.due = now + LOOKS[0];
     }
 }
 
 /// All that wait.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
-    waiting: VecDeque<Waiting>,
+    waiting: HashMap<ObjectKey, Waiting>,
+    by_time: BTreeSet<(Instant, ObjectKey)>,
+    of: HashMap<ProcessKey, Vec<ObjectKey>>,
 }
 
 impl Suspects {
     /// Takes up a file; false where there is no room.
-    pub(super) fn take(&mut self, suspect: Suspect, now: Instant) -> bool {
-        let is_same =
-            |one: &Waiting| one.suspect.object == suspect.object && one.suspect.writer == suspect.writer;
-        self.waiting.retain(|one| !is_same(one));
-        if self.waiting.len() >= WAITING_MAX {
+    pub(super) fn take(&mut self, writer: ProcessKey, suspect: Suspect, now: Instant) -> bool {
+        let object = suspect.object;
+        if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&object) {
             return false;
         }
-        self.waiting.push_back(Waiting {
-            suspect,
+        let waiting = self.waiting.entry(object).or_insert_with(|| Waiting {
+            paths: Vec::new(),
+            writers: Vec::new(),
             told: now,
             looks: 0,
-            is_ended: false,
+            due: now,
         });
+        self.by_time.remove(&(waiting.due, object));
+        waiting.begin_anew(now);
+        waiting.paths = suspect.paths;
+        if waiting.writers.len() < WRITERS_MAX && !waiting.writers.contains(&writer) {
+            waiting.writers.push(writer);
+            self.of.entry(writer).or_default().push(object);
+        }
+        self.by_time.insert((waiting.due, object));
         true
     }
 
-    /// A process ended: what it wrote is looked at now, for the last time.
-    pub(super) fn ended(&mut self, writer: ProcessKey) {
-        for waiting in self.waiting.iter_mut().filter(|one| one.suspect.writer == writer) {
-            waiting.is_ended = true;
+    /// A process has read another credential: what it wrote, or has open still, may take that up too.
+    pub(super) fn has_read_more(&mut self, writer: ProcessKey, now: Instant) {
+        for object in self.of.get(&writer).into_iter().flatten() {
+            if let Some(waiting) = self.waiting.get_mut(object) {
+                self.by_time.remove(&(waiting.due, *object));
+                waiting.begin_anew(now);
+                self.by_time.insert((waiting.due, *object));
+            }
+        }
+    }
+
+    /// A process ended: what it wrote is looked at now, for the last time where nobody else writes it.
+    pub(super) fn ended(&mut self, writer: ProcessKey, now: Instant) {
+        for object in self.of.remove(&writer).unwrap_or_default() {
+            if let Some(waiting) = self.waiting.get_mut(&object) {
+                waiting.writers.retain(|one| *one != writer);
+                if waiting.writers.is_empty() {
+                    waiting.looks = LOOKS.len() - 1;
+                }
+                self.by_time.remove(&(waiting.due, object));
+                waiting.due = now;
+                self.by_time.insert((now, object));
+            }
         }
     }
 
     /// When the next is to be looked at.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.waiting.iter().map(Waiting::due).min()
+        self.by_time.first().map(|(due, _)| *due)
     }
 
     /// One that is to be looked at now; it waits for its next look, if there is one, unless it is let go by [`Suspects::forget`].
     pub(super) fn ripe(&mut self, now: Instant) -> Option<Suspect> {
-        let at = self.waiting.iter().position(|one| one.due() <= now)?;
-        let waiting = self.waiting.get_mut(at)?;
-        waiting.looks += 1;
-        let suspect = waiting.suspect.clone();
-        if waiting.is_ended || waiting.looks == LOOKS.len() {
-            self.waiting.remove(at);
+        let (due, object) = *self.by_time.first()?;
+        if due > now {
+            return None;
         }
-        Some(suspect)
+        self.by_time.remove(&(due, object));
+        let waiting = self.waiting.get_mut(&object)?;
+        waiting.looks += 1;
+        let paths = match LOOKS.get(waiting.looks) {
+            Some(after) => {
+                waiting.due = (waiting.told + *after).max(now);
+                self.by_time.insert((waiting.due, object));
+                waiting.paths.clone()
+            }
+            None => self.take_out(object)?.paths,
+        };
+        Some(Suspect { object, paths })
     }
 
     /// It is known what it is.
     pub(super) fn forget(&mut self, object: ObjectKey) {
-        self.waiting.retain(|one| one.suspect.object != object);
+        if let Some(waiting) = self.take_out(object) {
+            self.by_time.remove(&(waiting.due, object));
+        }
+    }
+
+    fn take_out(&mut self, object: ObjectKey) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&object)?;
+        for writer in &waiting.writers {
+            if let Some(objects) = self.of.get_mut(writer) {
+                objects.retain(|one| *one != object);
+                if objects.is_empty() {
+                    self.of.remove(writer);
+                }
+            }
+        }
+        Some(waiting)
     }
 }
 
@@ -117,43 +164,85 @@ impl Suspects {
 mod tests {
     use super::*;
 
-    fn suspect(pid: u32, inode: u64) -> Suspect {
+    const ONE: ProcessKey = ProcessKey {
+        pid: 1,
+        start_ticks: 1,
+    };
+    const TWO: ProcessKey = ProcessKey {
+        pid: 2,
+        start_ticks: 1,
+    };
+
+    fn suspect(inode: u64) -> Suspect {
         Suspect {
-            writer: ProcessKey { pid, start_ticks: 1 },
             object: ObjectKey {
                 inode,
                 ..ObjectKey::default()
             },
             paths: Vec::new(),
-            originals: Vec::new(),
         }
+    }
+
+    fn nothing_is_left(suspects: &Suspects) -> bool {
+        suspects.waiting.is_empty() && suspects.by_time.is_empty() && suspects.of.is_empty()
     }
 
     #[test]
     fn a_file_is_looked_at_at_growing_intervals_and_then_let_go() {
         let mut suspects = Suspects::default();
         let begun = Instant::now();
-        assert!(suspects.take(suspect(1, 1), begun));
+        assert!(suspects.take(ONE, suspect(1), begun));
         for look in LOOKS {
             assert_eq!(suspects.due(), Some(begun + look));
             assert!(suspects.ripe(begun + look - Duration::from_millis(1)).is_none());
             assert!(suspects.ripe(begun + look).is_some());
         }
-        assert_eq!(suspects.due(), None);
+        assert!(nothing_is_left(&suspects));
     }
 
     #[test]
     fn what_a_process_wrote_that_has_ended_is_looked_at_at_once_and_once() {
         let mut suspects = Suspects::default();
         let begun = Instant::now();
-        assert!(suspects.take(suspect(1, 1), begun));
-        assert!(suspects.take(suspect(2, 2), begun));
-        suspects.ended(ProcessKey {
-            pid: 1,
-            start_ticks: 1,
-        });
+        assert!(suspects.take(ONE, suspect(1), begun));
+        assert!(suspects.take(TWO, suspect(2), begun));
+        suspects.ended(ONE, begun);
         assert_eq!(suspects.ripe(begun).expect("due").object.inode, 1);
         assert!(suspects.ripe(begun).is_none());
+        suspects.forget(suspect(2).object);
+        assert!(nothing_is_left(&suspects));
+    }
+
+    #[test]
+    fn what_another_writes_too_is_looked_at_for_longer() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        assert!(suspects.take(ONE, suspect(1), begun));
+        assert!(suspects.take(TWO, suspect(1), begun));
+        suspects.ended(ONE, begun);
+        assert!(suspects.ripe(begun).is_some());
+        assert_eq!(suspects.due(), Some(begun + LOOKS[1]));
+        suspects.ended(TWO, begun);
+        assert!(suspects.ripe(begun).is_some());
+        assert!(nothing_is_left(&suspects));
+    }
+
+    #[test]
+    fn another_credential_read_makes_for_new_looks() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        assert!(suspects.take(ONE, suspect(1), begun));
+        let later = begun + LOOKS[2];
+        while suspects.ripe(later).is_some() {}
+        assert_eq!(suspects.due(), Some(begun + LOOKS[3]));
+        suspects.has_read_more(TWO, later);
+        assert_eq!(suspects.due(), Some(begun + LOOKS[3]), "another's");
+        suspects.has_read_more(ONE, later);
+        for look in LOOKS {
+            assert_eq!(suspects.due(), Some(later + look));
+            assert!(suspects.ripe(later + look).is_some());
+        }
+        assert!(nothing_is_left(&suspects));
     }
 
     #[test]
@@ -161,11 +250,25 @@ mod tests {
         let mut suspects = Suspects::default();
         let begun = Instant::now();
         for inode in 0..WAITING_MAX as u64 {
-            assert!(suspects.take(suspect(1, inode), begun));
+            assert!(suspects.take(ONE, suspect(inode), begun));
         }
-        assert!(suspects.take(suspect(1, 7), begun), "it waits already");
-        assert!(!suspects.take(suspect(1, u64::MAX), begun));
-        suspects.forget(suspect(1, 7).object);
-        assert!(suspects.take(suspect(1, u64::MAX), begun));
+        assert!(suspects.take(ONE, suspect(7), begun), "it waits already");
+        assert!(!suspects.take(ONE, suspect(u64::MAX), begun));
+        suspects.forget(suspect(7).object);
+        assert!(suspects.take(ONE, suspect(u64::MAX), begun));
+        assert_eq!(suspects.by_time.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn of_the_writers_of_one_file_some_are_known() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        for pid in 0..=u32::try_from(WRITERS_MAX).expect("few") {
+            let writer = ProcessKey { pid, start_ticks: 1 };
+            assert!(suspects.take(writer, suspect(1), begun));
+        }
+        assert_eq!(suspects.of.len(), WRITERS_MAX);
+        suspects.forget(suspect(1).object);
+        assert!(nothing_is_left(&suspects));
     }
 }

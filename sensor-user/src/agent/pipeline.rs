@@ -87,9 +87,7 @@ pub struct Agent<S> {
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
     repeats: Repeats,
-    /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
-    /// wrote is looked at in its time then.
-    writers: HashSet<ProcessKey>,
+    writers: copies::Writers,
     by_path: held::ByPath,
     just_found: held::JustFound,
     looks: Option<Looks>,
@@ -213,7 +211,7 @@ impl<S: Sink> Agent<S> {
             asked,
             peers: Peers::default(),
             repeats: Repeats::default(),
-            writers: HashSet::new(),
+            writers: copies::Writers::default(),
             by_path: held::ByPath::default(),
             just_found: held::JustFound::default(),
             looks,
@@ -298,6 +296,7 @@ impl<S: Sink> Agent<S> {
                 }
             }
             backlog = self.drain() == DRAIN_MAX;
+            self.tell_who_has_read_more();
             let flushing = !self.flushing.is_empty() && !backlog;
             self.deliver_ripe(if flushing || self.options.eager {
                 Ripe::Answered

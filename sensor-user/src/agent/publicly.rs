@@ -1,119 +1,90 @@
 //! What the public part of a credential says, read at most once for each version of the file.
 
 use std::{
-    collections::HashMap,
     fs::File,
-    io,
-    os::{
-        fd::{AsFd as _, OwnedFd},
-        unix::fs::MetadataExt as _,
-    },
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use super::{
+    known::{Place, version},
+    originals::Originals,
+    worker::Knowledge,
+};
 use crate::{
     attribute::start_ticks_of,
-    credential::{Fingerprint, Fingerprints, Parsed, identities, open_candidate, read_public},
+    credential::{Fingerprints, Parsed, identities, open_candidate, read_public},
     decode::ProcessKey,
     kernel::{Labeller, Purpose},
 };
 
-/// Versions remembered. At the bound all are forgotten and read anew when they are used.
-const CACHE_MAX: usize = 4_096;
-
-/// One version of one file, as stat(2) tells it apart.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Version {
-    kind: String,
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Version {
-    fn of(file: &File, kind: &str) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self {
-            kind: kind.to_owned(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-}
-
 /// Reads public parts.
 pub(super) struct Public {
     fingerprints: Option<Fingerprints>,
-    /// Of the newest version known of an object.
-    contents: HashMap<ObjectKey, Fingerprint>,
-    by_version: HashMap<Version, (ObjectKey, Parsed)>,
-    /// The newest version known of an object, for a file that is gone when it is asked for.
-    newest: HashMap<ObjectKey, Parsed>,
+    originals: Originals,
+    knowledge: Knowledge,
 }
 
-impl Default for Public {
-    fn default() -> Self {
+impl Public {
+    pub(super) fn new(knowledge: Knowledge) -> Self {
         let fingerprints = Fingerprints::new();
         if fingerprints.is_none() {
             tracing::error!("the system has no random numbers: copies of credentials are not recognised");
         }
         Self {
             fingerprints,
-            contents: HashMap::new(),
-            by_version: HashMap::new(),
-            newest: HashMap::new(),
+            originals: Originals::default(),
+            knowledge,
         }
     }
-}
 
-impl Public {
-    /// What stands for the content of an object, as it was read last.
-    pub(super) fn fingerprint(&self, object: ObjectKey) -> Option<Fingerprint> {
-        self.contents.get(&object).copied()
+    /// Whether a file of this size may hold the same as a credential.
+    pub(super) fn may_be_copy(&self, bytes: u64) -> bool {
+        self.originals.may_hold_one(bytes)
     }
 
-    /// Whether an open file holds the same as one of these.
-    pub(super) fn is_one_of(&self, file: &OwnedFd, known: &[Fingerprint]) -> bool {
-        let Ok(content) = read_public(file) else {
-            return false;
-        };
-        let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
-        fingerprint.is_some_and(|found| known.contains(&found))
+    /// Of which entry of the catalogue the credential is that an open file holds.
+    pub(super) fn original_of(&self, file: &OwnedFd) -> Option<Arc<Entry>> {
+        let content = read_public(file).ok()?;
+        let content = self.fingerprints.as_ref()?.of(&content)?;
+        self.originals.entry_of(content).cloned()
     }
 
     /// Reads through an open descriptor of the object.
-    pub(super) fn of_file(&mut self, object: ObjectKey, kind: &str, path: &Path, file: OwnedFd) -> Parsed {
+    pub(super) fn of_file(
+        &mut self,
+        object: ObjectKey,
+        entry: &Arc<Entry>,
+        path: &Path,
+        file: OwnedFd,
+    ) -> Arc<Parsed> {
         let file = File::from(file);
-        let Ok(version) = Version::of(&file, kind) else {
-            return Parsed::unknown("it could not be looked at");
+        let Ok(metadata) = file.metadata() else {
+            return Arc::new(Parsed::unknown("it could not be looked at"));
         };
-        if let Some((_, known)) = self.by_version.get(&version) {
-            return known.clone();
+        let kind = entry.kind();
+        let version = version(&metadata);
+        if let Some(known) = self.knowledge.known().get(object, kind, version) {
+            return known;
         }
-        if self.by_version.len() >= CACHE_MAX {
-            self.by_version.clear();
-            self.newest.clear();
-            self.contents.clear();
-        }
-        self.contents.remove(&object);
-        let parsed = match read_public(file.as_fd()) {
+        let (parsed, content) = match read_public(file.as_fd()) {
             Ok(content) => {
                 let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
-                self.contents.extend(fingerprint.map(|found| (object, found)));
-                identities(kind, path, &content)
+                (identities(kind, path, &content), fingerprint)
             }
-            Err(error) => Parsed::unknown(error.reason()),
+            Err(error) => (Parsed::unknown(error.reason()), None),
         };
-        self.newest.insert(object, parsed.clone());
-        self.by_version.insert(version, (object, parsed.clone()));
+        self.originals.set(object, content, entry);
+        let parsed = Arc::new(parsed);
+        let place = Place::of(&metadata);
+        self.knowledge
+            .known()
+            .set(object, (place, version), kind, &parsed);
         parsed
     }
 
@@ -126,21 +97,21 @@ impl Public {
         &mut self,
         labeller: &mut Labeller,
         object: ObjectKey,
-        kind: &str,
+        entry: &Arc<Entry>,
         paths: &[(PathBuf, PathBuf)],
-    ) -> Parsed {
+    ) -> Arc<Parsed> {
         let mut reason = "no path leads to it";
         for (root, path) in paths {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
                 continue;
             };
-            if let Some(known) = self.known(&root, path, object, kind) {
+            if let Some(known) = self.known(&root, path, object, entry) {
                 return known;
             }
             match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
                 Ok((Ok(file), Some(found))) if found == object => {
-                    return self.of_file(object, kind, path, file);
+                    return self.of_file(object, entry, path, file);
                 }
                 Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
                 Ok((Ok(_), None)) => reason = "the hook did not confirm which file it is",
@@ -151,10 +122,10 @@ impl Public {
                 }
             }
         }
-        self.newest
-            .get(&object)
-            .cloned()
-            .unwrap_or_else(|| Parsed::unknown(reason))
+        self.knowledge
+            .known()
+            .newest(object)
+            .unwrap_or_else(|| Arc::new(Parsed::unknown(reason)))
     }
 
     /// The labelled file at a path as a process sees it, while that lives, and what it says. A file that is not labelled is not read.
@@ -162,9 +133,9 @@ impl Public {
         &mut self,
         labeller: &mut Labeller,
         process: ProcessKey,
-        kind: &str,
+        entry: &Arc<Entry>,
         paths: &[(PathBuf, PathBuf)],
-    ) -> (Parsed, Option<ObjectKey>) {
+    ) -> (Arc<Parsed>, Option<ObjectKey>) {
         let mut reason = "only the path was seen, and the process had ended before it was followed";
         for (root, path) in paths {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -175,12 +146,12 @@ impl Public {
             if start_ticks_of(process.pid) != Some(process.start_ticks) {
                 continue;
             }
-            if let Some((object, known)) = self.known_at(&root, path, kind) {
+            if let Some((object, known)) = self.known_at(&root, path, entry) {
                 return (known, Some(object));
             }
             reason = match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
                 Ok((Ok(file), Some(found))) if labeller.is_labelled(found) => {
-                    return (self.of_file(found, kind, path, file), Some(found));
+                    return (self.of_file(found, entry, path, file), Some(found));
                 }
                 Ok((Ok(_), Some(_))) => "only the path was seen, and leads to no file that is known",
                 Ok((Ok(_), None)) => "only the path was seen, and the hook did not confirm where it leads",
@@ -191,21 +162,23 @@ impl Public {
                 }
             };
         }
-        (Parsed::unknown(reason), None)
+        (Arc::new(Parsed::unknown(reason)), None)
     }
 
     /// What is known of the version of an object that lies at a path.
-    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, kind: &str) -> Option<Parsed> {
-        let (known, parsed) = self.known_at(root, path, kind)?;
+    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, entry: &Entry) -> Option<Arc<Parsed>> {
+        let (known, parsed) = self.known_at(root, path, entry)?;
         (known == object).then_some(parsed)
     }
 
     /// What is known of the version that lies at a path, without opening it for reading.
-    fn known_at(&self, root: &OwnedFd, path: &Path, kind: &str) -> Option<(ObjectKey, Parsed)> {
+    fn known_at(&self, root: &OwnedFd, path: &Path, entry: &Entry) -> Option<(ObjectKey, Arc<Parsed>)> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let held =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
-        let version = Version::of(&File::from(held), kind).ok()?;
-        self.by_version.get(&version).cloned()
+        let metadata = File::from(held).metadata().ok()?;
+        self.knowledge
+            .known()
+            .at(Place::of(&metadata), entry.kind(), version(&metadata))
     }
 }

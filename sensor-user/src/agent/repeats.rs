@@ -68,16 +68,6 @@ impl Repeats {
         self.of.get(&process).cloned().unwrap_or_default()
     }
 
-    /// The uses of files by a process that were told.
-    pub(super) fn files_of(&self, process: ProcessKey) -> Vec<FileUse> {
-        let keys = self.of.get(&process).into_iter().flatten();
-        keys.filter_map(|key| match &self.kept.get(key)?.first {
-            First::File(file) => Some((**file).clone()),
-            First::Key(_) | First::List(_) | First::Secret(_) | First::Tamper(_) | First::Dropped => None,
-        })
-        .collect()
-    }
-
     /// Every process that has keys.
     pub(super) fn processes(&self) -> Vec<ProcessKey> {
         self.of.keys().copied().collect()

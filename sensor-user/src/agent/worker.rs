@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_proto::catalogue::Catalogue;
+use claviger_proto::catalogue::{Catalogue, Entry};
 use claviger_sensor_common::{ObjectKey, PROBES};
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ use super::{
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
+    known::Known,
     labelling::{Labelling, Looked},
     labels::Labels,
     publicly::Public,
@@ -43,6 +44,7 @@ pub const QUEUE_MAX: usize = 1_024;
 #[derive(Clone)]
 pub(super) struct Knowledge {
     labels: Arc<Mutex<Labels>>,
+    known: Arc<Mutex<Known>>,
     places: Arc<RwLock<Arc<Places>>>,
     /// Directories of the host in which others lead on.
     ways: Arc<Mutex<HashSet<PathBuf>>>,
@@ -52,6 +54,7 @@ impl Knowledge {
     fn new(places: Arc<Places>) -> Self {
         Self {
             labels: Arc::default(),
+            known: Arc::default(),
             places: Arc::new(RwLock::new(places)),
             ways: Arc::default(),
         }
@@ -60,6 +63,11 @@ impl Knowledge {
     /// What labels stand for.
     pub(super) fn labels(&self) -> MutexGuard<'_, Labels> {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What credentials say.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Others lead on in other directories.
@@ -114,8 +122,8 @@ pub(super) struct Question {
     pub token: u64,
     /// Of which file.
     pub object: Wanted,
-    /// Its kind.
-    pub kind: String,
+    /// Of which entry of the catalogue it is.
+    pub entry: Arc<Entry>,
     /// Roots, and paths below them, that may lead to it.
     pub paths: Vec<(PathBuf, PathBuf)>,
 }
@@ -129,7 +137,9 @@ pub(super) enum Ask {
     /// To label what was found elsewhere.
     Found(Found),
     /// To find out whether a file is a copy.
-    Suspect(Suspect),
+    Suspect(ProcessKey, Suspect),
+    /// A process has read another credential that may have written copies of one.
+    HasReadMore(ProcessKey),
     /// A process ended that may have written copies.
     WriterEnded(ProcessKey),
     /// To scan soon: something appeared.
@@ -174,7 +184,7 @@ pub(super) enum Answer {
         /// The question's.
         token: u64,
         /// What it says.
-        parsed: Parsed,
+        parsed: Arc<Parsed>,
         /// Which file it is, where only its path was known.
         object: Option<ObjectKey>,
     },
@@ -251,7 +261,7 @@ impl Worker {
         let state = State {
             looks: Arc::clone(&looks),
             labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
-            public: Public::default(),
+            public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
@@ -290,8 +300,13 @@ impl Worker {
     }
 
     /// Has it find out whether a file is a copy; false where too many questions are under way.
-    pub(super) fn suspect(&self, suspect: Suspect) -> bool {
-        self.send(Ask::Suspect(suspect))
+    pub(super) fn suspect(&self, writer: ProcessKey, suspect: Suspect) -> bool {
+        self.send(Ask::Suspect(writer, suspect))
+    }
+
+    /// Tells it that a process has read another credential which may have written copies; false where too many questions are under way.
+    pub(super) fn has_read_more(&self, writer: ProcessKey) -> bool {
+        self.send(Ask::HasReadMore(writer))
     }
 
     /// Tells it that a process ended which may have written copies. Where the queue is full, they are looked at in their time.
@@ -376,13 +391,13 @@ impl State {
                 Ok(Ask::Question(Question {
                     token,
                     object,
-                    kind,
+                    entry,
                     paths,
                 })) => {
                     let labeller = &mut self.labelling.labeller;
                     let (parsed, object) = match object {
-                        Wanted::This(object) => (self.public.of_use(labeller, object, &kind, &paths), None),
-                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &kind, &paths),
+                        Wanted::This(object) => (self.public.of_use(labeller, object, &entry, &paths), None),
+                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &entry, &paths),
                     };
                     let answered = Answer::Identified {
                         token,
@@ -407,14 +422,15 @@ impl State {
                         return;
                     }
                 }
-                Ok(Ask::Suspect(suspect)) => {
-                    if !self.suspects.take(suspect, Instant::now())
+                Ok(Ask::Suspect(writer, suspect)) => {
+                    if !self.suspects.take(writer, suspect, Instant::now())
                         && answer.blocking_send(Answer::NotLookedAt).is_err()
                     {
                         return;
                     }
                 }
-                Ok(Ask::WriterEnded(writer)) => self.suspects.ended(writer),
+                Ok(Ask::HasReadMore(writer)) => self.suspects.has_read_more(writer, Instant::now()),
+                Ok(Ask::WriterEnded(writer)) => self.suspects.ended(writer, Instant::now()),
                 Ok(Ask::Look) => {
                     self.looks.store(false, Ordering::Relaxed);
                     next = next.min(earliest.max(Instant::now() + SOON));

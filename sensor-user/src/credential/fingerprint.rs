@@ -3,6 +3,8 @@
 //! A fingerprint is made with a key that is drawn anew by each run and never leaves it, so it tells nothing to who finds one; it is in memory
 //! only. White space at both ends does not count: what shells and editors add or take there makes no other credential.
 
+use std::ops::RangeInclusive;
+
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -15,7 +17,7 @@ pub struct Fingerprints {
 }
 
 /// Stands for a content within this run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     digest: [u8; 32],
     length: usize,
@@ -46,12 +48,18 @@ impl Fingerprints {
 }
 
 impl Fingerprint {
-    /// Whether a file of this size could hold the same, before it is read: what lies around a content is a few bytes.
+    /// How long the content is, without what lies around it.
     #[must_use]
-    pub fn fits_size(&self, bytes: u64) -> bool {
-        const AROUND: u64 = 64;
-        let length = self.length as u64;
-        (length..=length + AROUND).contains(&bytes)
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// How long a content can be that a file of this size holds, before it is read: what lies around a content is a few bytes.
+    #[must_use]
+    pub fn lengths_in(bytes: u64) -> RangeInclusive<usize> {
+        const AROUND: usize = 64;
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX);
+        most.saturating_sub(AROUND)..=most
     }
 }
 
@@ -68,8 +76,10 @@ mod tests {
         assert!(of(secret) == of(&format!("\n{secret}\r\n")));
         assert!(of(secret) != of(&format!("{secret}!")));
         let known = of(secret).expect("long enough");
-        assert!(known.fits_size(32) && known.fits_size(33));
-        assert!(!known.fits_size(31) && !known.fits_size(1 << 20));
+        assert_eq!(known.length(), 32);
+        let fits = |bytes| Fingerprint::lengths_in(bytes).contains(&known.length());
+        assert!(fits(32) && fits(33));
+        assert!(!fits(31) && !fits(1 << 20) && !fits(u64::MAX));
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Held {
                 operation: file_operation(record.key.operation)?,
                 matched: matched(record.matched, record.label.id)?,
                 access: access_of_bits(record.key.access),
+                version: None,
                 path: FilePath::from_record(&record.path)?,
             },
             pre_existing: record.pre_existing != 0,

@@ -1,8 +1,8 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord,
-    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord,
+    HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
     OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
     PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
@@ -132,6 +132,8 @@ pub struct FileUse {
     pub matched: Match,
     /// What the descriptor is good for.
     pub access: Access,
+    /// Which version of the file, where it is known.
+    pub version: Option<FileVersion>,
     /// Where.
     pub path: FilePath,
 }
@@ -233,6 +235,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 operation: file_operation(record.key.operation)?,
                 matched: matched(record.matched, record.label.id)?,
                 access: access_of_bits(record.key.access),
+                version: (record.version != FileVersion::default()).then_some(record.version),
                 path: FilePath::from_record(&record.path)?,
             })))
         }

@@ -123,6 +123,13 @@ impl Resolver<'_> {
             file_mnt: self.member(&file, "file", "f_path.mnt")?,
             inode_ino: self.member(&inode, "inode", "i_ino")?,
             inode_generation: self.member(&inode, "inode", "i_generation")?,
+            inode_size: self.member(&inode, "inode", "i_size")?,
+            inode_modified_s: self.either(&inode, ["i_mtime_sec", "__i_mtime.tv_sec", "i_mtime.tv_sec"])?,
+            inode_modified_ns: self
+                .either(&inode, ["i_mtime_nsec", "__i_mtime.tv_nsec", "i_mtime.tv_nsec"])?,
+            inode_changed_s: self.either(&inode, ["i_ctime_sec", "__i_ctime.tv_sec", "i_ctime.tv_sec"])?,
+            inode_changed_ns: self
+                .either(&inode, ["i_ctime_nsec", "__i_ctime.tv_nsec", "i_ctime.tv_nsec"])?,
             inode_mode: self.member(&inode, "inode", "i_mode")?,
             inode_rdev: self.member(&inode, "inode", "i_rdev")?,
             inode_sb: self.member(&inode, "inode", "i_sb")?,
@@ -233,6 +240,17 @@ impl Resolver<'_> {
         offsets.overlay_dentry = optional(self.of("ovl_path", "dentry"))?;
         offsets.overlay_path = optional(self.of("ovl_inode", "lowerpath.dentry"))?;
         Ok(())
+    }
+
+    /// The first that is there of the names that a member of an inode has had.
+    fn either(&self, inode: &Struct, names: [&str; 3]) -> Result<u32, KernelError> {
+        for name in names {
+            match optional(self.member(inode, "inode", name))? {
+                MISSING => {}
+                found => return Ok(found),
+            }
+        }
+        Ok(MISSING)
     }
 
     fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {
@@ -371,6 +389,7 @@ mod tests {
         }
         let offsets = resolve(path).expect("all members are there");
         assert_ne!(offsets.task_pid, offsets.task_tgid);
+        assert_ne!(offsets.inode_changed_ns, MISSING);
         assert_eq!(
             offsets.fs_root_dentry,
             offsets.fs_root_mnt + 8,

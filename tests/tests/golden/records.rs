@@ -4,8 +4,8 @@
 use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, Record, Task};
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, DirectoryListRecord,
-    ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord, KernelKeyRecord, KnownFile, Label,
-    MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
+    ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord, KernelKeyRecord, KnownFile,
+    Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
     OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes,
     ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST,
     RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY,
@@ -35,6 +35,13 @@ pub(crate) const FILE_USE: Format = format("record_file_use", || {
         label: Label { id: 9, flags: 1 },
         matched: MATCHED_OBJECT,
         reserved: 0,
+        version: FileVersion {
+            size: 116,
+            modified_s: 1_790_000_000,
+            changed_s: 1_790_000_001,
+            modified_ns: 500,
+            changed_ns: 999_999_999,
+        },
         path: path(b"credentials\0.aws\0demo\0home\0", 0),
     };
     record.as_bytes().to_vec()
@@ -370,6 +377,7 @@ fn use_words(file: &FileUse) -> Value {
         "operation": format!("{:?}", file.operation),
         "matched": format!("{:?}", file.matched),
         "access": format!("{:?}", file.access),
+        "version": format!("{:?}", file.version),
         "path": path_words(&file.path),
     })
 }

@@ -41,7 +41,7 @@ pub(in crate::agent) enum Looked {
 }
 
 impl Labelling {
-    /// Looks whether a file is a copy of what its writer has read, and labels it. It is opened only where its size speaks for that.
+    /// Looks whether a file is a copy of a credential, and labels it. It is opened only where its size speaks for that.
     pub(in crate::agent) fn look_at(&mut self, suspect: &Suspect, public: &mut Public) -> Looked {
         let places = self.knowledge.places();
         let is_named = |path: &Path| places.match_path(path.as_os_str().as_encoded_bytes()).is_some();
@@ -54,26 +54,21 @@ impl Labelling {
                 .ok()
                 .and_then(|root| Held::at(root, path).ok());
             let Some(held) = held else { continue };
-            let originals = suspect.originals.iter().filter_map(|(object, entry)| {
-                let fingerprint = public.fingerprint(*object)?;
-                fingerprint
-                    .fits_size(held.size_bytes())
-                    .then_some((fingerprint, entry))
-            });
-            let originals: Vec<_> = originals.collect();
-            if originals.is_empty() {
+            if !public.may_be_copy(held.size_bytes()) {
                 continue;
             }
             let file = match self.labeller.ask(Purpose::Identify, || held.open_file()) {
                 Ok((Ok(file), Some(object))) if object == suspect.object => file,
                 _ => continue,
             };
-            let original = originals
-                .iter()
-                .find(|(fingerprint, _)| public.is_one_of(&file, &[*fingerprint]));
-            return match original {
-                Some((_, entry)) => {
-                    let entry = Arc::clone(entry);
+            let original = public.original_of(&file);
+            // As the catalogue has it that holds now.
+            let entry = original.and_then(|original| {
+                let entries = self.catalogue.entries();
+                entries.iter().find(|entry| entry.id() == original.id()).cloned()
+            });
+            return match entry {
+                Some(entry) => {
                     let done = self.label_copy(suspect, &held, path, &entry, public);
                     self.count_copy(&done)
                 }
@@ -103,7 +98,7 @@ impl Labelling {
         let label = Purpose::Object(Label { id, flags: 0 });
         match self.labeller.ask(label, || held.open_file()) {
             Ok((Ok(file), Some(object))) if object == suspect.object => {
-                public.of_file(object, entry.kind(), path, file);
+                public.of_file(object, entry, path, file);
                 self.copies.insert(id);
                 let labelled = Labelled {
                     seen: held.seen(),

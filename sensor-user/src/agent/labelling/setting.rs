@@ -132,7 +132,7 @@ impl Labelling {
         match self.labeller.ask(label, || held.open_file()) {
             Ok((Ok(file), Some(object))) => {
                 // Read now, so that it can still be named when it is gone right after its use.
-                public.of_file(object, found.entry.kind(), &found.path, file);
+                public.of_file(object, &found.entry, &found.path, file);
                 let labelled = Labelled {
                     seen: found.seen,
                     object,

@@ -28,7 +28,7 @@ impl<S: Sink> Agent<S> {
                         event.amendment = Some(Amendment {
                             amends: Some(amends),
                             workload: None,
-                            identities: parsed.identities,
+                            identities: parsed.identities.clone(),
                         });
                         self.pending.push(event, None, self.started.elapsed());
                     }

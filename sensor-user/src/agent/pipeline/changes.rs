@@ -81,7 +81,7 @@ impl<S: Sink> Agent<S> {
         let identities = match (change.end, object) {
             (End::Refused(_), _) => Err("the attempt was refused: nothing was changed"),
             (_, None) => Err("only the path was seen, not the file"),
-            (_, Some(object)) => self.ask_of(object, found.entry.kind(), &found.path),
+            (_, Some(object)) => self.ask_of(object, &found.entry, &found.path),
         };
         self.push(event, Some(identities));
         if change.end != End::Succeeded {
@@ -277,13 +277,13 @@ impl<S: Sink> Agent<S> {
         self.knowledge.is_way(&directory) || self.knowledge.is_way(&path)
     }
 
-    fn ask_of(&mut self, object: Object, kind: &str, path: &FilePath) -> Result<u64, &'static str> {
+    fn ask_of(&mut self, object: Object, entry: &Arc<Entry>, path: &FilePath) -> Result<u64, &'static str> {
         let token = self.next_token;
         self.next_token += 1;
         let asked = self.worker.ask(Question {
             token,
             object: Wanted::This(object.key),
-            kind: kind.to_owned(),
+            entry: Arc::clone(entry),
             paths: vec![(PathBuf::from("/"), path_of(path))],
         });
         asked

@@ -3,37 +3,33 @@
 use claviger_sensor_common::READERS_MAX;
 
 use super::{uses::paths_to, *};
-use crate::{
-    agent::copies::Suspect,
-    decode::{Access, FileOperation, Written},
-};
+use crate::{agent::copies::Suspect, decode::Written};
 
 const NOT_LOOKED_AT: &str = "copy_not_looked_at";
 
+/// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
+/// wrote is looked at in its time then.
+#[derive(Default)]
+pub(super) struct Writers {
+    known: HashSet<ProcessKey>,
+    /// Those of them that have read another credential, which the worker has not been told.
+    have_read_more: HashSet<ProcessKey>,
+}
+
 impl<S: Sink> Agent<S> {
     pub(super) fn written(&mut self, written: &Written) {
-        let originals: Vec<_> = self
-            .repeats
-            .files_of(written.writer)
-            .into_iter()
-            .filter(|file| file.key.exec_id == written.exec_id)
-            .filter(|file| file.operation != FileOperation::Open || file.access != Access::Write)
-            .filter_map(|file| Some((file.object.key, self.recognise(&file).ok()?.entry)))
-            .collect();
-        if originals.is_empty() || written.path.truncated {
+        if written.path.truncated {
             return;
         }
-        if self.writers.len() >= READERS_MAX as usize {
-            self.writers.clear();
+        if self.writers.known.len() >= READERS_MAX as usize {
+            self.writers = Writers::default();
         }
-        self.writers.insert(written.writer);
+        self.writers.known.insert(written.writer);
         let suspect = Suspect {
-            writer: written.writer,
             object: written.object.key,
             paths: paths_to(written.writer, &written.path),
-            originals,
         };
-        if !self.worker.suspect(suspect) {
+        if !self.worker.suspect(written.writer, suspect) {
             self.not_looked_at();
         }
     }
@@ -44,9 +40,25 @@ impl<S: Sink> Agent<S> {
         self.accounts.lose(NOT_LOOKED_AT, 1);
     }
 
+    /// A process has read a credential.
+    pub(super) fn credential_read(&mut self, process: ProcessKey) {
+        if self.writers.known.contains(&process) {
+            self.writers.have_read_more.insert(process);
+        }
+    }
+
+    /// Tells the worker who has read more. Where its queue is full, it is told a little later.
+    pub(super) fn tell_who_has_read_more(&mut self) {
+        let worker = &self.worker;
+        self.writers
+            .have_read_more
+            .retain(|writer| !worker.has_read_more(*writer));
+    }
+
     /// A process ended.
     pub(super) fn writer_ended(&mut self, process: ProcessKey) {
-        if self.writers.remove(&process) {
+        if self.writers.known.remove(&process) {
+            self.writers.have_read_more.remove(&process);
             self.worker.writer_ended(process);
         }
     }

@@ -1,6 +1,6 @@
 //! Files found open or mapped, of which no hook told.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use claviger_sensor_common::RepeatKey;
 
@@ -57,35 +57,55 @@ const WAITING_MAX: usize = 4_096;
 /// What was found open a moment ago.
 #[derive(Default)]
 pub(super) struct JustFound {
-    waiting: VecDeque<(Duration, Box<Held>)>,
+    /// In the order in which they were found.
+    waiting: BTreeMap<u64, (Duration, Box<Held>)>,
+    by_use: HashMap<RepeatKey, u64>,
+    last_number: u64,
+}
+
+/// The same for whatever was done with the file.
+fn of_use(key: &RepeatKey) -> RepeatKey {
+    RepeatKey { operation: 0, ..*key }
 }
 
 impl JustFound {
     /// Takes up one, found at `now`; gives back the oldest where there are too many.
     fn push(&mut self, held: Box<Held>, now: Duration) -> Option<Box<Held>> {
-        self.waiting.push_back((now, held));
-        (self.waiting.len() > WAITING_MAX)
-            .then(|| self.waiting.pop_front())
-            .flatten()
-            .map(|(_, held)| held)
+        self.last_number += 1;
+        self.by_use.insert(of_use(&held.file.key), self.last_number);
+        self.waiting.insert(self.last_number, (now, held));
+        if self.waiting.len() <= WAITING_MAX {
+            return None;
+        }
+        let (number, (_, oldest)) = self.waiting.pop_first()?;
+        self.forget(number, &oldest);
+        Some(oldest)
     }
 
     /// Those that have waited for so long.
     fn ripe(&mut self, now: Duration, wait: Duration) -> Vec<Held> {
-        let count = self.waiting.partition_point(|(since, _)| *since + wait <= now);
-        self.waiting.drain(..count).map(|(_, held)| *held).collect()
+        let mut ripe = Vec::new();
+        while let Some(first) = self.waiting.first_entry()
+            && first.get().0 + wait <= now
+        {
+            let (number, (_, held)) = first.remove_entry();
+            self.forget(number, &held);
+            ripe.push(*held);
+        }
+        ripe
     }
 
     /// The one that is this use, by the same program run with the same right.
     fn take(&mut self, key: &RepeatKey) -> Option<Box<Held>> {
-        let is_it = |held: &Held| {
-            RepeatKey {
-                operation: key.operation,
-                ..held.file.key
-            } == *key
-        };
-        let place = self.waiting.iter().position(|(_, held)| is_it(held))?;
-        self.waiting.remove(place).map(|(_, held)| held)
+        let number = self.by_use.remove(&of_use(key))?;
+        self.waiting.remove(&number).map(|(_, held)| held)
+    }
+
+    fn forget(&mut self, number: u64, held: &Held) {
+        let key = of_use(&held.file.key);
+        if self.by_use.get(&key) == Some(&number) {
+            self.by_use.remove(&key);
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::{
         events::{Used, credential, operation},
         repeats::First,
     },
-    decode::{Attempt, FileOperation, FilePath, FileUse, Held, Match},
+    credential::Parsed,
+    decode::{Access, Attempt, FileOperation, FilePath, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
@@ -32,6 +33,11 @@ pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, Pa
     let path = PathBuf::from(OsString::from_vec(path.bytes.clone()));
     let root = PathBuf::from(format!("/proc/{}/root", process.pid));
     vec![(root, path.clone()), (PathBuf::from("/"), path)]
+}
+
+/// Whether its content can have become known to the process.
+fn reads(file: &FileUse) -> bool {
+    file.operation != FileOperation::Open || file.access != Access::Write
 }
 
 impl<S: Sink> Agent<S> {
@@ -120,12 +126,20 @@ impl<S: Sink> Agent<S> {
             event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
         }
         event.credential = Some(credential(&used));
-        let identities = if file.key.errno == 0 {
-            self.ask(file, entry.kind(), found_at)
-        } else {
-            Err(REFUSED)
-        };
-        self.push(event, Some(identities));
+        if file.key.errno != 0 {
+            self.push(event, Some(Err(REFUSED)));
+            return Ok(());
+        }
+        if reads(file) {
+            self.credential_read(file.task.process);
+        }
+        match self.known(file, &entry) {
+            Some(known) => self.push_known(event, &known),
+            None => {
+                let identities = self.ask(file, &entry, found_at);
+                self.push(event, Some(identities));
+            }
+        }
         Ok(())
     }
 
@@ -186,11 +200,18 @@ impl<S: Sink> Agent<S> {
         reason
     }
 
+    /// What the very version of a file that was used says, where it was read before.
+    fn known(&self, file: &FileUse, entry: &Entry) -> Option<Arc<Parsed>> {
+        self.knowledge
+            .known()
+            .get(file.object.key, entry.kind(), file.version?)
+    }
+
     /// Asks the worker for the identities.
     pub(super) fn ask(
         &mut self,
         open: &FileUse,
-        kind: &str,
+        entry: &Arc<Entry>,
         found_at: Option<PathBuf>,
     ) -> Result<u64, &'static str> {
         let mut paths = Vec::new();
@@ -198,13 +219,13 @@ impl<S: Sink> Agent<S> {
             paths = paths_to(open.task.process, &open.path);
         }
         paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
-        self.ask_worker(Wanted::This(open.object.key), kind, paths)
+        self.ask_worker(Wanted::This(open.object.key), entry, paths)
     }
 
     fn ask_worker(
         &mut self,
         object: Wanted,
-        kind: &str,
+        entry: &Arc<Entry>,
         paths: Vec<(PathBuf, PathBuf)>,
     ) -> Result<u64, &'static str> {
         let token = self.next_token;
@@ -212,7 +233,7 @@ impl<S: Sink> Agent<S> {
         if self.worker.ask(Question {
             token,
             object,
-            kind: kind.to_owned(),
+            entry: Arc::clone(entry),
             paths,
         }) {
             Ok(token)
@@ -261,32 +282,35 @@ impl<S: Sink> Agent<S> {
             Err(REFUSED)
         } else {
             self.by_path.told(attempt.task.process, &attempt.path);
-            self.ask_by_path(attempt, entry.kind())
+            self.ask_by_path(attempt, entry)
         };
         self.push(event, Some(identities));
     }
 
     /// Asks the worker which file a path led to, as the process sees it, and for its identities.
-    fn ask_by_path(&mut self, attempt: &Attempt, kind: &str) -> Result<u64, &'static str> {
+    fn ask_by_path(&mut self, attempt: &Attempt, entry: &Arc<Entry>) -> Result<u64, &'static str> {
         if attempt.path.truncated {
             return Err("only a part of the path was seen, and not the file");
         }
         let process = attempt.task.process;
         let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
         let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-        self.ask_worker(Wanted::Labelled(process), kind, vec![(root, path)])
+        self.ask_worker(Wanted::Labelled(process), entry, vec![(root, path)])
+    }
+
+    /// As [`Agent::push`], of a credential whose identities are known.
+    fn push_known(&mut self, mut event: Event, known: &Parsed) {
+        self.name_peer(&mut event);
+        if let Some(credential) = &mut event.credential {
+            credential.identities.clone_from(&known.identities);
+            credential.unknown_reason = known.unknown_reason.unwrap_or_default().to_owned();
+        }
+        self.pending.push(event, None, self.started.elapsed());
     }
 
     /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.
     pub(super) fn push(&mut self, mut event: Event, identities: Option<Result<u64, &'static str>>) {
-        if let Some(actor) = &mut event.actor
-            && let Some(process) = &actor.process
-        {
-            actor.is_sensor = self.peers.holds(ProcessKey {
-                pid: process.pid,
-                start_ticks: process.start_time_ticks,
-            });
-        }
+        self.name_peer(&mut event);
         let reason = match identities {
             Some(Err(reason)) => reason,
             _ => "it was not read within the time that an event waits",
@@ -296,6 +320,18 @@ impl<S: Sink> Agent<S> {
         }
         let token = identities.and_then(Result::ok);
         self.pending.push(event, token, self.started.elapsed());
+    }
+
+    /// Says of an event whether another sensor did it.
+    fn name_peer(&self, event: &mut Event) {
+        if let Some(actor) = &mut event.actor
+            && let Some(process) = &actor.process
+        {
+            actor.is_sensor = self.peers.holds(ProcessKey {
+                pid: process.pid,
+                start_ticks: process.start_time_ticks,
+            });
+        }
     }
 
     pub(super) fn observation(&self, probe: Probe) -> Observation {

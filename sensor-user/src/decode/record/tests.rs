@@ -52,6 +52,10 @@ fn a_use_comes_out_whole() {
         label: Label { id: 9, flags: 0 },
         matched: MATCHED_OBJECT,
         reserved: 0,
+        version: FileVersion {
+            changed_ns: 7,
+            ..FileVersion::default()
+        },
         path: path(b"credentials\0.aws\0root\0"),
     };
     let Record::FileUse(open) = decode(record.as_bytes()).expect("decodes") else {
@@ -76,6 +80,7 @@ fn a_use_comes_out_whole() {
     );
     assert_eq!(open.object.device, 0x801);
     assert_eq!((open.matched, open.access), (Match::Object(9), Access::Read));
+    assert_eq!(open.version.map(|version| version.changed_ns), Some(7));
     assert_eq!(open.path.bytes, b"/root/.aws/credentials");
 }
 
