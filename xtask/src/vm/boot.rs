@@ -224,7 +224,7 @@ impl Boot {
             .arg("-initrd")
             .arg(&self.image);
         qemu.arg("-append").arg(format!(
-            "console=ttyS0 panic=-1 quiet lsm={} claviger.expect_hook={}{}",
+            "console=ttyS0 panic=-1 quiet rcupdate.rcu_expedited=1 lsm={} claviger.expect_hook={}{}",
             self.lsm,
             self.expected_hook(),
             self.tests.argument()
