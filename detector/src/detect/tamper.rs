@@ -138,10 +138,10 @@ mod tests {
                 process: Some(process),
                 ..Actor::default()
             }),
-            tamper: Some(Tamper {
+            tamper: Some(Box::new(Tamper {
                 what: what.into(),
                 target: target.into(),
-            }),
+            })),
             ..Event::default()
         }
     }

@@ -138,12 +138,12 @@ fn what_is_unknown_or_odd_is_said() {
     credential.identities.clear();
     credential.unknown_reason = "too large".into();
     credential.path = "/x\x1b[31m".into();
-    event.gap = Some(Gap {
+    event.gap = Some(Box::new(Gap {
         reason: "spool_full".into(),
         first_lost_sequence: 3,
         last_lost_sequence: 5,
         ..Gap::default()
-    });
+    }));
     let text = plain(&show::event(&event));
     for part in [
         "denied (errno 13)  3 times",

@@ -50,49 +50,51 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: ::core::option::Option<Credential>,
     /// The far end of a network use (token_endpoint_call, identity_provider_connection).
-    #[prost(message, optional, tag = "13")]
+    #[prost(message, optional, boxed, tag = "13")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: ::core::option::Option<Endpoint>,
+    pub endpoint: ::core::option::Option<::prost::alloc::boxed::Box<Endpoint>>,
     /// The TLS handshake of an identity_provider_connection.
-    #[prost(message, optional, tag = "14")]
+    #[prost(message, optional, boxed, tag = "14")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: ::core::option::Option<Tls>,
+    pub tls: ::core::option::Option<::prost::alloc::boxed::Box<Tls>>,
     /// The socket of an agent_socket_connect.
-    #[prost(message, optional, tag = "15")]
+    #[prost(message, optional, boxed, tag = "15")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent_socket: ::core::option::Option<AgentSocket>,
+    pub agent_socket: ::core::option::Option<::prost::alloc::boxed::Box<AgentSocket>>,
     /// The key of a kernel_key_access.
-    #[prost(message, optional, tag = "16")]
+    #[prost(message, optional, boxed, tag = "16")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kernel_key: ::core::option::Option<KernelKey>,
+    pub kernel_key: ::core::option::Option<::prost::alloc::boxed::Box<KernelKey>>,
     /// The process whose secrets were read (process_secret_access).
-    #[prost(message, optional, tag = "17")]
+    #[prost(message, optional, boxed, tag = "17")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub process_secret: ::core::option::Option<ProcessSecret>,
+    pub process_secret: ::core::option::Option<
+        ::prost::alloc::boxed::Box<ProcessSecret>,
+    >,
     /// What was listed (credential_discovery).
-    #[prost(message, optional, tag = "18")]
+    #[prost(message, optional, boxed, tag = "18")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub discovery: ::core::option::Option<Discovery>,
+    pub discovery: ::core::option::Option<::prost::alloc::boxed::Box<Discovery>>,
     /// What changed (credential_change).
-    #[prost(message, optional, tag = "19")]
+    #[prost(message, optional, boxed, tag = "19")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: ::core::option::Option<Change>,
+    pub change: ::core::option::Option<::prost::alloc::boxed::Box<Change>>,
     /// What was done to the sensor (sensor_tamper).
-    #[prost(message, optional, tag = "20")]
+    #[prost(message, optional, boxed, tag = "20")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tamper: ::core::option::Option<Tamper>,
+    pub tamper: ::core::option::Option<::prost::alloc::boxed::Box<Tamper>>,
     /// The sensor's own state (sensor_status).
-    #[prost(message, optional, tag = "21")]
+    #[prost(message, optional, boxed, tag = "21")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sensor_status: ::core::option::Option<SensorStatus>,
+    pub sensor_status: ::core::option::Option<::prost::alloc::boxed::Box<SensorStatus>>,
     /// What was not seen or not kept (gap).
-    #[prost(message, optional, tag = "22")]
+    #[prost(message, optional, boxed, tag = "22")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gap: ::core::option::Option<Gap>,
+    pub gap: ::core::option::Option<::prost::alloc::boxed::Box<Gap>>,
     /// What became known after another event was sealed (amendment).
-    #[prost(message, optional, tag = "23")]
+    #[prost(message, optional, boxed, tag = "23")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub amendment: ::core::option::Option<Amendment>,
+    pub amendment: ::core::option::Option<::prost::alloc::boxed::Box<Amendment>>,
     /// The earliest time at which the use may have begun, where only that it was under way was seen (a descriptor found open). Absent where its
     /// beginning was seen.
     #[prost(message, optional, tag = "24")]

@@ -204,14 +204,14 @@ pub(super) fn sensor_status(
         kind: EventKind::SensorStatus.into(),
         time: Some(timestamp(clock.wall(clock.since_boot_ns()))),
         time_since_boot_ns: clock.since_boot_ns(),
-        sensor_status: Some(SensorStatus {
+        sensor_status: Some(Box::new(SensorStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel.to_owned(),
             probes,
             reason: reason.to_owned(),
             resident_memory_bytes: usage.resident_memory_bytes,
             cpu_time_us: usage.cpu_time_us,
-        }),
+        })),
         ..Event::default()
     }
 }
@@ -223,7 +223,7 @@ pub(super) fn gap(gap: Gap) -> Event {
         kind: EventKind::Gap.into(),
         time: Some(timestamp(clock.wall(clock.since_boot_ns()))),
         time_since_boot_ns: clock.since_boot_ns(),
-        gap: Some(gap),
+        gap: Some(Box::new(gap)),
         ..Event::default()
     }
 }

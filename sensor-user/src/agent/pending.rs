@@ -11,7 +11,7 @@ use claviger_proto::v1::{Event, EventId, Identity};
 use crate::decode::Object;
 
 /// Events waiting. At the bound the oldest go out as they are.
-pub const PENDING_MAX: usize = 8_192;
+pub const PENDING_MAX: usize = 4_096;
 
 /// Sealed events whose answer is awaited. At the bound a late answer is dropped and counted.
 pub const LATE_MAX: usize = 1_024;

@@ -133,11 +133,11 @@ mod tests {
                 unknown_reason: "it is new".into(),
                 ..Credential::default()
             }),
-            change: Some(Change {
+            change: Some(Box::new(Change {
                 what: "mode".into(),
                 before: "0600".into(),
                 after: "0644".into(),
-            }),
+            })),
             ..Event::default()
         };
         let plain = anstream::adapter::strip_str(&event(&sample)).to_string();

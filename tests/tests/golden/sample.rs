@@ -18,38 +18,38 @@ pub(crate) fn events() -> Vec<Event> {
             ..used(EventKind::CredentialAccess)
         },
         Event {
-            process_secret: Some(ProcessSecret {
+            process_secret: Some(Box::new(ProcessSecret {
                 target: Some(process(77)),
                 part: "environ".into(),
                 block_device: 0x801,
                 operation: Operation::Read.into(),
                 unknown_reason: "it had ended".into(),
-            }),
+            })),
             ..used(EventKind::ProcessSecretAccess)
         },
         Event {
-            endpoint: Some(endpoint("169.254.169.254", 80)),
+            endpoint: Some(Box::new(endpoint("169.254.169.254", 80))),
             ..sent(EventKind::TokenEndpointCall, ActorBasis::Sender)
         },
         Event {
-            endpoint: Some(endpoint("2001:db8::7", 443)),
-            tls: Some(tls()),
+            endpoint: Some(Box::new(endpoint("2001:db8::7", 443))),
+            tls: Some(Box::new(tls())),
             ..sent(EventKind::IdentityProviderConnection, ActorBasis::SocketOpener)
         },
         Event {
-            agent_socket: Some(AgentSocket {
+            agent_socket: Some(Box::new(AgentSocket {
                 kind: "ssh_agent".into(),
                 path: "/tmp/ssh-XXXXXXdecoy/agent.77".into(),
-            }),
+            })),
             ..used(EventKind::AgentSocketConnect)
         },
         Event {
-            kernel_key: Some(KernelKey {
+            kernel_key: Some(Box::new(KernelKey {
                 serial: -559_038_737,
                 r#type: "user".into(),
                 description: "decoy".into(),
                 operation: "read".into(),
-            }),
+            })),
             ..used(EventKind::KernelKeyAccess)
         },
         Event {
@@ -59,36 +59,36 @@ pub(crate) fn events() -> Vec<Event> {
             ..used(EventKind::EnvironmentCredential)
         },
         Event {
-            discovery: Some(Discovery {
+            discovery: Some(Box::new(Discovery {
                 path: "/home/demo/.ssh".into(),
                 device: 0x801,
                 inode: 42,
-            }),
+            })),
             ..used(EventKind::CredentialDiscovery)
         },
         Event {
             credential: Some(credential()),
-            change: Some(Change {
+            change: Some(Box::new(Change {
                 what: "mode".into(),
                 before: "0600".into(),
                 after: "0644".into(),
-            }),
+            })),
             ..used(EventKind::CredentialChange)
         },
         Event {
-            tamper: Some(Tamper {
+            tamper: Some(Box::new(Tamper {
                 what: "signal".into(),
                 target: "claviger-sensor".into(),
-            }),
+            })),
             ..used(EventKind::SensorTamper)
         },
         status(),
         Event {
-            gap: Some(gap()),
+            gap: Some(Box::new(gap())),
             ..of(EventKind::Gap)
         },
         Event {
-            amendment: Some(Amendment {
+            amendment: Some(Box::new(Amendment {
                 amends: Some(EventId {
                     sensor_id: "5e5e5e5e-5e5e-5e5e-5e5e-5e5e5e5e5e5e".into(),
                     boot_id: "b0b0b0b0-b0b0-b0b0-b0b0-b0b0b0b0b0b0".into(),
@@ -96,7 +96,7 @@ pub(crate) fn events() -> Vec<Event> {
                 }),
                 workload: Some(workload()),
                 identities: vec![identity()],
-            }),
+            })),
             ..of(EventKind::Amendment)
         },
     ]
@@ -111,7 +111,7 @@ pub(crate) fn losses() -> Vec<LossCount> {
 
 pub(crate) fn status() -> Event {
     Event {
-        sensor_status: Some(SensorStatus {
+        sensor_status: Some(Box::new(SensorStatus {
             version: "0.1.0".into(),
             kernel: "6.12.57+deb13-amd64".into(),
             probes: vec![ProbeStatus {
@@ -126,7 +126,7 @@ pub(crate) fn status() -> Event {
             reason: "periodic".into(),
             resident_memory_bytes: 31 << 20,
             cpu_time_us: 1_234_567,
-        }),
+        })),
         ..of(EventKind::SensorStatus)
     }
 }

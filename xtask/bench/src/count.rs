@@ -8,7 +8,7 @@
 //!   it is.
 //! - What nothing attached costs is measured first and last; where the two differ, nothing between them is to be believed.
 //!
-//! Each line begins with `claviger-bench: `, followed by one JSON object: `{"kernel"}`, `{"count"}`, `{"program"}`, `{"map"}`, `{"done"}`.
+//! Each line begins with `claviger-bench: `, followed by one JSON object: `{"kernel"}`, `{"count"}`, `{"program"}`, `{"map"}`, `{"share"}`, `{"done"}`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aya::sys::{Stats, enable_stats};
 use serde_json::{Value, json};
 
 use crate::condition::Condition;
@@ -38,6 +39,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(5);
 const BATCHES: usize = 21;
 const USES: usize = 100;
+const PROCESSES: usize = 4;
 const WORKLOADS: [Workload; 5] = [
     Workload::Unrelated,
     Workload::Getppid,
@@ -68,6 +70,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         tell_programs(&before, hook)?;
         thread::sleep(SETTLE);
         lists.count(Some(hook), Condition::Sensor.name())?;
+        tell_shares(&before, hook)?;
         sensor.flush()?;
         tell_losses(hook, &sensor.status()?);
         drop(sensor);
@@ -88,6 +91,30 @@ fn tell_programs(before: &Before, hook: Hook) -> anyhow::Result<()> {
     }
     for map in before.new_maps()? {
         say(&json!({"map": {"hook": hook.name(), "is": map}}));
+    }
+    Ok(())
+}
+
+/// Of a process that is created, runs a program and ends: what each of the sensor's programs takes of it, its own accounts of that included.
+fn tell_shares(before: &Before, hook: Hook) -> anyhow::Result<()> {
+    let _kept = enable_stats(Stats::RunTime).context("having the kernel keep statistics of programs")?;
+    let already = before.new_programs()?;
+    let plan = Plan {
+        what: What::Process,
+        list: None,
+        batches: BATCHES,
+        calls: PROCESSES,
+        warm_up: 1,
+        pause: true,
+        real_time: true,
+    };
+    plan.measure().context("a process with statistics")?;
+    let processes = ((BATCHES + 1) * PROCESSES) as u64;
+    for (program, already) in before.new_programs()?.iter().zip(&already) {
+        let ran = program.ran_ns.saturating_sub(already.ran_ns) / processes;
+        if ran > 0 {
+            say(&json!({"share": {"hook": hook.name(), "program": program.name, "instructions": ran}}));
+        }
     }
     Ok(())
 }
@@ -131,7 +158,7 @@ impl Lists {
                 Workload::Unrelated => (What::Open, Some(&self.unrelated), 256),
                 Workload::FirstUse => (What::Open, Some(&self.first), USES),
                 Workload::Repeat => (What::Open, Some(&self.repeat), USES),
-                Workload::Process => (What::Process, None, 4),
+                Workload::Process => (What::Process, None, PROCESSES),
                 Workload::Getppid | Workload::Mix => (What::Getppid, None, 1000),
             };
             let plan = Plan {

@@ -22,6 +22,9 @@ pub(crate) struct Program {
     pub(crate) translated_bytes: Option<u32>,
     /// Bytes of machine code.
     pub(crate) machine_bytes: u32,
+    /// Nanoseconds that it ran while statistics were kept.
+    #[serde(skip)]
+    pub(crate) ran_ns: u64,
 }
 
 /// A loaded map.
@@ -65,6 +68,7 @@ impl Before {
                     verified: info.verified_instruction_count(),
                     translated_bytes: info.size_translated(),
                     machine_bytes: info.size_jitted(),
+                    ran_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
                 });
             }
         }
@@ -125,6 +129,7 @@ mod tests {
             verified: None,
             translated_bytes: None,
             machine_bytes: 0,
+            ran_ns: 0,
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Counts {
     pub(super) verified: BTreeMap<String, f64>,
     /// `HOOK.PROGRAM`: bytes of the program after the verifier's rewriting.
     pub(super) translated_bytes: BTreeMap<String, f64>,
+    /// `HOOK.PROGRAM`: instructions that the program takes when a process is created, runs a program and ends.
+    pub(super) process_shares: BTreeMap<String, f64>,
     /// `HOOK`: memory of all maps.
     pub(super) map_bytes: BTreeMap<String, f64>,
     /// What is not as exact as it should be.
@@ -49,6 +51,12 @@ impl Counts {
                 let hook = word(&said["map"]["hook"])?;
                 let bytes = number(&said["map"]["is"]["memory_bytes"])?;
                 *counts.map_bytes.entry(hook).or_default() += bytes;
+            } else if said["share"].is_object() {
+                let share = &said["share"];
+                let name = format!("{}.{}", word(&share["hook"])?, word(&share["program"])?);
+                counts
+                    .process_shares
+                    .insert(name, number(&share["instructions"])?);
             } else if said["accounts"].is_object() {
                 counts.look_at_accounts(&said["accounts"])?;
             }

@@ -82,6 +82,12 @@ pub(super) fn table(kernel: &str, counts: &Counts) -> String {
         let bytes = counts.translated_bytes.get(name).copied().unwrap_or_default();
         let _ = writeln!(text, "  {name:<32}{verified:>10}{bytes:>10} bytes");
     }
+    if !counts.process_shares.is_empty() {
+        text.push_str("of a fork, exec and exit, each program's share of the instructions\n");
+    }
+    for (name, instructions) in &counts.process_shares {
+        let _ = writeln!(text, "  {name:<32}{instructions:>10.0}");
+    }
     for (hook, bytes) in &counts.map_bytes {
         let _ = writeln!(text, "  maps, files seen by {hook:<12}{:>16.1} MB", bytes / 1e6);
     }
@@ -103,6 +109,7 @@ mod tests {
         Counts {
             instructions: numbers.map(|(name, number)| (name.to_owned(), number)).into(),
             verified: BTreeMap::from([("lsm.lsm_file_open".to_owned(), 812.0)]),
+            process_shares: BTreeMap::from([("lsm.process_exec".to_owned(), 31_415.0)]),
             ..Counts::default()
         }
     }
@@ -120,5 +127,6 @@ mod tests {
         assert!(table.contains("400, 1000 (2.5x)"), "{table}");
         assert!(table.contains("-, -"), "{table}");
         assert!(table.contains("lsm.lsm_file_open"), "{table}");
+        assert!(table.contains("31415"), "{table}");
     }
 }

@@ -35,6 +35,12 @@ const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// What `user_version` is after all of them.
 const VERSION: i64 = 1;
 
+/// Memory for pages of the database, in KiB.
+const CACHE_KIB: i64 = 16 << 10;
+
+/// Pages in the log of changes, of 4 KiB, before they are brought into the database.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
 /// A connection to the database.
 #[derive(Debug)]
 pub struct Database {
@@ -52,6 +58,10 @@ impl Database {
             // FULL: a commit is on disk when it returns, so a burnt token stays burnt.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", "on")?;
+            // Ids of findings are hashes, so each lands on another page of their index: with many findings a small cache is written and read
+            // anew for every one, and so is what goes from the log of changes into the database.
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
             Ok(connection)
         };
         let mut connection = open().map_err(StoreError::opening(path))?;

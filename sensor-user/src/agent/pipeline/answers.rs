@@ -25,11 +25,11 @@ impl<S: Sink> Agent<S> {
                         let mut event = gap(Gap::default());
                         event.kind = EventKind::Amendment.into();
                         event.gap = None;
-                        event.amendment = Some(Amendment {
+                        event.amendment = Some(Box::new(Amendment {
                             amends: Some(amends),
                             workload: None,
                             identities: parsed.identities.clone(),
-                        });
+                        }));
                         self.pending.push(event, None, self.started.elapsed());
                     }
                     Settled::InTime | Settled::Late(_) | Settled::Unknown => {}

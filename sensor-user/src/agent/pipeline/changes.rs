@@ -73,11 +73,11 @@ impl<S: Sink> Agent<S> {
             .used(EventKind::CredentialChange, &change.task, outcome, observation);
         at(&mut event, change.time_boot_ns, None);
         event.credential = Some(credential(&used));
-        event.change = Some(Told {
+        event.change = Some(Box::new(Told {
             what: word.to_owned(),
             before,
             after,
-        });
+        }));
         let identities = match (change.end, object) {
             (End::Refused(_), _) => Err("the attempt was refused: nothing was changed"),
             (_, None) => Err("only the path was seen, not the file"),

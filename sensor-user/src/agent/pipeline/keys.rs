@@ -36,12 +36,12 @@ impl<S: Sink> Agent<S> {
             .facts
             .used(EventKind::KernelKeyAccess, &key.task, outcome, observation);
         at(&mut event, key.time_boot_ns, repeats);
-        event.kernel_key = Some(Part {
+        event.kernel_key = Some(Box::new(Part {
             serial: key.serial,
             r#type: kind,
             description,
             operation: word(key.operation).to_owned(),
-        });
+        }));
         self.push(event, None);
     }
 }

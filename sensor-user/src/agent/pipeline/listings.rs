@@ -34,11 +34,11 @@ impl<S: Sink> Agent<S> {
             observation,
         );
         at(&mut event, list.time_boot_ns, repeats);
-        event.discovery = Some(Discovery {
+        event.discovery = Some(Box::new(Discovery {
             path: list.path.display(),
             device: list.object.device,
             inode: list.object.key.inode,
-        });
+        }));
         self.push(event, None);
         Ok(())
     }

@@ -114,7 +114,7 @@ impl<S: Sink> Agent<S> {
             .facts
             .used(EventKind::ProcessSecretAccess, &secret.task, outcome, observation);
         at(&mut event, secret.time_boot_ns, repeats);
-        event.process_secret = Some(part);
+        event.process_secret = Some(Box::new(part));
         self.push(event, None);
         Ok(())
     }

@@ -129,10 +129,10 @@ impl<S: Sink> Agent<S> {
             .facts
             .used(EventKind::SensorTamper, task, outcome, observation);
         at(&mut event, time_boot_ns, repeats);
-        event.tamper = Some(Part {
+        event.tamper = Some(Box::new(Part {
             what: what.to_owned(),
             target,
-        });
+        }));
         self.push(event, None);
     }
 
