@@ -74,7 +74,11 @@ pub const IN_FLIGHT_MAX: u32 = 1_024;
 /// counted as lost.
 pub const READERS_MAX: u32 = 16_384;
 
-/// Files that such processes wrote lately. At the bound the one not met for longest is forgotten, and reported once more when it is met.
+/// Processes of which it is known that they may hold a credential in their memory, while they live: those that have read one or were started with
+/// one, and what they forked. A core dump of a further one is not told, which is counted as lost.
+pub const HOLDERS_MAX: u32 = 16_384;
+
+/// Files that processes which have read a credential wrote lately. At the bound the one not met for longest is forgotten, and reported once more when it is met.
 pub const WRITTEN_MAX: u32 = 8_192;
 
 /// Files opened for writing that are reported of one such process in one second. More are counted as lost.

@@ -52,6 +52,8 @@ offsets! {
     task_pid_links,
     /// `signal_struct.live`
     signal_live,
+    /// `signal_struct.group_exit_code`
+    signal_exit_code,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`

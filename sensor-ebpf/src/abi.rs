@@ -4,7 +4,7 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
     ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
     Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
     TaskSnapshot, WrittenRecord,
@@ -20,6 +20,7 @@ struct Abi {
     file_use: FileUseRecord,
     attempt: AttemptRecord,
     change: ChangeOfTwoRecord,
+    core_dump: CoreDumpRecord,
     process_secret: ProcessSecretRecord,
     found: FoundName,
     program_secret: ProgramSecretRecord,

@@ -7,7 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    copies, labels,
+    copies, holders, labels,
     offsets::offset,
     overlay, path,
     read::{Probed, Read, pointer},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// include/linux/fs.h
-const FMODE_READ: u32 = 0x1;
+pub const FMODE_READ: u32 = 0x1;
 pub const FMODE_WRITE: u32 = 0x2;
 /// Opened with O_PATH: names a file, reads nothing.
 const FMODE_PATH: u32 = 0x4000;
@@ -281,6 +281,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             || self::label(label).flags & DIRECTORY_OF_CREDENTIALS != 0;
         if mode & FMODE_READ != 0 && is_likely {
             copies::has_read();
+            holders::holds(untyped(task::current()));
             told |= READ_FIRST;
         }
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {

@@ -8,10 +8,10 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, DirectoryListRecord, ExecRecord, ExitRecord,
-    FileUseRecord, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile, Label,
-    LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
+    ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord,
+    KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord,
+    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -98,6 +98,7 @@ compared! {
         place, path,
     }
     ChangeOfTwoRecord { change, second }
+    CoreDumpRecord { header, task, signal, reserved, directory }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
@@ -117,7 +118,7 @@ compared! {
     LabelRequest { state, tid, label, object }
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
-        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, files_fdt, fdtable_fd,
+        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, files_fdt, fdtable_fd,
         fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_dentry, file_mnt, inode_ino,
         inode_generation, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod core_dump;
 mod directory_list;
 mod file_use;
 mod held;
@@ -21,6 +22,7 @@ pub use change::{
     CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
     ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
 };
+pub use core_dump::CoreDumpRecord;
 pub use directory_list::DirectoryListRecord;
 pub use file_use::{
     FileUseRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
@@ -75,6 +77,8 @@ pub const RECORD_TAMPER: u32 = 11;
 pub const RECORD_HELD: u32 = 12;
 /// [`RecordHeader::kind`] of a [`ChangeRecord`] or a [`ChangeOfTwoRecord`].
 pub const RECORD_CHANGE: u32 = 7;
+/// [`RecordHeader::kind`] of a [`CoreDumpRecord`].
+pub const RECORD_CORE_DUMP: u32 = 14;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

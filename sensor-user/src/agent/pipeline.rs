@@ -4,6 +4,7 @@ mod answers;
 mod changes;
 mod condition;
 mod copies;
+mod core_dumps;
 mod held;
 mod keys;
 mod listings;
@@ -345,6 +346,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Held(held)) => self.held(*held),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::CoreDump(dump)) => self.core_written(&dump),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
                 Ok(Record::KernelKey(key)) => self.key_used(*key),
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),

@@ -100,6 +100,8 @@ impl<'a> Attacher<'a> {
         let states: Vec<ProbeState> = [
             (Probe::ProcessExec, "process_exec", "sched_process_exec"),
             (Probe::ProcessFork, "process_fork", "sched_process_fork"),
+            // Before the end itself, so that it is told of a process that is there.
+            (Probe::CoreDump, "process_exit_core", "sched_process_exit"),
             (Probe::ProcessExit, "process_exit", "sched_process_exit"),
             (
                 Probe::FileInherited,
@@ -124,7 +126,10 @@ impl<'a> Attacher<'a> {
                     probe,
                     hook: Some(hook),
                     refused: Vec::new(),
-                    cannot_see: Vec::new(),
+                    cannot_see: match probe {
+                        Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
+                        _ => Vec::new(),
+                    },
                 },
                 Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
             }

@@ -319,6 +319,12 @@ pub(super) const TAMPER: Hook = Hook {
     ],
 };
 
+/// What is not seen of core dumps; the same at every level.
+pub(super) const NOT_OF_CORES: [&str; 2] = [
+    "cores of processes that read a credential and closed it before the sensor was there",
+    "cores whose writing SIGKILL cut short",
+];
+
 /// Listings of directories; the same at every level.
 pub(super) const LISTED: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_getdents64",
@@ -409,7 +415,7 @@ impl ProbeState {
             Probe::DirectoryList => "listings of directories of credentials",
             Probe::ProgramSecrets => "credentials in the environment or arguments of programs",
             Probe::KernelKey => "uses of keys of the kernel's keyrings",
-            Probe::CoreDump => "core dumps of processes that used a credential",
+            Probe::CoreDump => "core dumps of processes that may hold a credential",
             Probe::SensorTamper => "what is done to the sensor",
             Probe::FileCopied => "copies of credentials",
             Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",

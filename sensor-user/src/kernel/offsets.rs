@@ -111,6 +111,7 @@ impl Resolver<'_> {
             task_exec_id: self.member(&task, "task_struct", "self_exec_id")?,
             task_pid_links: self.member(&task, "task_struct", "pid_links")?,
             signal_live: self.of("signal_struct", "live")?,
+            signal_exit_code: self.of("signal_struct", "group_exit_code")?,
             files_fdt: self.of("files_struct", "fdt")?,
             fdtable_fd: self.of("fdtable", "fd")?,
             fdtable_max: self.of("fdtable", "max_fds")?,

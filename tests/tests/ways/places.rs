@@ -8,7 +8,7 @@ use std::{
 
 use claviger_tests::{
     Decoy, Sensor,
-    ways::{Place, Programs, Sees, SensorPart, Way},
+    ways::{Place, Programs, SensorPart, Way},
 };
 
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET\n-----END OPENSSH PRIVATE KEY-----\n";
@@ -67,7 +67,7 @@ pub(crate) fn make(decoy: &Decoy, way: &Way) {
         | Place::Sensor(_)
         | Place::Nowhere => {}
     }
-    if matches!(way.sees, Sees::OwnSecret(_)) {
+    if way.program.starts_with("core_dump") {
         fs::create_dir_all(decoy.beside(name)).expect("a directory");
     }
 }

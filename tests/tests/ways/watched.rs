@@ -25,6 +25,7 @@ struct Attempt {
     way: Way,
     did: Did,
     path: String,
+    other: String,
     inodes: Vec<u64>,
 }
 
@@ -133,6 +134,7 @@ impl Watched {
                         did,
                         inodes: target.inodes(),
                         path: target.object,
+                        other: target.other,
                     }
                 }
                 Err(reason) => Attempt {
@@ -140,6 +142,7 @@ impl Watched {
                     did: Did::Nothing(reason),
                     inodes: Vec::new(),
                     path: String::new(),
+                    other: String::new(),
                 },
             };
             self.attempts.push(attempt);
@@ -174,7 +177,8 @@ impl Watched {
         if let Did::Nothing(reason) = &attempt.did {
             return Outcome::CannotRun(reason.clone());
         }
-        let Some(done) = Done::new(&attempt.way, cell, &attempt.did, &attempt.path, &attempt.inodes) else {
+        let paths = (attempt.path.as_str(), attempt.other.as_str());
+        let Some(done) = Done::new(&attempt.way, cell, &attempt.did, paths, &attempt.inodes) else {
             return Outcome::CannotRun("it did nothing".to_owned());
         };
         match judge(&done, events) {
