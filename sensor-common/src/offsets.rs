@@ -72,6 +72,8 @@ offsets! {
     file_dentry,
     /// `file.f_path.mnt`
     file_mnt,
+    /// `path.dentry`
+    path_dentry,
     /// `inode.i_ino`
     inode_ino,
     /// `inode.i_generation`

@@ -4,10 +4,10 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
-    ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
-    Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
-    TaskSnapshot, WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
+    FileUseRecord, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey,
+    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
+    TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.

@@ -24,6 +24,7 @@ const FMODE_PATH: u32 = 0x4000;
 /// include/uapi/linux/stat.h
 pub const S_IFMT: u16 = 0o170_000;
 pub const S_IFREG: u16 = 0o100_000;
+const S_IFDIR: u16 = 0o040_000;
 
 /// The file itself may be labelled.
 pub const BY_OBJECT: u32 = 1;
@@ -218,6 +219,12 @@ extern "C" fn in_directory(dentry: u64, inode: u64) -> u64 {
 #[inline(always)]
 pub fn is_regular(inode: *const u8) -> bool {
     Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFREG
+}
+
+/// Whether it is a directory.
+#[inline(always)]
+pub fn is_directory(inode: *const u8) -> bool {
+    Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFDIR
 }
 
 /// What is known of a file by its directory, or else by the one above.

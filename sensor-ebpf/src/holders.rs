@@ -39,10 +39,7 @@ pub extern "C" fn holds(task: u64) -> u32 {
     if process.pid == agent_pid() {
         return 0;
     }
-    let exe = pointer::<Probed>(
-        pointer::<Probed>(task, offset!(task_mm)),
-        offset!(mm_exe_file),
-    );
+    let exe = pointer::<Probed>(pointer::<Probed>(task, offset!(task_mm)), offset!(mm_exe_file));
     let inode = pointer::<Probed>(exe, offset!(file_inode));
     let holder = Holder {
         exec_id: task::exec_id::<Probed>(task),

@@ -12,8 +12,7 @@ use claviger_sensor_common::{
 
 use crate::{
     file_use::{self, FMODE_READ, access},
-    holders,
-    labels,
+    holders, labels,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Read, Typed, pointer},

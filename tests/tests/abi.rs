@@ -119,7 +119,7 @@ compared! {
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
         task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, files_fdt, fdtable_fd,
-        fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_dentry, file_mnt, inode_ino,
+        fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_dentry, file_mnt, path_dentry, inode_ino,
         inode_generation, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,

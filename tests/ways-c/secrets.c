@@ -26,6 +26,7 @@ static _Noreturn void open_of_target(const char *name) {
 static void proc_environ(void) { open_of_target("environ"); }
 static void proc_mem(void) { open_of_target("mem"); }
 static void proc_maps(void) { open_of_target("maps"); }
+static void proc_smaps(void) { open_of_target("smaps"); }
 
 static void proc_task_environ(void) {
     char name[64];
@@ -166,6 +167,7 @@ const struct way secret_ways[] = {
     {"proc_environ", proc_environ},
     {"proc_mem", proc_mem},
     {"proc_maps", proc_maps},
+    {"proc_smaps", proc_smaps},
     {"proc_task_environ", proc_task_environ},
     {"denied_environ", denied_environ},
     {"process_vm_readv", way_process_vm_readv},

@@ -8,6 +8,7 @@ mod core_dumps;
 mod held;
 mod keys;
 mod listings;
+mod moves;
 mod repeating;
 mod secrets;
 mod starts;
@@ -91,6 +92,7 @@ pub struct Agent<S> {
     /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
     /// wrote is looked at in its time then.
     writers: HashSet<ProcessKey>,
+    arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
     just_found: held::JustFound,
     looks: Option<Looks>,
@@ -215,6 +217,7 @@ impl<S: Sink> Agent<S> {
             peers: Peers::default(),
             repeats: Repeats::default(),
             writers: HashSet::new(),
+            arrivals: Vec::new(),
             by_path: held::ByPath::default(),
             just_found: held::JustFound::default(),
             looks,
@@ -313,6 +316,8 @@ impl<S: Sink> Agent<S> {
             close(runtime_dir);
         }
         self.tell_all();
+        self.give_up_arrivals();
+        self.tell_losses();
         if self.options.report_itself {
             self.tell_status("stopping");
         }

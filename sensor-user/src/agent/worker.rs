@@ -2,7 +2,7 @@
 //! the agent then goes on without it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -45,7 +45,14 @@ pub(super) struct Knowledge {
     labels: Arc<Mutex<Labels>>,
     places: Arc<RwLock<Arc<Places>>>,
     /// Directories of the host in which others lead on.
-    ways: Arc<Mutex<HashSet<PathBuf>>>,
+    ways: Arc<Mutex<KnownWays>>,
+}
+
+/// Directories of the host in which others lead on, those that the kernel half knows also by its numbers.
+#[derive(Default)]
+struct KnownWays {
+    paths: HashSet<PathBuf>,
+    objects: HashMap<ObjectKey, PathBuf>,
 }
 
 impl Knowledge {
@@ -63,14 +70,20 @@ impl Knowledge {
     }
 
     /// Others lead on in other directories.
-    pub(super) fn set_ways(&self, ways: HashSet<PathBuf>) {
-        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = ways;
+    pub(super) fn set_ways(&self, paths: HashSet<PathBuf>, objects: HashMap<ObjectKey, PathBuf>) {
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = KnownWays { paths, objects };
+    }
+
+    /// Where such a directory is, by the kernel's numbers of it.
+    pub(super) fn way_of(&self, object: ObjectKey) -> Option<PathBuf> {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.objects.get(&object).cloned()
     }
 
     /// Whether what appears in this directory may lead to credentials.
     pub(super) fn is_way(&self, directory: &Path) -> bool {
         let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.contains(directory) || self.labels().is_directory(directory)
+        ways.paths.contains(directory) || self.labels().is_directory(directory)
     }
 
     /// Where credentials can lie.

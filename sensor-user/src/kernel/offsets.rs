@@ -121,6 +121,7 @@ impl Resolver<'_> {
             file_mode: self.member(&file, "file", "f_mode")?,
             file_dentry: self.member(&file, "file", "f_path.dentry")?,
             file_mnt: self.member(&file, "file", "f_path.mnt")?,
+            path_dentry: self.of("path", "dentry")?,
             inode_ino: self.member(&inode, "inode", "i_ino")?,
             inode_generation: self.member(&inode, "inode", "i_generation")?,
             inode_mode: self.member(&inode, "inode", "i_mode")?,

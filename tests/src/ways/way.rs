@@ -48,6 +48,10 @@ pub enum Place {
     Written,
     /// A token as the kubelet lays it out, `~/.kube/cache/NAME/token`.
     Token,
+    /// A token that is alone in a directory of its own, `~/.oci/sessions/NAME/token`.
+    Session,
+    /// The same name, where not even the directory is.
+    NoSession,
     /// A copy of a private key beside the home, made by a process that was watched.
     Copied,
     /// The directory with the private keys.

@@ -55,6 +55,9 @@ pub(crate) fn make(decoy: &Decoy, way: &Way) {
             symlink("..1", directory.join("..data")).expect("linked");
             symlink("..data/token", directory.join("token")).expect("linked");
         }
+        Place::Session => decoy.write(&session(name), TOKEN),
+        // The directory above is there.
+        Place::NoSession => decoy.write(&session("another"), TOKEN),
         Place::OtherDirectory | Place::OtherFile => {
             fs::create_dir_all(decoy.beside(name)).expect("a directory");
             fs::write(decoy.beside(name).join("file"), "nothing\n").expect("written");
@@ -93,6 +96,7 @@ pub(crate) fn target(
             other = text(&directory);
             directory.join("token")
         }
+        Place::Session | Place::NoSession => decoy.path(&session(name)),
         Place::Written => decoy.path(".aws/credentials"),
         Place::Copied => decoy.beside("copied"),
         Place::KeyDirectory => decoy.path(".ssh"),
@@ -115,6 +119,10 @@ pub(crate) fn target(
         file: Some(file),
         moved,
     })
+}
+
+fn session(name: &str) -> String {
+    format!(".oci/sessions/{name}/token")
 }
 
 /// The device of a file system that is mounted.

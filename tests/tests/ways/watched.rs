@@ -17,7 +17,7 @@ use crate::places;
 
 /// Modes of the sensor that the document calls opt-in are switched on here.
 const CONFIG: &str = "[probes]\ncompat_calls = true\n";
-/// How long what is looked for in turns (open descriptors) may take. Everything else is there when the sensor has been flushed.
+/// How long what is looked for in turns (open descriptors, what came with a directory) may take. Everything else is there when the sensor has been flushed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A way that was done, or could not be.
@@ -163,7 +163,8 @@ impl Watched {
             let awaited = results.iter().any(|(way, outcome)| {
                 matches!(outcome, Outcome::Wrong(_))
                     && self.level.state(way) == State::Built
-                    && (self.cell(way) == Some(Cell::Sweep) || way.place == Place::Copied)
+                    && (self.cell(way) == Some(Cell::Sweep)
+                        || matches!(way.place, Place::Copied | Place::NoSession))
             });
             if !awaited || begun.elapsed() > PATIENCE {
                 return results;

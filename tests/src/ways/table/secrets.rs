@@ -18,6 +18,7 @@ fn processes() -> Vec<Way> {
                 Way::new("proc_environ", Secret("environ"), [Built, Built, Built]),
                 Way::new("proc_mem", Secret("mem"), [Built, Built, Built]),
                 Way::new("proc_maps", Secret("maps"), [Built, Built, Built]),
+                Way::new("proc_smaps", Secret("maps"), [Built, Built, Built]),
                 Way::new("proc_task_environ", Secret("environ"), [Built, Built, Built]),
                 Way::new("denied_environ", Secret("environ"), [Built, Built, Built]),
             ],
