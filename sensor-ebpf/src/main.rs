@@ -12,7 +12,7 @@
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
 //! - [`core_dump`]: cores of processes that may hold a credential
 //! - [`kernel_keys`]: keys of the kernel's keyrings
-//! - [`tamper`]: what is done to the sensor itself
+//! - [`tamper`], [`tamper_bpf`], [`tamper_mounts`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
 //! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
@@ -60,6 +60,8 @@ mod received;
 mod repeats;
 mod report;
 mod tamper;
+mod tamper_bpf;
+mod tamper_mounts;
 mod task;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.

@@ -51,6 +51,7 @@ pub(super) struct Labelling {
     contents: Contents,
     ways: Ways,
     own: Own,
+    own_places: own::OwnPlaces,
     table: Table,
     /// Names whose labels were replaced in this scan, or left one of several paths; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
@@ -91,6 +92,7 @@ impl Labelling {
             contents: Contents::default(),
             ways: Ways::default(),
             own,
+            own_places: own::OwnPlaces::default(),
             table: Table::default(),
             replaced_names: HashSet::new(),
             copies: HashSet::new(),

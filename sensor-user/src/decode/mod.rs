@@ -30,6 +30,6 @@ pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,
 };
-pub use tamper::{Done, Tamper};
+pub use tamper::{Covers, Done, Tamper};
 pub use task::{ProcessKey, Task};
 pub use written::Written;

@@ -256,6 +256,13 @@ impl<'a> Attacher<'a> {
                         program.attach("syscalls", &format!("sys_exit_{call}"))?;
                     }
                 }
+                Point::Enters(calls) => {
+                    let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
+                    for call in calls {
+                        program.attach("syscalls", &format!("sys_enter_{call}"))?;
+                    }
+                }
                 Point::ExitsAndNewer(calls, newer) => {
                     let program: &mut TracePoint = loaded.try_into()?;
                     program.load()?;

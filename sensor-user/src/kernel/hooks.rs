@@ -21,7 +21,9 @@ pub(super) enum Point {
     BtfTracepoint(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
     Exits(&'static [&'static str]),
-    /// The same, with calls that only newer kernels have
+    /// `tracepoint/syscalls/sys_enter_NAME` for each name
+    Enters(&'static [&'static str]),
+    /// As [`Point::Exits`], with calls that only newer kernels have
     ExitsAndNewer(&'static [&'static str], &'static [&'static str]),
 }
 
@@ -282,7 +284,9 @@ pub(super) const KEYS: Hook = Hook {
     ],
 };
 
-/// What is done to the sensor itself; the same at every level.
+const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
+
+/// What is done to the sensor itself; the same at every level, but that trampolines show more.
 pub(super) const TAMPER: Hook = Hook {
     name: "tp_btf/signal_generate",
     programs: &[program(
@@ -307,6 +311,27 @@ pub(super) const TAMPER: Hook = Hook {
         Either {
             programs: &[program("sys_exit_bpf", Point::Exits(&["bpf"]))],
             otherwise: "bpf() on the sensor's links, programs and maps",
+        },
+        Either {
+            programs: &[
+                program("fentry_security_bpf", Point::Fentry("security_bpf")),
+                program("sys_enter_bpf", Point::Enters(&["bpf"])),
+            ],
+            otherwise: "bpf() whose arguments another thread changes while it is under way",
+        },
+        Either {
+            programs: &[program(
+                "fentry_security_sb_mount",
+                Point::Fentry("security_sb_mount"),
+            )],
+            otherwise: MOUNTS_BY_ANOTHER_PATH,
+        },
+        Either {
+            programs: &[program(
+                "fentry_security_move_mount",
+                Point::Fentry("security_move_mount"),
+            )],
+            otherwise: MOUNTS_BY_ANOTHER_PATH,
         },
         Either {
             programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],

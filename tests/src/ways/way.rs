@@ -133,7 +133,7 @@ impl Way {
     pub fn is_refused(&self) -> Option<bool> {
         match (self.place, self.name) {
             (Place::Device(_) | Place::BlockDevice, _) => None,
-            (_, "bpf_detach" | "bpf_map_write" | "written_program") => Some(true),
+            (_, "bpf_detach" | "bpf_map_write" | "bpf_map_write_hidden" | "written_program") => Some(true),
             (_, name) => Some(name.starts_with("denied_") || name.starts_with("refused_")),
         }
     }

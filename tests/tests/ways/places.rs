@@ -145,8 +145,8 @@ fn sensor_part(sensor: &Sensor, part: SensorPart, other: String) -> Result<Targe
     };
     let object = match part {
         SensorPart::Pid => pid.to_string(),
-        SensorPart::Link => bpf_id(pid, "link_id:").ok_or(NONE)?,
-        SensorPart::Map => bpf_id(pid, "map_id:").ok_or(NONE)?,
+        SensorPart::Link => bpf_id(pid, "link_id:", |_| true).ok_or(NONE)?,
+        SensorPart::Map => bpf_id(pid, "map_id:", is_written).ok_or(NONE)?,
         SensorPart::Config | SensorPart::State | SensorPart::Program => text(file.as_deref().ok_or(NONE)?),
     };
     Ok(Target {
@@ -174,13 +174,22 @@ fn first_file(directory: &Path) -> Option<PathBuf> {
 }
 
 /// The first id of this sort among the sensor's own descriptors: other sensors run beside it.
-fn bpf_id(pid: u64, key: &str) -> Option<String> {
+fn bpf_id(pid: u64, key: &str, is_one: fn(&str) -> bool) -> Option<String> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fdinfo")).ok()?;
     let mut found = descriptors
         .flatten()
         .filter_map(|entry| fs::read_to_string(entry.path()).ok());
     found.find_map(|facts| {
         let id = facts.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(id.trim().to_owned())
+        is_one(&facts).then(|| id.trim().to_owned())
     })
+}
+
+/// Whether a map is a table of hashes or an array, and not frozen: one that a call could write.
+fn is_written(facts: &str) -> bool {
+    let is = |key, values: &[&str]| {
+        let value = facts.lines().find_map(|line| line.strip_prefix(key));
+        value.is_some_and(|value| values.contains(&value.trim()))
+    };
+    is("map_type:", &["1", "2"]) && is("frozen:", &["0"])
 }
