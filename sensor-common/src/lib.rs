@@ -31,7 +31,7 @@ pub use limits::{
     TAMPER_IN_FLIGHT_MAX, WAYS_MAX, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX, WRITTEN_QUIET_NS,
 };
 pub use name_hash::{NAME_HASH_BYTES, name_hash, padded_name};
-pub use offsets::{CALL_READ_ONLY_CAST, MISSING, Offsets};
+pub use offsets::{CALL_READ_ONLY_CAST, MISSING, Offsets, OverlayOffsets};
 pub use records::{
     Ancestor, AttemptRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
     ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Look, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME,

@@ -6,8 +6,8 @@
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
     FileUseRecord, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
-    TamperRecord, TaskSnapshot, WrittenRecord,
+    ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader,
+    RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -39,6 +39,7 @@ struct Abi {
     label: Label,
     request: LabelRequest,
     offsets: Offsets,
+    overlay: OverlayOffsets,
 }
 
 #[unsafe(no_mangle)]

@@ -9,8 +9,8 @@ use aya_ebpf::{
     programs::{FEntryContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    COVERS_ABOVE, COVERS_OWN, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER,
-    TAMPER_IN_FLIGHT_MAX, TAMPER_MOUNT, TamperRecord,
+    COVERS_OWN, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER, TAMPER_IN_FLIGHT_MAX,
+    TAMPER_MOUNT, TamperRecord,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     descriptors, labels,
     offsets::{agent_pid, offset},
     path,
-    read::{Probed, Read, Typed, pointer},
+    read::{Probed, Typed, pointer},
     repeats,
     report::submit,
     tamper::fill,

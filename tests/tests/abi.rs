@@ -10,8 +10,9 @@ use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
     ExecRecord, ExitRecord, FileUseRecord, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord,
-    KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord,
-    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes,
+    ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -98,6 +99,7 @@ compared! {
         place, path,
     }
     ChangeOfTwoRecord { change, second }
+    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry }
     CoreDumpRecord { header, task, signal, reserved, directory }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
@@ -129,14 +131,11 @@ compared! {
         file_private, bpf_map_id, bpf_program_aux, bpf_aux_id, bpf_link_id,
         mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, task_cgroups,
         css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
-        regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
-        overlay_dentry,
-        inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
+        regs_compat_second, sb_magic, inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
         ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
         ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
         ring_link_old, ring_link_new,
-        overlay_path,
-    }
+        }
 }
 
 /// The kernel half's view of the one struct of that name.

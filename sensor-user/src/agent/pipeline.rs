@@ -131,6 +131,7 @@ impl<S: Sink> Agent<S> {
         let Kernel {
             records,
             labeller,
+            layers,
             accounts,
             repeats,
             secret_names,
@@ -152,6 +153,7 @@ impl<S: Sink> Agent<S> {
             extra_homes: options.extra_homes.clone(),
             self_test: options.self_test.clone(),
             own: options.own.clone(),
+            layers,
         };
         let mut worker =
             Worker::start(labeller, setup).map_err(io("starting the thread that labels files"))?;

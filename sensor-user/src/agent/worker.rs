@@ -33,7 +33,7 @@ use super::{
 use crate::{
     credential::{Home, Parsed, Places, ScanResult, homes},
     decode::ProcessKey,
-    kernel::{Labeller, canary},
+    kernel::{Labeller, Layers, canary},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
@@ -197,6 +197,8 @@ pub(super) enum Answer {
     NotLookedAt,
     /// Whether the probes see was tested.
     Tested(Tested),
+    /// Files of overlayfs are followed to their layers from now on.
+    LayersKnown,
     /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
     InForce(String),
 }
@@ -221,6 +223,7 @@ pub(super) struct Setup {
     pub extra_homes: Vec<PathBuf>,
     pub self_test: Option<SelfTestOptions>,
     pub own: Own,
+    pub layers: Layers,
 }
 
 /// The worker's ends.
@@ -251,6 +254,7 @@ impl Worker {
             extra_homes,
             self_test,
             own,
+            layers,
         } = setup;
         let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
@@ -266,6 +270,7 @@ impl Worker {
             labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
             public: Public::default(),
             suspects: Suspects::default(),
+            layers,
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
         };
@@ -349,6 +354,7 @@ struct State {
     labelling: Labelling,
     public: Public,
     suspects: Suspects,
+    layers: Layers,
     self_test: Option<SelfTestOptions>,
     next_test: Option<Instant>,
 }
@@ -360,6 +366,9 @@ impl State {
         loop {
             let now = Instant::now();
             if now >= next {
+                if self.layers.have_come() && answer.blocking_send(Answer::LayersKnown).is_err() {
+                    return;
+                }
                 let counts = self.labelling.scan(&mut self.public);
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");

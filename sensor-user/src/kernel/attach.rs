@@ -11,6 +11,7 @@ use claviger_sensor_common::Probe;
 use super::{
     HookTrial, KernelError, Labeller, ProbeState, canary, changes,
     hooks::{self, Either, Hook, Point, Program},
+    tamper,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -73,7 +74,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
             (Probe::KernelKey, hooks::KEYS),
-            (Probe::SensorTamper, hooks::TAMPER),
+            (Probe::SensorTamper, tamper::TAMPER),
             (Probe::DirectoryList, hooks::LISTED),
             (Probe::FileCopied, hooks::copied(level)),
             (Probe::CredentialChange, changes::at(level)),

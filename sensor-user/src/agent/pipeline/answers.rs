@@ -11,6 +11,7 @@ impl<S: Sink> Agent<S> {
                 self.scanned_again(counts);
                 self.tell_arrivals();
             }
+            Found::LayersKnown => self.layers_known(),
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::NotLookedAt => self.not_looked_at(),
             Found::Tested(tested) => self.tested(&tested),

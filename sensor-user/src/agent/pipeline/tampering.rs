@@ -27,6 +27,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tampered(&mut self, tamper: Tamper) {
         let told = self.tell_tamper(&tamper, None);
         if matches!(tamper.done, Done::Mount { .. }) {
+            self.may_be_overlay();
             // Told one by one.
             return;
         }
