@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 use crate::{detector, sensor};
 
-/// How long a service may take to be ready: emulated machines are slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a service may take to be ready: emulated machines are slow, and slower beside others.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running detector.
 pub struct Detector {
