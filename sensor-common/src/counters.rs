@@ -32,7 +32,7 @@ pub enum Probe {
     ProgramSecrets = 11,
     /// Uses of keys of the kernel's keyrings.
     KernelKey = 12,
-    /// Core dumps of processes that used a credential.
+    /// Core dumps of processes that may have held a credential.
     CoreDump = 13,
     /// Things done to the sensor itself.
     SensorTamper = 14,
@@ -105,7 +105,7 @@ pub enum Counter {
     LostInFlight = 4,
     /// Uses that repeat one that was reported, counted in its place.
     Repeated = 5,
-    /// Lost: more processes have read a credential than are kept, so what this one writes is not looked at.
+    /// Lost: more processes have read a credential than are kept, so what this one writes, or a core dump of it, is not looked at.
     LostReaders = 6,
     /// Lost: a process that has read a credential opened more files for writing, in one second, than are looked at.
     LostWritten = 7,

@@ -103,6 +103,10 @@ pub const REQUEST_ENVIRON: u32 = 0x8;
 pub const REQUEST_MEM: u32 = 0x9;
 /// Purpose: as [`REQUEST_ENVIRON`], of `/proc/self/maps`.
 pub const REQUEST_MAPS: u32 = 0xa;
+/// Purpose: to remember what is opened as a place of the sensor's own, or above one; the label's id has the `COVERS_` bits.
+pub const REQUEST_PLACE: u32 = 0x1a;
+/// Purpose: as [`REQUEST_ENVIRON`], of `/proc/self/smaps`.
+pub const REQUEST_SMAPS: u32 = 0x19;
 /// Purpose: as [`REQUEST_ENVIRON`], of `/proc/kcore`.
 pub const REQUEST_KCORE: u32 = 0xb;
 /// Purpose: tell that this thread's signal to its own process was seen.

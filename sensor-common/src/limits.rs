@@ -44,6 +44,13 @@ pub const REPEATS_MAX: u32 = 16_384;
 /// Links, programs and maps of the sensor that are known as its own. There are about as many as hooks; at the bound the agent says so.
 pub const OWN_BPF_MAX: u32 = 1_024;
 
+/// Files and directories of the sensor, and directories above them, over which a mount is known by the object. At the bound a further one is known by
+/// its path.
+pub const OWN_PLACES_MAX: u32 = 1_024;
+
+/// Calls under way that name what is the sensor's. At the bound a further one is told by what its arguments are when it ends.
+pub const TAMPER_IN_FLIGHT_MAX: u32 = 1_024;
+
 /// Names of credentials in an environment and arguments that are looked for, those of the catalogue. At the bound the agent says so.
 pub const SECRET_NAMES_MAX: u32 = 4_096;
 
@@ -75,7 +82,11 @@ pub const IN_FLIGHT_MAX: u32 = 1_024;
 /// counted as lost.
 pub const READERS_MAX: u32 = 16_384;
 
-/// Files that such processes wrote lately. At the bound the one not met for longest is forgotten, and reported once more when it is met.
+/// Processes of which it is known that they may hold a credential in their memory, while they live: those that have read one or were started with
+/// one, and what they forked. A core dump of a further one is not told, which is counted as lost.
+pub const HOLDERS_MAX: u32 = 16_384;
+
+/// Files that processes which have read a credential wrote lately. At the bound the one not met for longest is forgotten, and reported once more when it is met.
 pub const WRITTEN_MAX: u32 = 8_192;
 
 /// Files opened for writing that are reported of one such process in one second. More are counted as lost.

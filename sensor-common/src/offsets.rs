@@ -52,6 +52,8 @@ offsets! {
     task_pid_links,
     /// `signal_struct.live`
     signal_live,
+    /// `signal_struct.group_exit_code`
+    signal_exit_code,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`
@@ -72,6 +74,8 @@ offsets! {
     file_dentry,
     /// `file.f_path.mnt`
     file_mnt,
+    /// `path.dentry`
+    path_dentry,
     /// `inode.i_ino`
     inode_ino,
     /// `inode.i_generation`
@@ -222,20 +226,6 @@ offsets! {
     regs_compat_second,
     /// `super_block.s_magic`
     sb_magic,
-    /// `ovl_inode.vfs_inode`; [`MISSING`] while overlayfs is not there, as all that follow
-    overlay_inode,
-    /// `ovl_inode.__upperdentry`
-    overlay_upper,
-    /// `ovl_inode.lower`; [`MISSING`] on newer kernels
-    overlay_lower,
-    /// `ovl_inode.oe`; [`MISSING`] before 6.5
-    overlay_entry,
-    /// `ovl_entry.__numlower`
-    overlay_count,
-    /// `ovl_entry.__lowerstack`
-    overlay_stack,
-    /// `ovl_path.dentry`
-    overlay_dentry,
     /// `inode.i_uid`
     inode_uid,
     /// `inode.i_gid`
@@ -276,6 +266,28 @@ offsets! {
     ring_link_old,
     /// `io_link.newpath`
     ring_link_new,
-    /// `ovl_inode.lowerpath.dentry`; [`MISSING`] but for the kernels between the two others
-    overlay_path,
+}
+
+/// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct OverlayOffsets {
+    /// 1 where the others are known; written last.
+    pub known: u32,
+    /// `ovl_inode.vfs_inode`
+    pub inode: u32,
+    /// `ovl_inode.__upperdentry`
+    pub upper: u32,
+    /// `ovl_inode.lower`; [`MISSING`] on newer kernels
+    pub lower: u32,
+    /// `ovl_inode.lowerpath.dentry`; [`MISSING`] but for the kernels between
+    pub lower_path: u32,
+    /// `ovl_inode.oe`; [`MISSING`] before 6.5, as the three that follow
+    pub entry: u32,
+    /// `ovl_entry.__numlower`
+    pub count: u32,
+    /// `ovl_entry.__lowerstack`
+    pub stack: u32,
+    /// `ovl_path.dentry`
+    pub dentry: u32,
 }

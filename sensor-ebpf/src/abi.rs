@@ -4,10 +4,10 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
-    FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey,
-    ObjectKey, Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
-    TamperRecord, TaskSnapshot, WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
+    FileUseRecord, FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest,
+    Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
+    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -21,6 +21,7 @@ struct Abi {
     version: FileVersion,
     attempt: AttemptRecord,
     change: ChangeOfTwoRecord,
+    core_dump: CoreDumpRecord,
     process_secret: ProcessSecretRecord,
     found: FoundName,
     program_secret: ProgramSecretRecord,
@@ -39,6 +40,7 @@ struct Abi {
     label: Label,
     request: LabelRequest,
     offsets: Offsets,
+    overlay: OverlayOffsets,
 }
 
 #[unsafe(no_mangle)]

@@ -12,13 +12,14 @@ use aya_ebpf::{
     programs::{FEntryContext, FExitContext},
 };
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
+    CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, KnownFile, MATCHED_OBJECT, REQUEST_CHANGED,
 };
 
 use crate::{
     changes::{Attributes, Facts, NOTHING_KNOWN, RENAME_EXCHANGE, known, named, on_file_system, one, two},
-    file_use::is_regular,
+    file_use::{is_directory, is_regular, untyped},
     given::has_slash,
     labels,
     offsets::{agent_pid, offset},
@@ -69,6 +70,10 @@ pub fn fentry_vfs_rename(ctx: FEntryContext) -> i32 {
     let new = pointer::<Typed>(data, offset!(rename_new));
     let flags: u32 = Typed::read(data, offset!(rename_flags));
     let inode = pointer::<Typed>(old, offset!(dentry_inode));
+    if is_directory(inode) {
+        begin_directory(untyped(old), untyped(new), flags);
+        return 0;
+    }
     if !is_regular(inode) {
         return 0;
     }
@@ -91,6 +96,46 @@ pub fn fentry_vfs_rename(ctx: FEntryContext) -> i32 {
     };
     begin(old, what, old, inode, &file, &place, !overwritten.is_null());
     0
+}
+
+/// A directory is about to be renamed: kept where it is a way to credentials, or comes to where one may be. Global, so that the verifier looks at it
+/// once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn begin_directory(old: u64, new: u64, flags: u32) -> u32 {
+    let old = old as *const u8;
+    let new = new as *const u8;
+    let inode = pointer::<Probed>(old, offset!(dentry_inode));
+    let parent = pointer::<Probed>(
+        pointer::<Probed>(new, offset!(dentry_parent)),
+        offset!(dentry_inode),
+    );
+    if is_own() || !(labels::is_way(inode) || labels::is_way(parent)) {
+        return 0;
+    }
+    let what = if flags & RENAME_EXCHANGE != 0 {
+        CHANGE_DIRECTORY_EXCHANGED
+    } else {
+        CHANGE_DIRECTORY_RENAMED
+    };
+    let file = directory(inode);
+    let place = directory(parent);
+    begin(old, what, old, inode, &file, &place, false);
+    0
+}
+
+#[inline(always)]
+fn directory(inode: *const u8) -> KnownFile {
+    let object = labels::key::<Probed>(inode);
+    let mut known = KnownFile {
+        object,
+        ..NOTHING_KNOWN
+    };
+    if let Some(label) = labels::of_directory(&object) {
+        known.label = label;
+        known.matched = MATCHED_OBJECT;
+    }
+    known
 }
 
 #[fexit(function = "vfs_rename")]

@@ -1,5 +1,5 @@
-//! Changes of names by io_uring, beside the exits of the system calls: `tp_btf`, in the forms that [`crate::io_uring`] names. What was asked is kept until
-//! its end. Where a completion is suppressed it is told at once, and its end is unknown.
+//! Changes of names by io_uring, beside the exits of the system calls, or, beside [`crate::changed_objects`], refusals of such: `tp_btf`, in the forms that [`crate::io_uring`] names. What was asked is kept until
+//! its end. Where a completion is suppressed it is told at once, and its end is unknown; a refusal is never suppressed.
 
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_str_bytes,
@@ -61,14 +61,28 @@ static CHANGES_ASKED: HashMap<u64, Asked> = HashMap::with_max_entries(IN_FLIGHT_
 /// Kernels from 6.4.
 #[btf_tracepoint(function = "io_uring_submit_req")]
 pub fn io_uring_submit_req_changes(ctx: BtfTracePointContext) -> i32 {
-    submitted(ctx.arg(0));
+    submitted::<true>(ctx.arg(0));
     0
 }
 
 /// Kernels before.
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe_changes(ctx: BtfTracePointContext) -> i32 {
-    submitted(ctx.arg(0));
+    submitted::<true>(ctx.arg(0));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+pub fn io_uring_submit_req_changes_denied(ctx: BtfTracePointContext) -> i32 {
+    submitted::<false>(ctx.arg(0));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe_changes_denied(ctx: BtfTracePointContext) -> i32 {
+    submitted::<false>(ctx.arg(0));
     0
 }
 
@@ -76,14 +90,29 @@ pub fn io_uring_submit_sqe_changes(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_complete")]
 pub fn io_uring_complete_entry_changes(ctx: BtfTracePointContext) -> i32 {
     let entry: *const u8 = ctx.arg(2);
-    completed(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    completed::<true>(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
     0
 }
 
 /// Kernels before.
 #[btf_tracepoint(function = "io_uring_complete")]
 pub fn io_uring_complete_result_changes(ctx: BtfTracePointContext) -> i32 {
-    completed(ctx.arg(1), ctx.arg(3));
+    completed::<true>(ctx.arg(1), ctx.arg(3));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_entry_changes_denied(ctx: BtfTracePointContext) -> i32 {
+    let entry: *const u8 = ctx.arg(2);
+    completed::<false>(ctx.arg(1), Typed::read(entry, offset!(ring_result)));
+    0
+}
+
+/// For refusals only.
+#[btf_tracepoint(function = "io_uring_complete")]
+pub fn io_uring_complete_result_changes_denied(ctx: BtfTracePointContext) -> i32 {
+    completed::<false>(ctx.arg(1), ctx.arg(3));
     0
 }
 
@@ -93,7 +122,7 @@ fn is_change(opcode: u8) -> bool {
 }
 
 #[inline(always)]
-fn submitted(request: *const u8) {
+fn submitted<const SUCCESSES: bool>(request: *const u8) {
     let opcode: u8 = Typed::read(request, offset!(ring_opcode));
     if !is_change(opcode) || task::current_pid() == agent_pid() {
         return;
@@ -169,7 +198,8 @@ fn submitted(request: *const u8) {
         directory: second_directory,
         text: second as u64,
     };
-    if Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0 {
+    // A failure completes always.
+    if SUCCESSES && Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0 {
         tell::<false>(what, END_UNKNOWN, from, to);
     } else {
         remember(request as u64, what, &from, &to);
@@ -202,7 +232,7 @@ fn remember(request: u64, what: u32, from: &Given, to: &Given) {
 }
 
 #[inline(always)]
-fn completed(request: *const u8, result: i32) {
+fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let opcode: u8 = Probed::read(request, offset!(ring_opcode));
     if !is_change(opcode) {
         return;
@@ -222,7 +252,7 @@ fn completed(request: *const u8, result: i32) {
                 0
             },
         };
-        if result == 0 || is_refusal(i64::from(result)) {
+        if (SUCCESSES && result == 0) || is_refusal(i64::from(result)) {
             tell::<false>(asked.what, -result as u32, from, to);
         }
         let _removed = CHANGES_ASKED.remove(request as u64);

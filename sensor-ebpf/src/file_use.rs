@@ -7,7 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    copies, labels,
+    copies, holders, labels,
     offsets::offset,
     overlay, path,
     read::{Probed, Read, pointer},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// include/linux/fs.h
-const FMODE_READ: u32 = 0x1;
+pub const FMODE_READ: u32 = 0x1;
 pub const FMODE_WRITE: u32 = 0x2;
 /// Opened with O_PATH: names a file, reads nothing.
 const FMODE_PATH: u32 = 0x4000;
@@ -26,6 +26,7 @@ pub const OPENED_TO_RUN: u32 = 0x20;
 /// include/uapi/linux/stat.h
 pub const S_IFMT: u16 = 0o170_000;
 pub const S_IFREG: u16 = 0o100_000;
+const S_IFDIR: u16 = 0o040_000;
 
 /// The file itself may be labelled.
 pub const BY_OBJECT: u32 = 1;
@@ -224,6 +225,12 @@ pub fn is_regular(inode: *const u8) -> bool {
     Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFREG
 }
 
+/// Whether it is a directory.
+#[inline(always)]
+pub fn is_directory(inode: *const u8) -> bool {
+    Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFDIR
+}
+
 /// What is known of a file by its directory, or else by the one above.
 #[inline(always)]
 fn by_place(dentry: *const u8) -> Option<(Label, u32)> {
@@ -308,6 +315,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             || self::label(label).flags & DIRECTORY_OF_CREDENTIALS != 0;
         if mode & FMODE_READ != 0 && is_likely {
             copies::has_read();
+            holders::holds(untyped(task::current()));
             told |= READ_FIRST;
         }
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {

@@ -9,7 +9,7 @@ use claviger_sensor_common::{
     DIRECTORIES_MAX, DIRECTORY_LEADS_ON, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey,
     OBJECTS_MAX, ObjectKey, PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE,
     REQUEST_ENVIRON, REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT,
-    REQUEST_PURPOSE, REQUEST_WAY, WAYS_MAX, name_hash,
+    REQUEST_PLACE, REQUEST_PURPOSE, REQUEST_SMAPS, REQUEST_WAY, WAYS_MAX, name_hash,
 };
 use zerocopy::IntoBytes as _;
 
@@ -17,7 +17,7 @@ use crate::{
     offsets::offset,
     open_descriptors, process_files,
     read::{Probed, Read, pointer},
-    task,
+    tamper_mounts, task,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory is taken as labels are set.
@@ -155,7 +155,8 @@ pub fn answer(file: *const u8, inode: *const u8) {
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),
         REQUEST_WAY => WAYS.insert(key, 0u32, 0).is_ok(),
         REQUEST_IDENTIFY => true,
-        REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_KCORE => {
+        REQUEST_PLACE => tamper_mounts::learn(&key, request.label.id),
+        REQUEST_ENVIRON | REQUEST_MEM | REQUEST_MAPS | REQUEST_SMAPS | REQUEST_KCORE => {
             process_files::learn(purpose, Probed::read(file, offset!(file_operations)))
         }
         _ => false,

@@ -10,12 +10,13 @@
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
+//! - [`core_dump`]: cores of processes that may hold a credential
 //! - [`kernel_keys`]: keys of the kernel's keyrings
-//! - [`tamper`]: what is done to the sensor itself
+//! - [`tamper`], [`tamper_bpf`], [`tamper_mounts`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
 //! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
-//! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
+//! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
 //! They come from the running kernel's BTF as frozen globals. Reads from typed pointers are checked against that BTF by the verifier.
@@ -33,12 +34,14 @@ mod changes;
 mod changes_ring;
 mod compat_calls;
 mod copies;
+mod core_dump;
 mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
 mod given;
 mod handles;
+mod holders;
 mod io_uring;
 mod kernel_keys;
 mod labels;
@@ -57,6 +60,8 @@ mod received;
 mod repeats;
 mod report;
 mod tamper;
+mod tamper_bpf;
+mod tamper_mounts;
 mod task;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.

@@ -11,8 +11,8 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{self, access},
-    labels,
+    file_use::{self, FMODE_READ, access},
+    holders, labels,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Read, Typed, pointer},
@@ -217,6 +217,9 @@ extern "C" fn report_held(task: u64, file: u64, inode: u64, numbers: u64, label:
         0,
     );
     let look = look();
+    if mode & FMODE_READ != 0 {
+        holders::holds(task as u64);
+    }
     let submitted = submit::<HeldRecord>(Probe::OpenDescriptors as u32, RECORD_HELD, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };

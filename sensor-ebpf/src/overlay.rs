@@ -2,8 +2,11 @@
 //!
 //! An overlay's inode has the number of the file that it was made of in its lower 32 bits, so the prefilter lets it through where that file is
 //! labelled, and nothing here costs an unrelated open anything.
+//!
+//! Where overlayfs is a module, it may be loaded after these programs, so its offsets are in a map and not among the frozen ones.
 
-use claviger_sensor_common::{Label, MISSING, ObjectKey};
+use aya_ebpf::{macros::map, maps::Array};
+use claviger_sensor_common::{Label, MISSING, ObjectKey, OverlayOffsets};
 
 use crate::{
     labels,
@@ -13,6 +16,10 @@ use crate::{
 
 /// include/uapi/linux/magic.h
 const OVERLAYFS_SUPER_MAGIC: u64 = 0x794c_7630;
+
+/// Where overlayfs keeps its layers, once the agent knows.
+#[map]
+static OVERLAY: Array<OverlayOffsets> = Array::with_max_entries(1, 0);
 
 /// The files of the layers behind an inode of overlayfs; null where there is none.
 struct Layers {
@@ -24,32 +31,27 @@ struct Layers {
 #[inline(always)]
 fn layers(inode: *const u8) -> Option<Layers> {
     let magic: u64 = Probed::read(pointer::<Probed>(inode, offset!(inode_sb)), offset!(sb_magic));
-    if magic != OVERLAYFS_SUPER_MAGIC || offset!(overlay_upper) == MISSING {
+    if magic != OVERLAYFS_SUPER_MAGIC {
         return None;
     }
+    let at = OVERLAY.get(0).filter(|at| at.known != 0)?;
     // `struct ovl_inode` holds its inode.
-    let holder = inode.wrapping_sub(offset!(overlay_inode) as usize);
-    let upper = pointer::<Probed>(
-        pointer::<Probed>(holder, offset!(overlay_upper)),
-        offset!(dentry_inode),
-    );
-    let lower = if offset!(overlay_entry) != MISSING {
+    let holder = inode.wrapping_sub(at.inode as usize);
+    let upper = pointer::<Probed>(pointer::<Probed>(holder, at.upper), offset!(dentry_inode));
+    let lower = if at.entry != MISSING {
         // From 6.5: a count, and as many layers.
-        let entry = pointer::<Probed>(holder, offset!(overlay_entry));
-        let count: u32 = Probed::read(entry, offset!(overlay_count));
+        let entry = pointer::<Probed>(holder, at.entry);
+        let count: u32 = Probed::read(entry, at.count);
         if entry.is_null() || count == 0 {
             core::ptr::null()
         } else {
-            let stack = offset!(overlay_stack) + offset!(overlay_dentry);
+            let stack = at.stack + at.dentry;
             pointer::<Probed>(pointer::<Probed>(entry, stack), offset!(dentry_inode))
         }
-    } else if offset!(overlay_path) != MISSING {
-        pointer::<Probed>(
-            pointer::<Probed>(holder, offset!(overlay_path)),
-            offset!(dentry_inode),
-        )
-    } else if offset!(overlay_lower) != MISSING {
-        pointer::<Probed>(holder, offset!(overlay_lower))
+    } else if at.lower_path != MISSING {
+        pointer::<Probed>(pointer::<Probed>(holder, at.lower_path), offset!(dentry_inode))
+    } else if at.lower != MISSING {
+        pointer::<Probed>(holder, at.lower)
     } else {
         core::ptr::null()
     };

@@ -9,6 +9,7 @@ use claviger_sensor_common::{
 use crate::{
     copies, descriptors,
     file_use::used,
+    holders,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Read, Typed, pointer},
@@ -67,6 +68,7 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     if pid != tgid {
         return 0;
     }
+    holders::forked(parent, child);
     submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe {

@@ -1,4 +1,4 @@
-//! Files that are a process's memory or environment, or everybody's: `/proc/PID/{environ,mem,maps}`, `/proc/kcore`, `/dev/mem` and block
+//! Files that are a process's memory or environment, or everybody's: `/proc/PID/{environ,mem,maps,smaps}`, `/proc/kcore`, `/dev/mem` and block
 //! devices, whatever the path, the mount or the pid namespace by which they are reached.
 //!
 //! The files of procfs come and go with their numbers, so they are known by what the kernel does on reading them: their file operations,
@@ -7,7 +7,7 @@
 use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{
     Ancestor, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY,
-    Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM,
+    Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_SMAPS,
 };
 
 use crate::{
@@ -32,6 +32,7 @@ struct Operations {
     environ: u64,
     mem: u64,
     maps: u64,
+    smaps: u64,
     kcore: u64,
 }
 
@@ -51,6 +52,7 @@ pub fn learn(purpose: u32, operations: u64) -> bool {
         REQUEST_ENVIRON => known.environ = operations,
         REQUEST_MEM => known.mem = operations,
         REQUEST_MAPS => known.maps = operations,
+        REQUEST_SMAPS => known.smaps = operations,
         REQUEST_KCORE => known.kcore = operations,
         _ => return false,
     }
@@ -73,7 +75,7 @@ pub fn opened<R: Read>(file: *const u8) -> bool {
         PART_ENVIRON
     } else if operations == known.mem {
         PART_MEM
-    } else if operations == known.maps {
+    } else if operations == known.maps || operations == known.smaps {
         PART_MAPS
     } else if operations == known.kcore && is_called_kcore::<R>(file) {
         PART_KERNEL_MEMORY

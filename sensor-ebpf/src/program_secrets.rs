@@ -20,6 +20,8 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    file_use::untyped,
+    holders,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer},
     report::{count, submit},
@@ -95,6 +97,7 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
     if walk.count == 0 {
         return 0;
     }
+    holders::holds(untyped(task::current()));
     submit::<ProgramSecretRecord>(Probe::ProgramSecrets as u32, RECORD_PROGRAM_SECRET, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };

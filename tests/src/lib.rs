@@ -12,5 +12,5 @@ pub mod ways;
 
 pub use decoy::{Decoy, SECRET};
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
-pub use service::{Detector, Sensor, lines_until};
+pub use service::{Detector, Sensor, crash, lines_until};
 pub use trace::{Traced, trace, trace_by};

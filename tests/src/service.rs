@@ -6,18 +6,19 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{detector, sensor};
 
-/// How long a service may take to be ready: emulated machines are slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a service may take to be ready: emulated machines are slow, and slower beside others.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running detector.
 pub struct Detector {
@@ -65,6 +66,14 @@ impl Detector {
         if let Some(child) = self.child.take() {
             end(child, Signal::TERM);
         }
+    }
+
+    /// Has it crash, as [`crash`].
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn crash(&mut self) -> ExitStatus {
+        crash(self.child.take().expect("it runs"))
     }
 
     /// Its address.
@@ -234,6 +243,14 @@ impl Sensor {
         }
     }
 
+    /// Has it crash, as [`crash`].
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn crash(&mut self) -> ExitStatus {
+        crash(self.child.take().expect("it runs"))
+    }
+
     /// Has it keep everything that happened, and returns the last sequence.
     ///
     /// # Panics
@@ -303,6 +320,7 @@ fn start(mut command: Command, log: &Path) -> Child {
         .expect("a log");
     let mut child = command
         .env("NOTIFY_SOCKET", &path)
+        .current_dir(log.parent().expect("in a directory"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr)
@@ -335,6 +353,29 @@ fn end(mut child: Child, signal: Signal) {
         let _ended = kill_process(pid, signal);
     }
     child.wait().expect("ours");
+}
+
+/// Has a program end as one that crashes, where a core of any size may be written: also after it has given that up itself, if this machine
+/// lets us raise limits.
+///
+/// # Panics
+/// Where it does not run any more.
+pub fn crash(mut child: Child) -> ExitStatus {
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a pid");
+    let any = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    let raised = prlimit(Some(pid), Resource::Core, any).err();
+    assert!(
+        raised.is_none_or(|refused| refused == Errno::PERM),
+        "raising a limit: {raised:?}"
+    );
+    kill_process(pid, Signal::ABORT).expect("it runs");
+    child.wait().expect("ours")
 }
 
 /// Reads the lines of a child's standard output until `enough` says so.

@@ -8,10 +8,11 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, DirectoryListRecord, ExecRecord, ExitRecord,
-    FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile,
-    Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, PathBytes, ProcessSecretRecord,
-    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
+    ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
+    KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
+    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
+    WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -99,6 +100,8 @@ compared! {
         place, path,
     }
     ChangeOfTwoRecord { change, second }
+    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry }
+    CoreDumpRecord { header, task, signal, reserved, directory }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
@@ -118,9 +121,7 @@ compared! {
     LabelRequest { state, tid, label, object }
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
-        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, files_fdt, fdtable_fd,
-        fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt, inode_ino,
-        inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s, inode_changed_ns, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
+    task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, files_fdt, fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s, inode_changed_ns, inode_mode, inode_rdev, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt, signal_exit_code, path_dentry,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns,
         nsproxy_net_ns, mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth,
@@ -129,14 +130,11 @@ compared! {
         file_private, bpf_map_id, bpf_program_aux, bpf_aux_id, bpf_link_id,
         mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, task_cgroups,
         css_set_cgroup, cgroup_node, node_id, area_file, how_flags, thread_status, regs_number, regs_compat_first,
-        regs_compat_second, sb_magic, overlay_inode, overlay_upper, overlay_lower, overlay_entry, overlay_count, overlay_stack,
-        overlay_dentry,
-        inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
+        regs_compat_second, sb_magic, inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
         ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
         ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
         ring_link_old, ring_link_new,
-        overlay_path,
-    }
+        }
 }
 
 /// The kernel half's view of the one struct of that name.

@@ -1,7 +1,23 @@
 //! Which hook is in use, and that it sees.
 
-use claviger_tests::{can_load, expected_hook, sensor};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use claviger_tests::{
+    Decoy, Detector, Sensor, can_load, expected_hook, sensor,
+    ways::{Did, Programs},
+};
+use rustix::system::{delete_module, finit_module};
 use serde_json::Value;
+
+/// Where the modules of a VM's kernel lie.
+const MODULES: &str = "/opt/claviger/modules";
+/// include/uapi/linux/module.h
+const COMPRESSED: i32 = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn check() -> Value {
     let output = sensor().args(["check", "--json"]).output().expect("runs");
@@ -108,5 +124,89 @@ fn without_root_it_says_what_is_missing_and_fails() {
     assert!(
         said.contains("not permitted to load eBPF programs") && said.contains("CAP_BPF"),
         "{said}"
+    );
+}
+
+/// The module of overlayfs, where it is one that can be taken out and put in here.
+fn overlay_module() -> Option<PathBuf> {
+    let mut modules = fs::read_dir(MODULES).ok()?.flatten();
+    let module = modules.find(|module| module.file_name().to_string_lossy().starts_with("overlay.ko"))?;
+    delete_module(c"overlay", 0).ok()?;
+    Some(module.path())
+}
+
+#[test]
+fn overlayfs_is_followed_to_its_layers_though_its_module_came_later() {
+    if !can_load() {
+        return;
+    }
+    let Some(module) = overlay_module() else {
+        eprintln!("not here: overlayfs is no module that can be taken out");
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let decoy = Decoy::new();
+    let programs = decoy.beside("programs");
+    fs::create_dir(&programs).expect("a directory");
+    let programs = Programs::put(&programs);
+    let key = decoy.path(".ssh/id_rsa");
+    decoy.write(".ssh/id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+    let detector = Detector::start(directory.path());
+    let mut sensor = Sensor::new(detector.address(), &decoy.home(), "");
+    let enrolled = sensor.enrol(detector.address(), &detector.token());
+    assert!(enrolled.status.success(), "{enrolled:?}");
+    sensor.start();
+    let is_blind = |status: &Value| {
+        let cannot_see = probe(status, "file_open")["cannot_see"].clone();
+        cannot_see.to_string().contains("overlayfs")
+    };
+    assert!(is_blind(&sensor.status()), "{:#}", sensor.status());
+
+    let flags = match module.extension().is_some_and(|extension| extension == "ko") {
+        true => 0,
+        false => COMPRESSED,
+    };
+    finit_module(File::open(&module).expect("there"), c"", flags).expect("it can be loaded");
+    let begun = Instant::now();
+    while is_blind(&sensor.status()) {
+        assert!(begun.elapsed() < PATIENCE, "{}", sensor.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let text = |path: PathBuf| path.to_str().expect("plain").to_owned();
+    // What is copied up is known by the layers alone, whatever the hook.
+    let (did, running) = programs.run(
+        "overlay_copied_up",
+        &text(key.clone()),
+        &text(decoy.beside("overlay")),
+    );
+    drop(running);
+    let Did::It { pid, errno: 0, .. } = did else {
+        panic!("{did:?}")
+    };
+    let last = sensor.flush();
+    let begun = Instant::now();
+    let events = loop {
+        let events = detector.read("events", "event");
+        if events
+            .iter()
+            .any(|event| event["id"]["sequence"].as_u64() >= Some(last))
+        {
+            break events;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{}", detector.log());
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let uses: Vec<_> = events
+        .iter()
+        .filter(|event| event["actor"]["process"]["pid"] == pid && event["kind"] == "credential_access")
+        .collect();
+    let [only] = uses[..] else {
+        panic!("{uses:#?}\n{}", sensor.log())
+    };
+    let copy = decoy.beside("overlay/empty/id_rsa");
+    use std::os::unix::fs::MetadataExt as _;
+    assert_eq!(
+        only["credential"]["inode"],
+        fs::metadata(&copy).expect("copied up").ino()
     );
 }

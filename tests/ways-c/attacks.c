@@ -2,9 +2,14 @@
 #include "ways.h"
 
 #include <linux/bpf.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 /* A running process is left as it is by SIGCONT. */
 static pid_t sensor(void) {
@@ -52,6 +57,39 @@ static void bpf_map_write(void) {
     actor();
     say(bpf(BPF_MAP_UPDATE_ELEM, &attributes));
 }
+/*
+ * What the call names is changed once the kernel has its copy: it then asks for the key, whose page another thread gives. The value lies nowhere, so
+ * nothing is written.
+ */
+static union bpf_attr hidden;
+static void *give_page(void *faults) {
+    struct uffd_msg message;
+    if (read((int)(intptr_t)faults, &message, sizeof message) == sizeof message) {
+        struct uffdio_zeropage page = {.range = {message.arg.pagefault.address & ~4095ULL, 4096}};
+        hidden.map_fd = UINT32_MAX;
+        ioctl((int)(intptr_t)faults, UFFDIO_ZEROPAGE, &page);
+    }
+    return NULL;
+}
+static void bpf_map_write_hidden(void) {
+    pthread_t thread;
+    int map = (int)must("the sensor's map", by_id(BPF_MAP_GET_FD_BY_ID));
+    actor();
+    int faults = (int)must("userfaultfd", syscall(SYS_userfaultfd, O_CLOEXEC));
+    struct uffdio_api api = {.api = UFFD_API};
+    must("userfaultfd's version", ioctl(faults, UFFDIO_API, &api));
+    void *key = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_register of_key = {.range = {(uint64_t)(uintptr_t)key, 4096}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+    must("faults of a page", ioctl(faults, UFFDIO_REGISTER, &of_key));
+    must("a thread", -pthread_create(&thread, NULL, give_page, (void *)(intptr_t)faults));
+    hidden = (union bpf_attr){.map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)key, .value = 1};
+    long result = bpf(BPF_MAP_UPDATE_ELEM, &hidden);
+    if (hidden.map_fd != UINT32_MAX) {
+        errno = EOPNOTSUPP;
+        cannot("the kernel did not ask for the key");
+    }
+    say(result);
+}
 static void bpf_link_taken(void) { say(by_id(BPF_LINK_GET_FD_BY_ID)); }
 static void bpf_map_taken(void) { say(by_id(BPF_MAP_GET_FD_BY_ID)); }
 
@@ -61,6 +99,25 @@ static void mount_over(void) {
     write_text(other, "");
     actor();
     say(syscall(SYS_mount, other, object, NULL, MS_BIND, NULL));
+}
+
+/* What was mounted nowhere before. */
+static void mount_over_detached(void) {
+    private_mounts();
+    write_text(other, "");
+    int tree = (int)must("open_tree", syscall(SYS_open_tree, AT_FDCWD, other, OPEN_TREE_CLONE | O_CLOEXEC));
+    actor();
+    say(syscall(SYS_move_mount, tree, "", AT_FDCWD, object, MOVE_MOUNT_F_EMPTY_PATH));
+}
+/* OTHER shows the directory too. */
+static void mount_over_elsewhere(void) {
+    const char *cover = joined(directory_of(other), "cover");
+    private_mounts();
+    write_text(cover, "");
+    must("make a directory", mkdir(other, 0700));
+    must("show the directory elsewhere", mount(directory_of(object), other, NULL, MS_BIND, NULL));
+    actor();
+    say(syscall(SYS_mount, cover, joined(other, name_of(object)), NULL, MS_BIND, NULL));
 }
 
 /* Opened for writing, and not written. */
@@ -77,7 +134,10 @@ const struct way attack_ways[] = {
     {"bpf_map_write", bpf_map_write},
     {"bpf_link_taken", bpf_link_taken},
     {"bpf_map_taken", bpf_map_taken},
+    {"bpf_map_write_hidden", bpf_map_write_hidden},
     {"mount_over", mount_over},
+    {"mount_over_detached", mount_over_detached},
+    {"mount_over_elsewhere", mount_over_elsewhere},
     {"file_written", file_written},
     {0},
 };

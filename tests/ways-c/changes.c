@@ -45,6 +45,23 @@ static void rename_exchange(void) {
     actor();
     say(syscall(SYS_renameat2, AT_FDCWD, other, AT_FDCWD, object, RENAME_EXCHANGE));
 }
+/* The directory of the decoy, to OTHER and from there. */
+static void rename_directory(void) { say(syscall(SYS_rename, directory_of(object), other)); }
+static void rename_directory_exchange(void) {
+    must("make a directory", mkdir(other, 0700));
+    actor();
+    say(syscall(SYS_renameat2, AT_FDCWD, directory_of(object), AT_FDCWD, other, RENAME_EXCHANGE));
+}
+static void rename_directory_to(void) {
+    must("make a directory", mkdir(other, 0700));
+    write_text(joined(other, name_of(object)), TEXT);
+    actor();
+    say(syscall(SYS_rename, other, directory_of(object)));
+}
+static void denied_rename_directory(void) {
+    nobody();
+    say(syscall(SYS_rename, directory_of(object), other));
+}
 static void denied_rename(void) {
     nobody();
     say(syscall(SYS_rename, object, other));
@@ -116,6 +133,10 @@ const struct way change_ways[] = {
     {"rename_over", rename_to},
     {"rename_exchange", rename_exchange},
     {"denied_rename", denied_rename},
+    {"rename_directory", rename_directory},
+    {"rename_directory_exchange", rename_directory_exchange},
+    {"rename_directory_to", rename_directory_to},
+    {"denied_rename_directory", denied_rename_directory},
     {"link", way_link},
     {"linkat", way_linkat},
     {"symlink_to", way_symlink},

@@ -26,6 +26,7 @@ static _Noreturn void open_of_target(const char *name) {
 static void proc_environ(void) { open_of_target("environ"); }
 static void proc_mem(void) { open_of_target("mem"); }
 static void proc_maps(void) { open_of_target("maps"); }
+static void proc_smaps(void) { open_of_target("smaps"); }
 
 static void proc_task_environ(void) {
     char name[64];
@@ -68,31 +69,76 @@ static void denied_ptrace(void) {
     say(syscall(SYS_ptrace, PTRACE_SEIZE, target, 0, 0));
 }
 
-/* The actor reads the decoy and dies with a core, in the directory OTHER. Only where cores go to a plain file, and only this size. */
-static void core_dump(void) {
+/* Only where cores go to a plain file of the working directory, which becomes OTHER, and only this size. */
+static void place_of_cores(void) {
     char pattern[128] = {0};
-    int status;
+    struct rlimit limit = {1 << 24, 1 << 24};
     int file = (int)must("the pattern of cores", open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC));
     must("the pattern of cores", read(file, pattern, sizeof pattern - 1));
+    close(file);
     if (pattern[0] == '|' || pattern[0] == '/' || pattern[0] == '@') {
         errno = EOPNOTSUPP;
         cannot("cores do not go to the working directory");
     }
-    pid_t child;
+    must("the limit of cores", setrlimit(RLIMIT_CORE, &limit));
     must("chdir", chdir(other));
-    if (part(&child)) {
-        struct rlimit limit = {1 << 24, 1 << 24};
-        opened();
-        if (setrlimit(RLIMIT_CORE, &limit) == 0)
-            abort();
-        _exit(1);
-    }
+}
+
+/* The setup's end: the actor has died with a core. */
+static _Noreturn void core_of(pid_t child) {
+    int status;
     must("wait", waitpid(child, &status, 0));
     if (!WIFSIGNALED(status) || !WCOREDUMP(status)) {
         errno = EOPNOTSUPP;
         cannot("a core dump");
     }
     say_for(child, 0);
+}
+
+/* The actor reads the decoy and dies with a core. */
+static void core_dump(void) {
+    pid_t child;
+    place_of_cores();
+    if (part(&child)) {
+        opened();
+        abort();
+    }
+    core_of(child);
+}
+
+/* The setup reads the decoy; the actor has what its parent had. */
+static void core_dump_of_forked(void) {
+    pid_t child;
+    place_of_cores();
+    opened();
+    if (part(&child))
+        abort();
+    core_of(child);
+}
+
+/* The actor was started with a decoy in its environment. */
+static void core_dump_of_started(void) {
+    static char *const variables[] = {"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET", NULL};
+    pid_t child;
+    place_of_cores();
+    if (part(&child)) {
+        execle("/proc/self/exe", arguments[0], "aborted", NULL, variables);
+        _exit(1);
+    }
+    core_of(child);
+}
+static void aborted(void) { abort(); }
+
+/* The setup reads the decoy; the actor is a program of its own, which has none of it. */
+static void core_dump_of_another(void) {
+    pid_t child;
+    place_of_cores();
+    opened();
+    if (part(&child)) {
+        execle("/proc/self/exe", arguments[0], "aborted", NULL, (char *const[]){NULL});
+        _exit(1);
+    }
+    core_of(child);
 }
 
 /* Object is a device or file of the kernel; opened and not read. */
@@ -121,6 +167,7 @@ const struct way secret_ways[] = {
     {"proc_environ", proc_environ},
     {"proc_mem", proc_mem},
     {"proc_maps", proc_maps},
+    {"proc_smaps", proc_smaps},
     {"proc_task_environ", proc_task_environ},
     {"denied_environ", denied_environ},
     {"process_vm_readv", way_process_vm_readv},
@@ -128,6 +175,10 @@ const struct way secret_ways[] = {
     {"ptrace_seize", ptrace_seize},
     {"denied_ptrace", denied_ptrace},
     {"core_dump", core_dump},
+    {"core_dump_of_forked", core_dump_of_forked},
+    {"core_dump_of_started", core_dump_of_started},
+    {"core_dump_of_another", core_dump_of_another},
+    {"aborted", aborted},
     {"open_device", open_device},
     {"environment", environment},
     {"command_line", command_line},

@@ -132,9 +132,29 @@ static _Noreturn void change(uint8_t operation, const char *first, const char *s
 }
 
 static void way_unlinkat(void) { change(IORING_OP_UNLINKAT, object, NULL); }
+static void rename_directory(void) { change(IORING_OP_RENAMEAT, directory_of(object), other); }
 static void way_renameat(void) { change(IORING_OP_RENAMEAT, object, other); }
 static void way_linkat(void) { change(IORING_OP_LINKAT, object, other); }
 static void way_symlinkat(void) { change(IORING_OP_SYMLINKAT, object, other); }
+
+/* Refused, for the directory of the decoy is not the actor's. */
+static void denied_renameat(void) {
+    nobody();
+    way_renameat();
+}
+static void denied_unlinkat(void) {
+    nobody();
+    way_unlinkat();
+}
+static void denied_linkat(void) {
+    nobody();
+    way_linkat();
+}
+/* A link where a credential would lie. */
+static void denied_symlinkat(void) {
+    nobody();
+    change(IORING_OP_SYMLINKAT, other, object);
+}
 
 const struct way uring_ways[] = {
     {"uring_openat", way_openat},
@@ -145,8 +165,13 @@ const struct way uring_ways[] = {
     {"uring_fixed_file", into_fixed_file},
     {"uring_unlinkat", way_unlinkat},
     {"uring_renameat", way_renameat},
+    {"uring_rename_directory", rename_directory},
     {"uring_linkat", way_linkat},
     {"uring_symlinkat", way_symlinkat},
+    {"denied_uring_renameat", denied_renameat},
+    {"denied_uring_unlinkat", denied_unlinkat},
+    {"denied_uring_linkat", denied_linkat},
+    {"denied_uring_symlinkat", denied_symlinkat},
     {"denied_uring_openat", denied_openat},
     {"denied_uring_worker", denied_by_worker},
     {0},

@@ -5,6 +5,7 @@
 //! - Results go to standard output, everything else to standard error. `--json` prints one object a line.
 //! - A reader that goes away (`| head`) ends a command quietly.
 
+mod cores;
 mod events;
 mod exit;
 mod findings;
@@ -113,6 +114,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    cores::prevent();
     let done = match cli.command {
         Command::Serve(command) => command.run(),
         Command::Token(command) => command.run(),

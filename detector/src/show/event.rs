@@ -54,7 +54,11 @@ fn details(event: &Event) -> String {
                 .target
                 .as_ref()
                 .map_or(("?", 0), |target| (target.comm.as_str(), target.pid));
-            format!("{} of {} (pid {pid})", clean(&secret.part), clean(comm))
+            let to = match secret.written_to.as_str() {
+                "" => String::new(),
+                to => format!(", written to {}", clean(to)),
+            };
+            format!("{} of {} (pid {pid}){to}", clean(&secret.part), clean(comm))
         }),
     );
     lines.add_some(

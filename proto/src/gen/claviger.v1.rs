@@ -441,6 +441,13 @@ pub struct ProcessSecret {
     /// Why the target is not named; empty where it is, or where it is everybody.
     #[prost(string, tag = "5")]
     pub unknown_reason: ::prost::alloc::string::String,
+    /// Of a core: where it went, by the kernel's core_pattern as it stands when this is told. The path of a file, with what the kernel puts in where
+    /// that is known; or `|` and the program that it was piped to; or `@` and the socket. Empty where the pattern cannot be read.
+    #[prost(string, tag = "6")]
+    pub written_to: ::prost::alloc::string::String,
+    /// Of a core: the signal that ended the process.
+    #[prost(uint32, tag = "7")]
+    pub signal: u32,
 }
 /// A listing of a place where credentials lie.
 #[derive(serde::Serialize)]

@@ -30,6 +30,11 @@ pub const CHANGE_OWNER: u32 = 9;
 pub const CHANGE_ATTRIBUTE: u32 = 10;
 /// [`ChangeRecord::what`]: a directory, a link or a mount appeared through which there may be a way to credentials. No change of a file.
 pub const CHANGE_APPEARED: u32 = 11;
+/// [`ChangeRecord::what`]: a directory was renamed in which credentials may lie, or to where some may; `second` is its new name. `file` is the
+/// directory, `place` the one that it lies in now. By path, a renamed directory is a [`CHANGE_RENAMED`].
+pub const CHANGE_DIRECTORY_RENAMED: u32 = 12;
+/// [`ChangeRecord::what`]: as [`CHANGE_DIRECTORY_RENAMED`], and what was called `second` has its name now.
+pub const CHANGE_DIRECTORY_EXCHANGED: u32 = 13;
 
 /// [`ChangeRecord::errno`]: the end was not seen.
 pub const END_UNKNOWN: u32 = u32::MAX;

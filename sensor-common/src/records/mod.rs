@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod core_dump;
 mod directory_list;
 mod file_use;
 mod held;
@@ -17,10 +18,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use attempt::AttemptRecord;
 pub use change::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE,
-    CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
-    ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
+    CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
 };
+pub use core_dump::CoreDumpRecord;
 pub use directory_list::DirectoryListRecord;
 pub use file_use::{
     FileUseRecord, FileVersion, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
@@ -39,8 +41,8 @@ pub use repeat_key::{
     OPERATION_REACH, OPERATION_RECEIVE, OPERATION_TAMPER, RepeatKey,
 };
 pub use tamper::{
-    TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR,
-    TamperRecord,
+    COVERS_ABOVE, COVERS_OWN, TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL,
+    TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
 };
 
 pub use written::WrittenRecord;
@@ -75,6 +77,8 @@ pub const RECORD_TAMPER: u32 = 11;
 pub const RECORD_HELD: u32 = 12;
 /// [`RecordHeader::kind`] of a [`ChangeRecord`] or a [`ChangeOfTwoRecord`].
 pub const RECORD_CHANGE: u32 = 7;
+/// [`RecordHeader::kind`] of a [`CoreDumpRecord`].
+pub const RECORD_CORE_DUMP: u32 = 14;
 
 /// Stands where a user or group id is not known, as in the kernel.
 pub const UNKNOWN_ID: u32 = u32::MAX;

@@ -8,7 +8,7 @@ use super::{Ancestor, RecordHeader, RepeatKey, TaskSnapshot};
 pub const PART_ENVIRON: u32 = 1;
 /// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/mem` was opened.
 pub const PART_MEM: u32 = 2;
-/// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/maps` was opened.
+/// Part of a process, behind [`OPERATION_REACH`]: `/proc/PID/maps` or `smaps` was opened.
 pub const PART_MAPS: u32 = 3;
 /// Part of a process, behind [`OPERATION_REACH`]: ptrace attached or seized.
 pub const PART_PTRACE: u32 = 4;

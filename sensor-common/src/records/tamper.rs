@@ -16,8 +16,14 @@ pub const TAMPER_MAP: u32 = 3;
 pub const TAMPER_PROGRAM: u32 = 4;
 /// Behind [`super::OPERATION_TAMPER`]: `bpf()` on a link of the sensor. `number` is the command, `id` the link's.
 pub const TAMPER_LINK: u32 = 5;
-/// Behind [`super::OPERATION_TAMPER`]: something was mounted somewhere; the agent knows whether that covers a file of its own.
+/// Behind [`super::OPERATION_TAMPER`]: something was mounted somewhere. `number` has `COVERS_` bits, of what lies there; 0 where only the path is
+/// known, of which the agent knows whether it leads to a file of its own.
 pub const TAMPER_MOUNT: u32 = 6;
+
+/// A file of the sensor, or a directory of its own, or a file in one.
+pub const COVERS_OWN: u32 = 1;
+/// A directory above such.
+pub const COVERS_ABOVE: u32 = 2;
 
 /// Something was done to the sensor, or may have been.
 #[repr(C)]

@@ -19,7 +19,8 @@ pub struct Accounts {
     /// `device_not_mounted`, `own_process`, `told_as_done`.
     pub dropped: BTreeMap<String, u64>,
     /// Lost in the agent, by reason: records that are `undecodable`, uses of an `unknown_label`, files that may be copies and were too many to be
-    /// looked at (`copy_not_looked_at`). Every one is in a gap.
+    /// looked at (`copy_not_looked_at`), credentials that were moved with their directory and were too many to be told (`too_many_moved`), directories
+    /// that came to where credentials can lie and were too many to be looked into (`too_many_moves`), or were not at the end (`not_scanned`). Every one is in a gap.
     pub lost: BTreeMap<String, u64>,
     /// Repeats that were told, in events with their count.
     pub repeats_told: u64,

@@ -2,7 +2,7 @@
 //!
 //! A label follows its object: a credential that is moved out of the catalogue's places is still known. So the label of a file that has left its
 //! path is kept, but only so many of them ([`GONE_MAX`]): whoever makes and removes files without end drives out his own, oldest first, for
-//! the owner that has most gives.
+//! the owner that has most gives. A directory's label says what would be a credential in it, which is so because of its path: it goes with the path, but for the sensor's own.
 //!
 //! Several paths can lead to one object, which the kernel half labels with the id of the path that was labelled last. When a path's label is dropped
 //! and another path still leads there, that one is labelled anew at the next scan, so that the object never keeps an id that stands for nothing.
@@ -81,7 +81,8 @@ pub(super) struct Table {
     live: HashMap<Key, usize>,
     /// What has to be labelled anew.
     stale: HashSet<Key>,
-    /// What has left its last path before it was labelled anew: its id stands for nothing, so its label goes at the end of the next scan.
+    /// What loses its label at the end of the next scan: directories that have left a path, and files that have left their last one before they were
+    /// labelled anew, so that their id stands for nothing.
     orphans: Vec<Labelled>,
     scan: u64,
     policy: u64,
@@ -173,7 +174,7 @@ impl Table {
             self.count_down(key);
             return Some(before);
         }
-        self.leave(before);
+        self.leave(root, before);
         None
     }
 
@@ -191,16 +192,9 @@ impl Table {
             self.by_root.remove(&root);
         }
         for (_, at) in left {
-            self.leave(at.labelled);
+            self.leave(root, at.labelled);
         }
-        // One that this scan found at another path has been labelled anew there.
-        let mut dropped: Vec<_> = std::mem::take(&mut self.orphans)
-            .into_iter()
-            .map(|labelled| Dropped {
-                is_last: !self.is_live(&labelled),
-                labelled,
-            })
-            .collect();
+        let mut dropped = self.drop_orphans();
         while self.gone_count > self.gone_max
             && let Some(labelled) = self.oldest_of_most()
         {
@@ -214,12 +208,26 @@ impl Table {
         let mut left = Vec::new();
         for (root, paths) in &mut self.by_root {
             if *root != Root::Host {
-                left.extend(paths.extract_if(|_, at| is_unwanted(&at.labelled)));
+                let unwanted = paths.extract_if(|_, at| is_unwanted(&at.labelled));
+                left.extend(unwanted.map(|(_, at)| (*root, at.labelled)));
             }
         }
-        for (_, at) in left {
-            self.leave(at.labelled);
+        for (root, labelled) in left {
+            self.leave(root, labelled);
         }
+    }
+
+    /// One that this scan found at another path has been labelled anew there, or, a directory that was labelled at both, will be.
+    fn drop_orphans(&mut self) -> Vec<Dropped> {
+        let orphans = std::mem::take(&mut self.orphans);
+        let drop = |labelled: Labelled| {
+            let is_last = !self.is_live(&labelled);
+            if !is_last && labelled.names.is_some() {
+                self.stale.insert(key(&labelled));
+            }
+            Dropped { labelled, is_last }
+        };
+        orphans.into_iter().map(drop).collect()
     }
 
     /// Takes away, of what has left its path, what is not wanted any more.
@@ -231,10 +239,9 @@ impl Table {
             unwanted.extend(out);
         }
         self.gone.retain(|_, gone| !gone.is_empty());
-        unwanted
-            .into_iter()
-            .map(|labelled| self.drop_one(labelled))
-            .collect()
+        let mut dropped = self.drop_orphans();
+        dropped.extend(unwanted.into_iter().map(|labelled| self.drop_one(labelled)));
+        dropped
     }
 
     /// All names that are watched in directories.
@@ -263,11 +270,13 @@ impl Table {
         Dropped { labelled, is_last }
     }
 
-    fn leave(&mut self, labelled: Labelled) {
+    fn leave(&mut self, root: Root, labelled: Labelled) {
         let key = key(&labelled);
+        // The sensor's own directories are its own wherever they are moved.
+        let goes_with_path = labelled.names.is_some() && root != Root::Own;
         let was_stale = self.stale.contains(&key);
         self.count_down(key);
-        if was_stale && !self.live.contains_key(&key) {
+        if goes_with_path || (was_stale && !self.live.contains_key(&key)) {
             self.orphans.push(labelled);
             return;
         }

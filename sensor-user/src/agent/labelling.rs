@@ -51,8 +51,9 @@ pub(super) struct Labelling {
     contents: Contents,
     ways: Ways,
     own: Own,
+    own_places: own::OwnPlaces,
     table: Table,
-    /// Names whose labels were replaced in this scan; some may be watched by another path.
+    /// Names whose labels were replaced in this scan, or left one of several paths; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
     /// Labels of copies, those that have left their path too.
     copies: HashSet<u32>,
@@ -91,6 +92,7 @@ impl Labelling {
             contents: Contents::default(),
             ways: Ways::default(),
             own,
+            own_places: own::OwnPlaces::default(),
             table: Table::default(),
             replaced_names: HashSet::new(),
             copies: HashSet::new(),
@@ -110,8 +112,8 @@ impl Labelling {
         match self.look() {
             Ok((root, found)) => {
                 let paths: HashSet<PathBuf> = found.ways.iter().map(|way| way.path.clone()).collect();
-                self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
-                self.knowledge.set_ways(paths);
+                let objects = self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
+                self.knowledge.set_ways(paths, objects);
                 self.label(Root::Host, &root, &found, public);
                 self.label_own(&root);
                 self.look_after_copies(&root);
@@ -157,6 +159,7 @@ impl Labelling {
                     for dropped in self.table.end(Root::Other(id)) {
                         self.drop_label(dropped);
                     }
+                    self.forget_names();
                     self.counts.remove(&Root::Other(id));
                     if self.other_homes.remove(&id).is_some() {
                         self.lay_out();
@@ -190,6 +193,7 @@ impl Labelling {
         for dropped in dropped {
             self.drop_label(dropped);
         }
+        self.forget_names();
         counts
     }
 

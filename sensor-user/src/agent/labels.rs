@@ -1,7 +1,8 @@
 //! What the agent meant by each label that the kernel half hands back.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -58,7 +59,8 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     meanings: HashMap<u32, Kept>,
-    ids: HashMap<PathBuf, u32>,
+    /// By path, in order: what is below a directory follows it.
+    ids: BTreeMap<PathBuf, u32>,
     next: u32,
     /// Calls of [`Labels::bury`].
     round: u64,
@@ -138,6 +140,23 @@ impl Labels {
         }
     }
 
+    /// The credentials of which it is known that they lie below a directory: entry, path, file.
+    pub(super) fn below(&self, directory: &Path) -> impl Iterator<Item = (&Arc<Entry>, &Path, ObjectKey)> {
+        let after = self
+            .ids
+            .range::<Path, _>((Bound::Excluded(directory), Bound::Unbounded));
+        let below = after.take_while(move |(path, _)| path.starts_with(directory));
+        below.filter_map(|(path, id)| {
+            let kept = self.meanings.get(id)?;
+            match &kept.meaning {
+                Meaning::Credential { entry, .. } if kept.holders > 0 => {
+                    Some((entry, path.as_path(), kept.lies?))
+                }
+                _ => None,
+            }
+        })
+    }
+
     /// Whether a directory of this path is labelled.
     pub(super) fn is_directory(&self, path: &Path) -> bool {
         let kept = self.ids.get(path).and_then(|id| self.meanings.get(id));
@@ -213,6 +232,41 @@ mod tests {
         assert!(matches!(labels.credential_at(&path), Some((_, None))));
         labels.release(id);
         assert!(labels.credential_at(&path).is_none(), "nobody holds it");
+    }
+
+    #[test]
+    fn what_lies_below_a_directory_is_found_and_nothing_beside_it() {
+        let mut labels = Labels::default();
+        let catalogue = claviger_proto::catalogue::Catalogue::shipped();
+        let entry = Arc::clone(&catalogue.entries()[0]);
+        let object = ObjectKey {
+            inode: 5,
+            ..ObjectKey::default()
+        };
+        for path in [
+            "/h/.ssh/a",
+            "/h/.ssh-old/b",
+            "/h/.ssh/deep/c",
+            "/h/.ssh/empty",
+            "/h/.sshd",
+        ] {
+            labels.hold(Meaning::Credential {
+                entry: Arc::clone(&entry),
+                path: path.into(),
+            });
+            labels.lies(Path::new(path), (!path.ends_with("empty")).then_some(object));
+        }
+        labels.hold(directory("/h/.ssh/deep"));
+        let below = |path: &str| -> Vec<_> {
+            let found = labels.below(Path::new(path));
+            found.map(|(_, path, _)| path.to_owned()).collect()
+        };
+        assert_eq!(
+            below("/h/.ssh"),
+            [Path::new("/h/.ssh/a"), Path::new("/h/.ssh/deep/c")]
+        );
+        assert_eq!(below("/h").len(), 4);
+        assert!(below("/h/.ssh/a").is_empty() && below("/i").is_empty());
     }
 
     #[test]

@@ -4,9 +4,11 @@ mod answers;
 mod changes;
 mod condition;
 mod copies;
+mod core_dumps;
 mod held;
 mod keys;
 mod listings;
+mod moves;
 mod repeating;
 mod secrets;
 mod starts;
@@ -88,6 +90,7 @@ pub struct Agent<S> {
     peers: Peers,
     repeats: Repeats,
     writers: copies::Writers,
+    arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
     just_found: held::JustFound,
     looks: Option<Looks>,
@@ -126,6 +129,7 @@ impl<S: Sink> Agent<S> {
         let Kernel {
             records,
             labeller,
+            layers,
             accounts,
             repeats,
             secret_names,
@@ -147,6 +151,7 @@ impl<S: Sink> Agent<S> {
             extra_homes: options.extra_homes.clone(),
             self_test: options.self_test.clone(),
             own: options.own.clone(),
+            layers,
         };
         let mut worker =
             Worker::start(labeller, setup).map_err(io("starting the thread that labels files"))?;
@@ -212,6 +217,7 @@ impl<S: Sink> Agent<S> {
             peers: Peers::default(),
             repeats: Repeats::default(),
             writers: copies::Writers::default(),
+            arrivals: Vec::new(),
             by_path: held::ByPath::default(),
             just_found: held::JustFound::default(),
             looks,
@@ -311,6 +317,8 @@ impl<S: Sink> Agent<S> {
             close(runtime_dir);
         }
         self.tell_all();
+        self.give_up_arrivals();
+        self.tell_losses();
         if self.options.report_itself {
             self.tell_status("stopping");
         }
@@ -344,6 +352,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Held(held)) => self.held(*held),
                 Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
+                Ok(Record::CoreDump(dump)) => self.core_written(&dump),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
                 Ok(Record::KernelKey(key)) => self.key_used(*key),
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),

@@ -26,15 +26,16 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Has the kernel half know these directories below a root, and no others of that root.
+    /// Has the kernel half know these directories below a root, and no others of that root. Returns those that it knows, by its numbers.
     pub(super) fn watch(
         &mut self,
         labeller: &mut Labeller,
         root: Root,
         directory: &OwnedFd,
         wanted: &HashSet<PathBuf>,
-    ) {
+    ) -> HashMap<ObjectKey, PathBuf> {
         let mut now = HashMap::with_capacity(wanted.len());
+        let mut paths = HashMap::with_capacity(wanted.len());
         let of_others = self.told.iter().filter(|(other, _)| **other != root);
         let others: usize = of_others.map(|(_, told)| told.len()).sum();
         for path in wanted {
@@ -44,6 +45,7 @@ impl Ways {
             let seen = held.seen();
             if let Some(known) = self.told.get(&root).and_then(|told| told.get(&seen)) {
                 now.insert(seen, *known);
+                paths.insert(*known, path.clone());
                 continue;
             }
             if others + now.len() >= WAYS_MAX as usize {
@@ -53,6 +55,7 @@ impl Ways {
             match labeller.ask(Purpose::Way, || held.open_directory()) {
                 Ok((Ok(_), Some(object))) => {
                     now.insert(seen, object);
+                    paths.insert(object, path.clone());
                 }
                 // It is gone, or no directory any more.
                 Ok((Err(_), _)) => {}
@@ -65,6 +68,7 @@ impl Ways {
                 tracing::warn!(%error, "a directory that matters no longer stays watched");
             }
         }
+        paths
     }
 
     /// Takes up what a root has now. Returns what no root has any more.

@@ -2,7 +2,7 @@
 //! the agent then goes on without it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -34,7 +34,7 @@ use super::{
 use crate::{
     credential::{Home, Parsed, Places, ScanResult, homes},
     decode::ProcessKey,
-    kernel::{Labeller, canary},
+    kernel::{Labeller, Layers, canary},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
@@ -47,7 +47,14 @@ pub(super) struct Knowledge {
     known: Arc<Mutex<Known>>,
     places: Arc<RwLock<Arc<Places>>>,
     /// Directories of the host in which others lead on.
-    ways: Arc<Mutex<HashSet<PathBuf>>>,
+    ways: Arc<Mutex<KnownWays>>,
+}
+
+/// Directories of the host in which others lead on, those that the kernel half knows also by its numbers.
+#[derive(Default)]
+struct KnownWays {
+    paths: HashSet<PathBuf>,
+    objects: HashMap<ObjectKey, PathBuf>,
 }
 
 impl Knowledge {
@@ -71,14 +78,20 @@ impl Knowledge {
     }
 
     /// Others lead on in other directories.
-    pub(super) fn set_ways(&self, ways: HashSet<PathBuf>) {
-        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = ways;
+    pub(super) fn set_ways(&self, paths: HashSet<PathBuf>, objects: HashMap<ObjectKey, PathBuf>) {
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = KnownWays { paths, objects };
+    }
+
+    /// Where such a directory is, by the kernel's numbers of it.
+    pub(super) fn way_of(&self, object: ObjectKey) -> Option<PathBuf> {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.objects.get(&object).cloned()
     }
 
     /// Whether what appears in this directory may lead to credentials.
     pub(super) fn is_way(&self, directory: &Path) -> bool {
         let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.contains(directory) || self.labels().is_directory(directory)
+        ways.paths.contains(directory) || self.labels().is_directory(directory)
     }
 
     /// Where credentials can lie.
@@ -194,6 +207,8 @@ pub(super) enum Answer {
     NotLookedAt,
     /// Whether the probes see was tested.
     Tested(Tested),
+    /// Files of overlayfs are followed to their layers from now on.
+    LayersKnown,
     /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
     InForce(String),
 }
@@ -218,6 +233,7 @@ pub(super) struct Setup {
     pub extra_homes: Vec<PathBuf>,
     pub self_test: Option<SelfTestOptions>,
     pub own: Own,
+    pub layers: Layers,
 }
 
 /// The worker's ends.
@@ -248,6 +264,7 @@ impl Worker {
             extra_homes,
             self_test,
             own,
+            layers,
         } = setup;
         let (asks, asked) = sync_channel(QUEUE_MAX);
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
@@ -263,6 +280,7 @@ impl Worker {
             labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
+            layers,
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
         };
@@ -351,6 +369,7 @@ struct State {
     labelling: Labelling,
     public: Public,
     suspects: Suspects,
+    layers: Layers,
     self_test: Option<SelfTestOptions>,
     next_test: Option<Instant>,
 }
@@ -362,6 +381,9 @@ impl State {
         loop {
             let now = Instant::now();
             if now >= next {
+                if self.layers.have_come() && answer.blocking_send(Answer::LayersKnown).is_err() {
+                    return;
+                }
                 let counts = self.labelling.scan(&mut self.public);
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");

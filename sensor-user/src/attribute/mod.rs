@@ -9,6 +9,7 @@
 
 mod cgroup_path;
 pub mod cgroups;
+mod core_pattern;
 mod keys;
 mod mounted;
 mod proc_fs;
@@ -18,6 +19,7 @@ mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
 pub use cgroups::Cgroups;
+pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{

@@ -6,6 +6,7 @@
 mod canary;
 mod check;
 mod config;
+mod cores;
 mod enrol;
 mod exit;
 mod log;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use super::{canary, check, config, enrol, exit, run, status, trace};
+use super::{canary, check, config, cores, enrol, exit, run, status, trace};
 
 /// Watches how machine identities are used on this host.
 ///
@@ -56,6 +56,10 @@ pub(super) struct ConfigFile {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    cores::prevent(match arguments.command {
+        Command::Trace(_) => cores::Children::Users,
+        _ => cores::Children::Own,
+    });
     let done = match arguments.command {
         Command::Run(command) => command.run(),
         Command::Trace(command) => command.run(),

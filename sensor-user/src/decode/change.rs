@@ -1,9 +1,10 @@
 //! Changes of files.
 
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE,
-    CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord,
-    ChangeRecord, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
+    CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
+    RECORD_CHANGE,
 };
 
 use super::{
@@ -37,6 +38,10 @@ pub enum Changed {
     Attribute,
     /// A directory, a link or a mount appeared. No change of a file.
     Appeared,
+    /// A directory has another name.
+    DirectoryRenamed,
+    /// A directory and something else have changed places.
+    DirectoryExchanged,
 }
 
 /// How it ended.
@@ -134,7 +139,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
         text: Vec::new(),
     };
     match what {
-        Changed::Renamed | Changed::Exchanged | Changed::Linked => {
+        Changed::Renamed
+        | Changed::Exchanged
+        | Changed::Linked
+        | Changed::DirectoryRenamed
+        | Changed::DirectoryExchanged => {
             change.second = Some(path(&second(bytes)?)?);
         }
         Changed::Symlinked => {
@@ -164,6 +173,8 @@ fn what(what: u32) -> Result<Changed, DecodeError> {
         CHANGE_OWNER => Changed::Owner,
         CHANGE_ATTRIBUTE => Changed::Attribute,
         CHANGE_APPEARED => Changed::Appeared,
+        CHANGE_DIRECTORY_RENAMED => Changed::DirectoryRenamed,
+        CHANGE_DIRECTORY_EXCHANGED => Changed::DirectoryExchanged,
         value => {
             return Err(DecodeError::OutOfRange { field: "what", value });
         }
@@ -266,7 +277,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_a_change_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 6_000), what in 0u32..13) {
+        fn any_bytes_give_a_change_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 6_000), what in 0u32..15) {
             let mut bytes = bytes;
             let at = std::mem::offset_of!(ChangeRecord, what);
             bytes[at..at + 4].copy_from_slice(&what.to_ne_bytes());

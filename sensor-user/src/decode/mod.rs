@@ -4,6 +4,7 @@
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
 mod change;
+mod core_dump;
 mod directory_list;
 mod error;
 mod held;
@@ -17,6 +18,7 @@ mod task;
 mod written;
 
 pub use change::{Attributes, Change, Changed, End, Known};
+pub use core_dump::CoreDump;
 pub use directory_list::DirectoryList;
 pub use error::DecodeError;
 pub use held::Held;
@@ -28,6 +30,6 @@ pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,
 };
-pub use tamper::{Done, Tamper};
+pub use tamper::{Covers, Done, Tamper};
 pub use task::{ProcessKey, Task};
 pub use written::Written;

@@ -1,20 +1,20 @@
 //! The records.
 
 use claviger_sensor_common::{
-    AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord,
-    HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
-    OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
-    OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
-    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
-    RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
-    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
+    AttemptRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion,
+    ForkRecord, HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
+    OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN,
+    OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON,
+    PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
+    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC,
+    RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET,
+    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret, Tamper, Task,
-    Written, numbers::stat_device,
+    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret,
+    Tamper, Task, Written, numbers::stat_device,
 };
 
 /// One record.
@@ -28,6 +28,8 @@ pub enum Record {
     Attempt(Box<Attempt>),
     /// What a process keeps to itself was reached for by another.
     ProcessSecret(Box<ProcessSecret>),
+    /// The core of a process was written that may have held a credential.
+    CoreDump(Box<CoreDump>),
     /// A program was started with credentials in its environment or arguments.
     ProgramSecret(Box<ProgramSecret>),
     /// A key of the kernel's keyrings was used.
@@ -274,6 +276,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 errno: record.key.errno,
                 access: access_of_bits(record.key.access),
             })))
+        }
+        RECORD_CORE_DUMP => {
+            let record: CoreDumpRecord = prefix(bytes, header.kind)?;
+            Ok(Record::CoreDump(Box::new((&record).try_into()?)))
         }
         RECORD_DIRECTORY_LIST => {
             let record: DirectoryListRecord = prefix(bytes, header.kind)?;

@@ -1,8 +1,8 @@
 //! What is done to the sensor.
 
 use claviger_sensor_common::{
-    OPERATION_TAMPER, RepeatKey, TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM, TAMPER_SIGNAL,
-    TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
+    COVERS_OWN, OPERATION_TAMPER, RepeatKey, TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM,
+    TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
 };
 
 use super::{DecodeError, FilePath, Task};
@@ -49,8 +49,24 @@ pub enum Done {
         /// To which.
         object: BpfObject,
     },
-    /// Something was mounted here, by names alone.
-    Mount(FilePath),
+    /// Something was mounted.
+    Mount {
+        /// Here, by names alone.
+        path: FilePath,
+        /// What lies there.
+        covers: Covers,
+    },
+}
+
+/// What a mount covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// A file of the sensor's, or a directory.
+    Own,
+    /// A directory above one.
+    Above,
+    /// Only the path is known, or it is nothing of the sensor's.
+    Unknown,
 }
 
 impl Tamper {
@@ -70,12 +86,19 @@ impl Tamper {
             TAMPER_MAP => bpf(BpfObject::Map(id)),
             TAMPER_PROGRAM => bpf(BpfObject::Program(id)),
             TAMPER_LINK => bpf(BpfObject::Link(id)),
-            TAMPER_MOUNT => Done::Mount(FilePath::given(
-                &record.base,
-                &record.given,
-                record.given_length,
-                record.given_truncated,
-            )?),
+            TAMPER_MOUNT => Done::Mount {
+                path: FilePath::given(
+                    &record.base,
+                    &record.given,
+                    record.given_length,
+                    record.given_truncated,
+                )?,
+                covers: match number {
+                    0 => Covers::Unknown,
+                    bits if bits & COVERS_OWN != 0 => Covers::Own,
+                    _ => Covers::Above,
+                },
+            },
             _ => {
                 return Err(DecodeError::OutOfRange {
                     field: "operation",

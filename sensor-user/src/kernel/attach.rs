@@ -11,6 +11,7 @@ use claviger_sensor_common::Probe;
 use super::{
     HookTrial, KernelError, Labeller, ProbeState, canary, changes,
     hooks::{self, Either, Hook, Point, Program},
+    tamper,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -73,7 +74,7 @@ impl<'a> Attacher<'a> {
             (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
             (Probe::ProcessSecret, hooks::REACHED),
             (Probe::KernelKey, hooks::KEYS),
-            (Probe::SensorTamper, hooks::TAMPER),
+            (Probe::SensorTamper, tamper::TAMPER),
             (Probe::DirectoryList, hooks::LISTED),
             (Probe::FileCopied, hooks::copied(level)),
             (Probe::CredentialChange, changes::at(level)),
@@ -100,6 +101,8 @@ impl<'a> Attacher<'a> {
         let states: Vec<ProbeState> = [
             (Probe::ProcessExec, "process_exec", "sched_process_exec"),
             (Probe::ProcessFork, "process_fork", "sched_process_fork"),
+            // Before the end itself, so that it is told of a process that is there.
+            (Probe::CoreDump, "process_exit_core", "sched_process_exit"),
             (Probe::ProcessExit, "process_exit", "sched_process_exit"),
             (
                 Probe::FileInherited,
@@ -124,7 +127,10 @@ impl<'a> Attacher<'a> {
                     probe,
                     hook: Some(hook),
                     refused: Vec::new(),
-                    cannot_see: Vec::new(),
+                    cannot_see: match probe {
+                        Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
+                        _ => Vec::new(),
+                    },
                 },
                 Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
             }
@@ -249,6 +255,13 @@ impl<'a> Attacher<'a> {
                     program.load()?;
                     for call in calls {
                         program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                    }
+                }
+                Point::Enters(calls) => {
+                    let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
+                    for call in calls {
+                        program.attach("syscalls", &format!("sys_enter_{call}"))?;
                     }
                 }
                 Point::ExitsAndNewer(calls, newer) => {

@@ -38,6 +38,8 @@ const fn either(programs: &'static [Program], otherwise: &'static str) -> Either
     Either { programs, otherwise }
 }
 
+const NO_RING_REFUSALS: &str = "refused changes of names by io_uring";
+
 const FUNCTIONS: Hook = Hook {
     name: "fexit/notify_change",
     programs: &[program("fexit_notify_change", Point::Fexit("notify_change"))],
@@ -123,8 +125,37 @@ const FUNCTIONS: Hook = Hook {
             )],
             "refused changes by descriptor",
         ),
+        either(
+            &[
+                program(
+                    "io_uring_submit_req_changes_denied",
+                    Point::BtfTracepoint("io_uring_submit_req"),
+                ),
+                program(
+                    "io_uring_submit_sqe_changes_denied",
+                    Point::BtfTracepoint("io_uring_submit_sqe"),
+                ),
+            ],
+            NO_RING_REFUSALS,
+        ),
+        either(
+            &[
+                program(
+                    "io_uring_complete_entry_changes_denied",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+                program(
+                    "io_uring_complete_result_changes_denied",
+                    Point::BtfTracepoint("io_uring_complete"),
+                ),
+            ],
+            NO_RING_REFUSALS,
+        ),
     ],
-    cannot_see: &["refused changes by io_uring and by 32-bit system calls"],
+    cannot_see: &[
+        "refused changes by 32-bit system calls",
+        "refused changes of attributes and lengths by io_uring",
+    ],
 };
 
 const TRACEPOINT: Hook = Hook {

@@ -21,7 +21,9 @@ pub(super) enum Point {
     BtfTracepoint(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
     Exits(&'static [&'static str]),
-    /// The same, with calls that only newer kernels have
+    /// `tracepoint/syscalls/sys_enter_NAME` for each name
+    Enters(&'static [&'static str]),
+    /// As [`Point::Exits`], with calls that only newer kernels have
     ExitsAndNewer(&'static [&'static str], &'static [&'static str]),
 }
 
@@ -282,42 +284,11 @@ pub(super) const KEYS: Hook = Hook {
     ],
 };
 
-/// What is done to the sensor itself; the same at every level.
-pub(super) const TAMPER: Hook = Hook {
-    name: "tp_btf/signal_generate",
-    programs: &[program(
-        "signal_generate",
-        Point::BtfTracepoint("signal_generate"),
-    )],
-    beside: &[
-        Either {
-            programs: &[program(
-                "sys_exit_signals",
-                Point::Exits(&[
-                    "kill",
-                    "tkill",
-                    "tgkill",
-                    "rt_sigqueueinfo",
-                    "rt_tgsigqueueinfo",
-                    "pidfd_send_signal",
-                ]),
-            )],
-            otherwise: "signals that were refused",
-        },
-        Either {
-            programs: &[program("sys_exit_bpf", Point::Exits(&["bpf"]))],
-            otherwise: "bpf() on the sensor's links, programs and maps",
-        },
-        Either {
-            programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],
-            otherwise: "mounts over the sensor's files",
-        },
-    ],
-    cannot_see: &[
-        "signals that the kernel sends because a process asked for them (F_SETOWN)",
-        "refused signals, bpf() and mounts by 32-bit system calls",
-    ],
-};
+/// What is not seen of core dumps; the same at every level.
+pub(super) const NOT_OF_CORES: [&str; 2] = [
+    "cores of processes that read a credential and closed it before the sensor was there",
+    "cores whose writing SIGKILL cut short",
+];
 
 /// Listings of directories; the same at every level.
 pub(super) const LISTED: Hook = Hook {
@@ -409,7 +380,7 @@ impl ProbeState {
             Probe::DirectoryList => "listings of directories of credentials",
             Probe::ProgramSecrets => "credentials in the environment or arguments of programs",
             Probe::KernelKey => "uses of keys of the kernel's keyrings",
-            Probe::CoreDump => "core dumps of processes that used a credential",
+            Probe::CoreDump => "core dumps of processes that may hold a credential",
             Probe::SensorTamper => "what is done to the sensor",
             Probe::FileCopied => "copies of credentials",
             Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",

@@ -8,7 +8,7 @@ use aya::{
 };
 use claviger_sensor_common::{
     Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DIRECTORY, REQUEST_DONE,
-    REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT, REQUEST_WAY,
+    REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT, REQUEST_PLACE, REQUEST_WAY,
 };
 use zerocopy::transmute;
 
@@ -25,6 +25,8 @@ pub enum Purpose {
     Directory(Label),
     /// Take the directory for one whose names matter.
     Way,
+    /// Take it for a place of the sensor's own, or for one above such: `COVERS_` bits.
+    Place(u32),
 }
 
 /// A map refused.
@@ -50,6 +52,7 @@ pub struct Labeller {
     names: Labels<Bytes<{ size_of::<NameKey>() }>>,
     watching: Array<MapData, u32>,
     ways: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
+    places: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
 }
 
 impl Labeller {
@@ -73,6 +76,7 @@ impl Labeller {
             names: take(ebpf, "NAMES")?,
             watching: take(ebpf, "WATCHING")?,
             ways: take(ebpf, "WAYS")?,
+            places: take(ebpf, "OWN_PLACES")?,
         })
     }
 
@@ -91,6 +95,7 @@ impl Labeller {
             Purpose::Object(label) => (REQUEST_OBJECT, label),
             Purpose::Directory(label) => (REQUEST_DIRECTORY, label),
             Purpose::Way => (REQUEST_WAY, Label::default()),
+            Purpose::Place(id) => (REQUEST_PLACE, Label { id, flags: 0 }),
         };
         self.handshake(code, label, open)
     }
@@ -184,6 +189,14 @@ impl Labeller {
     /// [`LabelError`]; none where they did not.
     pub fn forget_way(&mut self, directory: ObjectKey) -> Result<(), LabelError> {
         gone("WAYS", self.ways.remove(&bytes_of_object(directory)))
+    }
+
+    /// This is no place of the sensor's own any more.
+    ///
+    /// # Errors
+    /// [`LabelError`]; none where it was none.
+    pub fn forget_place(&mut self, place: ObjectKey) -> Result<(), LabelError> {
+        gone("OWN_PLACES", self.places.remove(&bytes_of_object(place)))
     }
 
     /// Watches a name in a labelled directory no longer.

@@ -13,9 +13,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records, Repeats,
-    SecretNames, attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast, offsets,
-    open_descriptors, preconditions, private_mounts::with_private_mounts,
+    Accounts, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records,
+    Repeats, SecretNames, attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast,
+    offsets, open_descriptors, preconditions, private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
 
@@ -59,6 +59,8 @@ pub struct Kernel {
     pub records: Records,
     /// Sets labels.
     pub labeller: Labeller,
+    /// Tells the kernel half how overlayfs keeps its layers.
+    pub layers: Layers,
     /// The kernel half's accounts.
     pub accounts: Accounts,
     /// How often uses were repeated.
@@ -95,6 +97,7 @@ impl Kernel {
             mut ebpf,
             ring,
             labeller,
+            layers,
             accounts,
             repeats,
             secret_names,
@@ -113,13 +116,14 @@ impl Kernel {
             let ring = take_ring(&mut ebpf)?;
             let mut labeller = Labeller::new(&mut ebpf)?;
             let secret_names = SecretNames::new(&mut ebpf)?;
+            let layers = Layers::new(&mut ebpf, options.btf.clone())?;
             let btf = Btf::from_sys_fs()
                 .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
             let mut attach = Attacher::new(&mut ebpf, &btf);
             let (level, mut file_open) =
                 attach.file_open(&options.file_open_hooks, options.compat_calls, &mut labeller)?;
-            if !offsets::knows_overlay(&offsets) {
-                file_open.cannot_see.push(offsets::NO_LAYERS.to_owned());
+            if !layers.are_known() {
+                file_open.cannot_see.push(NO_LAYERS.to_owned());
             }
             let mut probes = vec![file_open];
             probes.extend(attach.others(level, &mut labeller));
@@ -139,6 +143,7 @@ impl Kernel {
                 ebpf,
                 ring,
                 labeller,
+                layers,
                 accounts,
                 repeats,
                 secret_names,
@@ -159,6 +164,7 @@ impl Kernel {
             attached: Attached { _ebpf: ebpf },
             records: Records::new(ring)?,
             labeller,
+            layers,
             accounts,
             repeats,
             secret_names,

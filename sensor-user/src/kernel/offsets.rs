@@ -1,9 +1,14 @@
 //! Where the running kernel keeps what the programs read, from its BTF.
 
-use std::{fs::File, io, os::fd::AsRawFd as _, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
+};
 
 use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
-use claviger_sensor_common::{MISSING, Offsets};
+use claviger_sensor_common::{MISSING, Offsets, OverlayOffsets};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::KernelError;
@@ -13,35 +18,38 @@ use super::KernelError;
 /// # Errors
 /// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
 pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
+    resolver(path)?.all()
+}
+
+/// How overlayfs keeps its layers: from the kernel's own BTF, or from that of its module beside it, which builds on the kernel's. Nothing where
+/// its module is not there, or is of a form that is not known.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) fn overlay(path: &Path) -> Result<Option<OverlayOffsets>, KernelError> {
     let kernel = resolver(path)?;
-    let mut offsets = kernel.all()?;
-    kernel.overlay(&mut offsets)?;
-    if offsets.overlay_upper == MISSING {
-        take_overlay(&mut offsets, &kernel)?;
+    let mut offsets = kernel.overlay()?;
+    let of_module = module_of(path);
+    if offsets.upper == MISSING && of_module.exists() {
+        let bytes = std::fs::read(&of_module).map_err(KernelError::io(format!(
+            "reading the type information of overlayfs at {}",
+            of_module.display()
+        )))?;
+        let btf = Btf::from_split_bytes(&bytes, &kernel.btf).map_err(|source| KernelError::Btf {
+            path: of_module.clone(),
+            source,
+        })?;
+        let path = &of_module;
+        offsets = Resolver { btf, path }.overlay()?;
     }
-    Ok(offsets)
+    let lower = [offsets.lower, offsets.lower_path, offsets.entry];
+    let is_known = offsets.upper != MISSING && lower.iter().any(|&offset| offset != MISSING);
+    Ok(is_known.then_some(offsets))
 }
 
-/// What is not seen where a kernel does not tell how overlayfs keeps its layers.
-pub(super) const NO_LAYERS: &str = "which file of its layers overlayfs shows: its module was not there when the sensor started, or is of a form that is not known";
-
-/// Whether files of overlayfs can be followed to their layers.
-pub(super) fn knows_overlay(offsets: &Offsets) -> bool {
-    let lower = [offsets.overlay_lower, offsets.overlay_path, offsets.overlay_entry];
-    offsets.overlay_upper != MISSING && lower.iter().any(|&offset| offset != MISSING)
-}
-
-/// Takes what the module's own BTF says, which builds on the kernel's.
-fn take_overlay(offsets: &mut Offsets, kernel: &Resolver<'_>) -> Result<(), KernelError> {
-    let path = kernel.path.with_file_name("overlay");
-    let Ok(bytes) = std::fs::read(&path) else {
-        return Ok(());
-    };
-    let btf = Btf::from_split_bytes(&bytes, &kernel.btf).map_err(|source| KernelError::Btf {
-        path: path.clone(),
-        source,
-    })?;
-    Resolver { btf, path: &path }.overlay(offsets)
+/// Where the type information of the module of overlayfs is, while that is loaded.
+pub(super) fn module_of(kernel: &Path) -> PathBuf {
+    kernel.with_file_name("overlay")
 }
 
 /// The BTF id of a kernel function that programs may call.
@@ -111,6 +119,7 @@ impl Resolver<'_> {
             task_exec_id: self.member(&task, "task_struct", "self_exec_id")?,
             task_pid_links: self.member(&task, "task_struct", "pid_links")?,
             signal_live: self.of("signal_struct", "live")?,
+            signal_exit_code: self.of("signal_struct", "group_exit_code")?,
             files_fdt: self.of("files_struct", "fdt")?,
             fdtable_fd: self.of("fdtable", "fd")?,
             fdtable_max: self.of("fdtable", "max_fds")?,
@@ -121,6 +130,7 @@ impl Resolver<'_> {
             file_flags: self.member(&file, "file", "f_flags")?,
             file_dentry: self.member(&file, "file", "f_path.dentry")?,
             file_mnt: self.member(&file, "file", "f_path.mnt")?,
+            path_dentry: self.of("path", "dentry")?,
             inode_ino: self.member(&inode, "inode", "i_ino")?,
             inode_generation: self.member(&inode, "inode", "i_generation")?,
             inode_size: self.member(&inode, "inode", "i_size")?,
@@ -187,14 +197,6 @@ impl Resolver<'_> {
             regs_compat_first: optional(self.member(&regs, "pt_regs", "bx"))?,
             regs_compat_second: optional(self.member(&regs, "pt_regs", "cx"))?,
             sb_magic: self.of("super_block", "s_magic")?,
-            overlay_inode: MISSING,
-            overlay_upper: MISSING,
-            overlay_lower: MISSING,
-            overlay_entry: MISSING,
-            overlay_count: MISSING,
-            overlay_stack: MISSING,
-            overlay_dentry: MISSING,
-            overlay_path: MISSING,
             kiocb_type: self.id("kiocb", |found| matches!(found, Type::Struct(_)))?,
             kiocb_file: self.of("kiocb", "ki_filp")?,
             file_private: self.member(&file, "file", "private_data")?,
@@ -229,17 +231,19 @@ impl Resolver<'_> {
         })
     }
 
-    /// How overlayfs keeps its layers: in the kernel's BTF, or in that of its module.
-    fn overlay(&self, offsets: &mut Offsets) -> Result<(), KernelError> {
-        offsets.overlay_inode = optional(self.of("ovl_inode", "vfs_inode"))?;
-        offsets.overlay_upper = optional(self.of("ovl_inode", "__upperdentry"))?;
-        offsets.overlay_lower = optional(self.of("ovl_inode", "lower"))?;
-        offsets.overlay_entry = optional(self.of("ovl_inode", "oe"))?;
-        offsets.overlay_count = optional(self.of("ovl_entry", "__numlower"))?;
-        offsets.overlay_stack = optional(self.of("ovl_entry", "__lowerstack"))?;
-        offsets.overlay_dentry = optional(self.of("ovl_path", "dentry"))?;
-        offsets.overlay_path = optional(self.of("ovl_inode", "lowerpath.dentry"))?;
-        Ok(())
+    /// How overlayfs keeps its layers, by this BTF.
+    fn overlay(&self) -> Result<OverlayOffsets, KernelError> {
+        Ok(OverlayOffsets {
+            known: 1,
+            inode: optional(self.of("ovl_inode", "vfs_inode"))?,
+            upper: optional(self.of("ovl_inode", "__upperdentry"))?,
+            lower: optional(self.of("ovl_inode", "lower"))?,
+            lower_path: optional(self.of("ovl_inode", "lowerpath.dentry"))?,
+            entry: optional(self.of("ovl_inode", "oe"))?,
+            count: optional(self.of("ovl_entry", "__numlower"))?,
+            stack: optional(self.of("ovl_entry", "__lowerstack"))?,
+            dentry: optional(self.of("ovl_path", "dentry"))?,
+        })
     }
 
     /// The first that is there of the names that a member of an inode has had.

@@ -19,6 +19,8 @@ pub struct Done<'a> {
     pub target: i64,
     /// The path of the object, absolute.
     pub path: &'a str,
+    /// What else it was done with: of a core, the directory that it goes to.
+    pub other: &'a str,
     /// Inodes of the object: before, and after where it was replaced.
     pub inodes: &'a [u64],
 }
@@ -30,7 +32,7 @@ impl<'a> Done<'a> {
         way: &'a Way,
         cell: Option<Cell>,
         did: &Did,
-        path: &'a str,
+        (path, other): (&'a str, &'a str),
         inodes: &'a [u64],
     ) -> Option<Self> {
         let &Did::It { pid, errno, target } = did else {
@@ -43,6 +45,7 @@ impl<'a> Done<'a> {
             errno,
             target,
             path,
+            other,
             inodes,
         })
     }
@@ -58,7 +61,7 @@ pub fn judge(done: &Done<'_>, events: &[Value]) -> Result<(), String> {
         .filter(|event| event["actor"]["process"]["pid"] == done.pid)
         .collect();
     if matches!(done.way.sees, Sees::OwnSecret(_)) {
-        of_actor.retain(|event| event["kind"] != "credential_access");
+        of_actor.retain(|event| event["kind"] == "process_secret_access");
     }
     match (&of_actor[..], done.way.sees) {
         ([], Sees::Nothing) => Ok(()),
@@ -106,7 +109,20 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
                 done.target.into(),
             )?;
         }
-        Sees::OwnSecret(part) | Sees::MachineSecret(part) => {
+        Sees::OwnSecret(part) => {
+            kind("process_secret_access")?;
+            is("the part", &event["process_secret"]["part"], part.into())?;
+            is(
+                "the target",
+                &event["process_secret"]["target"]["pid"],
+                done.pid.into(),
+            )?;
+            let written_to = event["process_secret"]["written_to"].as_str();
+            if !written_to.is_some_and(|path| path.starts_with(done.other)) {
+                return Err(format!("it went to {written_to:?} and not to {}", done.other));
+            }
+        }
+        Sees::MachineSecret(part) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
         }
@@ -184,6 +200,7 @@ mod tests {
             errno,
             target: 0,
             path: "/h/id_openat",
+            other: "",
             inodes: &[42],
         };
         judge(&done, events).is_ok()
@@ -273,9 +290,9 @@ mod tests {
             errno: 0,
             target: 0,
         };
-        let done = Done::new(way, None, &did, "/h/id_stat", &[42]).expect("done");
+        let done = Done::new(way, None, &did, ("/h/id_stat", ""), &[42]).expect("done");
         assert!(judge(&done, &[]).is_ok());
         assert!(judge(&done, &[event()]).is_err());
-        assert!(Done::new(way, None, &Did::Nothing("no".into()), "", &[]).is_none());
+        assert!(Done::new(way, None, &Did::Nothing("no".into()), ("", ""), &[]).is_none());
     }
 }

@@ -48,6 +48,10 @@ pub enum Place {
     Written,
     /// A token as the kubelet lays it out, `~/.kube/cache/NAME/token`.
     Token,
+    /// A token that is alone in a directory of its own, `~/.oci/sessions/NAME/token`.
+    Session,
+    /// The same name, where not even the directory is.
+    NoSession,
     /// A copy of a private key beside the home, made by a process that was watched.
     Copied,
     /// The directory with the private keys.
@@ -129,7 +133,7 @@ impl Way {
     pub fn is_refused(&self) -> Option<bool> {
         match (self.place, self.name) {
             (Place::Device(_) | Place::BlockDevice, _) => None,
-            (_, "bpf_detach" | "bpf_map_write" | "written_program") => Some(true),
+            (_, "bpf_detach" | "bpf_map_write" | "bpf_map_write_hidden" | "written_program") => Some(true),
             (_, name) => Some(name.starts_with("denied_") || name.starts_with("refused_")),
         }
     }

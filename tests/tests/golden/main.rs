@@ -37,6 +37,7 @@ formats! {
     envelope: envelope::FORMAT,
     evidence_log: evidence_log::FORMAT,
     record_attempt: records::ATTEMPT,
+    record_core_dump: records::CORE_DUMP,
     record_directory_list: records::DIRECTORY_LIST,
     record_change: records::CHANGE,
     record_exec: records::EXEC,

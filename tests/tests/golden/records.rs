@@ -3,14 +3,15 @@
 
 use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, Record, Task};
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, DirectoryListRecord,
-    ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord, KernelKeyRecord, KnownFile,
-    Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
-    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE, PathBytes,
-    ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST,
-    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY,
-    RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
-    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
+    DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
+    KernelKeyRecord, KnownFile, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY,
+    OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE,
+    PLACE_OPTION, PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT,
+    RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
+    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
+    RECORD_WRITTEN, RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot,
+    UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -98,6 +99,17 @@ pub(crate) const CHANGE: Format = format("record_change", || {
     record.second.given_length = 9;
     record.second.given[..9].copy_from_slice(b"../id.old");
     record.second.base = path(b"work\0demo\0", 0);
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const CORE_DUMP: Format = format("record_core_dump", || {
+    let record = CoreDumpRecord {
+        header: header(RECORD_CORE_DUMP),
+        task: task(),
+        signal: 11,
+        reserved: 0,
+        directory: path(b"payments\0srv\0", 0),
+    };
     record.as_bytes().to_vec()
 });
 
@@ -298,6 +310,12 @@ fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+        }),
+        Record::CoreDump(dump) => json!({
+            "time_boot_ns": dump.time_boot_ns,
+            "task": task_words(&dump.task),
+            "signal": dump.signal,
+            "directory": path_words(&dump.directory),
         }),
         Record::ProgramSecret(program) => json!({
             "time_boot_ns": program.time_boot_ns,

@@ -24,6 +24,8 @@ pub(crate) fn events() -> Vec<Event> {
                 block_device: 0x801,
                 operation: Operation::Read.into(),
                 unknown_reason: "it had ended".into(),
+                written_to: "/srv/payments/core".into(),
+                signal: 6,
             })),
             ..used(EventKind::ProcessSecretAccess)
         },

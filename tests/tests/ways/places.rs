@@ -8,7 +8,7 @@ use std::{
 
 use claviger_tests::{
     Decoy, Sensor,
-    ways::{Place, Programs, Sees, SensorPart, Way},
+    ways::{Place, Programs, SensorPart, Way},
 };
 
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET\n-----END OPENSSH PRIVATE KEY-----\n";
@@ -55,6 +55,9 @@ pub(crate) fn make(decoy: &Decoy, way: &Way) {
             symlink("..1", directory.join("..data")).expect("linked");
             symlink("..data/token", directory.join("token")).expect("linked");
         }
+        Place::Session => decoy.write(&session(name), TOKEN),
+        // The directory above is there.
+        Place::NoSession => decoy.write(&session("another"), TOKEN),
         Place::OtherDirectory | Place::OtherFile => {
             fs::create_dir_all(decoy.beside(name)).expect("a directory");
             fs::write(decoy.beside(name).join("file"), "nothing\n").expect("written");
@@ -67,7 +70,7 @@ pub(crate) fn make(decoy: &Decoy, way: &Way) {
         | Place::Sensor(_)
         | Place::Nowhere => {}
     }
-    if matches!(way.sees, Sees::OwnSecret(_)) {
+    if way.program.starts_with("core_dump") {
         fs::create_dir_all(decoy.beside(name)).expect("a directory");
     }
 }
@@ -93,6 +96,7 @@ pub(crate) fn target(
             other = text(&directory);
             directory.join("token")
         }
+        Place::Session | Place::NoSession => decoy.path(&session(name)),
         Place::Written => decoy.path(".aws/credentials"),
         Place::Copied => decoy.beside("copied"),
         Place::KeyDirectory => decoy.path(".ssh"),
@@ -117,6 +121,10 @@ pub(crate) fn target(
     })
 }
 
+fn session(name: &str) -> String {
+    format!(".oci/sessions/{name}/token")
+}
+
 /// The device of a file system that is mounted.
 fn block_device() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
@@ -137,8 +145,8 @@ fn sensor_part(sensor: &Sensor, part: SensorPart, other: String) -> Result<Targe
     };
     let object = match part {
         SensorPart::Pid => pid.to_string(),
-        SensorPart::Link => bpf_id(pid, "link_id:").ok_or(NONE)?,
-        SensorPart::Map => bpf_id(pid, "map_id:").ok_or(NONE)?,
+        SensorPart::Link => bpf_id(pid, "link_id:", |_| true).ok_or(NONE)?,
+        SensorPart::Map => bpf_id(pid, "map_id:", is_written).ok_or(NONE)?,
         SensorPart::Config | SensorPart::State | SensorPart::Program => text(file.as_deref().ok_or(NONE)?),
     };
     Ok(Target {
@@ -166,13 +174,22 @@ fn first_file(directory: &Path) -> Option<PathBuf> {
 }
 
 /// The first id of this sort among the sensor's own descriptors: other sensors run beside it.
-fn bpf_id(pid: u64, key: &str) -> Option<String> {
+fn bpf_id(pid: u64, key: &str, is_one: fn(&str) -> bool) -> Option<String> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fdinfo")).ok()?;
     let mut found = descriptors
         .flatten()
         .filter_map(|entry| fs::read_to_string(entry.path()).ok());
     found.find_map(|facts| {
         let id = facts.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(id.trim().to_owned())
+        is_one(&facts).then(|| id.trim().to_owned())
     })
+}
+
+/// Whether a map is a table of hashes or an array, and not frozen: one that a call could write.
+fn is_written(facts: &str) -> bool {
+    let is = |key, values: &[&str]| {
+        let value = facts.lines().find_map(|line| line.strip_prefix(key));
+        value.is_some_and(|value| values.contains(&value.trim()))
+    };
+    is("map_type:", &["1", "2"]) && is("frozen:", &["0"])
 }

@@ -17,7 +17,7 @@ use crate::places;
 
 /// Modes of the sensor that the document calls opt-in are switched on here.
 const CONFIG: &str = "[probes]\ncompat_calls = true\n";
-/// How long what is looked for in turns (open descriptors) may take. Everything else is there when the sensor has been flushed.
+/// How long what is looked for in turns (open descriptors, what came with a directory) may take. Everything else is there when the sensor has been flushed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A way that was done, or could not be.
@@ -25,6 +25,7 @@ struct Attempt {
     way: Way,
     did: Did,
     path: String,
+    other: String,
     inodes: Vec<u64>,
 }
 
@@ -133,6 +134,7 @@ impl Watched {
                         did,
                         inodes: target.inodes(),
                         path: target.object,
+                        other: target.other,
                     }
                 }
                 Err(reason) => Attempt {
@@ -140,6 +142,7 @@ impl Watched {
                     did: Did::Nothing(reason),
                     inodes: Vec::new(),
                     path: String::new(),
+                    other: String::new(),
                 },
             };
             self.attempts.push(attempt);
@@ -160,7 +163,8 @@ impl Watched {
             let awaited = results.iter().any(|(way, outcome)| {
                 matches!(outcome, Outcome::Wrong(_))
                     && self.level.state(way) == State::Built
-                    && (self.cell(way) == Some(Cell::Sweep) || way.place == Place::Copied)
+                    && (self.cell(way) == Some(Cell::Sweep)
+                        || matches!(way.place, Place::Copied | Place::NoSession))
             });
             if !awaited || begun.elapsed() > PATIENCE {
                 return results;
@@ -174,7 +178,8 @@ impl Watched {
         if let Did::Nothing(reason) = &attempt.did {
             return Outcome::CannotRun(reason.clone());
         }
-        let Some(done) = Done::new(&attempt.way, cell, &attempt.did, &attempt.path, &attempt.inodes) else {
+        let paths = (attempt.path.as_str(), attempt.other.as_str());
+        let Some(done) = Done::new(&attempt.way, cell, &attempt.did, paths, &attempt.inodes) else {
             return Outcome::CannotRun("it did nothing".to_owned());
         };
         match judge(&done, events) {

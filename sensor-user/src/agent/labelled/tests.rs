@@ -83,4 +83,5 @@ fn an_object_of_two_paths_keeps_a_label_that_stands_for_something() {
     assert!(!table.is_live(&file(100, 0)));
 }
 
+mod directories;
 mod model;

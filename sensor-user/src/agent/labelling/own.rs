@@ -1,8 +1,12 @@
 //! Labels of the sensor's own files: an open for writing by another is known by the object, whatever path led there.
 
+mod places;
+
 use std::{os::fd::OwnedFd, path::Path};
 
 use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label};
+
+pub(in crate::agent) use places::Places as OwnPlaces;
 
 use super::Labelling;
 use crate::{
@@ -27,6 +31,7 @@ impl Labelling {
         for dropped in self.table.end(Root::Own) {
             self.drop_label(dropped);
         }
+        self.own_places.tell(&mut self.labeller, root, &self.own);
     }
 
     fn label_one(&mut self, root: &OwnedFd, path: &Path, is_directory: bool) {

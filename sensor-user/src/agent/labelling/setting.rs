@@ -156,11 +156,6 @@ impl Labelling {
 
     pub(super) fn keep(&mut self, root: Root, path: &Path, labelled: Labelled) {
         if let Some(replaced) = self.table.insert(root, path.to_owned(), labelled) {
-            let names = replaced.names.iter().flatten();
-            self.replaced_names.extend(names.map(|(name_hash, _)| NameKey {
-                directory: replaced.object,
-                name_hash: *name_hash,
-            }));
             self.drop_label(Dropped {
                 labelled: replaced,
                 is_last: false,
@@ -168,7 +163,7 @@ impl Labelling {
         }
     }
 
-    /// Names of directories that were labelled anew, and that no path watches any more.
+    /// Names of directories that were labelled anew or have left a path, and that no path watches any more.
     pub(super) fn forget_names(&mut self) {
         if self.replaced_names.is_empty() {
             return;
@@ -195,10 +190,12 @@ impl Labelling {
             };
         }
         for (name_hash, id) in labelled.names.into_iter().flatten() {
+            let directory = labelled.object;
+            let name = NameKey { directory, name_hash };
             if is_last {
-                let directory = labelled.object;
-                let forgotten = self.labeller.forget_name(NameKey { directory, name_hash });
-                removed = removed.and(forgotten);
+                removed = removed.and(self.labeller.forget_name(name));
+            } else {
+                self.replaced_names.insert(name);
             }
             self.knowledge.labels().release(id);
         }

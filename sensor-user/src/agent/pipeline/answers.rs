@@ -7,7 +7,11 @@ impl<S: Sink> Agent<S> {
     /// Takes up an answer of the worker.
     pub(super) fn found(&mut self, found: Found) {
         match found {
-            Found::Scanned(counts) => self.scanned_again(counts),
+            Found::Scanned(counts) => {
+                self.scanned_again(counts);
+                self.tell_arrivals();
+            }
+            Found::LayersKnown => self.layers_known(),
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::NotLookedAt => self.not_looked_at(),
             Found::Tested(tested) => self.tested(&tested),

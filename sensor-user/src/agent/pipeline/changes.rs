@@ -16,14 +16,14 @@ use crate::{
 
 /// The kernel half's label stands for nothing that the agent knows.
 const UNKNOWN_LABEL: &str = "unknown_label";
-const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+pub(super) const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 
 /// A credential that was changed.
-struct Found {
-    entry: Arc<Entry>,
-    path: FilePath,
-    object: Option<Object>,
-    matched_by: MatchBasis,
+pub(super) struct Found {
+    pub entry: Arc<Entry>,
+    pub path: FilePath,
+    pub object: Option<Object>,
+    pub matched_by: MatchBasis,
 }
 
 /// Why there is none.
@@ -43,12 +43,51 @@ impl<S: Sink> Agent<S> {
             }
             return;
         }
-        self.accounts.received += 1;
         let (word, found, before, after) = match self.tell_what(change) {
             Ok(told) => told,
-            Err(Not::Label) => return self.accounts.lose(UNKNOWN_LABEL, 1),
-            Err(Not::Credential) => return self.accounts.drop_record(NOT_IN_CATALOGUE),
+            Err(not) => {
+                // By path nothing says whether it was a directory.
+                let may_be_directory = matches!(
+                    change.what,
+                    Changed::DirectoryRenamed | Changed::DirectoryExchanged
+                ) || (change.is_by_path
+                    && matches!(change.what, Changed::Renamed | Changed::Exchanged));
+                if may_be_directory && self.directory_moved(change) {
+                    return;
+                }
+                self.accounts.received += 1;
+                return match not {
+                    Not::Label => self.accounts.lose(UNKNOWN_LABEL, 1),
+                    Not::Credential => self.accounts.drop_record(NOT_IN_CATALOGUE),
+                };
+            }
         };
+        self.accounts.received += 1;
+        self.tell_change(change, word, &found, before, after);
+        if change.end != End::Succeeded {
+            return;
+        }
+        let path = path_of(&found.path);
+        match word {
+            "removed" | "renamed" => self.knowledge.labels().lies(&path, None),
+            "created" | "replaced" => {
+                let key = found.object.map(|object| object.key).unwrap_or_default();
+                self.knowledge.labels().lies(&path, Some(key));
+            }
+            _ => return,
+        }
+        self.worker.look();
+    }
+
+    /// Tells a change of a credential.
+    pub(super) fn tell_change(
+        &mut self,
+        change: &Change,
+        word: &'static str,
+        found: &Found,
+        before: String,
+        after: String,
+    ) {
         let object = found.object;
         let used = Used {
             entry: &found.entry,
@@ -84,19 +123,6 @@ impl<S: Sink> Agent<S> {
             (_, Some(object)) => self.ask_of(object, &found.entry, &found.path),
         };
         self.push(event, Some(identities));
-        if change.end != End::Succeeded {
-            return;
-        }
-        let path = path_of(&found.path);
-        match word {
-            "removed" | "renamed" => self.knowledge.labels().lies(&path, None),
-            "created" | "replaced" => {
-                let key = object.map(|object| object.key).unwrap_or_default();
-                self.knowledge.labels().lies(&path, Some(key));
-            }
-            _ => return,
-        }
-        self.worker.look();
     }
 
     /// What it was, of which credential, before and after.
@@ -167,7 +193,9 @@ impl<S: Sink> Agent<S> {
             Changed::Mode => ("mode", of_file()?, mode(change.before), mode(change.after)),
             Changed::Owner => ("owner", of_file()?, owner(change.before), owner(change.after)),
             Changed::Attribute => ("attributes", of_file()?, nothing(), display(&change.text)),
-            Changed::Appeared => return Err(Not::Credential),
+            Changed::Appeared | Changed::DirectoryRenamed | Changed::DirectoryExchanged => {
+                return Err(Not::Credential);
+            }
         })
     }
 
@@ -292,8 +320,16 @@ impl<S: Sink> Agent<S> {
     }
 }
 
-fn path_of(path: &FilePath) -> PathBuf {
+pub(super) fn path_of(path: &FilePath) -> PathBuf {
     PathBuf::from(OsString::from_vec(path.bytes.clone()))
+}
+
+/// The other way round.
+pub(super) fn shown_of(path: &Path) -> FilePath {
+    FilePath {
+        bytes: path.as_os_str().as_encoded_bytes().to_vec(),
+        truncated: false,
+    }
 }
 
 /// The directory of an absolute path.
@@ -319,7 +355,7 @@ pub(super) fn below(directory: &Path, walked: &FilePath, names: usize) -> Vec<u8
 
 /// Where a path on a file system lies, by another on the same one of which it is known where it lies. Where that does not tell (a bind mount),
 /// the last name alone.
-fn beside(known: &FilePath, walked: &FilePath, other: &FilePath) -> FilePath {
+pub(super) fn beside(known: &FilePath, walked: &FilePath, other: &FilePath) -> FilePath {
     match known.bytes.strip_suffix(&walked.bytes[..]) {
         Some(mount) if walked.bytes.len() > 1 => FilePath {
             bytes: [mount, &other.bytes].concat(),

@@ -1,9 +1,12 @@
 //! How the agent stands: which policy is in force, what could not be labelled, and whether the probes still see.
 
 use super::*;
-use crate::agent::{
-    condition::PolicyReport,
-    self_test::{Change, Tested},
+use crate::{
+    agent::{
+        condition::PolicyReport,
+        self_test::{Change, Tested},
+    },
+    kernel::NO_LAYERS,
 };
 
 impl<S: Sink> Agent<S> {
@@ -71,6 +74,22 @@ impl<S: Sink> Agent<S> {
         }
         // Who asked may be gone.
         let _gone = done.send(());
+    }
+
+    /// Overlayfs has come, and its files are followed to their layers.
+    pub(super) fn layers_known(&mut self) {
+        tracing::info!("overlayfs was loaded; its files are followed to their layers from now on");
+        for probe in &mut self.kernel.probes {
+            probe.cannot_see.retain(|what| what != NO_LAYERS);
+        }
+    }
+
+    /// Something was mounted: where overlayfs was awaited, it may have come with that.
+    pub(super) fn may_be_overlay(&self) {
+        let mut cannot_see = self.kernel.probes.iter().flat_map(|probe| &probe.cannot_see);
+        if cannot_see.any(|what| what == NO_LAYERS) {
+            self.worker.look();
+        }
     }
 
     /// The worker tested whether the probes see.

@@ -143,7 +143,7 @@ fn reach_by_path(path: &[u8]) -> Option<(SecretPart, Target)> {
     let part = match file {
         "environ" => SecretPart::Environ,
         "mem" => SecretPart::Mem,
-        "maps" => SecretPart::Maps,
+        "maps" | "smaps" => SecretPart::Maps,
         _ => return None,
     };
     Some((part, Target::Given(pid)))

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     agent::repeats::First,
     attribute::{is_own_pid_namespace, mount_namespace_of},
-    decode::{Access, Attempt, Done, FileOperation, FileUse, Tamper, Task},
+    decode::{Access, Attempt, Covers, Done, FileOperation, FileUse, Tamper, Task},
 };
 
 /// errno(3): a program that runs cannot be written.
@@ -26,7 +26,8 @@ const READ_ONLY: &str = "own_file_read";
 impl<S: Sink> Agent<S> {
     pub(super) fn tampered(&mut self, tamper: Tamper) {
         let told = self.tell_tamper(&tamper, None);
-        if matches!(tamper.done, Done::Mount(_)) {
+        if matches!(tamper.done, Done::Mount { .. }) {
+            self.may_be_overlay();
             // Told one by one.
             return;
         }
@@ -63,12 +64,17 @@ impl<S: Sink> Agent<S> {
                 let object = self.kernel.own.describe(*object);
                 ("bpf", format!("{} of {object}", command_word(*command)))
             }
-            Done::Mount(path) => {
+            Done::Mount { path, covers } => {
                 let given = Path::new(OsStr::from_bytes(&path.bytes));
-                match self.hidden_by_mount(given, &tamper.task) {
-                    Some(_) => ("mount_over", path.display()),
-                    None => return Err(self.leave_out(OTHERS_MOUNT)),
+                let hides = match covers {
+                    Covers::Own => true,
+                    Covers::Above => hides_what_is_below(&tamper.task),
+                    Covers::Unknown => self.hides_by_path(given, &tamper.task),
+                };
+                if !hides {
+                    return Err(self.leave_out(OTHERS_MOUNT));
                 }
+                ("mount_over", path.display())
             }
         };
         let outcome = match tamper.errno {
@@ -136,25 +142,27 @@ impl<S: Sink> Agent<S> {
         self.push(event, None);
     }
 
-    /// Which of the sensor's files a mount hides. One above them hides them from the sensor only in its own mount namespace, or in the first one,
-    /// from which mounts come to others.
-    fn hidden_by_mount(&self, given: &Path, task: &Task) -> Option<PathBuf> {
+    /// Whether a mount hides a file of the sensor, by its path.
+    fn hides_by_path(&self, given: &Path, task: &Task) -> bool {
         let path = resolved(given);
         let own = &self.options.own;
-        if let Some(own) = own.holds(&path) {
-            return is_same_tree(task, given).then(|| own.to_owned());
+        if own.holds(&path).is_some() {
+            return is_same_tree(task, given);
         }
-        let hidden = own.hidden_below(&path)?;
-        let matters = [1, std::process::id()].map(mount_namespace_of);
-        matters
-            .contains(&Some(task.mount_namespace))
-            .then(|| hidden.to_owned())
+        own.hidden_below(&path).is_some() && hides_what_is_below(task)
     }
 
     fn leave_out(&mut self, reason: &'static str) -> &'static str {
         self.accounts.drop_record(reason);
         reason
     }
+}
+
+/// A mount above the sensor's files hides them from the sensor only in its own mount namespace, or in the first one, from which mounts come to
+/// others.
+fn hides_what_is_below(task: &Task) -> bool {
+    let matters = [1, std::process::id()].map(mount_namespace_of);
+    matters.contains(&Some(task.mount_namespace))
 }
 
 fn writes(access: Access) -> bool {

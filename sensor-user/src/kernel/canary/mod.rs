@@ -16,7 +16,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use claviger_sensor_common::{Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM};
+use claviger_sensor_common::{
+    Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_SMAPS,
+};
 
 use super::{Accounts, HookTrial, KernelError, Labeller, ProbeState, secret_names::CANARY_VARIABLE};
 use crate::error::in_one_line;
@@ -48,6 +50,7 @@ pub(super) fn learn_operations(labeller: &mut Labeller) -> Vec<&'static str> {
         (REQUEST_ENVIRON, "/proc/self/environ", "/proc/PID/environ"),
         (REQUEST_MEM, "/proc/self/mem", "/proc/PID/mem"),
         (REQUEST_MAPS, "/proc/self/maps", "/proc/PID/maps"),
+        (REQUEST_SMAPS, "/proc/self/smaps", "/proc/PID/smaps"),
         (REQUEST_KCORE, "/proc/kcore", "/proc/kcore"),
     ]
     .into_iter()

@@ -29,6 +29,7 @@ pub(super) fn ways() -> Vec<Way> {
                 Way::new("bpf_detach", bpf, [Built, Built, Built]).to(Sensor(Link)),
                 Way::new("bpf_map_taken", bpf, [Built, Built, Built]).to(Sensor(Map)),
                 Way::new("bpf_map_write", bpf, [Built, Built, Built]).to(Sensor(Map)),
+                Way::new("bpf_map_write_hidden", bpf, [Built, Built, Built]).to(Sensor(Map)),
             ],
         ),
         row(
@@ -43,7 +44,12 @@ pub(super) fn ways() -> Vec<Way> {
                 Way::new("mount_over_program", mount, [Built, Built, Built])
                     .program("mount_over")
                     .to(Sensor(Program)),
+                Way::new("mount_over_detached", mount, [Built, Built, Built]).to(Sensor(Config)),
             ],
+        ),
+        row(
+            "the same by another path to them",
+            [Way::new("mount_over_elsewhere", mount, [Built, Built, Built]).to(Sensor(Config))],
         ),
         row(
             "its program, configuration or state",

@@ -1,7 +1,7 @@
 //! Changes of a credential file.
 
 use super::row;
-use crate::ways::Place::{NoKey, Written};
+use crate::ways::Place::{NoKey, NoSession, Session, Written};
 use crate::ways::Sees::{Access, Change};
 use crate::ways::State::Built;
 use crate::ways::Way;
@@ -41,7 +41,18 @@ fn names() -> Vec<Way> {
             Way::new("rename_over", replaced, [Built, Built, Built]),
             Way::new("rename_exchange", replaced, [Built, Built, Built]),
             Way::new("uring_renameat", renamed, [Built, Built, Built]),
+            Way::new("denied_uring_renameat", renamed, [Built, Built, Built]),
             Way::new("denied_rename", renamed, [Built, Built, Built]),
+        ],
+    );
+    let directory = row(
+        "`rename` of a directory",
+        [
+            Way::new("rename_directory", renamed, [Built, Built, Built]).to(Session),
+            Way::new("rename_directory_exchange", renamed, [Built, Built, Built]).to(Session),
+            Way::new("rename_directory_to", Change("created"), [Built, Built, Built]).to(NoSession),
+            Way::new("uring_rename_directory", renamed, [Built, Built, Built]).to(Session),
+            Way::new("denied_rename_directory", renamed, [Built, Built, Built]).to(Session),
         ],
     );
     let link = row(
@@ -51,6 +62,8 @@ fn names() -> Vec<Way> {
             Way::new("linkat", linked, [Built, Built, Built]),
             Way::new("uring_linkat", linked, [Built, Built, Built]),
             Way::new("uring_symlinkat", linked, [Built, Built, Built]),
+            Way::new("denied_uring_linkat", linked, [Built, Built, Built]),
+            Way::new("denied_uring_symlinkat", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("symlink_to", linked, [Built, Built, Built]),
             Way::new("symlinkat_to", linked, [Built, Built, Built]),
         ],
@@ -61,10 +74,11 @@ fn names() -> Vec<Way> {
             Way::new("unlink", removed, [Built, Built, Built]),
             Way::new("unlinkat", removed, [Built, Built, Built]),
             Way::new("uring_unlinkat", removed, [Built, Built, Built]),
+            Way::new("denied_uring_unlinkat", removed, [Built, Built, Built]),
             Way::new("denied_unlink", removed, [Built, Built, Built]),
         ],
     );
-    [rename, link, unlink].concat()
+    [rename, directory, link, unlink].concat()
 }
 
 fn attributes() -> Vec<Way> {

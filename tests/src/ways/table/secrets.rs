@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::{BlockDevice, Device, KeyDirectory, Nowhere};
 use crate::ways::Sees::{Discovery, Environment, KernelKey, MachineSecret, OwnSecret, Secret};
-use crate::ways::State::{Built, NotYet};
+use crate::ways::State::Built;
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -18,6 +18,7 @@ fn processes() -> Vec<Way> {
                 Way::new("proc_environ", Secret("environ"), [Built, Built, Built]),
                 Way::new("proc_mem", Secret("mem"), [Built, Built, Built]),
                 Way::new("proc_maps", Secret("maps"), [Built, Built, Built]),
+                Way::new("proc_smaps", Secret("maps"), [Built, Built, Built]),
                 Way::new("proc_task_environ", Secret("environ"), [Built, Built, Built]),
                 Way::new("denied_environ", Secret("environ"), [Built, Built, Built]),
             ],
@@ -40,7 +41,11 @@ fn processes() -> Vec<Way> {
         ),
         row(
             "core dump",
-            [Way::new("core_dump", OwnSecret("core"), [NotYet, NotYet, NotYet])],
+            [
+                Way::new("core_dump", OwnSecret("core"), [Built, Built, Built]),
+                Way::new("core_dump_of_forked", OwnSecret("core"), [Built, Built, Built]),
+                Way::new("core_dump_of_started", OwnSecret("core"), [Built, Built, Built]),
+            ],
         ),
     ];
     rows.concat()

@@ -15,6 +15,7 @@ pub(super) fn ways() -> Vec<Way> {
         ("denied_access", "denied_access", Key),
         ("name_to_handle_at", "name_to_handle_at", Key),
         ("inotify", "inotify", Key),
+        ("core_dump_of_another", "core_dump_of_another", Key),
         ("unrelated_file", "unrelated", OtherFile),
         ("unrelated_directory", "list", OtherDirectory),
     ]

@@ -1,0 +1,63 @@
+//! The hooks of what is done to the sensor itself.
+
+use super::hooks::{Either, Hook, Point, program};
+
+const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
+
+/// What is done to the sensor itself; the same at every level, but that trampolines show more.
+pub(super) const TAMPER: Hook = Hook {
+    name: "tp_btf/signal_generate",
+    programs: &[program(
+        "signal_generate",
+        Point::BtfTracepoint("signal_generate"),
+    )],
+    beside: &[
+        Either {
+            programs: &[program(
+                "sys_exit_signals",
+                Point::Exits(&[
+                    "kill",
+                    "tkill",
+                    "tgkill",
+                    "rt_sigqueueinfo",
+                    "rt_tgsigqueueinfo",
+                    "pidfd_send_signal",
+                ]),
+            )],
+            otherwise: "signals that were refused",
+        },
+        Either {
+            programs: &[program("sys_exit_bpf", Point::Exits(&["bpf"]))],
+            otherwise: "bpf() on the sensor's links, programs and maps",
+        },
+        Either {
+            programs: &[
+                program("fentry_security_bpf", Point::Fentry("security_bpf")),
+                program("sys_enter_bpf", Point::Enters(&["bpf"])),
+            ],
+            otherwise: "bpf() whose arguments another thread changes while it is under way",
+        },
+        Either {
+            programs: &[program(
+                "fentry_security_sb_mount",
+                Point::Fentry("security_sb_mount"),
+            )],
+            otherwise: MOUNTS_BY_ANOTHER_PATH,
+        },
+        Either {
+            programs: &[program(
+                "fentry_security_move_mount",
+                Point::Fentry("security_move_mount"),
+            )],
+            otherwise: MOUNTS_BY_ANOTHER_PATH,
+        },
+        Either {
+            programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],
+            otherwise: "mounts over the sensor's files",
+        },
+    ],
+    cannot_see: &[
+        "signals that the kernel sends because a process asked for them (F_SETOWN)",
+        "refused signals, bpf() and mounts by 32-bit system calls",
+    ],
+};
