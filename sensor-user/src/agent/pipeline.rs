@@ -29,7 +29,6 @@ use claviger_proto::v1::{
 use claviger_sensor_common::Probe;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::block_in_place,
     time::{MissedTickBehavior, interval, sleep_until},
 };
 
@@ -410,7 +409,7 @@ impl<S: Sink> Agent<S> {
         let uses = events.iter().filter(|event| event.actor.is_some()).count() as u64;
         let mut losses = self.losses();
         losses.extend(self.accounts.losses_behind());
-        let delivered = block_in_place(|| self.sink.deliver(events, losses));
+        let delivered = self.sink.deliver(events, losses);
         self.accounts.delivered += uses;
         self.last_id = delivered.ids.last().cloned().or(self.last_id.take());
         for (place, token) in tokens {

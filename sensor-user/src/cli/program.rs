@@ -77,10 +77,10 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// The runtime: two threads, since one may be busy with the spool's disk.
+/// The runtime, for what goes over sockets: whoever touches files has a thread of his own.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()?)
 }

@@ -14,7 +14,10 @@ use super::{
     program::{ConfigFile, runtime},
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil},
+    agent::{
+        Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil,
+        run_on_thread,
+    },
     config::{Config, DEFAULT_PATH, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
@@ -111,7 +114,7 @@ async fn serve(
     tell_systemd(&[NotifyState::Ready]);
 
     let (control, controlled) = mpsc::channel(4);
-    let mut running = tokio::spawn(agent.run(controlled));
+    let mut running = run_on_thread(agent, controlled).context("starting the agent's thread")?;
     let ended = loop {
         tokio::select! {
             _ = interrupt.recv() => break None,
@@ -129,7 +132,7 @@ async fn serve(
             running.await
         }
     };
-    let (sink, _accounts) = ended.context("the agent's task ended early")??;
+    let (sink, _accounts) = ended.context("the agent's thread ended early")??;
     sink.into_outbox().flush_and_stop(FAREWELL).await;
     tracing::info!("stopped; what was not sent waits in the spool");
     Ok(ExitCode::SUCCESS)

@@ -27,7 +27,7 @@ use super::{
     show,
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Own, Request, Sink, ask},
+    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Own, Request, Sink, ask, run_on_thread},
     attribute::{boot_id, start_ticks_of},
     config::{Config, Policy},
     decode::ProcessKey,
@@ -132,14 +132,14 @@ impl Trace {
                 .fork(child, parent);
         });
         let (control, controlled) = mpsc::channel(4);
-        let running = tokio::spawn(agent.run(controlled));
+        let running = run_on_thread(agent, controlled).context("starting the agent's thread")?;
         let status = self.command().await;
         let (flushed, done) = oneshot::channel();
         // A dead agent is told by what it returns.
         let _ended = control.send(Control::Flush(flushed)).await;
         let _ended = done.await;
         let _ended = control.send(Control::Stop).await;
-        let (sink, accounts) = running.await.context("the agent's task ended early")??;
+        let (sink, accounts) = running.await.context("the agent's thread ended early")??;
         let status = status?;
         if let Some(error) = sink.not_written {
             return Err(anyhow::Error::from(error).context("writing events; not all were written"));
