@@ -264,6 +264,20 @@ offsets! {
     ring_link_old,
     /// `io_link.newpath`
     ring_link_new,
+    /// `linux_binprm.filename`
+    binprm_filename,
+    /// `linux_binprm.interp`
+    binprm_interpreter,
+    /// `task_struct.task_works`
+    task_works,
+    /// `file.f_task_work`, or what was there before; [`MISSING`] where neither is known
+    file_work,
+    /// `file.f_flags`
+    file_flags,
+    /// `inode.i_nlink`
+    inode_links,
+    /// `dentry.d_hash.pprev`
+    dentry_hashed,
     /// `ovl_inode.lowerpath.dentry`; [`MISSING`] but for the kernels between the two others
     overlay_path,
 }

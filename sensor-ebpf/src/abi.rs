@@ -6,7 +6,7 @@
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
     ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
-    Offsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
+    Offsets, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
     TaskSnapshot, WrittenRecord,
 };
 
@@ -31,6 +31,7 @@ struct Abi {
     look: Look,
     repeat: RepeatKey,
     exec: ExecRecord,
+    program: ProgramRecord,
     fork: ForkRecord,
     exit: ExitRecord,
     object: ObjectKey,

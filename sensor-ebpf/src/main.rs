@@ -9,6 +9,7 @@
 //! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
+//! - [`program`]: what a program start truly runs: a script, or what the dynamic loader loads
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
 //! - [`kernel_keys`]: keys of the kernel's keyrings
 //! - [`tamper`]: what is done to the sensor itself
@@ -49,6 +50,7 @@ mod overlay;
 mod path;
 mod pending_changes;
 mod process;
+mod program;
 mod process_files;
 mod process_secrets;
 mod program_secrets;

@@ -10,6 +10,7 @@ mod held;
 mod kernel_key;
 mod numbers;
 mod path;
+mod program;
 mod program_secret;
 mod record;
 mod tamper;
@@ -23,11 +24,12 @@ pub use held::Held;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
+pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
 pub use record::{
-    Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
-    decode,
+    Access, Attempt, Exec, FileOperation, FileUse, Match, NotTold, Object, ProcessSecret, Record, Runs,
+    SecretPart, Target, decode,
 };
 pub use tamper::{Done, Tamper};
-pub use task::{ProcessKey, Task};
+pub use task::{ProcessKey, ProgramRun, Task};
 pub use written::Written;
