@@ -100,11 +100,12 @@ pub const fn family_of(word: NameWord) -> Family {
 #[must_use]
 #[inline(always)]
 pub const fn is_loader(name: &[u8; 16]) -> bool {
-    match name {
-        [b'l', b'd', b'-', ..] | [b'l', b'd', b'.', b's', b'o', ..] => true,
-        [b'l', b'i', b'b', b'c', b'.', b's', b'o', 0, ..] => true,
-        _ => false,
-    }
+    matches!(
+        name,
+        [b'l', b'd', b'-', ..]
+            | [b'l', b'd', b'.', b's', b'o', ..]
+            | [b'l', b'i', b'b', b'c', b'.', b's', b'o', 0, ..]
+    )
 }
 
 const fn letters(text: &str) -> u64 {
@@ -149,7 +150,12 @@ mod tests {
 
     #[test]
     fn an_option_that_takes_a_value_or_code_is_in_no_set() {
-        for (name, with_value) in [("sh", "coOs"), ("python3", "cmWX"), ("perl", "eEIMmxS"), ("fish", "cfpo")] {
+        for (name, with_value) in [
+            ("sh", "coOs"),
+            ("python3", "cmWX"),
+            ("perl", "eEIMmxS"),
+            ("fish", "cfpo"),
+        ] {
             let Family::Interpreter(flags) = family_of(NameWord::of(name.as_bytes())) else {
                 panic!("{name} is an interpreter")
             };
@@ -168,7 +174,13 @@ mod tests {
             }
             bytes
         };
-        for name in ["ld-linux-x86-64.so.2", "ld.so", "ld.so.1", "ld-musl-x86_64.so.1", "libc.so"] {
+        for name in [
+            "ld-linux-x86-64.so.2",
+            "ld.so",
+            "ld.so.1",
+            "ld-musl-x86_64.so.1",
+            "libc.so",
+        ] {
             assert!(is_loader(&padded(name)), "{name}");
         }
         for name in ["ld", "ld.bfd", "ld.gold", "libc.so.6", "ldd", ""] {

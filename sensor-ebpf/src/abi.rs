@@ -6,8 +6,8 @@
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord,
     ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey,
-    Offsets, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord,
-    TaskSnapshot, WrittenRecord,
+    Offsets, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
+    TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.

@@ -3,7 +3,8 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use claviger_sensor_common::{
-    ExecRecord, ExitRecord, ForkRecord, MARK_MEMFD, OPERATION_INHERIT, Probe, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
+    ExecRecord, ExitRecord, ForkRecord, MARK_MEMFD, OPERATION_INHERIT, Probe, RECORD_EXEC, RECORD_EXIT,
+    RECORD_FORK,
 };
 
 use crate::{

@@ -11,9 +11,7 @@
 //! Most programs are none of these, and cost a look at their name.
 
 use aya_ebpf::{
-    helpers::{
-        bpf_probe_read_kernel_str_bytes, bpf_probe_read_user_str_bytes,
-    },
+    helpers::{bpf_probe_read_kernel_str_bytes, bpf_probe_read_user_str_bytes},
     macros::map,
     maps::{Array, HashMap},
 };
@@ -216,7 +214,11 @@ extern "C" fn by_argument(flags: u64, passed: u32, applet: u64) -> u32 {
         }
         at += length + 1;
         if option[1] == b'-' && option[2] == 0 {
-            return if at < end { tell(0, at, applet) } else { NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT };
+            return if at < end {
+                tell(0, at, applet)
+            } else {
+                NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT
+            };
         }
         if !takes_nothing(&option, flags) {
             return NOT_TOLD_BY_OPTION << NOT_TOLD_SHIFT;
@@ -250,16 +252,18 @@ extern "C" fn tell(filename: u64, argument: u64, applet: u64) -> u32 {
         begin(record);
         if filename != 0 {
             // SAFETY: the helper copies a string from any address and reports a fault instead of taking it.
-            let given =
-                unsafe { bpf_probe_read_kernel_str_bytes(filename as *const u8, &mut record.given) };
+            let given = unsafe { bpf_probe_read_kernel_str_bytes(filename as *const u8, &mut record.given) };
             let length = given.map_or(0, <[u8]>::len);
             given_as(record, length);
-            record.how = if script != 0 { PROGRAM_SCRIPT_FILE } else { PROGRAM_SCRIPT_PATH };
+            record.how = if script != 0 {
+                PROGRAM_SCRIPT_FILE
+            } else {
+                PROGRAM_SCRIPT_PATH
+            };
         }
         if argument != 0 {
             // SAFETY: as above, from a user address.
-            let given =
-                unsafe { bpf_probe_read_user_str_bytes(argument as *const u8, &mut record.given) };
+            let given = unsafe { bpf_probe_read_user_str_bytes(argument as *const u8, &mut record.given) };
             let length = given.map_or(0, <[u8]>::len);
             given_as(record, length);
             record.how = PROGRAM_ARGUMENT;
@@ -342,7 +346,8 @@ fn was_opened_to_be_executed(file: *const u8) -> bool {
     let flags: u32 = Probed::read(file, offset!(file_flags));
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let dentry = pointer::<Probed>(file, offset!(file_dentry));
-    if flags & FMODE_EXEC == 0 || inode.is_null() || inode != pointer::<Probed>(dentry, offset!(dentry_inode)) {
+    if flags & FMODE_EXEC == 0 || inode.is_null() || inode != pointer::<Probed>(dentry, offset!(dentry_inode))
+    {
         return false;
     }
     Probed::read::<u16>(inode, offset!(inode_mode)) & S_IFMT == S_IFREG
@@ -369,7 +374,9 @@ fn note_loading(is_loader: bool) {
 #[inline(always)]
 fn any_loader() -> bool {
     // SAFETY: as above.
-    LOADERS.get_ptr(0).is_some_and(|loaders| unsafe { loaders.read_volatile() } != 0)
+    LOADERS
+        .get_ptr(0)
+        .is_some_and(|loaders| unsafe { loaders.read_volatile() } != 0)
 }
 
 /// A process has ended, or runs another program.

@@ -5,8 +5,8 @@ use aya_ebpf::helpers::{
     generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf},
 };
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, MISSING,
-    NAME_BYTES, PathBytes, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER,
+    MISSING, NAME_BYTES, PathBytes, TaskSnapshot, UNKNOWN_ID,
 };
 
 use crate::{

@@ -1,8 +1,8 @@
 //! Whether what a process truly runs is one of certain programs, by path. What only carries it out (an interpreter, the dynamic loader) is none of
 //! them, and what was added to a container is not what is meant by a path of its image.
 
-use claviger_proto::v1::{Process, ProgramBasis};
 use claviger_proto::carried;
+use claviger_proto::v1::{Process, ProgramBasis};
 
 /// Where only who administers a host puts programs: an interpreter there does what its arguments say.
 const SYSTEM_DIRECTORIES: [&str; 5] = ["/bin", "/sbin", "/usr/bin", "/usr/local/bin", "/usr/sbin"];
@@ -59,14 +59,19 @@ mod tests {
     }
 
     fn is_aws(process: &Process) -> bool {
-        runs(process, |path| path == AWS || path == "/opt/aws/python3" || path.starts_with("/lib/aws/"))
+        runs(process, |path| {
+            path == AWS || path == "/opt/aws/python3" || path.starts_with("/lib/aws/")
+        })
     }
 
     #[test]
     fn a_script_is_what_runs_and_not_its_interpreter() {
         let python = "/usr/bin/python3.11";
         assert!(is_aws(&run(python, Some((AWS, ProgramBasis::ExecutedFile)))));
-        assert!(!is_aws(&run(python, Some(("/tmp/aws", ProgramBasis::ExecutedFile)))));
+        assert!(!is_aws(&run(
+            python,
+            Some(("/tmp/aws", ProgramBasis::ExecutedFile))
+        )));
         assert!(!is_aws(&run(AWS, Some(("/tmp/x", ProgramBasis::ExecutedFile)))));
         assert!(!is_aws(&run(python, None)));
     }
@@ -78,7 +83,10 @@ mod tests {
         assert!(is_aws(&run("/opt/aws/python3", argument)));
         assert!(!is_aws(&run("/tmp/python3", argument)));
         assert!(!is_aws(&run("/usr/bin/evil/python3", argument)));
-        assert!(!is_aws(&run("/opt/aws/python3", Some(("/tmp/x.py", ProgramBasis::Argument)))));
+        assert!(!is_aws(&run(
+            "/opt/aws/python3",
+            Some(("/tmp/x.py", ProgramBasis::Argument))
+        )));
     }
 
     #[test]

@@ -138,7 +138,9 @@ mod tests {
         assert_eq!(findings(vec![by_script("/usr/bin/aws")]), []);
         let found = findings(vec![by_script("/tmp/aws")]);
         assert!(
-            found[0].summary.starts_with("/tmp/aws run by /usr/bin/python3.11 (pid 412), started by"),
+            found[0]
+                .summary
+                .starts_with("/tmp/aws run by /usr/bin/python3.11 (pid 412), started by"),
             "{}",
             found[0].summary
         );

@@ -2,8 +2,8 @@
 //! control characters out.
 
 use claviger_proto::catalogue::Catalogue;
-use claviger_proto::{program_notes, program_words};
 use claviger_proto::v1::{Actor, Credential, Event, Identity, Operation, Outcome, Process, Workload};
+use claviger_proto::{program_notes, program_words};
 
 /// A kind that the catalogue does not know, or none. Its name is in the finding's credential.
 const UNKNOWN_KIND: &str = "an unknown kind of credential";

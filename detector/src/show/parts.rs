@@ -1,7 +1,7 @@
 //! The parts that events and findings share, each on a line of its own below the first.
 
-use claviger_proto::{program_notes, program_words};
 use claviger_proto::v1::{Actor, Credential, Identity, Operation, Process, Workload};
+use claviger_proto::{program_notes, program_words};
 
 use super::clean;
 use super::style::{FAINT, in_style};

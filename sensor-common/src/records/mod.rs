@@ -30,14 +30,14 @@ pub use file_use::{
 pub use held::{HeldRecord, Look};
 pub use kernel_key::KernelKeyRecord;
 pub use process::{ExecRecord, ExitRecord, ForkRecord};
+pub use process_secret::{
+    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
+};
 pub use program::{
     MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, NOT_TOLD_BY_OPTION, NOT_TOLD_NO_ARGUMENT,
     NOT_TOLD_UNREADABLE, PROGRAM_ARGUMENT, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH,
     ProgramRecord, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD,
-};
-pub use process_secret::{
-    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
-    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
 };
 pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{

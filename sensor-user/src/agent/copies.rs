@@ -14,6 +14,7 @@ use std::{
 use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 
+use super::seen_from::SeenFrom;
 use crate::decode::ProcessKey;
 
 /// Files that wait to be looked at.
@@ -34,8 +35,8 @@ pub(super) struct Suspect {
     pub writer: ProcessKey,
     /// The file.
     pub object: ObjectKey,
-    /// Roots, and paths below them, that may lead to it.
-    pub paths: Vec<(PathBuf, PathBuf)>,
+    /// Paths, and from where they are seen, that may lead to it.
+    pub paths: Vec<(SeenFrom, PathBuf)>,
     /// What its writer has read.
     pub originals: Vec<(ObjectKey, Arc<Entry>)>,
 }

@@ -24,7 +24,8 @@ use crate::{
 
 const ENDED: &str = "it ended before it was looked at";
 const NOT_SEEN: &str = "the start of its program was not seen";
-const NO_LAYERS: &str = "whether its executable is that of its image is not known: the layers of its overlay are not";
+const NO_LAYERS: &str =
+    "whether its executable is that of its image is not known: the layers of its overlay are not";
 
 /// Host facts that events are built from.
 pub(super) struct Facts {
@@ -189,7 +190,12 @@ impl Facts {
     fn creators(&self, task: &Task) -> Vec<Process> {
         let creators = self.processes.creators(task.process);
         let ancestors = task.ancestors.iter().map(|ancestor| ancestor.process);
-        if creators.iter().copied().zip(ancestors).all(|(creator, ancestor)| creator == ancestor) {
+        if creators
+            .iter()
+            .copied()
+            .zip(ancestors)
+            .all(|(creator, ancestor)| creator == ancestor)
+        {
             return Vec::new();
         }
         let told = creators.into_iter().map(|creator| {

@@ -14,10 +14,9 @@ use std::{
 use claviger_sensor_common::ObjectKey;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use super::seen_from::SeenFrom;
 use crate::{
-    attribute::start_ticks_of,
     credential::{Fingerprint, Fingerprints, Parsed, identities, open_candidate, read_public},
-    decode::ProcessKey,
     kernel::{Labeller, Purpose},
 };
 
@@ -127,12 +126,11 @@ impl Public {
         labeller: &mut Labeller,
         object: ObjectKey,
         kind: &str,
-        paths: &[(PathBuf, PathBuf)],
+        paths: &[(SeenFrom, PathBuf)],
     ) -> Parsed {
         let mut reason = "no path leads to it";
-        for (root, path) in paths {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+        for (seen_from, path) in paths {
+            let Some(root) = seen_from.hold() else {
                 continue;
             };
             if let Some(known) = self.known(&root, path, object, kind) {
@@ -161,20 +159,14 @@ impl Public {
     pub(super) fn at_path(
         &mut self,
         labeller: &mut Labeller,
-        process: ProcessKey,
         kind: &str,
-        paths: &[(PathBuf, PathBuf)],
+        paths: &[(SeenFrom, PathBuf)],
     ) -> (Parsed, Option<ObjectKey>) {
         let mut reason = "only the path was seen, and the process had ended before it was followed";
-        for (root, path) in paths {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+        for (seen_from, path) in paths {
+            let Some(root) = seen_from.hold() else {
                 continue;
             };
-            // Opened before: another process of the same number would not be told from it after.
-            if start_ticks_of(process.pid) != Some(process.start_ticks) {
-                continue;
-            }
             if let Some((object, known)) = self.known_at(&root, path, kind) {
                 return (known, Some(object));
             }

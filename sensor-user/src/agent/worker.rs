@@ -28,6 +28,7 @@ use super::{
     labels::Labels,
     publicly::Public,
     search,
+    seen_from::SeenFrom,
     self_test::Tested,
 };
 use crate::{
@@ -104,8 +105,8 @@ pub struct ScanCounts {
 pub(super) enum Wanted {
     /// This one, wherever it is found.
     This(ObjectKey),
-    /// The labelled one at the path, as this process sees it.
-    Labelled(ProcessKey),
+    /// The labelled one at the path.
+    Labelled,
 }
 
 /// A question: whose identities does this object hold?
@@ -116,8 +117,8 @@ pub(super) struct Question {
     pub object: Wanted,
     /// Its kind.
     pub kind: String,
-    /// Roots, and paths below them, that may lead to it.
-    pub paths: Vec<(PathBuf, PathBuf)>,
+    /// Paths, and from where they are seen, that may lead to it.
+    pub paths: Vec<(SeenFrom, PathBuf)>,
 }
 
 /// What the worker is asked.
@@ -382,7 +383,7 @@ impl State {
                     let labeller = &mut self.labelling.labeller;
                     let (parsed, object) = match object {
                         Wanted::This(object) => (self.public.of_use(labeller, object, &kind, &paths), None),
-                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &kind, &paths),
+                        Wanted::Labelled => self.public.at_path(labeller, &kind, &paths),
                     };
                     let answered = Answer::Identified {
                         token,

@@ -27,9 +27,10 @@ pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{
     boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
-    program_of, start_ticks_of,
+    program_of, root_of, start_ticks_of,
 };
 pub use process_table::{ProcessFacts, ProcessTable};
+pub use procfs::{ProcessDirectory, pids};
 pub use run::Run;
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};

@@ -1,6 +1,6 @@
 //! What procfs tells of processes, read totally: anything may be gone or different at any moment.
 
-use std::{fs, io};
+use std::{fs, io, os::fd::OwnedFd};
 
 use super::{
     ProcessFacts,
@@ -118,6 +118,16 @@ pub fn program_of(pid: u32) -> Option<(ProcessKey, (u64, u64))> {
     Some((key, (exe.st_dev, exe.st_ino)))
 }
 
+/// The root of a process, held; nothing where it is gone.
+#[must_use]
+pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {
+    let directory = ProcessDirectory::of(process.pid)?;
+    let root = directory.hold("root")?;
+    // Asked after: that of another process with the same number would not be told from it before.
+    let start_ticks = parse_stat(&directory.read("stat")?)?.start_ticks;
+    (start_ticks == process.start_ticks).then_some(root)
+}
+
 /// The path without what procfs puts behind that of a deleted file, and, of one in memory, before it.
 fn without_mark(path: &[u8], is_deleted: bool) -> &[u8] {
     match path.strip_suffix(b" (deleted)") {
@@ -190,7 +200,10 @@ mod tests {
     #[test]
     fn a_deleted_program_is_called_what_it_was() {
         assert_eq!(without_mark(b"/usr/bin/x (deleted)", true), b"/usr/bin/x");
-        assert_eq!(without_mark(b"/usr/bin/x (deleted)", false), b"/usr/bin/x (deleted)");
+        assert_eq!(
+            without_mark(b"/usr/bin/x (deleted)", false),
+            b"/usr/bin/x (deleted)"
+        );
         assert_eq!(without_mark(b"/memfd:x (deleted)", true), b"memfd:x");
         assert_eq!(without_mark(b"/memfd:x", true), b"/memfd:x");
     }

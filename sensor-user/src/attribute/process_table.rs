@@ -304,6 +304,81 @@ mod tests {
     }
 
     #[test]
+    fn creators_are_told_when_they_have_long_ended() {
+        let mut table = ProcessTable::default();
+        table.fork(key(2), key(1));
+        table.fork(key(3), key(2));
+        table.exit(key(2));
+        for pid in 10..10 + u32::try_from(ENDED_MAX).expect("small") + 10 {
+            table.fork(key(pid), key(9));
+            table.exit(key(pid));
+        }
+        assert_eq!(table.creators(key(3)), [key(2), key(1)]);
+        let orphans = 100_000..100_000 + u32::try_from(ENDED_CREATORS_MAX).expect("small") + 10;
+        for pid in orphans {
+            table.fork(key(pid), key(9));
+            table.fork(key(pid + 500_000), key(pid));
+            table.exit(key(pid + 500_000));
+            table.exit(key(pid));
+        }
+        assert_eq!(table.creators(key(3)), [key(2)], "of this one no more is known");
+        assert!(table.len() <= ENDED_MAX + ENDED_CREATORS_MAX + 2);
+    }
+
+    #[test]
+    fn another_program_run_is_not_this_one() {
+        let mut table = ProcessTable::default();
+        table.keep(
+            key(1),
+            ProcessFacts {
+                exe_path: "/bin/sh".into(),
+                exec_id: Some(4),
+                ..ProcessFacts::default()
+            },
+        );
+        let described = |table: &mut ProcessTable, exec_id| {
+            let run = ProgramRun {
+                process: key(1),
+                exec_id,
+            };
+            table.describe(run).map(|facts| facts.exe_path.clone())
+        };
+        assert_eq!(described(&mut table, 5), None, "its start was not seen");
+        assert_eq!(described(&mut table, 4).as_deref(), Some("/bin/sh"));
+        table.fork(key(2), key(1));
+        let inherited = ProgramRun {
+            process: key(2),
+            exec_id: 4,
+        };
+        assert!(table.describe(inherited).is_some(), "a child has its parent's");
+    }
+
+    #[test]
+    fn what_comes_and_never_starts_is_let_go() {
+        let mut table = ProcessTable::default();
+        for pid in 0..u32::try_from(COMING_MAX).expect("small") + 1 {
+            table.program(Program {
+                run: run(key(pid)),
+                carried: None,
+                applet: Default::default(),
+            });
+        }
+        assert_eq!(table.coming.len(), 1);
+    }
+
+    #[test]
+    fn an_executable_is_known_by_its_inode_whatever_an_overlay_adds() {
+        let facts = |exe_inode| ProcessFacts {
+            exe_inode,
+            ..ProcessFacts::default()
+        };
+        assert!(facts(Some(7)).may_run(7));
+        assert!(facts(Some(1 << 40 | 7)).may_run(7));
+        assert!(!facts(Some(8)).may_run(7));
+        assert!(facts(None).may_run(7));
+    }
+
+    #[test]
     fn descent_holds_over_an_ended_parent() {
         let mut table = ProcessTable::default();
         table.fork(key(2), key(1));

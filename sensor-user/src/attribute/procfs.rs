@@ -19,8 +19,8 @@ use rustix::{
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 /// include/linux/proc_ns.h
 const PROC_ROOT_INODE: u64 = 1;
-/// Bytes of one file that are read; what `stat` and `status` hold is far less.
-const READ_MAX: u64 = 1 << 20;
+/// Bytes of one file that are read; what is behind them is left out. The mounts of a host with thousands of containers take a megabyte.
+const READ_MAX: u64 = 16 << 20;
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 static PROCFS: OnceLock<Option<OwnedFd>> = OnceLock::new();
@@ -60,16 +60,19 @@ fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
 }
 
 /// The directory of one process, to read several of its files as they are of the same process: it stays that process's.
-pub(super) struct ProcessDirectory(OwnedFd);
+#[derive(Debug)]
+pub struct ProcessDirectory(OwnedFd);
 
 impl ProcessDirectory {
     /// Nothing where there is no such process.
-    pub(super) fn of(pid: u32) -> Option<Self> {
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
         Self::named(&pid.to_string())
     }
 
     /// The own.
-    pub(super) fn own() -> Option<Self> {
+    #[must_use]
+    pub fn own() -> Option<Self> {
         Self::of(std::process::id())
     }
 
@@ -78,7 +81,8 @@ impl ProcessDirectory {
     }
 
     /// What a file holds.
-    pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         let file = open(self.0.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK).ok()?;
         let mut bytes = Vec::new();
         File::from(file).take(READ_MAX).read_to_end(&mut bytes).ok()?;
@@ -86,29 +90,34 @@ impl ProcessDirectory {
     }
 
     /// As [`Self::read`], of a file that is text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
         String::from_utf8(self.read(name)?).ok()
     }
 
     /// Where a link leads, in words.
-    pub(super) fn link(&self, name: &str) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<Vec<u8>> {
         let link = open(self.0.as_fd(), name, HOLD | OFlags::NOFOLLOW).ok()?;
         let path = rustix::fs::readlinkat(&link, "", Vec::new()).ok()?;
         Some(path.into_bytes())
     }
 
     /// What a link leads to.
-    pub(super) fn stat(&self, name: &str) -> Option<Stat> {
+    #[must_use]
+    pub fn stat(&self, name: &str) -> Option<Stat> {
         rustix::fs::statat(&self.0, name, AtFlags::empty()).ok()
     }
 
     /// What a link leads to, held without being opened.
-    pub(super) fn hold(&self, name: &str) -> Option<OwnedFd> {
+    #[must_use]
+    pub fn hold(&self, name: &str) -> Option<OwnedFd> {
         rustix::fs::openat(&self.0, name, HOLD, Mode::empty()).ok()
     }
 
     /// A namespace by its inode number, as `ns/mnt` names it: `mnt:[4026531841]`.
-    pub(super) fn namespace(&self, name: &str) -> Option<u32> {
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<u32> {
         let link = String::from_utf8(self.link(&format!("ns/{name}"))?).ok()?;
         let (_, number) = link.strip_suffix(']')?.split_once(":[")?;
         number.parse().ok()
@@ -116,7 +125,8 @@ impl ProcessDirectory {
 }
 
 /// The processes of this moment.
-pub(super) fn pids() -> Vec<u32> {
+#[must_use]
+pub fn pids() -> Vec<u32> {
     let root = procfs().and_then(|root| open(root, ".", OFlags::RDONLY | OFlags::DIRECTORY).ok());
     let entries = root.and_then(|root| rustix::fs::Dir::read_from(root).ok());
     let names = entries.into_iter().flatten().flatten();

@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{applets, proc_fs::start_ticks_of, procfs::ProcessDirectory};
+use super::{applets, proc_fs::root_of};
 use crate::decode::{Carried, CarriedFile, Exec, Given, NotTold, ProcessKey, Program, display};
 
 /// How often an argument is looked up before it is let go.
@@ -110,7 +110,9 @@ impl Run {
     /// Looks up what an argument names, if there is one that was not yet: as `process` sees it, or, where that is gone and was in this mount
     /// namespace, as the sensor does.
     pub(super) fn look_up(&mut self, process: ProcessKey, is_here: impl FnOnce() -> bool) {
-        let Some(argument) = &mut self.argument else { return };
+        let Some(argument) = &mut self.argument else {
+            return;
+        };
         argument.looks += 1;
         let found = look(process, is_here, argument.path.bytes());
         let again = found == Err(WOULD_WAIT) && argument.looks < LOOKS_MAX;
@@ -136,10 +138,7 @@ fn look(
     is_here: impl FnOnce() -> bool,
     path: &[u8],
 ) -> Result<(u64, u64), &'static str> {
-    let its = ProcessDirectory::of(process.pid)
-        .and_then(|directory| directory.hold("root"))
-        .filter(|_| start_ticks_of(process.pid) == Some(process.start_ticks));
-    let root = match its {
+    let root = match root_of(process) {
         Some(root) => root,
         None if is_here() => {
             rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|_| ENDED)?
@@ -148,11 +147,12 @@ fn look(
     };
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::CACHED;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let found = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve).map_err(|error| match error {
-        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => NO_FILE,
-        // Kernels before 5.12 do not know how not to wait.
-        _ => WOULD_WAIT,
-    })?;
+    let found =
+        rustix::fs::openat2(root, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP => NO_FILE,
+            // Kernels before 5.12 do not know how not to wait.
+            _ => WOULD_WAIT,
+        })?;
     let stat = rustix::fs::fstat(found).map_err(|_| WOULD_WAIT)?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
         Ok((stat.st_dev, stat.st_ino))

@@ -44,7 +44,7 @@ impl Marks {
 }
 
 /// Bytes that a process was given. They may hold anything, so they are not shown before they were found to be the path of a file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Given(Vec<u8>);
 
 impl Given {
@@ -112,8 +112,11 @@ impl Program {
     pub(super) fn from_record(record: &ProgramRecord) -> Result<Self, DecodeError> {
         let out_of_range = |field, value| DecodeError::OutOfRange { field, value };
         let used = |bytes: &[u8], field, length: u32| {
-            let used = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
-            used.map(|used| Given(used.to_vec())).ok_or(out_of_range(field, length))
+            let used = usize::try_from(length)
+                .ok()
+                .and_then(|length| bytes.get(..length));
+            used.map(|used| Given(used.to_vec()))
+                .ok_or(out_of_range(field, length))
         };
         let given = used(&record.given, "given_length", record.given_length)?;
         let path = FilePath::from_record(&record.path)?;
@@ -218,7 +221,10 @@ mod tests {
         let Some(Carried::ScriptFile { file, given }) = program.carried else {
             panic!("a script")
         };
-        assert_eq!((file.path.bytes.as_slice(), file.device), (&b"/usr/bin/aws"[..], 0x801));
+        assert_eq!(
+            (file.path.bytes.as_slice(), file.device),
+            (&b"/usr/bin/aws"[..], 0x801)
+        );
         assert!(file.marks.upper_layer() && !file.marks.deleted());
         assert_eq!(given.bytes(), b"./aws");
     }

@@ -67,7 +67,9 @@ impl Cases {
         let mut text = format!("cd {}\n", self.place(""));
         for command in &self.commands {
             let said = command.replace('\'', "");
-            text.push_str(&format!("{command} || {{ echo 'failed: {said}' >&2; exit 1; }}\n"));
+            text.push_str(&format!(
+                "{command} || {{ echo 'failed: {said}' >&2; exit 1; }}\n"
+            ));
         }
         let script = self.script("cases.sh", &text);
         let traced = trace(&config, &["/bin/sh", &script]);

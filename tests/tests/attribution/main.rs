@@ -2,4 +2,4 @@
 
 mod cases;
 mod programs;
-mod seeded;
+mod service;

@@ -73,18 +73,29 @@ fn scripts_are_told(seen: &Seen) {
     let of_kernel = seen.beside("bin/of-kernel");
     for case in ["kernel", "linked"] {
         let process = seen.process(case);
-        assert_eq!(script(process), (of_kernel.as_str(), "executed_file"), "{process:#}");
+        assert_eq!(
+            script(process),
+            (of_kernel.as_str(), "executed_file"),
+            "{process:#}"
+        );
         assert_ne!(process["script"]["inode"], 0);
         assert_eq!(process["exe_path"], seen.beside("actor"));
     }
     let workload = &seen.all("kernel")[0]["workload"]["id"];
     if workload.as_str().expect("an id").starts_with("program://") {
-        assert!(workload.as_str().expect("an id").ends_with(&of_kernel), "{workload}");
+        assert!(
+            workload.as_str().expect("an id").ends_with(&of_kernel),
+            "{workload}"
+        );
     }
     let shell = seen.beside("shell.sh");
     assert_eq!(script(seen.process("shell")), (shell.as_str(), "executed_file"));
     let by_argument = seen.process("argument");
-    assert_eq!(script(by_argument), (shell.as_str(), "argument"), "{by_argument:#}");
+    assert_eq!(
+        script(by_argument),
+        (shell.as_str(), "argument"),
+        "{by_argument:#}"
+    );
     let env = seen.beside("env.sh");
     assert_eq!(script(seen.process("env")), (env.as_str(), "argument"));
     for case in ["option", "nofile"] {
@@ -101,7 +112,10 @@ fn scripts_are_told(seen: &Seen) {
 }
 
 fn loaded(cases: &mut Cases) {
-    cases.run(&format!("{LOADER} /bin/cat {} > /dev/null", cases.target("loader")));
+    cases.run(&format!(
+        "{LOADER} /bin/cat {} > /dev/null",
+        cases.target("loader")
+    ));
 }
 
 fn loaded_is_told(seen: &Seen) {
@@ -119,7 +133,10 @@ fn applets(cases: &mut Cases) {
     std::os::unix::fs::symlink(&busybox, cases.decoy.beside("cat")).expect("linked");
     cases.run(&format!("./cat {}", cases.target("applet")));
     cases.run(&format!("./busybox head {}", cases.target("applet-argument")));
-    cases.run(&format!("./busybox {ARGUMENT} {}", cases.target("applet-unknown")));
+    cases.run(&format!(
+        "./busybox {ARGUMENT} {}",
+        cases.target("applet-unknown")
+    ));
     if let Some(busybox) = installed(&["/bin/busybox"]) {
         cases.run(&format!("{busybox} cat {} > /dev/null", cases.target("busybox")));
         let text = format!("#!{busybox} sh\nread x < {}\n", cases.target("busybox-sh"));
@@ -130,7 +147,11 @@ fn applets(cases: &mut Cases) {
 }
 
 fn applets_are_told(seen: &Seen) {
-    for (case, applet) in [("applet", "cat"), ("applet-argument", "head"), ("applet-unknown", "")] {
+    for (case, applet) in [
+        ("applet", "cat"),
+        ("applet-argument", "head"),
+        ("applet-unknown", ""),
+    ] {
         let process = seen.process(case);
         assert_eq!(process["applet"], applet, "{process:#}");
         assert_eq!(process["exe_path"], seen.beside("busybox"));
@@ -173,10 +194,16 @@ fn disguised_is_told(seen: &Seen) {
 
     let memfd = seen.process("memfd");
     assert_eq!(memfd["exe_path"], "memfd:harmless");
-    assert_eq!((&memfd["exe_memfd"], &memfd["exe_deleted"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&memfd["exe_memfd"], &memfd["exe_deleted"]),
+        (&true.into(), &false.into())
+    );
     let deleted = seen.process("deleted");
     assert_eq!(deleted["exe_path"], seen.beside("gone"));
-    assert_eq!((&deleted["exe_memfd"], &deleted["exe_deleted"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&deleted["exe_memfd"], &deleted["exe_deleted"]),
+        (&false.into(), &true.into())
+    );
     for case in ["renamed", "thread", "hidden"] {
         assert_eq!(seen.process(case)["exe_deleted"], false);
     }
@@ -218,10 +245,16 @@ fn related_is_told(seen: &Seen) {
         assert!(of["creators"].as_array().expect("a list").is_empty(), "{of:#}");
     }
     let orphan = seen.actor("orphan");
-    assert_ne!(orphan["ancestors"][0]["exe_path"], actor, "its parent has ended: {orphan:#}");
+    assert_ne!(
+        orphan["ancestors"][0]["exe_path"], actor,
+        "its parent has ended: {orphan:#}"
+    );
     let creators = orphan["creators"].as_array().expect("a list");
     assert_eq!(creators[0]["exe_path"], actor, "{orphan:#}");
-    assert!(creators.iter().any(|creator| creator["comm"] == "sh"), "{orphan:#}");
+    assert!(
+        creators.iter().any(|creator| creator["comm"] == "sh"),
+        "{orphan:#}"
+    );
 
     // Read twice: the repeat too was by the program that ran then.
     let first = seen.all("then");

@@ -5,7 +5,8 @@
 use claviger_proto::v1::{
     Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, Event, EventId,
     EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces, Observation, Operation,
-    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, SensorStatus, Tamper, Tls, Workload, WorkloadKind,
+    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, SensorStatus, Tamper, Tls, Workload,
+    WorkloadKind,
 };
 use prost_types::Timestamp;
 

@@ -61,7 +61,7 @@ impl Tests {
             Self::OfHooks => " claviger.tests=hooks/the_hook_in_use,ways",
             Self::Some => {
                 " claviger.tests=hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives,\
-                 trace/a_process_that_is_gone/repeats_are_counted"
+                 trace/a_process_that_is_gone/repeats_are_counted,attribution/what_truly_runs"
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     agent::{
         events::{Used, credential, operation},
         repeats::First,
+        seen_from::SeenFrom,
     },
     decode::{Attempt, FileOperation, FilePath, FileUse, Held, Match},
 };
@@ -27,11 +28,10 @@ pub(super) struct Recognised {
     pub matched_by: MatchBasis,
 }
 
-/// Roots, and paths below them, that may lead to a file that a process used.
-pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, PathBuf)> {
+/// Paths, and from where they are seen, that may lead to a file that a process used.
+pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(SeenFrom, PathBuf)> {
     let path = PathBuf::from(OsString::from_vec(path.bytes.clone()));
-    let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-    vec![(root, path.clone()), (PathBuf::from("/"), path)]
+    vec![(SeenFrom::Process(process), path.clone()), (SeenFrom::Here, path)]
 }
 
 impl<S: Sink> Agent<S> {
@@ -197,7 +197,7 @@ impl<S: Sink> Agent<S> {
         if !open.path.truncated {
             paths = paths_to(open.task.process, &open.path);
         }
-        paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
+        paths.extend(found_at.map(|path| (SeenFrom::Here, path)));
         self.ask_worker(Wanted::This(open.object.key), kind, paths)
     }
 
@@ -205,7 +205,7 @@ impl<S: Sink> Agent<S> {
         &mut self,
         object: Wanted,
         kind: &str,
-        paths: Vec<(PathBuf, PathBuf)>,
+        paths: Vec<(SeenFrom, PathBuf)>,
     ) -> Result<u64, &'static str> {
         let token = self.next_token;
         self.next_token += 1;
@@ -273,8 +273,7 @@ impl<S: Sink> Agent<S> {
         }
         let process = attempt.task.process;
         let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
-        let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-        self.ask_worker(Wanted::Labelled(process), kind, vec![(root, path)])
+        self.ask_worker(Wanted::Labelled, kind, vec![(SeenFrom::Process(process), path)])
     }
 
     /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use super::*;
+use crate::decode::ProgramRun;
 
 fn task() -> TaskSnapshot {
     let mut task = TaskSnapshot::new_zeroed();
