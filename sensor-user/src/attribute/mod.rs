@@ -15,6 +15,7 @@ pub mod cgroups;
 mod keys;
 mod mounted;
 mod proc_fs;
+mod process_facts;
 pub mod process_table;
 mod procfs;
 mod run;
@@ -29,7 +30,8 @@ pub use proc_fs::{
     boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
     program_of, root_of, start_ticks_of,
 };
-pub use process_table::{ProcessFacts, ProcessTable};
+pub use process_facts::ProcessFacts;
+pub use process_table::ProcessTable;
 pub use procfs::{ProcessDirectory, pids};
 pub use run::Run;
 pub use users::Users;

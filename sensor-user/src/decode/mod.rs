@@ -13,6 +13,7 @@ mod path;
 mod program;
 mod program_secret;
 mod record;
+mod runs;
 mod tamper;
 mod task;
 mod written;
@@ -27,9 +28,10 @@ pub use path::{FilePath, display};
 pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
 pub use record::{
-    Access, Attempt, Exec, FileOperation, FileUse, Match, NotTold, Object, ProcessSecret, Record, Runs,
-    SecretPart, Target, decode,
+    Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
+    decode,
 };
+pub use runs::{NotTold, Runs};
 pub use tamper::{Done, Tamper};
 pub use task::{ProcessKey, ProgramRun, Task};
 pub use written::Written;

@@ -2,21 +2,19 @@
 
 use claviger_sensor_common::{
     AttemptRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, ForkRecord, HeldRecord,
-    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, NOT_TOLD_BY_OPTION,
-    NOT_TOLD_NO_ARGUMENT, NOT_TOLD_UNREADABLE, OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_HOLD,
-    OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH, OPERATION_RECEIVE, ObjectKey,
-    PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
-    PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE,
-    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
-    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RECORD_WRITTEN, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD, RecordHeader,
-    RepeatKey, WrittenRecord,
+    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_REACH,
+    OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
+    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
+    RECORD_ATTEMPT, RECORD_CHANGE, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
+    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
+    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
     Change, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey, Program, ProgramSecret,
-    Tamper, Task, Written, numbers::stat_device,
+    Runs, Tamper, Task, Written, numbers::stat_device,
 };
 
 /// One record.
@@ -219,67 +217,6 @@ pub struct Exec {
     pub exe: FilePath,
     /// What more it runs.
     pub runs: Runs,
-}
-
-/// What a program start runs more than its executable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Runs {
-    bits: u32,
-    /// Why it is not told what an interpreter runs.
-    pub not_told: Option<NotTold>,
-}
-
-impl Runs {
-    /// A script: the kernel was given it, or the executable is an interpreter by its name.
-    #[must_use]
-    pub const fn script(self) -> bool {
-        self.bits & (RUNS_SCRIPT | RUNS_INTERPRETER) != 0
-    }
-
-    /// What the dynamic loader loads.
-    #[must_use]
-    pub const fn loader(self) -> bool {
-        self.bits & RUNS_LOADER != 0
-    }
-
-    /// One of the programs in it.
-    #[must_use]
-    pub const fn applet(self) -> bool {
-        self.bits & RUNS_APPLET != 0
-    }
-
-    /// Whether a [`Record::Program`] has told what.
-    #[must_use]
-    pub const fn told(self) -> bool {
-        self.bits & RUNS_TOLD != 0
-    }
-
-    fn decode(bits: u32, not_told: u32) -> Result<Self, DecodeError> {
-        let not_told = match not_told {
-            0 => None,
-            NOT_TOLD_BY_OPTION => Some(NotTold::ByOption),
-            NOT_TOLD_NO_ARGUMENT => Some(NotTold::NoArgument),
-            NOT_TOLD_UNREADABLE => Some(NotTold::Unreadable),
-            value => {
-                return Err(DecodeError::OutOfRange {
-                    field: "not_told",
-                    value,
-                });
-            }
-        };
-        Ok(Self { bits, not_told })
-    }
-}
-
-/// Why it is not told what an interpreter runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTold {
-    /// An option may say it.
-    ByOption,
-    /// No argument says it.
-    NoArgument,
-    /// The arguments could not be read.
-    Unreadable,
 }
 
 /// Decodes one record.
