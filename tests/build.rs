@@ -1,5 +1,5 @@
 //! Compiles the programs in `ways-c/`, which the tests carry inside them: `ways` for this machine, and `ways32`, which runs without a library,
-//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty.
+//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty. `attribution-c/actor.c` becomes `actor`.
 
 use std::env;
 use std::error::Error;
@@ -9,6 +9,7 @@ use std::process::Command;
 
 const SOURCES: &str = "ways-c";
 const PROGRAM32: &str = "ways32.c";
+const ACTOR: &str = "attribution-c/actor.c";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={SOURCES}");
@@ -27,6 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !compiles(dynamic.args(&sources), &out.join("ways")) {
             return Err(format!("{SOURCES} does not compile, see above: {dynamic:?}").into());
         }
+    }
+    println!("cargo::rerun-if-changed={ACTOR}");
+    let actor = out.join("actor");
+    if !compiles(compiler()?.args(["-static", ACTOR]), &actor) && !compiles(compiler()?.arg(ACTOR), &actor) {
+        return Err(format!("{ACTOR} does not compile, see above").into());
     }
     let program32 = out.join("ways32");
     let mut freestanding = compiler()?;

@@ -36,6 +36,7 @@ enumeration! {
     MatchBasis = "MATCH_BASIS_",
     Operation = "OPERATION_",
     Outcome = "OUTCOME_",
+    ProgramBasis = "PROGRAM_BASIS_",
     Severity = "SEVERITY_",
     WorkloadKind = "WORKLOAD_KIND_",
 }

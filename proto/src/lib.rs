@@ -1,8 +1,8 @@
 //! The public contract of Claviger.
 //!
 //! `proto/claviger/v1/*.proto` define it; [`v1`] is the code made from them. Beside it stand the things that both ends must do alike
-//! and that protobuf cannot say: the JSON form ([`json`]), the signed envelope ([`envelope`]), and what credentials there are
-//! ([`catalogue`]).
+//! and that protobuf cannot say: the JSON form ([`json`]), the signed envelope ([`envelope`]), what credentials there are
+//! ([`catalogue`]), and which file a process truly runs ([`program_path`]).
 //!
 //! This crate does no input or output.
 #![forbid(unsafe_code)]
@@ -10,6 +10,9 @@
 pub mod catalogue;
 pub mod envelope;
 pub mod json;
+mod program;
+
+pub use program::{carried, program_notes, program_path, program_words};
 
 /// Generated from the proto files; `tests/generated.rs` keeps it true.
 #[allow(

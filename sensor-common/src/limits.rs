@@ -57,6 +57,24 @@ pub const SECRET_NAMES_MAX: u32 = 4_096;
 /// 64-bit words of the prefilter of these names, a power of two. Only its rate of false alarms depends on it.
 pub const SECRET_NAME_WORDS: u32 = 64;
 
+/// Bytes of a script's path as it was given; a longer one is not told.
+pub const PROGRAM_GIVEN_BYTES: usize = 512;
+
+/// Bytes of what a program of many names was called, its directory included; of a longer one the end is not looked at.
+pub const APPLET_BYTES: usize = 64;
+
+/// Arguments before a script's that are looked at. Behind more, what is run is not told.
+pub const OPTIONS_MAX: u32 = 8;
+
+/// Pieces of the first argument, of [`APPLET_BYTES`] each, that are passed over. Behind a longer one nothing is told.
+pub const FIRST_ARGUMENT_PIECES_MAX: u32 = 8;
+
+/// Processes in which the dynamic loader was started and has mapped nothing yet. At the bound what a further one loads is not told.
+pub const LOADING_MAX: u32 = 1_024;
+
+/// Files that wait to be closed, looked through for the script that was started. Behind more only the script's path is told.
+pub const CLOSING_MAX: u32 = 64;
+
 /// Names that a program start is told with; those beyond are counted in its record.
 pub const FOUND_MAX: usize = 6;
 

@@ -266,6 +266,18 @@ offsets! {
     ring_link_old,
     /// `io_link.newpath`
     ring_link_new,
+    /// `linux_binprm.filename`
+    binprm_filename,
+    /// `linux_binprm.interp`
+    binprm_interpreter,
+    /// `task_struct.task_works`
+    task_works,
+    /// `file.f_task_work`, or what was there before; [`MISSING`] where neither is known
+    file_work,
+    /// `inode.i_nlink`
+    inode_links,
+    /// `dentry.d_hash.pprev`
+    dentry_hashed,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -6,8 +6,8 @@
 use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
     FileUseRecord, FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest,
-    Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramSecretRecord,
-    RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramRecord,
+    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -33,6 +33,7 @@ struct Abi {
     look: Look,
     repeat: RepeatKey,
     exec: ExecRecord,
+    program: ProgramRecord,
     fork: ForkRecord,
     exit: ExitRecord,
     object: ObjectKey,

@@ -9,6 +9,7 @@
 //! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
+//! - [`program`]: what a program start truly runs: a script, or what the dynamic loader loads
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
 //! - [`core_dump`]: cores of processes that may hold a credential
 //! - [`kernel_keys`]: keys of the kernel's keyrings
@@ -54,6 +55,7 @@ mod pending_changes;
 mod process;
 mod process_files;
 mod process_secrets;
+mod program;
 mod program_secrets;
 mod read;
 mod received;

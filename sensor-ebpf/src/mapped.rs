@@ -15,6 +15,7 @@ use crate::{
     file_use::used,
     labels,
     offsets::agent_pid,
+    program,
     read::{Probed, Read, Typed},
     task,
 };
@@ -25,14 +26,14 @@ const MAP_ANONYMOUS: u64 = 0x20;
 /// Hook 1.
 #[lsm(hook = "mmap_file")]
 pub fn lsm_mmap_file(ctx: LsmContext) -> i32 {
-    mapped::<Typed>(ctx.arg(0));
+    mapped::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(3));
     0
 }
 
 /// Hook 2.
 #[fentry(function = "security_mmap_file")]
 pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
-    mapped::<Typed>(ctx.arg(0));
+    mapped::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
     0
 }
 
@@ -40,7 +41,12 @@ pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
 #[tracepoint]
 pub fn sys_exit_mmap_typed(ctx: TracePointContext) -> u32 {
     if let Some(descriptor) = descriptor(&ctx) {
-        mapped::<Typed>(descriptors::typed_file(descriptor));
+        let arguments = Arguments::current();
+        mapped::<Typed>(
+            descriptors::typed_file(descriptor),
+            arguments.third(),
+            arguments.fourth(),
+        );
     }
     0
 }
@@ -49,7 +55,12 @@ pub fn sys_exit_mmap_typed(ctx: TracePointContext) -> u32 {
 #[tracepoint]
 pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
     if let Some(descriptor) = descriptor(&ctx) {
-        mapped::<Probed>(descriptors::file(descriptor));
+        let arguments = Arguments::current();
+        mapped::<Probed>(
+            descriptors::file(descriptor),
+            arguments.third(),
+            arguments.fourth(),
+        );
     }
     0
 }
@@ -69,7 +80,7 @@ fn descriptor(ctx: &TracePointContext) -> Option<u32> {
 }
 
 #[inline(always)]
-fn mapped<R: Read>(file: *const u8) {
+fn mapped<R: Read>(file: *const u8, protection: u64, flags: u64) {
     if file.is_null() {
         return;
     }
@@ -77,5 +88,6 @@ fn mapped<R: Read>(file: *const u8) {
         labels::answer_seen(REQUEST_MAPPED);
         return;
     }
+    program::mapped(file, protection, flags);
     used::<R>(Probe::FileMapped, OPERATION_MAP, file);
 }

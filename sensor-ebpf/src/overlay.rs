@@ -58,6 +58,32 @@ fn layers(inode: *const u8) -> Option<Layers> {
     Some(Layers { upper, lower })
 }
 
+/// In which layer of an overlay a file lies.
+pub enum Layer {
+    /// It is of no overlay.
+    None,
+    /// In one below: it is as it came.
+    Lower,
+    /// In the upper one: it was added, or changed.
+    Upper,
+    /// This kernel does not tell how overlayfs keeps its layers.
+    Unknown,
+}
+
+/// In which layer the file of an inode lies.
+#[inline(always)]
+pub fn layer(inode: *const u8) -> Layer {
+    let magic: u64 = Probed::read(pointer::<Probed>(inode, offset!(inode_sb)), offset!(sb_magic));
+    if magic != OVERLAYFS_SUPER_MAGIC {
+        return Layer::None;
+    }
+    match layers(inode) {
+        None => Layer::Unknown,
+        Some(layers) if layers.upper.is_null() => Layer::Lower,
+        Some(_) => Layer::Upper,
+    }
+}
+
 /// The file behind an inode of overlayfs and its label: its own, or, of a copy, that of the file which it was copied from. With
 /// `layer_follows`, only what a hook does not see by itself as the overlay opens the file of its layer.
 #[inline(always)]

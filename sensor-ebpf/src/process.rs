@@ -3,15 +3,16 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use claviger_sensor_common::{
-    ExecRecord, ExitRecord, ForkRecord, OPERATION_INHERIT, Probe, RECORD_EXEC, RECORD_EXIT, RECORD_FORK,
+    ExecRecord, ExitRecord, ForkRecord, MARK_MEMFD, OPERATION_INHERIT, Probe, RECORD_EXEC, RECORD_EXIT,
+    RECORD_FORK,
 };
 
 use crate::{
     copies, descriptors,
-    file_use::used,
+    file_use::{untyped, used},
     holders,
     offsets::{agent_pid, offset},
-    path,
+    path, program,
     read::{Probed, Read, Typed, pointer},
     report::submit,
     task,
@@ -22,15 +23,23 @@ use crate::{
 pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
     #[cfg(feature = "debug-logs")]
     aya_log_ebpf::debug!(&ctx, "exec by process {}", task::current_pid());
-    #[cfg(not(feature = "debug-logs"))]
-    let _unused = ctx;
+    let mm = pointer::<Typed>(task::current(), offset!(task_mm));
+    let exe = pointer::<Probed>(mm, offset!(mm_exe_file));
+    let started: *const u8 = ctx.arg(2);
+    let filename = pointer::<Typed>(started, offset!(binprm_filename));
+    // Another string stands there once the kernel has found that the file needs an interpreter.
+    let is_script = filename != pointer::<Typed>(started, offset!(binprm_interpreter));
+    let runs = program::started(untyped(exe), untyped(filename), is_script as u32);
     submit::<ExecRecord>(Probe::ProcessExec as u32, RECORD_EXEC, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         task::snapshot(&raw mut record.task);
-        let mm = pointer::<Typed>(task::current(), offset!(task_mm));
-        let exe = pointer::<Probed>(mm, offset!(mm_exe_file));
+        record.runs = runs & ((1 << program::NOT_TOLD_SHIFT) - 1);
+        record.not_told = runs >> program::NOT_TOLD_SHIFT;
         path::walk(&path::of_file(exe), &mut record.exe);
+        if record.task.exe_marks & MARK_MEMFD != 0 {
+            task::memfd_name(exe, &mut record.exe);
+        }
         true
     });
     0
@@ -89,10 +98,12 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     if live != 0 {
         return 0;
     }
-    copies::ended(&task::identify::<Typed>(ended));
+    let process = task::identify::<Typed>(ended);
+    copies::ended(&process);
+    program::ended(&process);
     submit::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
         // SAFETY: `record` is a reservation of this size.
-        unsafe { (&raw mut (*record).process).write(task::identify::<Typed>(ended)) };
+        unsafe { (&raw mut (*record).process).write(process) };
         true
     });
     0

@@ -115,7 +115,7 @@ fn device<R: Read>(file: *const u8, inode: *const u8, kind: u16) -> bool {
 
 const NOBODY: Ancestor = Ancestor {
     pid: 0,
-    reserved: 0,
+    exec_id: 0,
     start_boottime_ns: 0,
 };
 

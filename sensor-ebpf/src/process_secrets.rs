@@ -23,7 +23,7 @@ const PTRACE_SEIZE: u64 = 0x4206;
 
 const NOBODY: Ancestor = Ancestor {
     pid: 0,
-    reserved: 0,
+    exec_id: 0,
     start_boottime_ns: 0,
 };
 

@@ -1,13 +1,18 @@
 //! Who acts: the current task as it is at this moment.
 
 use aya_ebpf::helpers::{
-    bpf_probe_read_kernel_buf,
+    bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes,
     generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf},
 };
-use claviger_sensor_common::{ANCESTORS_MAX, Ancestor, COMM_BYTES, MISSING, TaskSnapshot, UNKNOWN_ID};
+use claviger_sensor_common::{
+    ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER,
+    MISSING, NAME_BYTES, PathBytes, TaskSnapshot, UNKNOWN_ID,
+};
 
 use crate::{
+    file_use::untyped,
     offsets::offset,
+    overlay::{self, Layer},
     read::{Probed, Read, Typed, pointer},
 };
 
@@ -48,7 +53,7 @@ pub fn identify<R: Read>(task: *const u8) -> Ancestor {
     let leader = pointer::<R>(task, offset!(task_group_leader));
     Ancestor {
         pid: R::read(task, offset!(task_tgid)),
-        reserved: 0,
+        exec_id: 0,
         start_boottime_ns: R::read(leader, offset!(task_start_boottime)),
     }
 }
@@ -131,12 +136,61 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
             offset!(net_ns_inum),
         ));
         (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
+        (&raw mut (*out).exec_id).write(exec_id::<R>(leader) as u32);
+        (&raw mut (*out).exe_marks).write(marks(untyped(exe)));
         let comm = &mut (*out).comm;
         if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
             *comm = [0; COMM_BYTES];
         }
         ancestors::<R>(task, &raw mut (*out).ancestors);
     }
+}
+
+/// What marks an executable: `MARK_` bits. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn marks(file: u64) -> u32 {
+    let file = file as *const u8;
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    if inode.is_null() {
+        // A kernel thread has none.
+        return 0;
+    }
+    let dentry = pointer::<Probed>(file, offset!(file_dentry));
+    let links: u32 = Probed::read(inode, offset!(inode_links));
+    let is_root = dentry == pointer::<Probed>(dentry, offset!(dentry_parent));
+    let marks = match overlay::layer(inode) {
+        Layer::None | Layer::Lower => 0,
+        Layer::Upper => MARK_UPPER_LAYER,
+        Layer::Unknown => MARK_LAYER_UNKNOWN,
+    };
+    // A file that is its own root was never in a directory.
+    if is_root && is_memfd(dentry) {
+        return marks | MARK_MEMFD;
+    }
+    let is_named = links != 0 && (is_root || !pointer::<Probed>(dentry, offset!(dentry_hashed)).is_null());
+    if is_named { marks } else { marks | MARK_DELETED }
+}
+
+/// Whether the kernel has called it so. A name in a directory proves nothing, this one is in none.
+#[inline(always)]
+fn is_memfd(dentry: *const u8) -> bool {
+    let name: [u8; 8] = Probed::read(pointer::<Probed>(dentry, offset!(dentry_name)), 0);
+    matches!(name, [b'm', b'e', b'm', b'f', b'd', b':', ..])
+}
+
+/// Writes what memfd_create(2) has called a file, which lies nowhere.
+#[inline(always)]
+pub fn memfd_name(file: *const u8, out: &mut PathBytes) {
+    let dentry = pointer::<Probed>(file, offset!(file_dentry));
+    let name = pointer::<Probed>(dentry, offset!(dentry_name));
+    let Some(room) = out.components.first_chunk_mut::<NAME_BYTES>() else {
+        return;
+    };
+    // SAFETY: the helper copies a string from any address and reports a fault instead of taking it.
+    let copied = unsafe { bpf_probe_read_kernel_str_bytes(name, room) };
+    out.length = copied.map_or(0, |name| name.len() + 1) as u32;
+    out.truncated = 0;
 }
 
 #[inline(always)]
@@ -152,14 +206,16 @@ fn ancestors<R: Read>(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
     for place in 0..ANCESTORS_MAX {
         let mut ancestor = Ancestor {
             pid: 0,
-            reserved: 0,
+            exec_id: 0,
             start_boottime_ns: 0,
         };
         if !ended {
             task = pointer::<Probed>(task, offset!(task_real_parent));
             ancestor = identify::<Probed>(task);
+            ancestor.exec_id = exec_id::<Probed>(task) as u32;
             ended = ancestor.pid == 0;
             if ended {
+                ancestor.exec_id = 0;
                 ancestor.start_boottime_ns = 0;
             }
         }

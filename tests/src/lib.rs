@@ -4,12 +4,14 @@
 //! `CLAVIGER_DETECTOR_BIN` name them, and `CLAVIGER_EXPECT_HOOK` names the hook that must be the one in use.
 #![forbid(unsafe_code)]
 
+mod actor;
 mod decoy;
 mod programs;
 mod service;
 mod trace;
 pub mod ways;
 
+pub use actor::{actor, script};
 pub use decoy::{Decoy, SECRET};
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, Sensor, crash, lines_until};

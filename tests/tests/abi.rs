@@ -11,8 +11,8 @@ use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
-    PathBytes, ProcessSecretRecord, ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot,
-    WrittenRecord,
+    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
+    TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -84,10 +84,11 @@ macro_rules! compared {
 
 compared! {
     RecordHeader { kind, cpu, time_boot_ns }
-    Ancestor { pid, reserved, start_boottime_ns }
+    Ancestor { pid, exec_id, start_boottime_ns }
     TaskSnapshot {
         pid, tid, start_boottime_ns, effective_capabilities, cgroup_id, exe_inode, exe_device, uid, gid, euid, egid, login_uid,
-        mount_namespace, pid_namespace, network_namespace, user_namespace, comm, ancestors,
+        mount_namespace, pid_namespace, network_namespace, user_namespace, exec_id, exe_marks, comm,
+        ancestors,
     }
     PathBytes { length, truncated, components }
     FileUseRecord { header, task, key, label, matched, reserved, version, path }
@@ -112,7 +113,10 @@ compared! {
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
-    ExecRecord { header, task, exe }
+    ExecRecord { header, task, runs, not_told, exe }
+    ProgramRecord {
+        header, process, how, applet_length, inode, device, marks, given_length, given_truncated, applet, given, path,
+    }
     ForkRecord { header, child, parent }
     ExitRecord { header, process }
     ObjectKey { inode, device, generation }
@@ -133,8 +137,8 @@ compared! {
         regs_compat_second, sb_magic, inode_uid, inode_gid, attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory,
         ring_rename_new_directory, ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name,
         ring_unlink_flags, ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory,
-        ring_link_old, ring_link_new,
-        }
+        ring_link_old, ring_link_new, binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed,
+    }
 }
 
 /// The kernel half's view of the one struct of that name.

@@ -8,6 +8,7 @@
 
 mod chain;
 mod finding;
+mod program;
 mod reported;
 mod severity;
 mod tamper;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use claviger_proto::program_path;
 use claviger_proto::v1::Event;
 use sha2::{Digest as _, Sha256};
 
@@ -48,7 +49,8 @@ fn key(event: &Event) -> Option<Key> {
         return None;
     }
     let mut hash = Sha256::new();
-    for text in [&id.sensor_id, &id.boot_id, &process.exe_path, what, to] {
+    let program = program_path(process);
+    for text in [&id.sensor_id, &id.boot_id, &process.exe_path, program, what, to] {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }

@@ -6,7 +6,7 @@
 
 use claviger_proto::v1::{Event, Finding, Outcome, Process, Severity, Tamper};
 
-use super::{State, finding, wording};
+use super::{State, finding, program, wording};
 use crate::verify::Verified;
 
 const NAME: &str = "sensor_tampered";
@@ -65,7 +65,7 @@ fn is_usual(tamper: &Tamper, process: Option<&Process>) -> bool {
         "signal" => is_manager || HARMLESS.contains(&tamper.target.as_str()),
         "mount_over" => is_manager,
         "file_written" => {
-            process.is_some_and(|process| PACKAGE_MANAGERS.contains(&process.exe_path.as_str()))
+            process.is_some_and(|process| program::runs(process, |path| PACKAGE_MANAGERS.contains(&path)))
         }
         _ => false,
     }

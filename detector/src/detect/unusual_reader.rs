@@ -1,11 +1,11 @@
 //! `unusual_reader`: a credential is taken by a program that is not among its kind's usual readers.
 //!
-//! What it cannot tell: whether a program at a usual path is the usual program (a container has its own `/usr/bin/aws`), and what a
-//! usual reader does with it. Attempts that were refused count too. What another sensor opens to recognise it is no use.
+//! A program is what truly runs (`program.rs`): the script and not its interpreter. What it cannot tell: whether a program at a usual path is the
+//! usual program (a container has its own `/usr/bin/aws`, if it is of its image), and what a usual reader does with it. Attempts that were refused count too. What another sensor opens to recognise it is no use.
 
 use claviger_proto::v1::{Event, Finding};
 
-use super::{State, finding, severity::severity, technique::technique, wording};
+use super::{State, finding, program, severity::severity, technique::technique, wording};
 use crate::verify::Verified;
 
 const NAME: &str = "unusual_reader";
@@ -14,11 +14,11 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let id = event.id.as_ref()?;
     let credential = event.credential.as_ref()?;
     let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
-    let exe_path = process.map_or("", |process| process.exe_path.as_str());
     if event.actor.as_ref().is_some_and(|actor| actor.is_sensor) {
         return None;
     }
-    if state.catalogue.is_usual_reader(&credential.kind, exe_path) || !state.reported.is_new(event) {
+    let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
+    if process.is_some_and(|process| program::runs(process, is_usual)) || !state.reported.is_new(event) {
         return None;
     }
     let outcome = event.outcome();
@@ -44,7 +44,8 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
 mod tests {
     use claviger_proto::catalogue::Catalogue;
     use claviger_proto::v1::{
-        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Severity, Workload,
+        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Program, ProgramBasis, Severity,
+        Workload,
     };
 
     use super::super::detect;
@@ -120,6 +121,29 @@ mod tests {
     #[test]
     fn the_usual_reader_is_not_reported() {
         assert_eq!(findings(vec![read_by("/usr/local/bin/aws")]), []);
+    }
+
+    #[test]
+    fn a_script_counts_for_itself() {
+        let by_script = |path: &str| {
+            let mut event = read_by("/usr/bin/python3.11");
+            let process = event.actor.as_mut().and_then(|actor| actor.process.as_mut());
+            process.expect("has one").script = Some(Program {
+                path: path.into(),
+                basis: ProgramBasis::ExecutedFile.into(),
+                ..Program::default()
+            });
+            event
+        };
+        assert_eq!(findings(vec![by_script("/usr/bin/aws")]), []);
+        let found = findings(vec![by_script("/tmp/aws")]);
+        assert!(
+            found[0]
+                .summary
+                .starts_with("/tmp/aws run by /usr/bin/python3.11 (pid 412), started by"),
+            "{}",
+            found[0].summary
+        );
     }
 
     #[test]

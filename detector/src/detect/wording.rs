@@ -3,6 +3,7 @@
 
 use claviger_proto::catalogue::Catalogue;
 use claviger_proto::v1::{Actor, Credential, Event, Identity, Operation, Outcome, Process, Workload};
+use claviger_proto::{program_notes, program_words};
 
 /// A kind that the catalogue does not know, or none. Its name is in the finding's credential.
 const UNKNOWN_KIND: &str = "an unknown kind of credential";
@@ -92,7 +93,13 @@ fn program(process: &Process) -> String {
             process.comm, process.pid
         )
     } else {
-        format!("{} (pid {})", process.exe_path, process.pid)
+        let mut words = format!("{} (pid {}", program_words(process), process.pid);
+        for note in program_notes(process) {
+            words.push_str(", ");
+            words.push_str(&note);
+        }
+        words.push(')');
+        words
     }
 }
 

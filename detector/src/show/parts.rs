@@ -1,6 +1,7 @@
 //! The parts that events and findings share, each on a line of its own below the first.
 
 use claviger_proto::v1::{Actor, Credential, Identity, Operation, Process, Workload};
+use claviger_proto::{program_notes, program_words};
 
 use super::clean;
 use super::style::{FAINT, in_style};
@@ -32,6 +33,7 @@ impl Lines {
             actor.process.as_ref().map(|process| program(process, workload)),
         );
         self.add_some("started by", ancestors(&actor.ancestors));
+        self.add_some("created by", ancestors(&actor.creators));
         self.add_some("workload", workload.and_then(self::workload));
     }
 
@@ -78,12 +80,7 @@ pub(super) fn place(credential: &Credential) -> String {
 }
 
 fn program(process: &Process, workload: Option<&Workload>) -> String {
-    let path = if process.exe_path.is_empty() {
-        &process.comm
-    } else {
-        &process.exe_path
-    };
-    let mut text = format!("{} (pid {}", clean(path), process.pid);
+    let mut text = format!("{} (pid {}", clean(&program_words(process)), process.pid);
     if let Some(uid) = process.euid.or(process.uid) {
         let name = match uid {
             0 => Some("root"),
@@ -102,7 +99,15 @@ fn program(process: &Process, workload: Option<&Workload>) -> String {
     {
         text.push_str(&format!(", login uid {login}"));
     }
+    for note in program_notes(process) {
+        text.push_str(&format!(", {}", clean(&note)));
+    }
     text.push(')');
+    let files = [&process.script, &process.loaded_program];
+    for file in files.into_iter().flatten().filter(|file| file.path.is_empty()) {
+        let reason = clean(&file.unknown_reason);
+        text.push_str(&in_style(FAINT, format!(" what it runs is not known: {reason}")));
+    }
     if !process.unknown_reason.is_empty() {
         text.push_str(&in_style(FAINT, format!(" {}", clean(&process.unknown_reason))));
     }

@@ -12,6 +12,7 @@ const ENUM_FIELDS: &[(&str, &str)] = &[
     ("Credential.operation", "Operation"),
     ("Credential.matched_by", "MatchBasis"),
     ("Finding.severity", "Severity"),
+    ("Program.basis", "ProgramBasis"),
 ];
 
 /// Timestamp fields: their JSON form is RFC 3339 with nanoseconds.

@@ -146,6 +146,10 @@ pub struct Actor {
     /// recognise them. It announced itself to the sensor that reports this, as root, and runs the same program.
     #[prost(bool, tag = "4")]
     pub is_sensor: bool,
+    /// Who created the process, and who created those, creator first (at most 16), where that is not what `ancestors` says: a process whose parent
+    /// has ended has been given to another, mostly the first. Empty where it is the same, or not known.
+    #[prost(message, repeated, tag = "5")]
+    pub creators: ::prost::alloc::vec::Vec<Process>,
 }
 /// One process. `pid` means something only together with `start_time_ticks`.
 #[derive(serde::Serialize)]
@@ -208,6 +212,61 @@ pub struct Process {
     pub namespaces: ::core::option::Option<Namespaces>,
     /// Why facts are missing, e.g. "exited before it was looked at"; empty where nothing is.
     #[prost(string, tag = "17")]
+    pub unknown_reason: ::prost::alloc::string::String,
+    /// Command name when the program was started, which the process cannot set; empty where its start was not seen. `comm` is what it calls itself
+    /// now.
+    #[prost(string, tag = "18")]
+    pub comm_at_exec: ::prost::alloc::string::String,
+    /// True where the executable has no name any more: it was deleted. `exe_path` is where it was.
+    #[prost(bool, tag = "19")]
+    pub exe_deleted: bool,
+    /// True where the executable was made in memory, by memfd_create(2). `exe_path` is "memfd:" and the name that its maker chose.
+    #[prost(bool, tag = "20")]
+    pub exe_memfd: bool,
+    /// True where the executable lies in the upper layer of an overlay: it was added to its container, or changed in it, since that was made of
+    /// its image.
+    #[prost(bool, tag = "21")]
+    pub exe_upper_layer: bool,
+    /// The script that the executable interprets; absent where it interprets none.
+    #[prost(message, optional, tag = "22")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: ::core::option::Option<Program>,
+    /// The program that the executable, the dynamic loader (ld.so) started itself, has loaded; absent where it is not the loader.
+    #[prost(message, optional, tag = "23")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loaded_program: ::core::option::Option<Program>,
+    /// Of an executable with many programs in it (busybox), the name of the one that runs, e.g. "cat"; empty where there is none or it is not known.
+    #[prost(string, tag = "24")]
+    pub applet: ::prost::alloc::string::String,
+}
+/// A file that is run without being the executable.
+#[derive(serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Program {
+    /// Its path as the process's mount namespace shows it; non-UTF-8 bytes as \xNN. Empty where it is not known. Reported, never trusted.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// Its device, as st_dev of stat(2) encodes it; 0 where only its path is known.
+    #[prost(uint64, tag = "2")]
+    pub device: u64,
+    /// Its inode; 0 where only its path is known.
+    #[prost(uint64, tag = "3")]
+    pub inode: u64,
+    /// How it is known.
+    #[prost(enumeration = "ProgramBasis", tag = "4")]
+    #[serde(serialize_with = "crate::json::enumeration::<ProgramBasis, _>")]
+    pub basis: i32,
+    /// As Process.exe_deleted, when it was started.
+    #[prost(bool, tag = "5")]
+    pub deleted: bool,
+    /// As Process.exe_memfd.
+    #[prost(bool, tag = "6")]
+    pub memfd: bool,
+    /// As Process.exe_upper_layer.
+    #[prost(bool, tag = "7")]
+    pub upper_layer: bool,
+    /// Why it, or its object, is not known, e.g. "an option may name it"; empty where it is.
+    #[prost(string, tag = "8")]
     pub unknown_reason: ::prost::alloc::string::String,
 }
 /// Namespaces by inode number. They tell two apart; an inode alone is reused by the kernel and identifies nothing.
@@ -747,6 +806,47 @@ impl ActorBasis {
             "ACTOR_BASIS_UNSPECIFIED" => Some(Self::Unspecified),
             "ACTOR_BASIS_SOCKET_OPENER" => Some(Self::SocketOpener),
             "ACTOR_BASIS_SENDER" => Some(Self::Sender),
+            _ => None,
+        }
+    }
+}
+/// How it is known what is run without being the executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProgramBasis {
+    /// It is not known.
+    Unspecified = 0,
+    /// The kernel was given this file to execute, and started the interpreter that it names.
+    ExecutedFile = 1,
+    /// The same, but of the file only the path is known.
+    ExecutedPath = 2,
+    /// The first argument of an interpreter that is no option, as given; a file was found there. What starts a program chooses its arguments.
+    Argument = 3,
+    /// The dynamic loader mapped this file before any other.
+    Mapped = 4,
+}
+impl ProgramBasis {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROGRAM_BASIS_UNSPECIFIED",
+            Self::ExecutedFile => "PROGRAM_BASIS_EXECUTED_FILE",
+            Self::ExecutedPath => "PROGRAM_BASIS_EXECUTED_PATH",
+            Self::Argument => "PROGRAM_BASIS_ARGUMENT",
+            Self::Mapped => "PROGRAM_BASIS_MAPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROGRAM_BASIS_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROGRAM_BASIS_EXECUTED_FILE" => Some(Self::ExecutedFile),
+            "PROGRAM_BASIS_EXECUTED_PATH" => Some(Self::ExecutedPath),
+            "PROGRAM_BASIS_ARGUMENT" => Some(Self::Argument),
+            "PROGRAM_BASIS_MAPPED" => Some(Self::Mapped),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ mod held;
 mod kernel_key;
 mod process;
 mod process_secret;
+mod program;
 mod program_secret;
 mod repeat_key;
 mod tamper;
@@ -34,6 +35,11 @@ pub use process::{ExecRecord, ExitRecord, ForkRecord};
 pub use process_secret::{
     PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ, ProcessSecretRecord,
+};
+pub use program::{
+    MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, NOT_TOLD_BY_OPTION, NOT_TOLD_NO_ARGUMENT,
+    NOT_TOLD_UNREADABLE, PROGRAM_ARGUMENT, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH,
+    ProgramRecord, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD,
 };
 pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{
@@ -73,6 +79,9 @@ pub const RECORD_KERNEL_KEY: u32 = 10;
 /// [`RecordHeader::kind`] of a [`TamperRecord`].
 pub const RECORD_TAMPER: u32 = 11;
 
+/// [`RecordHeader::kind`] of a [`ProgramRecord`].
+pub const RECORD_PROGRAM: u32 = 20;
+
 /// [`RecordHeader::kind`] of a [`HeldRecord`].
 pub const RECORD_HELD: u32 = 12;
 /// [`RecordHeader::kind`] of a [`ChangeRecord`] or a [`ChangeOfTwoRecord`].
@@ -101,8 +110,9 @@ pub struct RecordHeader {
 pub struct Ancestor {
     /// Process id in the initial pid namespace; 0 in unused places.
     pub pid: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// In a snapshot, the low bits of how many programs it and those it was forked from have started, which tells its program runs apart;
+    /// elsewhere 0.
+    pub exec_id: u32,
     /// Start of the process in nanoseconds since boot including suspend.
     pub start_boottime_ns: u64,
 }
@@ -143,6 +153,10 @@ pub struct TaskSnapshot {
     pub network_namespace: u32,
     /// User namespace by inode number.
     pub user_namespace: u32,
+    /// As [`Ancestor::exec_id`].
+    pub exec_id: u32,
+    /// What marks the executable: `MARK_` bits.
+    pub exe_marks: u32,
     /// Command name of the thread group leader, padded with zeros.
     pub comm: [u8; COMM_BYTES],
     /// Ancestors, parent first; unused places have pid 0.

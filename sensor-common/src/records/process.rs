@@ -12,6 +12,10 @@ pub struct ExecRecord {
     pub header: RecordHeader,
     /// Who, after the change.
     pub task: TaskSnapshot,
+    /// What more than its executable it runs: `RUNS_` bits.
+    pub runs: u32,
+    /// Why what an interpreter runs is not told: one of the `NOT_TOLD_` values, or 0.
+    pub not_told: u32,
     /// The executable.
     pub exe: PathBytes,
 }

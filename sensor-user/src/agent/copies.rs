@@ -12,6 +12,7 @@ use std::{
 
 use claviger_sensor_common::ObjectKey;
 
+use super::seen_from::SeenFrom;
 use crate::decode::ProcessKey;
 
 /// Files that wait to be looked at.
@@ -33,13 +34,13 @@ const LOOKS: [Duration; 4] = [
 pub(super) struct Suspect {
     /// The file.
     pub object: ObjectKey,
-    /// Roots, and paths below them, that may lead to it.
-    pub paths: Vec<(PathBuf, PathBuf)>,
+    /// Paths, and from where they are seen, that may lead to it.
+    pub paths: Vec<(SeenFrom, PathBuf)>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    paths: Vec<(PathBuf, PathBuf)>,
+    paths: Vec<(SeenFrom, PathBuf)>,
     writers: Vec<ProcessKey>,
     told: Instant,
     /// How often it was looked at since.

@@ -2,6 +2,7 @@
 
 use claviger_proto::{
     catalogue::Entry,
+    program_path,
     v1::{
         Actor, Credential, Event, EventKind, Gap, LossCount, MatchBasis, Namespaces, Observation, Operation,
         Outcome, ProbeStatus, Process, SensorStatus,
@@ -14,10 +15,17 @@ use super::{
     self_usage::SelfUsage,
 };
 use crate::{
-    attribute::{CgroupRole, Cgroups, ProcessTable, Users, WorkloadContext, classify, workload},
-    decode::{Access, FilePath, ProcessKey, Task},
+    attribute::{
+        CgroupRole, Cgroups, ProcessFacts, ProcessTable, Users, WorkloadContext, classify, workload,
+    },
+    decode::{Access, FilePath, ProcessKey, ProgramRun, Task},
     kernel::{ProbeAccounts, ProbeState},
 };
+
+const ENDED: &str = "it ended before it was looked at";
+const NOT_SEEN: &str = "the start of its program was not seen";
+const NO_LAYERS: &str =
+    "whether its executable is that of its image is not known: the layers of its overlay are not";
 
 /// Host facts that events are built from.
 pub(super) struct Facts {
@@ -83,10 +91,13 @@ impl Facts {
 
     /// The acting process with its ancestors, and its workload.
     fn actor(&mut self, task: &Task) -> (Actor, claviger_proto::v1::Workload) {
-        let mut process = self.process(task.process, &task.comm);
+        self.processes
+            .look_up_argument(task.process, task.mount_namespace);
+        let mut process = self.process(task.run(), &task.comm);
         let cgroup = self.cgroups.path_of(task.cgroup_id).map(str::to_owned);
         process.tid = task.tid;
         (process.exe_device, process.exe_inode) = task.exe.unwrap_or_default();
+        self.confirm_program(&mut process, task);
         process.uid = task.uid;
         process.gid = task.gid;
         process.euid = task.euid;
@@ -113,6 +124,7 @@ impl Facts {
         let workload = workload(&WorkloadContext {
             host: &self.host,
             cgroup: Some(cgroup.as_deref().map_err(|reason| *reason)),
+            program: program_path(&process),
             exe_path: &process.exe_path,
             user: user.as_deref(),
         });
@@ -125,31 +137,101 @@ impl Facts {
             Actor {
                 process: Some(process),
                 ancestors,
+                creators: self.creators(task),
                 ..Actor::default()
             },
             workload,
         )
     }
 
-    /// What is known of a process that is named by its key.
-    pub(super) fn process(&mut self, key: ProcessKey, comm: &str) -> Process {
-        let mut process = Process {
-            pid: key.pid,
-            start_time_ticks: key.start_ticks,
-            comm: comm.to_owned(),
-            ..Process::default()
-        };
-        match self.processes.describe(key) {
-            Some(facts) => {
-                process.exe_path.clone_from(&facts.exe_path);
-                process.uid = facts.uid;
-                if comm.is_empty() {
-                    process.comm.clone_from(&facts.comm);
-                }
-            }
-            None => process.unknown_reason = "it ended before it was looked at".into(),
+    /// Takes away what is said of the program where the kernel says that another one runs, and marks the one that does as the kernel has it now.
+    fn confirm_program(&self, process: &mut Process, task: &Task) {
+        let runs_it = |facts: &ProcessFacts| task.exe.is_none_or(|(_, inode)| facts.may_run(inode));
+        if !self.processes.last_known(task.process).is_none_or(runs_it) {
+            process.exe_path.clear();
+            process.comm_at_exec.clear();
+            process.script = None;
+            process.loaded_program = None;
+            process.applet.clear();
+            process.unknown_reason = NOT_SEEN.into();
+        }
+        process.exe_deleted = task.exe_marks.deleted();
+        process.exe_memfd = task.exe_marks.memfd();
+        process.exe_upper_layer = task.exe_marks.upper_layer();
+        if task.exe_marks.layer_unknown() && process.unknown_reason.is_empty() {
+            process.unknown_reason = NO_LAYERS.into();
+        }
+    }
+
+    /// What is known of a process in one of its program runs.
+    pub(super) fn process(&mut self, run: ProgramRun, comm: &str) -> Process {
+        let mut process = named(run.process, comm);
+        if let Some(facts) = self.processes.describe(run) {
+            tell(&mut process, facts);
+        } else if self.processes.last_known(run.process).is_some() {
+            process.unknown_reason = NOT_SEEN.into();
+        } else {
+            process.unknown_reason = ENDED.into();
         }
         process
+    }
+
+    /// What is known of a process, whichever program it ran last.
+    pub(super) fn process_of(&mut self, key: ProcessKey, comm: &str) -> Process {
+        let exec_id = self.processes.last_known(key).and_then(|facts| facts.exec_id);
+        let run = ProgramRun {
+            process: key,
+            exec_id: exec_id.unwrap_or_default(),
+        };
+        self.process(run, comm)
+    }
+
+    /// Those who created the process of a task, where they are not its ancestors.
+    fn creators(&self, task: &Task) -> Vec<Process> {
+        let creators = self.processes.creators(task.process);
+        let ancestors = task.ancestors.iter().map(|ancestor| ancestor.process);
+        if creators
+            .iter()
+            .copied()
+            .zip(ancestors)
+            .all(|(creator, ancestor)| creator == ancestor)
+        {
+            return Vec::new();
+        }
+        let told = creators.into_iter().map(|creator| {
+            let mut process = named(creator, "");
+            match self.processes.last_known(creator) {
+                Some(facts) => tell(&mut process, facts),
+                None => process.unknown_reason = ENDED.into(),
+            }
+            process
+        });
+        told.collect()
+    }
+}
+
+fn named(key: ProcessKey, comm: &str) -> Process {
+    Process {
+        pid: key.pid,
+        start_time_ticks: key.start_ticks,
+        comm: comm.to_owned(),
+        ..Process::default()
+    }
+}
+
+/// What the table knows.
+fn tell(process: &mut Process, facts: &ProcessFacts) {
+    process.exe_path.clone_from(&facts.exe_path);
+    process.exe_deleted = facts.exe_marks.deleted();
+    process.exe_memfd = facts.exe_marks.memfd();
+    process.exe_upper_layer = facts.exe_marks.upper_layer();
+    process.comm_at_exec.clone_from(&facts.comm_at_exec);
+    process.script.clone_from(&facts.run.script);
+    process.loaded_program.clone_from(&facts.run.loaded);
+    process.applet = facts.run.applet.to_owned();
+    process.uid = facts.uid;
+    if process.comm.is_empty() {
+        process.comm.clone_from(&facts.comm);
     }
 }
 

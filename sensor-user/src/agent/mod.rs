@@ -32,6 +32,7 @@ mod publicly;
 mod repeats;
 mod roots;
 mod search;
+mod seen_from;
 mod self_test;
 mod self_usage;
 mod sink;

@@ -4,9 +4,12 @@
 //! it ends, or runs another program, what it opens is recorded with a mark, so that detection can tell it from use. Nothing is left out: who makes
 //! a sensor's process read for him is in the evidence.
 
-use std::{collections::HashSet, fs, os::unix::fs::MetadataExt as _};
+use std::collections::HashSet;
 
-use crate::{attribute::start_ticks_of, decode::ProcessKey};
+use crate::{
+    attribute::{program_of, start_ticks_of},
+    decode::ProcessKey,
+};
 
 /// Other sensors at a time. At the bound a further one is refused, and what it opens is reported as use.
 pub const PEERS_MAX: usize = 64;
@@ -24,21 +27,14 @@ impl Peers {
     /// Why it is not believed, in words for who asked.
     pub(super) fn announce(&mut self, pid: Option<u32>) -> Result<(), String> {
         let pid = pid.ok_or("the asking process has no id here")?;
-        let gone = || format!("process {pid} is gone");
-        // The start time is read on both sides of the program, so that both are of the same process.
-        let start_ticks = start_ticks_of(pid).ok_or_else(gone)?;
-        let program = |exe: &str| fs::metadata(exe).map(|exe| (exe.dev(), exe.ino()));
-        let its = program(&format!("/proc/{pid}/exe")).map_err(|_| gone())?;
-        let own = program("/proc/self/exe").map_err(|error| format!("reading the own program: {error}"))?;
-        if start_ticks_of(pid) != Some(start_ticks) {
-            return Err(gone());
-        }
+        // Both are read from the same directory, and so of the same process.
+        let (process, its) = program_of(pid).ok_or_else(|| format!("process {pid} is gone"))?;
+        let (_, own) = program_of(std::process::id()).ok_or("the own program cannot be read")?;
         if its != own {
             return Err(format!(
                 "process {pid} runs another program than this sensor; what it opens is reported as use"
             ));
         }
-        let process = ProcessKey { pid, start_ticks };
         if self.running.len() >= PEERS_MAX && !self.running.contains(&process) {
             self.running
                 .retain(|peer| start_ticks_of(peer.pid) == Some(peer.start_ticks));

@@ -358,7 +358,10 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
                 Ok(Record::Written(written)) => self.written(&written),
                 Ok(Record::Change(change)) => self.changed(&change),
+                Ok(Record::Program(program)) => self.facts.processes.program(*program),
                 Ok(Record::Exec(exec)) => {
+                    // What was repeated was so by the program that ran until now.
+                    self.tell_repeats_of(exec.task.process);
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);

@@ -14,12 +14,11 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use super::{
     known::{Place, version},
     originals::Originals,
+    seen_from::SeenFrom,
     worker::Knowledge,
 };
 use crate::{
-    attribute::start_ticks_of,
     credential::{Fingerprints, Parsed, identities, open_candidate, read_public},
-    decode::ProcessKey,
     kernel::{Labeller, Purpose},
 };
 
@@ -98,12 +97,11 @@ impl Public {
         labeller: &mut Labeller,
         object: ObjectKey,
         entry: &Arc<Entry>,
-        paths: &[(PathBuf, PathBuf)],
+        paths: &[(SeenFrom, PathBuf)],
     ) -> Arc<Parsed> {
         let mut reason = "no path leads to it";
-        for (root, path) in paths {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+        for (seen_from, path) in paths {
+            let Some(root) = seen_from.hold() else {
                 continue;
             };
             if let Some(known) = self.known(&root, path, object, entry) {
@@ -132,20 +130,14 @@ impl Public {
     pub(super) fn at_path(
         &mut self,
         labeller: &mut Labeller,
-        process: ProcessKey,
         entry: &Arc<Entry>,
-        paths: &[(PathBuf, PathBuf)],
+        paths: &[(SeenFrom, PathBuf)],
     ) -> (Arc<Parsed>, Option<ObjectKey>) {
         let mut reason = "only the path was seen, and the process had ended before it was followed";
-        for (root, path) in paths {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+        for (seen_from, path) in paths {
+            let Some(root) = seen_from.hold() else {
                 continue;
             };
-            // Opened before: another process of the same number would not be told from it after.
-            if start_ticks_of(process.pid) != Some(process.start_ticks) {
-                continue;
-            }
             if let Some((object, known)) = self.known_at(&root, path, entry) {
                 return (known, Some(object));
             }

@@ -1,16 +1,16 @@
 //! The roots of containers and of others who see another tree than the agent: one for each mount namespace and root in it.
 //!
-//! They are found through `/proc/PID`: `ns/mnt` names the namespace, the text of the link `root` tells roots in one namespace apart, and a root is
+//! They are found through procfs: `ns/mnt` names the namespace, the text of the link `root` tells roots in one namespace apart, and a root is
 //! held by opening that link. The namespace is never entered. At most [`ROOTS_MAX`] are held; more are counted.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    ffi::OsString,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
+    path::PathBuf,
 };
 
-use rustix::fs::{Mode, OFlags};
+use crate::attribute::{ProcessDirectory, pids};
 
 /// Roots that are looked into. At the bound further ones are left out and counted.
 pub(super) const ROOTS_MAX: usize = 512;
@@ -18,7 +18,7 @@ pub(super) const ROOTS_MAX: usize = 512;
 /// Tells roots apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    namespace: String,
+    namespace: u32,
     root: PathBuf,
 }
 
@@ -57,12 +57,12 @@ impl Roots {
     /// Looks through the processes. Only processes whose root is another than the caller's count.
     pub(super) fn look(&mut self) -> Seen {
         let mut seen = Seen::default();
-        let Ok(own) = Key::of(Path::new("/proc/self")) else {
+        let Some(own) = ProcessDirectory::own().and_then(|own| Key::of(&own)) else {
             return seen;
         };
         let mut found: BTreeMap<Key, u64> = BTreeMap::new();
-        for process in processes() {
-            let Ok(key) = Key::of(&process) else { continue };
+        for process in pids().into_iter().filter_map(ProcessDirectory::of) {
+            let Some(key) = Key::of(&process) else { continue };
             if key == own || found.contains_key(&key) {
                 continue;
             }
@@ -70,7 +70,7 @@ impl Roots {
                 seen.left_out += 1;
                 continue;
             }
-            let Ok((directory, mountinfo)) = hold(&process, &key) else {
+            let Some((directory, mountinfo)) = hold(&process, &key) else {
                 continue;
             };
             let known = self.known.get(&key).copied();
@@ -98,41 +98,28 @@ impl Roots {
 }
 
 impl Key {
-    fn of(process: &Path) -> io::Result<Self> {
-        let namespace = fs::read_link(process.join("ns/mnt"))?;
-        Ok(Self {
-            namespace: namespace.to_string_lossy().into_owned(),
-            root: fs::read_link(process.join("root"))?,
+    fn of(process: &ProcessDirectory) -> Option<Self> {
+        Some(Self {
+            namespace: process.namespace("mnt")?,
+            root: PathBuf::from(OsString::from_vec(process.link("root")?)),
         })
     }
 }
 
-fn processes() -> impl Iterator<Item = PathBuf> {
-    let is_number = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
-    };
-    let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(is_number)
-}
-
 /// Opens a process's root, if it is still the one that was looked at.
-fn hold(process: &Path, key: &Key) -> io::Result<(OwnedFd, Vec<u8>)> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(process.join("root"), flags, Mode::empty())?;
-    let mountinfo = fs::read(process.join("mountinfo"))?;
-    if Key::of(process)? == *key {
-        Ok((directory, mountinfo))
-    } else {
-        Err(io::ErrorKind::NotFound.into())
-    }
+fn hold(process: &ProcessDirectory, key: &Key) -> Option<(OwnedFd, Vec<u8>)> {
+    let directory = process.hold("root")?;
+    let mountinfo = process.read("mountinfo")?;
+    (Key::of(process)? == *key).then_some((directory, mountinfo))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Command, Stdio};
+    use std::{
+        io,
+        path::Path,
+        process::{Child, Command, Stdio},
+    };
 
     use super::*;
 
@@ -157,7 +144,9 @@ mod tests {
     #[test]
     fn a_namespace_is_met_once_and_gone_when_its_last_process_is() {
         let Some(mut child) = elsewhere() else { return };
-        let key = Key::of(Path::new(&format!("/proc/{}", child.id()))).expect("it runs");
+        let key = ProcessDirectory::of(child.id())
+            .and_then(|its| Key::of(&its))
+            .expect("it runs");
         let mut roots = Roots::default();
         let first = roots.look();
         let id = roots.known[&key];
@@ -181,7 +170,9 @@ mod tests {
     fn ones_own_root_is_none_of_them() {
         let mut roots = Roots::default();
         roots.look();
-        let own = Key::of(Path::new("/proc/self")).expect("there");
+        let own = ProcessDirectory::own()
+            .and_then(|own| Key::of(&own))
+            .expect("there");
         assert!(!roots.known.contains_key(&own));
     }
 }

@@ -29,6 +29,7 @@ use super::{
     labels::Labels,
     publicly::Public,
     search,
+    seen_from::SeenFrom,
     self_test::Tested,
 };
 use crate::{
@@ -125,8 +126,8 @@ pub struct ScanCounts {
 pub(super) enum Wanted {
     /// This one, wherever it is found.
     This(ObjectKey),
-    /// The labelled one at the path, as this process sees it.
-    Labelled(ProcessKey),
+    /// The labelled one at the path.
+    Labelled,
 }
 
 /// A question: whose identities does this object hold?
@@ -137,8 +138,8 @@ pub(super) struct Question {
     pub object: Wanted,
     /// Of which entry of the catalogue it is.
     pub entry: Arc<Entry>,
-    /// Roots, and paths below them, that may lead to it.
-    pub paths: Vec<(PathBuf, PathBuf)>,
+    /// Paths, and from where they are seen, that may lead to it.
+    pub paths: Vec<(SeenFrom, PathBuf)>,
 }
 
 /// What the worker is asked.
@@ -419,7 +420,7 @@ impl State {
                     let labeller = &mut self.labelling.labeller;
                     let (parsed, object) = match object {
                         Wanted::This(object) => (self.public.of_use(labeller, object, &entry, &paths), None),
-                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &entry, &paths),
+                        Wanted::Labelled => self.public.at_path(labeller, &entry, &paths),
                     };
                     let answered = Answer::Identified {
                         token,

@@ -2,18 +2,24 @@
 //!
 //! - What the kernel half saw at the moment of a use comes first; /proc and the cgroup file system only add to it, and a process that is
 //!   gone loses nothing that the snapshot had.
-//! - A pid means nothing without its start: every look into /proc is confirmed by field 22 of `stat`.
+//! - A pid means nothing without its start: every look into procfs is confirmed by field 22 of `stat`. It is a procfs that nobody can mount over
+//!   (`procfs.rs`).
+//! - What a process calls itself decides nothing: its executable is known by the object, its program run by a number of the kernel's.
 //! - Unknown is said, with the reason. Every statement about a workload names what it rests on.
 //! - Bounds: the process table holds at most [`process_table::LIVE_MAX`] living and [`process_table::ENDED_MAX`] ended processes; the
 //!   cgroup cache at most [`cgroups::CACHE_MAX`] paths.
 
+mod applets;
 mod cgroup_path;
 pub mod cgroups;
 mod core_pattern;
 mod keys;
 mod mounted;
 mod proc_fs;
+mod process_facts;
 pub mod process_table;
+mod procfs;
+mod run;
 mod users;
 mod workload;
 
@@ -24,8 +30,11 @@ pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{
     boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
-    start_ticks_of,
+    program_of, root_of, start_ticks_of,
 };
-pub use process_table::{ProcessFacts, ProcessTable};
+pub use process_facts::ProcessFacts;
+pub use process_table::ProcessTable;
+pub use procfs::{ProcessDirectory, pids};
+pub use run::Run;
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};

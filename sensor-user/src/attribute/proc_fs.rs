@@ -1,8 +1,11 @@
-//! /proc, read totally: anything may be gone or different at any moment.
+//! What procfs tells of processes, read totally: anything may be gone or different at any moment.
 
-use std::{fs, io, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{fs, io, os::fd::OwnedFd};
 
-use super::ProcessFacts;
+use super::{
+    ProcessFacts,
+    procfs::{ProcessDirectory, pids},
+};
 use crate::decode::{ProcessKey, display};
 
 /// The kernel's boot id.
@@ -18,7 +21,7 @@ pub fn boot_id() -> io::Result<String> {
 /// Field 22 of /proc/PID/stat; nothing where the process is gone.
 #[must_use]
 pub fn start_ticks_of(pid: u32) -> Option<u64> {
-    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?).map(|stat| stat.start_ticks)
+    parse_stat(&ProcessDirectory::of(pid)?.read("stat")?).map(|stat| stat.start_ticks)
 }
 
 /// Whether a pid namespace, by its inode number, is this process's own.
@@ -30,8 +33,7 @@ pub fn is_own_pid_namespace(namespace: u32) -> bool {
 /// Whether a mount namespace, by its inode number, is this process's own.
 #[must_use]
 pub fn is_own_mount_namespace(namespace: u32) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self/ns/mnt").is_ok_and(|own| own.ino() == u64::from(namespace))
+    ProcessDirectory::own().and_then(|own| own.namespace("mnt")) == Some(namespace)
 }
 
 /// The process that is called `pid` in a pid namespace, by its inode number; nothing where it is gone.
@@ -39,12 +41,12 @@ pub fn is_own_mount_namespace(namespace: u32) -> bool {
 pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {
     let is_it = |candidate: &u32| {
         namespace_of(*candidate) == Some(namespace)
-            && fs::read_to_string(format!("/proc/{candidate}/status"))
-                .ok()
+            && ProcessDirectory::of(*candidate)
+                .and_then(|process| process.text("status"))
                 .and_then(|status| innermost_pid(&status))
                 == Some(pid)
     };
-    let found = pids().find(is_it)?;
+    let found = pids().into_iter().find(is_it)?;
     let start_ticks = start_ticks_of(found)?;
     Some(ProcessKey {
         pid: found,
@@ -54,15 +56,13 @@ pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {
 
 /// Its pid namespace by inode number.
 fn namespace_of(pid: u32) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    u32::try_from(fs::metadata(format!("/proc/{pid}/ns/pid")).ok()?.ino()).ok()
+    ProcessDirectory::of(pid)?.namespace("pid")
 }
 
 /// Its mount namespace by inode number; nothing where it is gone.
 #[must_use]
 pub fn mount_namespace_of(pid: u32) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    u32::try_from(fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino()).ok()
+    ProcessDirectory::of(pid)?.namespace("mnt")
 }
 
 /// What a process is called in its own pid namespace.
@@ -78,13 +78,14 @@ fn innermost_pid(status: &str) -> Option<u32> {
 
 /// What /proc tells of a process that is running now; nothing where it is gone.
 pub(super) fn read_process(pid: u32) -> Option<(ProcessKey, ProcessFacts)> {
-    let directory = format!("/proc/{pid}");
-    let directory = Path::new(&directory);
-    let stat = parse_stat(&fs::read(directory.join("stat")).ok()?)?;
-    let exe = fs::read_link(directory.join("exe")).ok();
-    let uid = fs::read_to_string(directory.join("status"))
-        .ok()
-        .and_then(|status| parse_uid(&status));
+    let directory = ProcessDirectory::of(pid)?;
+    let stat = parse_stat(&directory.read("stat")?)?;
+    let exe = directory.stat("exe");
+    let exe_path = directory
+        .link("exe")
+        .map(|path| display(without_mark(&path, exe.is_some_and(|exe| exe.st_nlink == 0))))
+        .unwrap_or_default();
+    let uid = directory.text("status").and_then(|status| parse_uid(&status));
     let key = ProcessKey {
         pid,
         start_ticks: stat.start_ticks,
@@ -95,22 +96,45 @@ pub(super) fn read_process(pid: u32) -> Option<(ProcessKey, ProcessFacts)> {
     });
     let facts = ProcessFacts {
         comm: stat.comm,
-        exe_path: exe
-            .map(|path| display(path.as_os_str().as_bytes()))
-            .unwrap_or_default(),
+        exe_path,
+        exe_inode: exe.map(|exe| exe.st_ino),
         uid,
         parent,
+        ..ProcessFacts::default()
     };
     Some((key, facts))
 }
 
-/// The processes of this moment.
-pub(super) fn pids() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+/// The program that a process runs, by device and inode as stat(2) has them, with the start of the process; nothing where it is gone.
+#[must_use]
+pub fn program_of(pid: u32) -> Option<(ProcessKey, (u64, u64))> {
+    let directory = ProcessDirectory::of(pid)?;
+    let stat = parse_stat(&directory.read("stat")?)?;
+    let exe = directory.stat("exe")?;
+    let key = ProcessKey {
+        pid,
+        start_ticks: stat.start_ticks,
+    };
+    Some((key, (exe.st_dev, exe.st_ino)))
+}
+
+/// The root of a process, held; nothing where it is gone.
+#[must_use]
+pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {
+    let directory = ProcessDirectory::of(process.pid)?;
+    let root = directory.hold("root")?;
+    // Asked after: that of another process with the same number would not be told from it before.
+    let start_ticks = parse_stat(&directory.read("stat")?)?.start_ticks;
+    (start_ticks == process.start_ticks).then_some(root)
+}
+
+/// The path without what procfs puts behind that of a deleted file, and, of one in memory, before it.
+fn without_mark(path: &[u8], is_deleted: bool) -> &[u8] {
+    match path.strip_suffix(b" (deleted)") {
+        Some(path) if is_deleted && path.starts_with(b"/memfd:") => &path[1..],
+        Some(path) if is_deleted => path,
+        _ => path,
+    }
 }
 
 struct Stat {
@@ -171,6 +195,17 @@ mod tests {
         let found = process_in_namespace(namespace, own).expect("it runs");
         assert_eq!(Some(found.start_ticks), start_ticks_of(own));
         assert_eq!(process_in_namespace(1, own), None, "no such namespace");
+    }
+
+    #[test]
+    fn a_deleted_program_is_called_what_it_was() {
+        assert_eq!(without_mark(b"/usr/bin/x (deleted)", true), b"/usr/bin/x");
+        assert_eq!(
+            without_mark(b"/usr/bin/x (deleted)", false),
+            b"/usr/bin/x (deleted)"
+        );
+        assert_eq!(without_mark(b"/memfd:x (deleted)", true), b"memfd:x");
+        assert_eq!(without_mark(b"/memfd:x", true), b"/memfd:x");
     }
 
     #[test]

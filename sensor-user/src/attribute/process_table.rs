@@ -1,32 +1,34 @@
-//! The processes of this host, kept by events and seeded from /proc.
+//! The processes of this host, kept by events and seeded from procfs.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::proc_fs;
-use crate::decode::{Exec, ProcessKey};
+use super::{
+    ProcessFacts,
+    proc_fs::{self, is_own_mount_namespace},
+    procfs,
+    run::Run,
+};
+use crate::decode::{Carried, Exec, ProcessKey, Program, ProgramRun};
 
-/// Living processes kept. At the bound a new one is not kept (it is looked up in /proc when it matters) and counted.
+/// Living processes kept. At the bound a new one is not kept (it is looked up in procfs when it matters) and counted.
 pub const LIVE_MAX: usize = 65_536;
 
-/// Ended processes kept, so that a use reported after its process's end, or a parent's, can still be named. The oldest goes first.
+/// Ended processes kept, so that a use reported after its process's end can still be named. The oldest goes first.
 pub const ENDED_MAX: usize = 4_096;
 
-/// Processes remembered of which /proc tells no more than is known: kernel threads, which have no executable, and those that are gone. At the
+/// Ended processes kept that had created others, so that these can be told to come from them when they have long been given to another parent. The
+/// oldest goes first.
+pub const ENDED_CREATORS_MAX: usize = 8_192;
+
+/// Processes remembered of which procfs tells no more than is known: kernel threads, which have no executable, and those that are gone. At the
 /// bound all are forgotten, and each is asked for once more.
 pub const FRUITLESS_MAX: usize = 4_096;
 
-/// What is known of a process beside its key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProcessFacts {
-    /// Command name of the leader.
-    pub comm: String,
-    /// Path of the executable as shown at exec.
-    pub exe_path: String,
-    /// Real user id.
-    pub uid: Option<u32>,
-    /// Its parent when it was created.
-    pub parent: Option<ProcessKey>,
-}
+/// What was told of program starts that are not told yet themselves: the one follows the other. At the bound all are let go, and said to be lost.
+pub const COMING_MAX: usize = 1_024;
+
+/// Creators of a process that are told, as many as the kernel half tells ancestors.
+pub const CREATORS_MAX: usize = claviger_sensor_common::ANCESTORS_MAX;
 
 /// The table.
 #[derive(Debug, Default)]
@@ -35,15 +37,18 @@ pub struct ProcessTable {
     /// The process that has a pid now, or had it last; only of those in `facts`.
     latest: HashMap<u32, ProcessKey>,
     ended: VecDeque<ProcessKey>,
-    /// /proc is not asked again for these: the ancestors of a busy process would be looked up at each of its uses.
+    ended_creators: VecDeque<ProcessKey>,
+    /// procfs is not asked again for these: the ancestors of a busy process would be looked up at each of its uses.
     fruitless: HashSet<ProcessKey>,
+    /// What programs run, told before they are.
+    coming: HashMap<ProgramRun, Program>,
     not_kept: u64,
 }
 
 impl ProcessTable {
     /// Takes up the processes that run now. Call after the probes are attached, so that none falls between.
     pub fn seed(&mut self) {
-        for pid in proc_fs::pids() {
+        for pid in procfs::pids() {
             if let Some((key, facts)) = proc_fs::read_process(pid) {
                 self.keep(key, facts);
             }
@@ -52,38 +57,69 @@ impl ProcessTable {
 
     /// A process was created: until it starts a program it runs its parent's.
     pub fn fork(&mut self, child: ProcessKey, parent: ProcessKey) {
+        let parents = self.facts.get_mut(&parent).map(|facts| {
+            facts.is_creator = true;
+            facts.clone()
+        });
         let facts = ProcessFacts {
             parent: Some(parent),
-            ..self.facts.get(&parent).cloned().unwrap_or_default()
+            is_creator: false,
+            ..parents.unwrap_or_default()
         };
         self.keep(child, facts);
     }
 
+    /// What a program start runs. What its executable loads is told after the start, everything else before.
+    pub fn program(&mut self, program: Program) {
+        if let Some(Carried::Mapped(file)) = &program.carried {
+            if let Some(facts) = self.facts.get_mut(&program.run.process)
+                && facts.exec_id == Some(program.run.exec_id)
+            {
+                facts.run.mapped(file);
+            }
+            return;
+        }
+        if self.coming.len() >= COMING_MAX {
+            self.coming.clear();
+        }
+        self.coming.insert(program.run, program);
+    }
+
     /// A process started a program.
     pub fn exec(&mut self, exec: &Exec) {
-        let parent = self
-            .facts
-            .get(&exec.task.process)
-            .and_then(|facts| facts.parent)
-            .or(exec.task.ancestors.first().copied());
+        let process = exec.task.process;
+        let before = self.facts.get(&process);
+        let created_by = exec.task.ancestors.first().map(|parent| parent.process);
+        let told = self.coming.remove(&exec.task.run());
         let facts = ProcessFacts {
             comm: exec.task.comm.clone(),
+            comm_at_exec: exec.task.comm.clone(),
             exe_path: exec.exe.display(),
+            exe_inode: exec.task.exe.map(|(_, inode)| inode),
+            exe_marks: exec.task.exe_marks,
+            run: Run::start(exec, told, before.map(|facts| &facts.run)),
+            exec_id: Some(exec.task.exec_id),
             uid: exec.task.uid,
-            parent,
+            parent: before.and_then(|facts| facts.parent).or(created_by),
+            is_creator: before.is_some_and(|facts| facts.is_creator),
         };
-        self.fruitless.remove(&exec.task.process);
-        self.keep(exec.task.process, facts);
+        self.fruitless.remove(&process);
+        self.keep(process, facts);
     }
 
     /// A process ended.
     pub fn exit(&mut self, process: ProcessKey) {
-        if !self.facts.contains_key(&process) {
+        let Some(facts) = self.facts.get(&process) else {
             return;
-        }
-        self.ended.push_back(process);
-        if self.ended.len() > ENDED_MAX
-            && let Some(oldest) = self.ended.pop_front()
+        };
+        let (ended, bound) = if facts.is_creator {
+            (&mut self.ended_creators, ENDED_CREATORS_MAX)
+        } else {
+            (&mut self.ended, ENDED_MAX)
+        };
+        ended.push_back(process);
+        if ended.len() > bound
+            && let Some(oldest) = ended.pop_front()
         {
             self.facts.remove(&oldest);
             if self.latest.get(&oldest.pid) == Some(&oldest) {
@@ -92,13 +128,15 @@ impl ProcessTable {
         }
     }
 
-    /// What is known of a process. One that is not in the table is looked up in /proc and believed only if its start is the same.
-    pub fn describe(&mut self, process: ProcessKey) -> Option<&ProcessFacts> {
-        let known = self
-            .facts
-            .get(&process)
-            .is_some_and(|facts| !facts.exe_path.is_empty());
-        if !known && !self.fruitless.contains(&process) {
+    /// What is known of a process in one of its program runs. One that is not in the table is looked up in procfs and believed only if its start is
+    /// the same.
+    pub fn describe(&mut self, run: ProgramRun) -> Option<&ProcessFacts> {
+        let process = run.process;
+        let known = self.facts.get(&process);
+        let is_known = known.is_some_and(|facts| !facts.exe_path.is_empty() && facts.is_of(run));
+        if !is_known && !self.fruitless.contains(&process) {
+            let created_by = known.and_then(|facts| facts.parent);
+            let is_creator = known.is_some_and(|facts| facts.is_creator);
             let found = proc_fs::read_process(process.pid).filter(|(key, _)| *key == process);
             if found.as_ref().is_none_or(|(_, facts)| facts.exe_path.is_empty()) {
                 if self.fruitless.len() >= FRUITLESS_MAX {
@@ -107,9 +145,41 @@ impl ProcessTable {
                 self.fruitless.insert(process);
             }
             if let Some((key, facts)) = found {
-                self.keep(key, facts);
+                let parent = created_by.or(facts.parent);
+                self.keep(
+                    key,
+                    ProcessFacts {
+                        parent,
+                        is_creator,
+                        ..facts
+                    },
+                );
             }
         }
+        self.facts.get(&process).filter(|facts| facts.is_of(run))
+    }
+
+    /// Looks up what an argument of a process names, where that is still to be done.
+    pub fn look_up_argument(&mut self, process: ProcessKey, mount_namespace: u32) {
+        if let Some(facts) = self.facts.get_mut(&process) {
+            facts
+                .run
+                .look_up(process, || is_own_mount_namespace(mount_namespace));
+        }
+    }
+
+    /// Who created a process, who created that one, and so on, as far as is known.
+    #[must_use]
+    pub fn creators(&self, process: ProcessKey) -> Vec<ProcessKey> {
+        let creator = |process: &ProcessKey| self.facts.get(process).and_then(|facts| facts.parent);
+        std::iter::successors(creator(&process), creator)
+            .take(CREATORS_MAX)
+            .collect()
+    }
+
+    /// What is known of a creator, of whichever program it ran last.
+    #[must_use]
+    pub fn last_known(&self, process: ProcessKey) -> Option<&ProcessFacts> {
         self.facts.get(&process)
     }
 
@@ -152,7 +222,7 @@ impl ProcessTable {
     }
 
     fn keep(&mut self, key: ProcessKey, facts: ProcessFacts) {
-        if self.facts.len() >= LIVE_MAX + ENDED_MAX && !self.facts.contains_key(&key) {
+        if self.facts.len() >= LIVE_MAX + ENDED_MAX + ENDED_CREATORS_MAX && !self.facts.contains_key(&key) {
             self.not_kept += 1;
             return;
         }
@@ -165,6 +235,10 @@ impl ProcessTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn run(process: ProcessKey) -> ProgramRun {
+        ProgramRun { process, exec_id: 0 }
+    }
 
     fn key(pid: u32) -> ProcessKey {
         // A start that no process of this machine has.
@@ -183,12 +257,75 @@ mod tests {
                 comm: "sh".into(),
                 exe_path: "/bin/sh".into(),
                 uid: Some(0),
-                parent: None,
+                ..ProcessFacts::default()
             },
         );
         table.fork(key(2), key(1));
-        let facts = table.describe(key(2)).expect("kept");
+        let facts = table.describe(run(key(2))).expect("kept");
         assert_eq!((facts.exe_path.as_str(), facts.parent), ("/bin/sh", Some(key(1))));
+    }
+
+    #[test]
+    fn creators_are_told_when_they_have_long_ended() {
+        let mut table = ProcessTable::default();
+        table.fork(key(2), key(1));
+        table.fork(key(3), key(2));
+        table.exit(key(2));
+        for pid in 10..10 + u32::try_from(ENDED_MAX).expect("small") + 10 {
+            table.fork(key(pid), key(9));
+            table.exit(key(pid));
+        }
+        assert_eq!(table.creators(key(3)), [key(2), key(1)]);
+        let orphans = 100_000..100_000 + u32::try_from(ENDED_CREATORS_MAX).expect("small") + 10;
+        for pid in orphans {
+            table.fork(key(pid), key(9));
+            table.fork(key(pid + 500_000), key(pid));
+            table.exit(key(pid + 500_000));
+            table.exit(key(pid));
+        }
+        assert_eq!(table.creators(key(3)), [key(2)], "of this one no more is known");
+        assert!(table.len() <= ENDED_MAX + ENDED_CREATORS_MAX + 2);
+    }
+
+    #[test]
+    fn another_program_run_is_not_this_one() {
+        let mut table = ProcessTable::default();
+        table.keep(
+            key(1),
+            ProcessFacts {
+                exe_path: "/bin/sh".into(),
+                exec_id: Some(4),
+                ..ProcessFacts::default()
+            },
+        );
+        let described = |table: &mut ProcessTable, exec_id| {
+            let run = ProgramRun {
+                process: key(1),
+                exec_id,
+            };
+            table.describe(run).map(|facts| facts.exe_path.clone())
+        };
+        assert_eq!(described(&mut table, 5), None, "its start was not seen");
+        assert_eq!(described(&mut table, 4).as_deref(), Some("/bin/sh"));
+        table.fork(key(2), key(1));
+        let inherited = ProgramRun {
+            process: key(2),
+            exec_id: 4,
+        };
+        assert!(table.describe(inherited).is_some(), "a child has its parent's");
+    }
+
+    #[test]
+    fn what_comes_and_never_starts_is_let_go() {
+        let mut table = ProcessTable::default();
+        for pid in 0..u32::try_from(COMING_MAX).expect("small") + 1 {
+            table.program(Program {
+                run: run(key(pid)),
+                carried: None,
+                applet: Default::default(),
+            });
+        }
+        assert_eq!(table.coming.len(), 1);
     }
 
     #[test]
@@ -210,9 +347,9 @@ mod tests {
             table.exit(key(pid));
         }
         assert_eq!(table.len(), ENDED_MAX);
-        assert!(table.describe(key(1)).is_none());
+        assert!(table.describe(run(key(1))).is_none());
         assert_eq!(table.with_pid(1), None);
-        assert!(table.describe(key(count)).is_some());
+        assert!(table.describe(run(key(count))).is_some());
         assert_eq!(table.with_pid(count), Some(key(count)));
     }
 
@@ -220,14 +357,14 @@ mod tests {
     fn what_proc_does_not_know_is_asked_once() {
         let mut table = ProcessTable::default();
         for pid in 1..=u32::try_from(FRUITLESS_MAX).expect("small") + 1 {
-            assert!(table.describe(key(pid)).is_none());
+            assert!(table.describe(run(key(pid))).is_none());
         }
         assert_eq!(table.fruitless.len(), 1, "bounded");
         let own = proc_fs::read_process(std::process::id()).expect("this process").0;
         table.fruitless.insert(own);
-        assert!(table.describe(own).is_none(), "not asked again");
+        assert!(table.describe(run(own)).is_none(), "not asked again");
         table.fruitless.clear();
-        assert!(table.describe(own).is_some());
+        assert!(table.describe(run(own)).is_some());
     }
 
     #[test]
@@ -241,6 +378,6 @@ mod tests {
             pid: std::process::id(),
             start_ticks: 1,
         };
-        assert!(table.describe(impostor).is_none());
+        assert!(table.describe(run(impostor)).is_none());
     }
 }

@@ -11,6 +11,8 @@ pub struct WorkloadContext<'a> {
     pub host: &'a str,
     /// Path of the cgroup, or why it is not known.
     pub cgroup: Option<Result<&'a str, &'a str>>,
+    /// Path of what truly runs: a script, or what the dynamic loader loaded, before the executable; empty where unknown.
+    pub program: &'a str,
     /// Path of the executable; empty where unknown.
     pub exe_path: &'a str,
     /// Name of the user of the session or of the user's manager.
@@ -73,13 +75,20 @@ pub fn workload(context: &WorkloadContext<'_>) -> Workload {
         Some(Err(reason)) => workload.unknown_reason = reason.to_owned(),
         None => {}
     }
-    if !context.exe_path.is_empty() {
+    if !context.program.is_empty() {
         workload.kind = WorkloadKind::Program.into();
-        workload.id = format!("program://{host}{}", context.exe_path);
-        workload.evidence.push(Evidence {
-            source: "exe_path".into(),
-            value: context.exe_path.into(),
-        });
+        let root = if context.program.starts_with('/') { "" } else { "/" };
+        workload.id = format!("program://{host}{root}{}", context.program);
+        let mut rests_on = |source: &str, value: &str| {
+            workload.evidence.push(Evidence {
+                source: source.into(),
+                value: value.into(),
+            });
+        };
+        if context.program != context.exe_path {
+            rests_on("program_path", context.program);
+        }
+        rests_on("exe_path", context.exe_path);
     }
     workload
 }
@@ -100,6 +109,7 @@ mod tests {
         workload(&WorkloadContext {
             host: "web1",
             cgroup: Some(cgroup),
+            program: "/usr/bin/cat",
             exe_path: "/usr/bin/cat",
             user: Some("demo"),
         })
@@ -135,6 +145,30 @@ mod tests {
         let workload = of(Err("cgroup v2 is not mounted"));
         assert_eq!(workload.id, "program://web1/usr/bin/cat");
         assert_eq!(workload.unknown_reason, "cgroup v2 is not mounted");
+    }
+
+    #[test]
+    fn what_an_interpreter_runs_is_the_program() {
+        let workload = workload(&WorkloadContext {
+            host: "web1",
+            program: "/usr/bin/aws",
+            exe_path: "/usr/bin/python3.11",
+            ..WorkloadContext::default()
+        });
+        assert_eq!(workload.id, "program://web1/usr/bin/aws");
+        let sources: Vec<_> = workload.evidence.iter().map(|it| it.source.as_str()).collect();
+        assert_eq!(sources, ["program_path", "exe_path"]);
+    }
+
+    #[test]
+    fn what_lies_in_memory_is_named_too() {
+        let workload = workload(&WorkloadContext {
+            host: "web1",
+            program: "memfd:x",
+            exe_path: "memfd:x",
+            ..WorkloadContext::default()
+        });
+        assert_eq!(workload.id, "program://web1/memfd:x");
     }
 
     #[test]

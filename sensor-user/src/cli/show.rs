@@ -3,7 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use claviger_proto::v1::{Event, EventKind, Outcome, Process};
+use claviger_proto::{
+    program_notes, program_words,
+    v1::{Event, EventKind, Outcome},
+};
 
 use super::output::clean;
 
@@ -54,19 +57,24 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
                 .map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
             write!(
                 out,
-                "\n  by        {} (pid {}, {uid})",
-                clean(program(process)),
+                "\n  by        {} (pid {}, {uid}",
+                clean(&program_words(process)),
                 process.pid
             )?;
+            for note in program_notes(process) {
+                write!(out, ", {}", clean(&note))?;
+            }
+            write!(out, ")")?;
         }
-        let chain: Vec<String> = actor
-            .ancestors
-            .iter()
-            .take(6)
-            .map(|ancestor| format!("{} ({})", clean(&ancestor.comm), ancestor.pid))
-            .collect();
-        if !chain.is_empty() {
-            write!(out, "\n  started by {}", chain.join(" ← "))?;
+        for (name, processes) in [("started by", &actor.ancestors), ("created by", &actor.creators)] {
+            let chain: Vec<String> = processes
+                .iter()
+                .take(6)
+                .map(|process| format!("{} ({})", clean(&process.comm), process.pid))
+                .collect();
+            if !chain.is_empty() {
+                write!(out, "\n  {name} {}", chain.join(" ← "))?;
+            }
         }
     }
     for identity in &credential.identities {
@@ -109,17 +117,9 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
     Ok(())
 }
 
-fn program(process: &Process) -> &str {
-    if process.exe_path.is_empty() {
-        &process.comm
-    } else {
-        &process.exe_path
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{Actor, Change, Credential, Identity, Operation};
+    use claviger_proto::v1::{Actor, Change, Credential, Identity, Operation, Process};
 
     use super::*;
 

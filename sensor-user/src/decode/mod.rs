@@ -11,8 +11,10 @@ mod held;
 mod kernel_key;
 mod numbers;
 mod path;
+mod program;
 mod program_secret;
 mod record;
+mod runs;
 mod tamper;
 mod task;
 mod written;
@@ -25,11 +27,13 @@ pub use held::Held;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
+pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
 pub use record::{
     Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
     decode,
 };
+pub use runs::{NotTold, Runs};
 pub use tamper::{Covers, Done, Tamper};
-pub use task::{ProcessKey, Task};
+pub use task::{ProcessKey, ProgramRun, Task};
 pub use written::Written;

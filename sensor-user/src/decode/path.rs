@@ -2,7 +2,7 @@
 
 use claviger_sensor_common::PathBytes;
 
-use super::DecodeError;
+use super::{DecodeError, Marks};
 
 /// An absolute path as the process's root shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,14 @@ impl FilePath {
     #[must_use]
     pub fn name(&self) -> &[u8] {
         self.bytes.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    }
+
+    /// The same, of a file with these marks: one in memory lies nowhere, so it does not begin at the root.
+    pub(super) fn marked(mut self, marks: Marks) -> Self {
+        if marks.memfd() && self.bytes.first() == Some(&b'/') {
+            self.bytes.remove(0);
+        }
+        self
     }
 
     /// This path with what a process gave relative to it: `.` and `..` are resolved by their names, for a refused open has no object to
@@ -53,6 +61,25 @@ impl FilePath {
         Self {
             bytes,
             truncated: self.truncated && given.first() != Some(&b'/'),
+        }
+    }
+
+    /// As [`Self::join`], with all that was given as it was: what `..` leads to is for the kernel to say.
+    pub(super) fn join_as_given(&self, given: &[u8]) -> Self {
+        if given.first() == Some(&b'/') {
+            return Self {
+                bytes: given.to_vec(),
+                truncated: false,
+            };
+        }
+        let mut bytes = self.bytes.clone();
+        if bytes.last() != Some(&b'/') {
+            bytes.push(b'/');
+        }
+        bytes.extend_from_slice(given.strip_prefix(b"./").unwrap_or(given));
+        Self {
+            bytes,
+            truncated: self.truncated,
         }
     }
 

@@ -8,13 +8,14 @@ use claviger_sensor_common::{
     PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
     ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC,
     RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET,
-    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
+    RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
+    WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, ProcessKey, ProgramSecret,
-    Tamper, Task, Written, numbers::stat_device,
+    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey, Program,
+    ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
 };
 
 /// One record.
@@ -44,6 +45,8 @@ pub enum Record {
     Change(Box<Change>),
     /// A process started a program.
     Exec(Box<Exec>),
+    /// What a program start runs beside its executable.
+    Program(Box<Program>),
     /// A process was created.
     Fork {
         /// The new process.
@@ -217,6 +220,8 @@ pub struct Exec {
     pub task: Task,
     /// The program.
     pub exe: FilePath,
+    /// What more it runs.
+    pub runs: Runs,
 }
 
 /// Decodes one record.
@@ -292,13 +297,19 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_CHANGE => Ok(Record::Change(Box::new(super::change::decode(bytes)?))),
         RECORD_EXEC => {
             let record: ExecRecord = prefix(bytes, header.kind)?;
-            let exe = FilePath::from_record(&record.exe)?;
+            let marks = Marks::new(record.task.exe_marks);
+            let exe = FilePath::from_record(&record.exe)?.marked(marks);
             Ok(Record::Exec(Box::new(Exec {
                 time_boot_ns,
                 task: Task::from(&record.task),
                 exe,
+                runs: Runs::decode(record.runs, record.not_told)?,
             })))
         }
+        RECORD_PROGRAM => Ok(Record::Program(Box::new(Program::from_record(&prefix(
+            bytes,
+            header.kind,
+        )?)?))),
         RECORD_FORK => {
             let record: ForkRecord = prefix(bytes, header.kind)?;
             Ok(Record::Fork {

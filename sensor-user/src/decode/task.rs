@@ -2,7 +2,10 @@
 
 use claviger_sensor_common::{Ancestor, TaskSnapshot};
 
-use super::numbers::{id, stat_device, ticks};
+use super::{
+    Marks,
+    numbers::{id, stat_device, ticks},
+};
 
 /// What identifies a process on this boot: its id and its start, in the ticks of /proc/PID/stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,17 +25,39 @@ impl From<&Ancestor> for ProcessKey {
     }
 }
 
+/// One program run of a process: what it does from one start of a program to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramRun {
+    /// The process.
+    pub process: ProcessKey,
+    /// The kernel's number of it: how many programs the process, and those that it was forked from, have started.
+    pub exec_id: u32,
+}
+
+impl From<&Ancestor> for ProgramRun {
+    fn from(ancestor: &Ancestor) -> Self {
+        Self {
+            process: ancestor.into(),
+            exec_id: ancestor.exec_id,
+        }
+    }
+}
+
 /// A task as the kernel saw it at the moment of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its process.
     pub process: ProcessKey,
+    /// Which of the program runs of its process.
+    pub exec_id: u32,
     /// Its thread id in the initial pid namespace.
     pub tid: u32,
     /// Command name of the thread group leader.
     pub comm: String,
     /// `st_dev` and inode of the executable; nothing for kernel threads.
     pub exe: Option<(u64, u64)>,
+    /// What marks the executable.
+    pub exe_marks: Marks,
     /// Real user id.
     pub uid: Option<u32>,
     /// Real group id.
@@ -56,7 +81,18 @@ pub struct Task {
     /// User namespace by inode.
     pub user_namespace: u32,
     /// Ancestors, parent first.
-    pub ancestors: Vec<ProcessKey>,
+    pub ancestors: Vec<ProgramRun>,
+}
+
+impl Task {
+    /// Its program run.
+    #[must_use]
+    pub fn run(&self) -> ProgramRun {
+        ProgramRun {
+            process: self.process,
+            exec_id: self.exec_id,
+        }
+    }
 }
 
 impl From<&TaskSnapshot> for Task {
@@ -67,9 +103,11 @@ impl From<&TaskSnapshot> for Task {
                 pid: snapshot.pid,
                 start_ticks: ticks(snapshot.start_boottime_ns),
             },
+            exec_id: snapshot.exec_id,
             tid: snapshot.tid,
             comm: super::display(comm),
             exe: (snapshot.exe_inode != 0).then(|| (stat_device(snapshot.exe_device), snapshot.exe_inode)),
+            exe_marks: Marks::new(snapshot.exe_marks),
             uid: id(snapshot.uid),
             gid: id(snapshot.gid),
             euid: id(snapshot.euid),
@@ -85,7 +123,7 @@ impl From<&TaskSnapshot> for Task {
                 .ancestors
                 .iter()
                 .take_while(|ancestor| ancestor.pid != 0)
-                .map(ProcessKey::from)
+                .map(ProgramRun::from)
                 .collect(),
         }
     }

@@ -41,6 +41,7 @@ formats! {
     record_directory_list: records::DIRECTORY_LIST,
     record_change: records::CHANGE,
     record_exec: records::EXEC,
+    record_program: records::PROGRAM,
     record_exit: records::EXIT,
     record_file_use: records::FILE_USE,
     record_fork: records::FORK,

@@ -1,17 +1,18 @@
 //! What the kernel half writes into the ring. Both halves are always of one build, so only today's layout has to be read; the files show
 //! that a change of it was meant.
 
-use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, Record, Task};
+use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, ProgramRun, Record, Task};
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
     DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
-    KernelKeyRecord, KnownFile, Label, MATCHED_OBJECT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY,
-    OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE,
-    PLACE_OPTION, PLACE_VARIABLE, PathBytes, ProcessSecretRecord, ProgramSecretRecord, RECORD_ATTEMPT,
+    KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT,
+    NOT_TOLD_BY_OPTION, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
+    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE,
+    PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RECORD_ATTEMPT,
     RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
-    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RECORD_WRITTEN, RecordHeader, RepeatKey, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot,
-    UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
+    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RUNS_INTERPRETER, RecordHeader, RepeatKey,
+    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
@@ -204,8 +205,31 @@ pub(crate) const EXEC: Format = format("record_exec", || {
     let record = ExecRecord {
         header: header(RECORD_EXEC),
         task: task(),
+        runs: RUNS_INTERPRETER,
+        not_told: NOT_TOLD_BY_OPTION,
         exe: path(b"p\xff\nython\0bin\0usr\0", 0),
     };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const PROGRAM: Format = format("record_program", || {
+    let mut record = ProgramRecord {
+        header: header(RECORD_PROGRAM),
+        process: Ancestor {
+            exec_id: 4_243,
+            ..ancestor(4_242)
+        },
+        how: PROGRAM_SCRIPT_FILE,
+        applet_length: 7,
+        inode: 998_878,
+        device: 8 << 20 | 1,
+        marks: MARK_DELETED | MARK_UPPER_LAYER,
+        given_length: 5,
+        path: path(b"aws\0bin\0usr\0", 0),
+        ..FromZeros::new_zeroed()
+    };
+    record.applet[..7].copy_from_slice(b"/bin/sh");
+    record.given[..5].copy_from_slice(b"./aws");
     record.as_bytes().to_vec()
 });
 
@@ -248,7 +272,7 @@ fn header(kind: u32) -> RecordHeader {
 fn ancestor(pid: u32) -> Ancestor {
     Ancestor {
         pid,
-        reserved: 0,
+        exec_id: 0,
         start_boottime_ns: u64::from(pid) * 1_000_000_007,
     }
 }
@@ -256,7 +280,10 @@ fn ancestor(pid: u32) -> Ancestor {
 fn task() -> TaskSnapshot {
     let mut ancestors = [Ancestor::new_zeroed(); ANCESTORS_MAX];
     for (place, pid) in ancestors.iter_mut().zip([812, 1]) {
-        *place = ancestor(pid);
+        *place = Ancestor {
+            exec_id: pid + 1,
+            ..ancestor(pid)
+        };
     }
     TaskSnapshot {
         pid: 4_242,
@@ -275,6 +302,8 @@ fn task() -> TaskSnapshot {
         pid_namespace: 4_026_531_836,
         network_namespace: 4_026_531_840,
         user_namespace: 4_026_531_837,
+        exec_id: 4_243,
+        exe_marks: MARK_MEMFD,
         comm: *b"aws\0\0\0\0\0\0\0\0\0\0\0\0\0",
         ancestors,
     }
@@ -375,6 +404,12 @@ fn words(bytes: &[u8]) -> Value {
             "time_boot_ns": exec.time_boot_ns,
             "task": task_words(&exec.task),
             "exe": path_words(&exec.exe),
+            "runs": format!("{:?}", exec.runs),
+        }),
+        Record::Program(program) => json!({
+            "run": run_words(program.run),
+            "carried": format!("{:?}", program.carried),
+            "applet": program.applet.bytes(),
         }),
         Record::Fork { child, parent } => json!({
             "child": process_words(child),
@@ -404,6 +439,10 @@ fn process_words(process: ProcessKey) -> Value {
     json!({ "pid": process.pid, "start_ticks": process.start_ticks })
 }
 
+fn run_words(run: ProgramRun) -> Value {
+    json!({ "process": process_words(run.process), "exec_id": run.exec_id })
+}
+
 fn path_words(path: &FilePath) -> Value {
     json!({ "path": path.display(), "truncated": path.truncated })
 }
@@ -411,6 +450,8 @@ fn path_words(path: &FilePath) -> Value {
 fn task_words(task: &Task) -> Value {
     json!({
         "process": process_words(task.process),
+        "exec_id": task.exec_id,
+        "exe_marks": format!("{:?}", task.exe_marks),
         "tid": task.tid,
         "comm": task.comm,
         "exe_device_and_inode": task.exe,
@@ -425,6 +466,6 @@ fn task_words(task: &Task) -> Value {
         "pid_namespace": task.pid_namespace,
         "network_namespace": task.network_namespace,
         "user_namespace": task.user_namespace,
-        "ancestors": task.ancestors.iter().copied().map(process_words).collect::<Vec<_>>(),
+        "ancestors": task.ancestors.iter().copied().map(run_words).collect::<Vec<_>>(),
     })
 }

@@ -5,7 +5,8 @@
 use claviger_proto::v1::{
     Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, Event, EventId,
     EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces, Observation, Operation,
-    Outcome, ProbeStatus, Process, ProcessSecret, SensorStatus, Tamper, Tls, Workload, WorkloadKind,
+    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, SensorStatus, Tamper, Tls, Workload,
+    WorkloadKind,
 };
 use prost_types::Timestamp;
 
@@ -173,6 +174,7 @@ fn actor(basis: ActorBasis) -> Actor {
         }],
         basis: basis.into(),
         is_sensor: true,
+        creators: vec![process(77)],
     }
 }
 
@@ -200,6 +202,26 @@ fn process(pid: u32) -> Process {
             user: 4_026_531_837,
         }),
         unknown_reason: String::new(),
+        comm_at_exec: "aws".into(),
+        exe_deleted: true,
+        exe_memfd: true,
+        exe_upper_layer: true,
+        script: Some(program("/usr/bin/aws", ProgramBasis::ExecutedFile)),
+        loaded_program: Some(program("/usr/bin/cat", ProgramBasis::Mapped)),
+        applet: "cat".into(),
+    }
+}
+
+fn program(path: &str, basis: ProgramBasis) -> Program {
+    Program {
+        path: path.into(),
+        device: 0x801,
+        inode: 998_878,
+        basis: basis.into(),
+        deleted: true,
+        memfd: true,
+        upper_layer: true,
+        unknown_reason: "nothing is unknown of a sample".into(),
     }
 }
 

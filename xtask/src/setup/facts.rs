@@ -24,6 +24,7 @@ pub(crate) struct Facts {
     pub(super) qemu: bool,
     pub(super) bpf_clippy: bool,
     pub(super) nextest: bool,
+    pub(super) busybox: bool,
 }
 
 impl Facts {
@@ -41,6 +42,7 @@ impl Facts {
             qemu: find_program("qemu-system-x86_64").is_some(),
             bpf_clippy: clippy_is_rustups || Path::new(super::plan::DEBIAN_CLIPPY).is_file(),
             nextest: find_program("cargo-nextest").is_some(),
+            busybox: find_program("busybox").is_some(),
         }
     }
 }

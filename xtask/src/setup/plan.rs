@@ -73,6 +73,8 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         // libFuzzer is written in it.
         plan.package(facts.cxx_compiler, &["g++"]);
         plan.package(facts.bpf_clippy, &["rust-web-clippy"]);
+        // A program of many names, in the VMs too.
+        plan.package(facts.busybox, &["busybox-static"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
         }
@@ -135,6 +137,9 @@ impl Plan {
         if self.packages.contains(&"rust-web-clippy") {
             line("clippy of Debian's compiler: install rust-web-clippy");
         }
+        if self.packages.contains(&"busybox-static") {
+            line("busybox: install busybox, linked statically");
+        }
         for program in &self.programs {
             line(&format!(
                 "{}: cargo install {} --version {} --locked",
@@ -160,6 +165,7 @@ mod tests {
             qemu: true,
             bpf_clippy: true,
             nextest: true,
+            busybox: true,
         }
     }
 

@@ -64,7 +64,7 @@ impl Tests {
             Self::OfHooks => "hooks/the_hook_in_use,ways",
             Self::Some => {
                 "hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives/a_flood_is_delivered,\
-                 trace/a_process_that_is_gone/repeats_are_counted"
+                 trace/a_process_that_is_gone/repeats_are_counted,attribution/what_truly_runs"
             }
         };
         format!(" claviger.tests={selection}")

@@ -11,7 +11,6 @@ use std::{
 
 use claviger_proto::catalogue::{Catalogue, Entry};
 use claviger_sensor_common::Label;
-use rustix::fs::{Mode, OFlags};
 
 use super::{Done, Labelling};
 use crate::{
@@ -48,11 +47,8 @@ impl Labelling {
         if self.table.is_known(suspect.object) || suspect.paths.iter().any(|(_, path)| is_named(path)) {
             return Looked::Known;
         }
-        for (root, path) in &suspect.paths {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let held = rustix::fs::open(root, flags, Mode::empty())
-                .ok()
-                .and_then(|root| Held::at(root, path).ok());
+        for (seen_from, path) in &suspect.paths {
+            let held = seen_from.hold().and_then(|root| Held::at(root, path).ok());
             let Some(held) = held else { continue };
             if !public.may_be_copy(held.size_bytes()) {
                 continue;

@@ -9,7 +9,10 @@ use claviger_proto::{
 
 use super::*;
 use crate::{
-    agent::events::{Used, credential},
+    agent::{
+        events::{Used, credential},
+        seen_from::SeenFrom,
+    },
     attribute::is_own_mount_namespace,
     decode::{Attributes, Change, Changed, End, FilePath, Known, Match, Object, display},
 };
@@ -312,7 +315,7 @@ impl<S: Sink> Agent<S> {
             token,
             object: Wanted::This(object.key),
             entry: Arc::clone(entry),
-            paths: vec![(PathBuf::from("/"), path_of(path))],
+            paths: vec![(SeenFrom::Here, path_of(path))],
         });
         asked
             .then_some(token)

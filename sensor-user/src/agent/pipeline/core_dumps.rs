@@ -28,7 +28,7 @@ impl<S: Sink> Agent<S> {
         );
         at(&mut event, dump.time_boot_ns, None);
         event.process_secret = Some(Box::new(Part {
-            target: Some(self.facts.process(task.process, &task.comm)),
+            target: Some(self.facts.process(task.run(), &task.comm)),
             part: "core".to_owned(),
             written_to: written_to.unwrap_or_default(),
             signal: dump.signal,

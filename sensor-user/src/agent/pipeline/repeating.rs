@@ -53,7 +53,8 @@ impl<S: Sink> Agent<S> {
         self.let_go(process);
     }
 
-    fn tell_repeats_of(&mut self, process: ProcessKey) {
+    /// Tells the repeats of one process.
+    pub(super) fn tell_repeats_of(&mut self, process: ProcessKey) {
         for key in self.repeats.of(process) {
             let count = match self.kernel.repeats.count(key) {
                 Ok(count) => count.unwrap_or_default(),

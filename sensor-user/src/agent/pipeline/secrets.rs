@@ -101,7 +101,7 @@ impl<S: Sink> Agent<S> {
                         self.accounts.drop_record(OWN);
                         return Err(OWN);
                     }
-                    Ok(process) => part.target = Some(self.facts.process(process, "")),
+                    Ok(process) => part.target = Some(self.facts.process_of(process, "")),
                     Err(reason) => part.unknown_reason = reason.to_owned(),
                 }
             }

@@ -9,6 +9,7 @@ use crate::{
     agent::{
         events::{Used, credential, operation},
         repeats::First,
+        seen_from::SeenFrom,
     },
     credential::Parsed,
     decode::{Access, Attempt, FileOperation, FilePath, FileUse, Held, Match},
@@ -28,11 +29,10 @@ pub(super) struct Recognised {
     pub matched_by: MatchBasis,
 }
 
-/// Roots, and paths below them, that may lead to a file that a process used.
-pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(PathBuf, PathBuf)> {
+/// Paths, and from where they are seen, that may lead to a file that a process used.
+pub(super) fn paths_to(process: ProcessKey, path: &FilePath) -> Vec<(SeenFrom, PathBuf)> {
     let path = PathBuf::from(OsString::from_vec(path.bytes.clone()));
-    let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-    vec![(root, path.clone()), (PathBuf::from("/"), path)]
+    vec![(SeenFrom::Process(process), path.clone()), (SeenFrom::Here, path)]
 }
 
 /// Whether its content can have become known to the process.
@@ -218,7 +218,7 @@ impl<S: Sink> Agent<S> {
         if !open.path.truncated {
             paths = paths_to(open.task.process, &open.path);
         }
-        paths.extend(found_at.map(|path| (PathBuf::from("/"), path)));
+        paths.extend(found_at.map(|path| (SeenFrom::Here, path)));
         self.ask_worker(Wanted::This(open.object.key), entry, paths)
     }
 
@@ -226,7 +226,7 @@ impl<S: Sink> Agent<S> {
         &mut self,
         object: Wanted,
         entry: &Arc<Entry>,
-        paths: Vec<(PathBuf, PathBuf)>,
+        paths: Vec<(SeenFrom, PathBuf)>,
     ) -> Result<u64, &'static str> {
         let token = self.next_token;
         self.next_token += 1;
@@ -294,8 +294,7 @@ impl<S: Sink> Agent<S> {
         }
         let process = attempt.task.process;
         let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
-        let root = PathBuf::from(format!("/proc/{}/root", process.pid));
-        self.ask_worker(Wanted::Labelled(process), entry, vec![(root, path)])
+        self.ask_worker(Wanted::Labelled, entry, vec![(SeenFrom::Process(process), path)])
     }
 
     /// As [`Agent::push`], of a credential whose identities are known.

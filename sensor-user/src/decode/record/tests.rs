@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use super::*;
+use crate::decode::ProgramRun;
 
 fn task() -> TaskSnapshot {
     let mut task = TaskSnapshot::new_zeroed();
@@ -13,7 +14,7 @@ fn task() -> TaskSnapshot {
     task.comm[..3].copy_from_slice(b"cat");
     task.ancestors[0] = Ancestor {
         pid: 7,
-        reserved: 0,
+        exec_id: 3,
         start_boottime_ns: 20_000_000,
     };
     task
@@ -73,9 +74,12 @@ fn a_use_comes_out_whole() {
     assert_eq!(open.task.login_uid, None);
     assert_eq!(
         open.task.ancestors,
-        [ProcessKey {
-            pid: 7,
-            start_ticks: 2
+        [ProgramRun {
+            process: ProcessKey {
+                pid: 7,
+                start_ticks: 2
+            },
+            exec_id: 3
         }]
     );
     assert_eq!(open.object.device, 0x801);
@@ -184,7 +188,7 @@ fn what_is_no_record_says_why() {
 
 proptest! {
     #[test]
-    fn any_bytes_give_a_record_or_an_error(kind in 0u32..16, mut bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
+    fn any_bytes_give_a_record_or_an_error(kind in 0u32..24, mut bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
         if bytes.len() >= 4 {
             bytes[..4].copy_from_slice(&kind.to_ne_bytes());
         }

@@ -1,0 +1,140 @@
+//! Whether what a process truly runs is one of certain programs, by path. What only carries it out (an interpreter, the dynamic loader) is none of
+//! them, and what was added to a container is not what is meant by a path of its image.
+
+use claviger_proto::carried;
+use claviger_proto::v1::{Process, ProgramBasis};
+
+/// Where only who administers a host puts programs: an interpreter there does what its arguments say.
+const SYSTEM_DIRECTORIES: [&str; 5] = ["/bin", "/sbin", "/usr/bin", "/usr/local/bin", "/usr/sbin"];
+
+/// Whether a process runs a program whose path is among those that `is_meant`.
+///
+/// - A script counts where the kernel was given it, whichever interpreter it names; what the dynamic loader has loaded counts, the loader never.
+/// - A script that only an argument names counts where the interpreter is one of the host's own, or is meant itself: whoever starts a program
+///   chooses its arguments, but such an interpreter runs what they name.
+pub(super) fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
+    // A path with dots in it leads elsewhere than it looks.
+    let is_meant = |path: &str| !path.split('/').any(|part| matches!(part, "." | "..")) && is_meant(path);
+    if process.exe_memfd || process.exe_upper_layer {
+        return false;
+    }
+    if let Some(file) = carried(process) {
+        return !file.memfd && !file.upper_layer && is_meant(&file.path);
+    }
+    if process.loaded_program.is_some() {
+        return false;
+    }
+    let argument = process.script.as_ref();
+    match argument.filter(|script| script.basis() == ProgramBasis::Argument) {
+        Some(script) => {
+            is_meant(&script.path) && (is_of_system(&process.exe_path) || is_meant(&process.exe_path))
+        }
+        None => is_meant(&process.exe_path),
+    }
+}
+
+fn is_of_system(path: &str) -> bool {
+    path.rsplit_once('/')
+        .is_some_and(|(directory, _)| SYSTEM_DIRECTORIES.contains(&directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_proto::v1::Program;
+
+    use super::*;
+
+    const AWS: &str = "/usr/bin/aws";
+
+    fn run(exe_path: &str, script: Option<(&str, ProgramBasis)>) -> Process {
+        Process {
+            exe_path: exe_path.into(),
+            script: script.map(|(path, basis)| Program {
+                path: path.into(),
+                basis: basis.into(),
+                ..Program::default()
+            }),
+            ..Process::default()
+        }
+    }
+
+    fn is_aws(process: &Process) -> bool {
+        runs(process, |path| {
+            path == AWS || path == "/opt/aws/python3" || path.starts_with("/lib/aws/")
+        })
+    }
+
+    #[test]
+    fn a_script_is_what_runs_and_not_its_interpreter() {
+        let python = "/usr/bin/python3.11";
+        assert!(is_aws(&run(python, Some((AWS, ProgramBasis::ExecutedFile)))));
+        assert!(!is_aws(&run(
+            python,
+            Some(("/tmp/aws", ProgramBasis::ExecutedFile))
+        )));
+        assert!(!is_aws(&run(AWS, Some(("/tmp/x", ProgramBasis::ExecutedFile)))));
+        assert!(!is_aws(&run(python, None)));
+    }
+
+    #[test]
+    fn an_argument_is_believed_of_an_interpreter_of_the_host_only() {
+        let argument = Some((AWS, ProgramBasis::Argument));
+        assert!(is_aws(&run("/usr/bin/python3.11", argument)));
+        assert!(is_aws(&run("/opt/aws/python3", argument)));
+        assert!(!is_aws(&run("/tmp/python3", argument)));
+        assert!(!is_aws(&run("/usr/bin/evil/python3", argument)));
+        assert!(!is_aws(&run(
+            "/opt/aws/python3",
+            Some(("/tmp/x.py", ProgramBasis::Argument))
+        )));
+    }
+
+    #[test]
+    fn an_interpreter_that_is_meant_may_run_what_is_not_told() {
+        let not_told = Some(("", ProgramBasis::Unspecified));
+        assert!(is_aws(&run("/opt/aws/python3", not_told)));
+        assert!(!is_aws(&run("/usr/bin/python3.11", not_told)));
+    }
+
+    #[test]
+    fn the_loader_is_never_what_runs() {
+        let mut loader = run(AWS, None);
+        loader.loaded_program = Some(Program::default());
+        assert!(!is_aws(&loader));
+        loader.loaded_program = Some(Program {
+            path: "/usr/bin/cat".into(),
+            basis: ProgramBasis::Mapped.into(),
+            ..Program::default()
+        });
+        assert!(!is_aws(&loader));
+        loader.exe_path = "/lib64/ld-linux-x86-64.so.2".into();
+        loader.loaded_program.as_mut().expect("set").path = AWS.into();
+        assert!(is_aws(&loader));
+    }
+
+    #[test]
+    fn what_is_not_of_the_image_is_not_what_its_path_says() {
+        let mut added = run(AWS, None);
+        added.exe_upper_layer = true;
+        assert!(!is_aws(&added));
+        let mut script = run("/usr/bin/python3.11", Some((AWS, ProgramBasis::ExecutedFile)));
+        script.script.as_mut().expect("set").upper_layer = true;
+        assert!(!is_aws(&script));
+        let mut in_memory = run(AWS, None);
+        in_memory.exe_memfd = true;
+        assert!(!is_aws(&in_memory));
+    }
+
+    #[test]
+    fn a_path_with_dots_is_none() {
+        let argument = Some(("/lib/aws/../../tmp/x", ProgramBasis::Argument));
+        assert!(!is_aws(&run("/usr/bin/python3.11", argument)));
+    }
+
+    #[test]
+    fn what_a_process_calls_itself_decides_nothing() {
+        let mut renamed = run("/tmp/x", None);
+        (renamed.comm, renamed.comm_at_exec) = ("aws".into(), "aws".into());
+        assert!(!is_aws(&renamed));
+    }
+}

@@ -1,0 +1,60 @@
+//! What is known of one process.
+
+use super::run::Run;
+use crate::decode::{Marks, ProcessKey, ProgramRun};
+
+/// What is known of a process beside its key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProcessFacts {
+    /// Command name of the leader, when it was seen last.
+    pub comm: String,
+    /// Command name when the program was started; empty where its start was not seen.
+    pub comm_at_exec: String,
+    /// Path of the executable as shown at exec.
+    pub exe_path: String,
+    /// Its inode, as the kernel half tells it or stat(2).
+    pub exe_inode: Option<u64>,
+    /// What marked it then.
+    pub exe_marks: Marks,
+    /// What it carries out.
+    pub run: Run,
+    /// Of which program run of the process all this is; nothing where that is not known.
+    pub exec_id: Option<u32>,
+    /// Real user id.
+    pub uid: Option<u32>,
+    /// Who created it.
+    pub parent: Option<ProcessKey>,
+    /// Whether it has created others.
+    pub(super) is_creator: bool,
+}
+
+impl ProcessFacts {
+    /// Whether this is, or may be, of that run of the process.
+    pub(super) fn is_of(&self, run: ProgramRun) -> bool {
+        self.exec_id.is_none_or(|exec_id| exec_id == run.exec_id)
+    }
+
+    /// Whether this may be of an executable with this inode. What stat(2) says of one on an overlay can differ in the upper half.
+    #[must_use]
+    pub fn may_run(&self, inode: u64) -> bool {
+        let low = |inode: u64| inode & u64::from(u32::MAX);
+        self.exe_inode.is_none_or(|own| low(own) == low(inode))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executable_is_known_by_its_inode_whatever_an_overlay_adds() {
+        let facts = |exe_inode| ProcessFacts {
+            exe_inode,
+            ..ProcessFacts::default()
+        };
+        assert!(facts(Some(7)).may_run(7));
+        assert!(facts(Some(1 << 40 | 7)).may_run(7));
+        assert!(!facts(Some(8)).may_run(7));
+        assert!(facts(None).may_run(7));
+    }
+}

@@ -1,0 +1,5 @@
+//! Processes that are hard to attribute: who reads a decoy is told rightly, whatever it does to be taken for another.
+
+mod cases;
+mod programs;
+mod service;
