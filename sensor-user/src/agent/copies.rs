@@ -66,6 +66,11 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes up a file; false where there is no room.
     pub(super) fn take(&mut self, suspect: Suspect, now: Instant) -> bool {
         let is_same =

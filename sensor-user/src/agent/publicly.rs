@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Versions remembered. At the bound all are forgotten and read anew when they are used.
-const CACHE_MAX: usize = 4_096;
+pub(super) const CACHE_MAX: usize = 4_096;
 
 /// One version of one file, as stat(2) tells it apart.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -75,6 +75,11 @@ impl Default for Public {
 }
 
 impl Public {
+    /// How many versions of files are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.by_version.len()
+    }
+
     /// What stands for the content of an object, as it was read last.
     pub(super) fn fingerprint(&self, object: ObjectKey) -> Option<Fingerprint> {
         self.contents.get(&object).copied()

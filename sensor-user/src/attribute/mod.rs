@@ -17,13 +17,13 @@ mod users;
 mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
-pub use cgroups::Cgroups;
+pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{
     boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
     start_ticks_of,
 };
-pub use process_table::{ProcessFacts, ProcessTable};
+pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessFacts, ProcessTable};
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};

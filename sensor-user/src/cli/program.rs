@@ -1,8 +1,13 @@
 //! The commands.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+
+use crate::config::DEFAULT_PATH;
 
 use super::{canary, check, config, enrol, exit, run, status, trace};
 
@@ -50,6 +55,13 @@ pub(super) struct ConfigFile {
     /// Configuration file [default: /etc/claviger/sensor.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file that holds, whether it is there or not.
+    pub(super) fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
+    }
 }
 
 /// Runs the program.

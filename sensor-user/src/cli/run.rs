@@ -1,6 +1,6 @@
 //! `run`: the service.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use sd_notify::NotifyState;
@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     agent::{Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil},
-    config::{Config, DEFAULT_PATH, Policy},
+    config::{Config, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
+    metrics::{Listener, Published},
     sign::{BootId, Identity},
 };
 
@@ -45,7 +46,10 @@ impl Run {
             why => why.into(),
         })?;
         let identity = Identity::load(&config.state_dir)?;
-        runtime()?.block_on(serve(self.config, config, policy, identity))
+        // Before anything is loaded: a mistake in the configuration costs nothing.
+        let listener = config.metrics.listen.map(Listener::bind).transpose();
+        let listener = listener.with_context(|| self.config.path().display().to_string())?;
+        runtime()?.block_on(serve(self.config, config, policy, identity, listener))
     }
 }
 
@@ -54,6 +58,7 @@ async fn serve(
     config: Config,
     policy: Policy,
     identity: Identity,
+    listener: Option<Listener>,
 ) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -66,6 +71,7 @@ async fn serve(
     })?;
     let boot_id = BootId::current().context("reading the boot id; is /proc mounted?")?;
     let (outbox, lost) = Outbox::open(&config, identity, boot_id)?;
+    let metrics = listener.is_some().then(Published::default);
     let agent = Agent::start(
         kernel,
         Evidence::new(outbox, lost),
@@ -83,12 +89,10 @@ async fn serve(
                 interval: config.probes.self_test_interval,
                 canary_command: canary::command(),
             }),
-            own: Own::of_service(
-                Some(file.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))),
-                &config,
-            ),
+            own: Own::of_service(Some(file.path()), &config),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
+            metrics: metrics.clone(),
             report_itself: true,
         },
     )
@@ -100,6 +104,9 @@ async fn serve(
                 tracing::warn!(probe = state.probe.word(), refused = ?state.refused, "not watching: no hook works here");
             }
         }
+    }
+    if let (Some(listener), Some(metrics)) = (listener, metrics) {
+        listener.serve(metrics)?;
     }
     let labelled = agent.scanned();
     tracing::info!(

@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records, Repeats,
+    Accounts, Fill, KernelError, Labeller, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records, Repeats,
     SecretNames, attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast, offsets,
     open_descriptors, preconditions, private_mounts::with_private_mounts,
 };
@@ -61,6 +61,8 @@ pub struct Kernel {
     pub repeats: Repeats,
     /// Sets the names of credentials in environments and arguments.
     pub secret_names: SecretNames,
+    /// How full the maps are.
+    pub fill: Fill,
     /// What of the kernel's is the sensor's own.
     pub own: OwnBpf,
     /// Looks through all open descriptors; nothing where this kernel does not let it.
@@ -94,6 +96,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            fill,
             own,
             open_descriptors,
             probes,
@@ -128,6 +131,7 @@ impl Kernel {
             };
             probes.push(found);
             let own = OwnBpf::announce(&mut ebpf)?;
+            let fill = Fill::new(&own)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
             Ok((
                 ebpf,
@@ -136,6 +140,7 @@ impl Kernel {
                 accounts,
                 repeats,
                 secret_names,
+                fill,
                 own,
                 open_descriptors,
                 probes,
@@ -156,6 +161,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            fill,
             own,
             open_descriptors,
             probes,
