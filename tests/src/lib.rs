@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod decoy;
+mod openmetrics;
 mod programs;
 mod service;
 mod trace;
 pub mod ways;
 
 pub use decoy::{Decoy, SECRET};
+pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, Sensor, lines_until};
 pub use trace::{Traced, trace, trace_by};

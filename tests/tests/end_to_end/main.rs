@@ -2,7 +2,11 @@
 
 mod arrival;
 mod flood;
+mod generator;
 mod host;
+mod hotplug;
+mod metrics;
 mod neighbours;
 mod refusals;
+mod restart;
 mod secrets;

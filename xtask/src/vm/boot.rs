@@ -33,9 +33,11 @@ pub(super) struct Boot {
 }
 
 /// Which of the image's tests a boot runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tests {
     All,
+    /// Those of one binary whose names contain what stands behind slashes.
+    Named(String),
     /// Those that say something else for each kernel and hook.
     OfHooks,
     /// These, and of each of the others what depends on the kernel.
@@ -55,13 +57,15 @@ impl Tests {
     }
 
     /// For the kernel's command line.
-    fn argument(self) -> &'static str {
+    fn argument(&self) -> String {
         match self {
-            Self::All => "",
-            Self::OfHooks => " claviger.tests=hooks/the_hook_in_use,ways",
+            Self::All => String::new(),
+            Self::Named(names) => format!(" claviger.tests={names}"),
+            Self::OfHooks => " claviger.tests=hooks/the_hook_in_use,ways".to_owned(),
             Self::Some => {
-                " claviger.tests=hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives,\
+                " claviger.tests=hooks,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives/the_accounts_hold_while_a_cpu,\
                  trace/a_process_that_is_gone/repeats_are_counted"
+                    .to_owned()
             }
         }
     }

@@ -43,8 +43,8 @@ pub(crate) struct Options {
     /// Use KVM. Without it the processor is emulated, which is slow and works everywhere; a /dev/kvm inside a VM is often there and broken.
     #[arg(long)]
     kvm: bool,
-    /// Run only this test binary, e.g. `ways`.
-    #[arg(long, value_name = "NAME")]
+    /// Run only this test binary, e.g. `ways`, or only some of its tests: `end_to_end/every_use`.
+    #[arg(long, value_name = "NAME[/TEST…]")]
     test: Option<String>,
     /// Keep the image of each boot, and print the command that boots it.
     #[arg(long)]
@@ -118,7 +118,8 @@ fn boot_all(
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm])?;
     let mut artefacts = artefacts::build(workspace)?;
     if let Some(only) = &options.test {
-        artefacts.tests.retain(|(name, _)| name == only);
+        let binary = only.split('/').next().unwrap_or_default();
+        artefacts.tests.retain(|(name, _)| name == binary);
         anyhow::ensure!(!artefacts.tests.is_empty(), "no end-to-end test is called {only}");
     }
     let image = image::build(workspace, &artefacts, options.keep)?;
@@ -137,7 +138,10 @@ fn boot_all(
                 } else {
                     Machine::Emulated
                 },
-                tests: tests(*series, list),
+                tests: match &options.test {
+                    Some(names) => Tests::Named(names.clone()),
+                    None => tests(*series, list),
+                },
             };
             let mut report = boot.run(workspace, options.keep)?;
             // Where only some tests were asked for, there may be no results.
