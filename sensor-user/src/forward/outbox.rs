@@ -82,8 +82,6 @@ pub struct OutboxStatus {
     pub spool_max_bytes: u64,
     /// Losses that no gap tells yet.
     pub untold_losses: usize,
-    /// Events that the spool lost since it was opened, by reason.
-    pub lost: BTreeMap<LossReason, u64>,
     /// How the forwarding goes.
     pub forward: ForwardState,
 }
@@ -326,7 +324,6 @@ impl Outbox {
             spool: spool.stats(),
             spool_max_bytes: spool.max_bytes(),
             untold_losses: spool.untold_losses(),
-            lost: spool.lost_totals().clone(),
             forward: self.state.borrow().clone(),
         }
     }

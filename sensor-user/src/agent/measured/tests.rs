@@ -84,7 +84,6 @@ fn eventful() -> (Status, EvidenceStatus) {
         spool: SpoolStats::default(),
         spool_max_bytes: 99,
         untold_losses: 0,
-        lost: BTreeMap::new(),
         forward: ForwardState {
             clock_offset_ms: Some(-1_500),
             last_error: Some("a secret reason".into()),
