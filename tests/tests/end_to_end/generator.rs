@@ -93,9 +93,10 @@ pub(crate) fn told(host: &Host, events: &[Value]) -> BTreeMap<u64, u64> {
     told
 }
 
-/// Uses of keys that the kernel half reported, by the metrics: all but those of the sensor's own files, which its commands read, and which are found open.
+/// Uses of keys that the kernel half reported, by the metrics: all but those of the sensor's own files, which its commands read, which are found open,
+/// and, where hooks see a program's file being opened and mapped as it is started, its program.
 pub(crate) fn reported(metrics: &Exposition) -> u64 {
-    let probes = ["file_open", "open_descriptors"];
+    let probes = ["file_open", "file_mapped", "open_descriptors"];
     let submitted = |probe| {
         metrics.number(&format!(
             "claviger_sensor_kernel_submitted_total{{probe=\"{probe}\"}}"
