@@ -1,6 +1,6 @@
 //! The sensor's user half: from the kernel's records to signed events at a detector.
 //!
-//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, error
+//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, metrics, error
 //!
 //! A room imports only rooms before it and the shelf.
 
@@ -15,5 +15,6 @@ pub mod enrol;
 mod error;
 pub mod forward;
 pub mod kernel;
+pub mod metrics;
 pub mod sign;
 pub mod spool;

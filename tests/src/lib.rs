@@ -6,6 +6,7 @@
 
 mod actor;
 mod decoy;
+mod openmetrics;
 mod programs;
 mod service;
 mod trace;
@@ -13,6 +14,7 @@ pub mod ways;
 
 pub use actor::{actor, script};
 pub use decoy::{Decoy, SECRET};
+pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, Sensor, crash, lines_until};
 pub use trace::{Traced, trace, trace_by};

@@ -237,9 +237,17 @@ impl Sensor {
     }
 
     /// Ends it with a signal.
+    ///
+    /// # Panics
+    /// Where its accounts did not add up while it ran.
     pub fn end(&mut self, signal: Signal) {
         if let Some(child) = self.child.take() {
             end(child, signal);
+            let log = self.log();
+            assert!(
+                std::thread::panicking() || !log.contains("do not add up"),
+                "{log}"
+            );
         }
     }
 

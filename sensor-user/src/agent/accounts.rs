@@ -5,6 +5,27 @@ use std::collections::BTreeMap;
 
 use claviger_proto::v1::LossCount;
 
+/// Reasons for which a record becomes no event, and that are no loss of anything.
+pub(super) const DROPPED: [&str; 9] = [
+    "not_in_catalogue",
+    "operation_not_watched",
+    "device_not_mounted",
+    "own_process",
+    "own_file_read",
+    "told_as_done",
+    "told_by_path",
+    "signal_to_another",
+    "mount_elsewhere",
+];
+
+/// Reasons for which something is lost in the agent.
+pub(super) const LOST: [&str; 4] = [
+    "undecodable",
+    "unknown_label",
+    "unknown_repeat",
+    "copy_not_looked_at",
+];
+
 /// The agent's accounts since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Accounts {
@@ -15,8 +36,7 @@ pub struct Accounts {
     pub delivered: u64,
     /// Uses that wait for their attribution.
     pub waiting: u64,
-    /// Records that became no event, by reason. Those that are no loss of anything: `not_in_catalogue`, `operation_not_watched`,
-    /// `device_not_mounted`, `own_process`, `told_as_done`.
+    /// Records that became no event, by reason, and that are no loss of anything.
     pub dropped: BTreeMap<String, u64>,
     /// Lost in the agent, by reason: records that are `undecodable`, uses of an `unknown_label`, files that may be copies and were too many to be
     /// looked at (`copy_not_looked_at`), credentials that were moved with their directory and were too many to be told (`too_many_moved`), directories
@@ -36,11 +56,13 @@ pub struct Accounts {
 impl Accounts {
     /// Counts a record that is no use.
     pub fn drop_record(&mut self, reason: &str) {
+        debug_assert!(DROPPED.contains(&reason), "{reason}");
         *self.dropped.entry(reason.to_owned()).or_default() += 1;
     }
 
     /// Counts losses.
     pub fn lose(&mut self, reason: &str, count: u64) {
+        debug_assert!(LOST.contains(&reason), "{reason}");
         *self.lost.entry(reason.to_owned()).or_default() += count;
     }
 

@@ -17,6 +17,10 @@ pub struct PolicyReport {
     pub files: Vec<String>,
     /// Why a later one was refused; nothing where the newest holds.
     pub refused: Option<String>,
+    /// Catalogues that were taken while the sensor ran.
+    pub taken: u64,
+    /// Catalogues that were refused while the sensor ran.
+    pub refusals: u64,
 }
 
 impl PolicyReport {
@@ -31,6 +35,8 @@ impl PolicyReport {
                 .map(|file| file.display().to_string())
                 .collect(),
             refused: None,
+            taken: 0,
+            refusals: 0,
         }
     }
 }

@@ -78,6 +78,21 @@ pub struct ProbeReport {
     pub lost: BTreeMap<String, u64>,
     /// Uses that repeat one that was reported, counted by the kernel half.
     pub repeated: u64,
+    /// The same for each possible CPU on which something was seen.
+    pub cpus: Vec<CpuReport>,
+}
+
+/// One probe's accounts on one CPU, without the runs that the kernel left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuReport {
+    /// Its place among the possible CPUs.
+    pub cpu: usize,
+    /// Observations that were to be reported.
+    pub seen: u64,
+    /// Records handed to the ring buffer.
+    pub submitted: u64,
+    /// All losses together.
+    pub lost: u64,
 }
 
 /// How a running sensor is.
@@ -97,6 +112,8 @@ pub struct Status {
     pub probes: Vec<ProbeReport>,
     /// What became of the records.
     pub accounts: Accounts,
+    /// Accounts that do not hold, by how much: `ring`, `agent`, or a probe's in the kernel. Nothing, unless the sensor has a fault.
+    pub unbalanced: BTreeMap<String, u64>,
     /// What is labelled.
     pub labelled: ScanCounts,
     /// Which catalogue is in force.

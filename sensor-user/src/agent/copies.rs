@@ -65,6 +65,11 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes up a file; false where there is no room.
     pub(super) fn take(&mut self, writer: ProcessKey, suspect: Suspect, now: Instant) -> bool {
         let object = suspect.object;

@@ -16,6 +16,7 @@ use std::{
 use claviger_proto::catalogue::Catalogue;
 
 use super::{
+    asks::Asks,
     current::Current,
     roots::Roots,
     worker::{Ask, Found},
@@ -29,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the thread, which begins with a look at everything. What is sent has it look again; it ends when the sender is dropped.
-pub(super) fn start(catalogue: Current, found: SyncSender<Ask>) -> io::Result<SyncSender<()>> {
+pub(super) fn start(catalogue: Current, found: Asks) -> io::Result<SyncSender<()>> {
     let (wake, woken) = sync_channel(1);
     let now = Instant::now();
     let state = State {
@@ -54,7 +55,7 @@ struct State {
     catalogue: Current,
     /// The catalogue of the last look.
     looked_for: Arc<Catalogue>,
-    found: SyncSender<Ask>,
+    found: Asks,
     contents: Contents,
     roots: Roots,
     /// When it is looked next which roots there are.
@@ -109,6 +110,10 @@ impl State {
     }
 
     fn hand_over(&self, found: Found) -> Result<(), Unwanted> {
-        self.found.send(Ask::Found(found)).map_err(|_| Unwanted)
+        if self.found.send(Ask::Found(found)) {
+            Ok(())
+        } else {
+            Err(Unwanted)
+        }
     }
 }

@@ -11,6 +11,7 @@ use claviger_proto::{
 use claviger_sensor_common::Probe;
 
 use super::{
+    accounts::LOST,
     boot_clock::{BootClock, timestamp},
     self_usage::SelfUsage,
 };
@@ -19,7 +20,8 @@ use crate::{
         CgroupRole, Cgroups, ProcessFacts, ProcessTable, Users, WorkloadContext, classify, workload,
     },
     decode::{Access, FilePath, ProcessKey, ProgramRun, Task},
-    kernel::{ProbeAccounts, ProbeState},
+    kernel::{ProbeAccounts, ProbeState, kernel_losses},
+    spool::LossReason,
 };
 
 const ENDED: &str = "it ended before it was looked at";
@@ -296,6 +298,23 @@ pub(super) fn sensor_status(
         })),
         ..Event::default()
     }
+}
+
+/// Nobody watched, before the start.
+pub(super) const NOT_WATCHING: &str = "not_watching";
+/// A probe did not see.
+pub(super) const BLIND: &str = "blind";
+/// Something could not be labelled and is not watched.
+pub(super) const NOT_LABELLED: &str = "not_labelled";
+/// Accounts do not add up.
+pub(super) const UNBALANCED: &str = "accounts_unbalanced";
+
+/// All reasons of gaps.
+pub(super) fn gap_reasons() -> Vec<&'static str> {
+    let own = [NOT_WATCHING, BLIND, NOT_LABELLED, UNBALANCED];
+    let spools = LossReason::ALL.map(LossReason::word);
+    let lost = kernel_losses().into_iter().chain(LOST);
+    lost.chain(spools).chain(own).collect()
 }
 
 /// A gap, told now.

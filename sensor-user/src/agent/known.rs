@@ -60,6 +60,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// How many are known.
+    pub(super) fn len(&self) -> usize {
+        self.of.len()
+    }
+
     /// What this version of an object says as a credential of a kind.
     pub(super) fn get(&self, object: ObjectKey, kind: &str, version: FileVersion) -> Option<Arc<Parsed>> {
         let one = self.of.get(&object)?;

@@ -95,6 +95,11 @@ impl Labels {
         Some(id)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.meanings.len()
+    }
+
     /// Held once less.
     pub(super) fn release(&mut self, id: u32) {
         if let Some(kept) = self.meanings.get_mut(&id) {

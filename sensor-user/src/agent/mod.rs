@@ -9,6 +9,8 @@
 //!   [`PEERS_MAX`] other sensors, as many uses whose repeats are counted as the kernel half's map holds.
 
 mod accounts;
+mod asks;
+mod balance;
 mod boot_clock;
 mod condition;
 mod control;
@@ -22,6 +24,8 @@ mod labelling;
 mod labels;
 mod lock;
 mod looks;
+mod map_fill;
+mod measured;
 mod options;
 mod originals;
 mod own;
@@ -43,8 +47,9 @@ mod worker;
 
 pub use accounts::Accounts;
 pub use condition::PolicyReport;
-pub use control::{Answer, ControlError, Flushed, Request, Status, ask};
+pub use control::{Answer, ControlError, CpuReport, Flushed, ProbeReport, Request, Status, ask};
 pub use lock::{LockError, RunLock};
+pub use measured::METRIC_GROUPS;
 pub use options::{AgentError, AgentOptions, Control, SelfTestOptions};
 pub use own::Own;
 pub use peers::PEERS_MAX;
@@ -52,7 +57,7 @@ pub use pending::{LATE_MAX, PENDING_MAX};
 pub use pipeline::Agent;
 pub use self_test::SelfTestReport;
 pub use self_usage::SelfUsage;
-pub use sink::{Delivered, Evidence, Sink};
+pub use sink::{Delivered, Evidence, EvidenceStatus, Sink};
 pub use thread::run_on_thread;
 pub use watched_until::WatchedUntil;
 pub use worker::{QUEUE_MAX, ScanCounts};

@@ -6,7 +6,7 @@ use claviger_proto::v1::EventId;
 use tokio::sync::oneshot;
 
 use super::{Own, WatchedUntil};
-use crate::{config::Policy, kernel::KernelError};
+use crate::{config::Policy, kernel::KernelError, metrics::Published};
 
 /// What an agent needs to know.
 pub struct AgentOptions {
@@ -36,6 +36,8 @@ pub struct AgentOptions {
     pub runtime_dir: Option<PathBuf>,
     /// Until when this host was watched before; nothing for an agent that does not keep it.
     pub watched_until: Option<WatchedUntil>,
+    /// Where the metrics are published; nothing for an agent that nobody reads any from.
+    pub metrics: Option<Published>,
     /// Whether to report about itself and about the time before: a sensor does, a trace does not.
     pub report_itself: bool,
 }

@@ -48,6 +48,11 @@ impl Peers {
         Ok(())
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     /// Whether a process is one.
     pub(super) fn holds(&self, process: ProcessKey) -> bool {
         self.running.contains(&process)

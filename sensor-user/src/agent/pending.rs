@@ -69,6 +69,12 @@ impl Pending {
         self.waiting.len()
     }
 
+    /// How many sealed events wait for an answer.
+    #[must_use]
+    pub(super) fn late(&self) -> usize {
+        self.late.len()
+    }
+
     /// How many of those are uses.
     #[must_use]
     pub(super) fn uses(&self) -> u64 {

@@ -9,6 +9,7 @@ mod held;
 mod keys;
 mod listings;
 mod moves;
+mod reconciling;
 mod repeating;
 mod secrets;
 mod starts;
@@ -33,14 +34,16 @@ use tokio::{
 };
 
 use super::{
-    Accounts, AgentError, AgentOptions, Control, ScanCounts, SelfUsage, Sink, WatchedUntil,
+    Accounts, AgentError, AgentOptions, Control, EvidenceStatus, ScanCounts, SelfUsage, Sink, WatchedUntil,
     accounts::growth,
+    balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
     condition::{Condition, PolicyReport},
-    control::{Answer, Asked, Flushed, ProbeReport, Request, Status, close, listen},
-    events::{Facts, at, gap, losses_of, sensor_status},
+    control::{Answer, Asked, CpuReport, Flushed, ProbeReport, Request, Status, close, listen},
+    events::{BLIND, Facts, NOT_LABELLED, NOT_WATCHING, UNBALANCED, at, gap, losses_of, sensor_status},
     labels::Meaning,
     looks::Looks,
+    map_fill::MapFill,
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
@@ -53,6 +56,8 @@ use crate::{
     decode::{ProcessKey, Record, decode},
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
+
+pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
 /// Records taken at once before anything else gets its turn.
 const DRAIN_MAX: usize = 512;
@@ -77,6 +82,12 @@ pub struct Agent<S> {
     accounts: Accounts,
     told: Vec<LossCount>,
     told_at: SystemTime,
+    /// What was taken from the ring.
+    taken: Taken,
+    balance: Balance,
+    /// When all accounts held last.
+    balanced_at: SystemTime,
+    publishing: Option<reconciling::Publishing>,
     scanned: ScanCounts,
     condition: Condition,
     next_token: u64,
@@ -132,6 +143,7 @@ impl<S: Sink> Agent<S> {
             accounts,
             repeats,
             secret_names,
+            fill,
             own,
             open_descriptors,
             probes,
@@ -175,7 +187,7 @@ impl<S: Sink> Agent<S> {
             self_test: options
                 .self_test
                 .as_ref()
-                .map(|test| SelfTest::new(test.interval, SystemTime::now())),
+                .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
         };
         let names_from = Arc::clone(&options.policy.catalogue);
         let interval = options.look_interval.filter(|_| !held::sees_all_ways(&probes));
@@ -184,6 +196,14 @@ impl<S: Sink> Agent<S> {
             .map(|looks| Looks::start(looks, interval))
             .transpose()
             .map_err(io("starting the thread that looks through open descriptors"))?;
+        let publishing = match &options.metrics {
+            Some(to) => Some(reconciling::Publishing {
+                to: to.clone(),
+                maps: MapFill::start(fill).map_err(io("starting the thread that counts entries of maps"))?,
+                started: SystemTime::now(),
+            }),
+            None => None,
+        };
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let mut agent = Self {
             kernel: Watched {
@@ -204,6 +224,10 @@ impl<S: Sink> Agent<S> {
             accounts: Accounts::default(),
             told: Vec::new(),
             told_at: SystemTime::now(),
+            taken: Taken::default(),
+            balance: Balance::default(),
+            balanced_at: SystemTime::now(),
+            publishing,
             scanned,
             condition,
             next_token: 0,
@@ -279,8 +303,11 @@ impl<S: Sink> Agent<S> {
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
-                    self.tell_losses();
+                    let kernel = self.kernel_accounts();
+                    self.tell_losses(&kernel);
+                    self.reconcile(&kernel);
                     self.look_after_self_test();
+                    self.publish(&kernel);
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
                         self.sweep_repeats();
@@ -317,7 +344,7 @@ impl<S: Sink> Agent<S> {
         }
         self.tell_all();
         self.give_up_arrivals();
-        self.tell_losses();
+        self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");
         }
@@ -335,7 +362,8 @@ impl<S: Sink> Agent<S> {
         while self.drain() == DRAIN_MAX {}
         self.tell_found(true);
         self.tell_repeats();
-        self.tell_losses();
+        let kernel = self.kernel_accounts();
+        self.tell_losses(&kernel);
     }
 
     /// Takes records from the ring; each becomes an event, keeps the process table, or is counted.
@@ -345,6 +373,8 @@ impl<S: Sink> Agent<S> {
             .kernel
             .records
             .drain(DRAIN_MAX, |bytes| records.push(decode(bytes)));
+        self.taken.records += taken as u64;
+        self.taken.met_empty |= taken < DRAIN_MAX;
         for record in records {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
@@ -410,7 +440,7 @@ impl<S: Sink> Agent<S> {
 
     fn deliver(&mut self, events: Vec<Event>, tokens: &[(usize, u64)]) {
         let uses = events.iter().filter(|event| event.actor.is_some()).count() as u64;
-        let mut losses = self.losses();
+        let mut losses = self.losses(&self.kernel_accounts());
         losses.extend(self.accounts.losses_behind());
         let delivered = self.sink.deliver(events, losses);
         self.accounts.delivered += uses;

@@ -42,6 +42,11 @@ impl Public {
         }
     }
 
+    /// How many credentials are known by their content.
+    pub(super) fn len(&self) -> usize {
+        self.knowledge.known().len()
+    }
+
     /// Whether a file of this size may hold the same as a credential.
     pub(super) fn may_be_copy(&self, bytes: u64) -> bool {
         self.originals.may_hold_one(bytes)

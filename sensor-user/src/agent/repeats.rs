@@ -50,6 +50,11 @@ impl Repeats {
         self.of.entry(process).or_default().push(key);
     }
 
+    /// How many keys are kept.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether a key is kept.
     pub(super) fn holds(&self, key: RepeatKey) -> bool {
         self.kept.contains_key(&key)

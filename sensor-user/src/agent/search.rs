@@ -12,6 +12,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use super::{
+    asks::Asks,
     current::Current,
     worker::{Ask, Found},
 };
@@ -25,7 +26,7 @@ pub(super) fn start(
     catalogue: Current,
     extra_homes: Vec<PathBuf>,
     interval: Duration,
-    found: SyncSender<Ask>,
+    found: Asks,
 ) -> io::Result<SyncSender<()>> {
     let (wake, woken) = sync_channel(1);
     let search = Search {
@@ -45,7 +46,7 @@ struct Search {
     catalogue: Current,
     extra_homes: Vec<PathBuf>,
     interval: Duration,
-    found: SyncSender<Ask>,
+    found: Asks,
     contents: Contents,
 }
 
@@ -55,7 +56,7 @@ impl Search {
         let _as_it_was = rustix::process::setpriority_process(None, NICE);
         loop {
             if let Some(found) = self.search()
-                && self.found.send(Ask::Found(found)).is_err()
+                && !self.found.send(Ask::Found(found))
             {
                 return;
             }

@@ -51,7 +51,7 @@ pub(super) struct Verdict {
 }
 
 /// How the self-test stands, for `status`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SelfTestReport {
     /// Tests made.
     pub done: u64,
@@ -59,6 +59,8 @@ pub struct SelfTestReport {
     pub failed: u64,
     /// Probes that do not see, with the reason.
     pub blind: BTreeMap<String, String>,
+    /// Seconds since each probe was seen to see; since the start, where it never was again.
+    pub seen_ago_s: BTreeMap<String, f64>,
 }
 
 /// The state between tests.
@@ -71,24 +73,45 @@ pub(super) struct SelfTest {
     /// What the process probes had counted at the test before.
     counted: BTreeMap<Probe, u64>,
     last: SystemTime,
+    /// When each probe was seen to see.
+    seen: BTreeMap<Probe, SystemTime>,
     is_overdue: bool,
 }
 
 impl SelfTest {
-    /// Begins at `now`, right after loading has seen every probe work.
-    pub(super) fn new(interval: Duration, now: SystemTime) -> Self {
+    /// Begins at `now`, right after loading has seen every probe work that has a hook.
+    pub(super) fn new(interval: Duration, probes: &[ProbeState], now: SystemTime) -> Self {
         Self {
             interval,
             report: SelfTestReport::default(),
             hooks: BTreeMap::new(),
             counted: BTreeMap::new(),
             last: now,
+            seen: probes
+                .iter()
+                .filter(|state| state.hook.is_some())
+                .map(|state| (state.probe, now))
+                .collect(),
             is_overdue: false,
         }
     }
 
-    pub(super) fn report(&self) -> SelfTestReport {
-        self.report.clone()
+    /// As it stands at `now`.
+    pub(super) fn report(&self, now: SystemTime) -> SelfTestReport {
+        let ago = |seen: &SystemTime| now.duration_since(*seen).unwrap_or_default().as_secs_f64();
+        SelfTestReport {
+            seen_ago_s: self
+                .seen
+                .iter()
+                .map(|(probe, seen)| (probe.word().to_owned(), ago(seen)))
+                .collect(),
+            ..self.report.clone()
+        }
+    }
+
+    /// Whether a probe is known not to see.
+    pub(super) fn is_blind(&self) -> bool {
+        !self.report.blind.is_empty()
     }
 
     /// Judges a test.
@@ -118,6 +141,9 @@ impl SelfTest {
                     None => continue,
                 },
             };
+            if works.is_ok() && self.seen.contains_key(&probe) {
+                self.seen.insert(probe, now);
+            }
             changes.extend(self.judge_one(state, works));
         }
         self.report.done += 1;

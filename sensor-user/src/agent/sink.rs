@@ -9,12 +9,12 @@ use claviger_proto::v1::{Event, EventId, EventKind, LossCount};
 
 use super::events::gap;
 use crate::{
-    forward::{Outbox, Submitted},
+    forward::{Outbox, OutboxStatus, Submitted},
     spool::{LossReason, Lost},
 };
 
 /// Most gaps that wait to be told again. Beyond, the newest takes in what comes.
-const UNTOLD_MAX: usize = 256;
+pub(super) const UNTOLD_MAX: usize = 256;
 
 /// What came of a delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,9 +30,49 @@ pub trait Sink: Send {
     /// Takes events that belong together. May block on a disk.
     fn deliver(&mut self, events: Vec<Event>, losses: Vec<LossCount>) -> Delivered;
 
-    /// What there is to say about the way behind it, for `status`; nothing where there is none.
-    fn describe(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    /// How the way behind it is; nothing where there is none. May block on a disk.
+    fn status(&self) -> Option<EvidenceStatus> {
+        None
+    }
+}
+
+/// How the way behind the agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceStatus {
+    /// Signing, spool and forwarding.
+    pub outbox: OutboxStatus,
+    /// Events that were sealed and kept, by the word of their kind.
+    pub sealed: BTreeMap<String, u64>,
+    /// Gaps among them, by their reason.
+    pub gaps: BTreeMap<String, u64>,
+    /// Gaps that could not be kept yet.
+    pub untold: usize,
+}
+
+impl EvidenceStatus {
+    /// For `status`.
+    pub(super) fn describe(&self) -> serde_json::Value {
+        let outbox = &self.outbox;
+        let forward = &outbox.forward;
+        serde_json::json!({
+            "sensor_id": outbox.sensor_id.to_string(),
+            "boot_id": outbox.boot_id.to_string(),
+            "last_sequence": outbox.last_sequence,
+            "sealed_batches": outbox.sealed_batches,
+            "sealed_events": self.sealed,
+            "gaps": self.gaps,
+            "spool_bytes": outbox.spool.bytes,
+            "spool_max_bytes": outbox.spool_max_bytes,
+            "connected": forward.connected,
+            "waiting_batches": forward.waiting_batches,
+            "sent_batches": forward.sent_batches,
+            "receipts": forward.receipts,
+            "acknowledged_sequence": forward.acknowledged_sequence,
+            "rejected_batches": forward.rejected_batches,
+            "last_error": forward.last_error,
+            "clock_offset_ms": forward.clock_offset_ms,
+            "certificate_not_after": forward.certificate_not_after,
+        })
     }
 }
 
@@ -46,6 +86,10 @@ pub struct Evidence {
     untold: VecDeque<Event>,
     /// The outbox's totals as far as the agent has counted them.
     counted: BTreeMap<LossReason, u64>,
+    /// What was kept, by kind.
+    sealed: BTreeMap<i32, u64>,
+    /// Gaps among it, by reason.
+    gaps: BTreeMap<String, u64>,
 }
 
 impl Evidence {
@@ -57,6 +101,8 @@ impl Evidence {
             before,
             untold: VecDeque::new(),
             counted: BTreeMap::new(),
+            sealed: BTreeMap::new(),
+            gaps: BTreeMap::new(),
         }
     }
 
@@ -128,6 +174,10 @@ impl Sink for Evidence {
         all.extend(self.untold.drain(..));
         let told = all.len();
         all.extend(events);
+        let kinds: Vec<(i32, Option<String>)> = all
+            .iter()
+            .map(|event| (event.kind, event.gap.as_ref().map(|gap| gap.reason.clone())))
+            .collect();
         let gaps: Vec<(usize, Event)> = all
             .iter()
             .enumerate()
@@ -142,6 +192,12 @@ impl Sink for Evidence {
                 .as_ref()
                 .is_ok_and(|submitted| submitted.kept.iter().any(|range| range.contains(&place)))
         };
+        for (_, (kind, gap)) in kinds.into_iter().enumerate().filter(|(place, _)| kept(*place)) {
+            *self.sealed.entry(kind).or_default() += 1;
+            if let Some(reason) = gap {
+                *self.gaps.entry(reason).or_default() += 1;
+            }
+        }
         for (place, event) in gaps {
             if !kept(place) {
                 self.tell_again(event);
@@ -155,21 +211,17 @@ impl Sink for Evidence {
         Delivered { ids, lost }
     }
 
-    fn describe(&self) -> serde_json::Value {
-        let status = self.outbox.status();
-        let forward = &status.forward;
-        serde_json::json!({
-            "sensor_id": status.sensor_id.to_string(),
-            "boot_id": status.boot_id.to_string(),
-            "last_sequence": status.last_sequence,
-            "spool_bytes": status.spool.bytes,
-            "connected": forward.connected,
-            "waiting_batches": forward.waiting_batches,
-            "acknowledged_sequence": forward.acknowledged_sequence,
-            "rejected_batches": forward.rejected_batches,
-            "last_error": forward.last_error,
-            "clock_offset_ms": forward.clock_offset_ms,
-            "certificate_not_after": forward.certificate_not_after,
+    fn status(&self) -> Option<EvidenceStatus> {
+        let word = |kind: &i32| EventKind::try_from(*kind).unwrap_or_default().word();
+        Some(EvidenceStatus {
+            outbox: self.outbox.status(),
+            sealed: self
+                .sealed
+                .iter()
+                .map(|(kind, count)| (word(kind), *count))
+                .collect(),
+            gaps: self.gaps.clone(),
+            untold: self.untold.len(),
         })
     }
 }

@@ -7,6 +7,7 @@ use std::{io, thread};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot},
+    task::yield_now,
 };
 
 use super::{Accounts, Agent, AgentError, Control, Sink};
@@ -24,7 +25,12 @@ pub fn run_on_thread<S: Sink + Send + 'static>(
     thread::Builder::new()
         .name("claviger-agent".into())
         .spawn(move || {
-            let returned = runtime.block_on(agent.run(control));
+            let returned = runtime.block_on(async {
+                let returned = agent.run(control).await;
+                // Those who asked to be told when all was delivered hear of it.
+                yield_now().await;
+                returned
+            });
             // Whoever started it may be gone.
             let _gone = done.send(returned);
         })?;

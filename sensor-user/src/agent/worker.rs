@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{RecvTimeoutError, SyncSender},
     },
     thread,
     time::{Duration, Instant},
@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Own, SelfTestOptions,
+    asks::{AskedQueue, Asks, queue},
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
@@ -214,8 +215,30 @@ pub(super) enum Answer {
     InForce(String),
 }
 
+/// How much the worker keeps, told by its thread.
+#[derive(Debug, Default)]
+struct Kept {
+    copies_waiting: AtomicUsize,
+    public_parts: AtomicUsize,
+}
+
+/// How much the worker and its queues hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WorkerHeld {
+    /// Questions that wait, of [`QUEUE_MAX`].
+    pub questions: usize,
+    /// Answers that wait, of [`QUEUE_MAX`].
+    pub answers: usize,
+    /// Mount namespaces remembered, of [`NAMESPACES_MAX`].
+    pub namespaces: usize,
+    /// Files that may be copies and wait to be looked at.
+    pub copies_waiting: usize,
+    /// Public parts of files that are remembered.
+    pub public_parts: usize,
+}
+
 /// Mount namespaces remembered. At the bound all are forgotten, and looked for again when they are met.
-const NAMESPACES_MAX: usize = 4_096;
+pub(super) const NAMESPACES_MAX: usize = 4_096;
 
 /// A scan that something asked for waits so long, so that what follows at once is in it too.
 const SOON: Duration = Duration::from_millis(20);
@@ -239,7 +262,7 @@ pub(super) struct Setup {
 
 /// The worker's ends.
 pub(super) struct Worker {
-    asks: SyncSender<Ask>,
+    asks: Asks,
     current: Current,
     /// Wakes the search, where there is one.
     search: Option<SyncSender<()>>,
@@ -249,6 +272,7 @@ pub(super) struct Worker {
     namespaces: HashSet<u32>,
     /// Whether it was asked to scan soon and has not heard yet.
     looks: Arc<AtomicBool>,
+    kept: Arc<Kept>,
     /// Answers, in the order in which they were found.
     pub answers: mpsc::Receiver<Answer>,
     /// What it knows.
@@ -267,7 +291,7 @@ impl Worker {
             own,
             layers,
         } = setup;
-        let (asks, asked) = sync_channel(QUEUE_MAX);
+        let (asks, asked) = queue();
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let current = Current::new(Arc::clone(&catalogue));
         let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
@@ -276,8 +300,10 @@ impl Worker {
         let homes = homes(Path::new("/"), &extra_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let looks = Arc::new(AtomicBool::new(false));
+        let kept = Arc::new(Kept::default());
         let state = State {
             looks: Arc::clone(&looks),
+            kept: Arc::clone(&kept),
             labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
@@ -295,6 +321,7 @@ impl Worker {
             elsewhere,
             namespaces: HashSet::new(),
             looks,
+            kept,
             answers,
             knowledge,
         })
@@ -315,22 +342,22 @@ impl Worker {
 
     /// Asks; false where too many questions are under way.
     pub(super) fn ask(&self, question: Question) -> bool {
-        self.send(Ask::Question(question))
+        self.asks.try_send(Ask::Question(question))
     }
 
     /// Has it find out whether a file is a copy; false where too many questions are under way.
     pub(super) fn suspect(&self, writer: ProcessKey, suspect: Suspect) -> bool {
-        self.send(Ask::Suspect(writer, suspect))
+        self.asks.try_send(Ask::Suspect(writer, suspect))
     }
 
     /// Tells it that a process has read another credential which may have written copies; false where too many questions are under way.
     pub(super) fn has_read_more(&self, writer: ProcessKey) -> bool {
-        self.send(Ask::HasReadMore(writer))
+        self.asks.try_send(Ask::HasReadMore(writer))
     }
 
     /// Tells it that a process ended which may have written copies. Where the queue is full, they are looked at in their time.
     pub(super) fn writer_ended(&self, writer: ProcessKey) {
-        self.send(Ask::WriterEnded(writer));
+        self.asks.try_send(Ask::WriterEnded(writer));
     }
 
     /// Has it take another catalogue; [`Answer::InForce`] tells when it has. False where too many questions are under way.
@@ -340,20 +367,24 @@ impl Worker {
             // One that waits already serves.
             let _full = wake.try_send(());
         }
-        self.send(Ask::Catalogue(catalogue))
+        self.asks.try_send(Ask::Catalogue(catalogue))
     }
 
     /// Has it scan soon: something appeared or changed.
     pub(super) fn look(&self) {
-        if !self.looks.swap(true, Ordering::Relaxed) && !self.send(Ask::Look) {
+        if !self.looks.swap(true, Ordering::Relaxed) && !self.asks.try_send(Ask::Look) {
             self.looks.store(false, Ordering::Relaxed);
         }
     }
 
-    fn send(&self, ask: Ask) -> bool {
-        match self.asks.try_send(ask) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+    /// How much it and its queues hold now.
+    pub(super) fn held(&self) -> WorkerHeld {
+        WorkerHeld {
+            questions: self.asks.waiting(),
+            answers: self.answers.len(),
+            namespaces: self.namespaces.len(),
+            copies_waiting: self.kept.copies_waiting.load(Ordering::Relaxed),
+            public_parts: self.kept.public_parts.load(Ordering::Relaxed),
         }
     }
 }
@@ -361,12 +392,13 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Where the queue is full, the thread notices at its next answer.
-        let _full = self.asks.try_send(Ask::Stop);
+        self.asks.try_send(Ask::Stop);
     }
 }
 
 struct State {
     looks: Arc<AtomicBool>,
+    kept: Arc<Kept>,
     labelling: Labelling,
     public: Public,
     suspects: Suspects,
@@ -376,7 +408,7 @@ struct State {
 }
 
 impl State {
-    fn run(mut self, asked: &Receiver<Ask>, answer: &mpsc::Sender<Answer>, rescan: Duration) {
+    fn run(mut self, asked: &AskedQueue, answer: &mpsc::Sender<Answer>, rescan: Duration) {
         let mut next = Instant::now();
         let mut earliest = next;
         loop {
@@ -408,6 +440,7 @@ impl State {
             {
                 return;
             }
+            self.tell_kept();
             let others = self.next_test.into_iter().chain(self.suspects.due());
             let wake = others.fold(next, Instant::min);
             match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
@@ -462,6 +495,12 @@ impl State {
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn tell_kept(&self) {
+        let (copies, public) = (self.suspects.len(), self.public.len());
+        self.kept.copies_waiting.store(copies, Ordering::Relaxed);
+        self.kept.public_parts.store(public, Ordering::Relaxed);
     }
 
     /// Looks whether a file is a copy; how much is labelled, where it is one.

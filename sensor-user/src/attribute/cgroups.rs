@@ -52,6 +52,18 @@ impl Cgroups {
         self.root.as_deref()
     }
 
+    /// How many paths are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
     /// The path below the root, or why it is not known.
     ///
     /// # Errors

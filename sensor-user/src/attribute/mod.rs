@@ -24,7 +24,7 @@ mod users;
 mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
-pub use cgroups::Cgroups;
+pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
 pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
@@ -33,7 +33,7 @@ pub use proc_fs::{
     program_of, root_of, start_ticks_of,
 };
 pub use process_facts::ProcessFacts;
-pub use process_table::ProcessTable;
+pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessTable};
 pub use procfs::{ProcessDirectory, pids};
 pub use run::Run;
 pub use users::Users;

@@ -215,6 +215,18 @@ impl ProcessTable {
         self.facts.is_empty()
     }
 
+    /// How many of them have ended.
+    #[must_use]
+    pub fn ended(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// How many processes are not asked for again.
+    #[must_use]
+    pub fn fruitless(&self) -> usize {
+        self.fruitless.len()
+    }
+
     /// How many processes were not kept because the table was full.
     #[must_use]
     pub fn not_kept(&self) -> u64 {

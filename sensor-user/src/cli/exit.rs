@@ -5,6 +5,7 @@ use crate::{
     agent::{AgentError, ControlError, LockError},
     config::ConfigError,
     kernel::KernelError,
+    metrics::ListenerError,
     spool::SpoolError,
 };
 
@@ -39,7 +40,7 @@ pub(super) fn status_of(error: &anyhow::Error) -> u8 {
         if cause.is::<ConfigError>() {
             return CONFIG;
         }
-        if cause.is::<ControlError>() || cause.is::<LockError>() {
+        if cause.is::<ListenerError>() || cause.is::<ControlError>() || cause.is::<LockError>() {
             return UNAVAILABLE;
         }
         if let Some(SpoolError::InUse { .. }) = cause.downcast_ref::<SpoolError>() {

@@ -1,10 +1,14 @@
 //! The commands.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
 use super::{canary, check, config, cores, enrol, exit, run, status, trace};
+use crate::config::DEFAULT_PATH;
 
 /// Watches how machine identities are used on this host.
 ///
@@ -50,6 +54,13 @@ pub(super) struct ConfigFile {
     /// Configuration file [default: /etc/claviger/sensor.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file that holds, whether it is there or not.
+    pub(super) fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
+    }
 }
 
 /// Runs the program.

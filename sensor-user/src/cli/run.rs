@@ -1,6 +1,6 @@
 //! `run`: the service.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use sd_notify::NotifyState;
@@ -18,9 +18,10 @@ use crate::{
         Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil,
         run_on_thread,
     },
-    config::{Config, DEFAULT_PATH, Policy},
+    config::{Config, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
+    metrics::{Listener, Published},
     sign::{BootId, Identity},
 };
 
@@ -48,7 +49,10 @@ impl Run {
             why => why.into(),
         })?;
         let identity = Identity::load(&config.state_dir)?;
-        runtime()?.block_on(serve(self.config, config, policy, identity))
+        // Before anything is loaded: a mistake in the configuration costs nothing.
+        let listener = config.metrics.listen.map(Listener::bind).transpose();
+        let listener = listener.with_context(|| self.config.path().display().to_string())?;
+        runtime()?.block_on(serve(self.config, config, policy, identity, listener))
     }
 }
 
@@ -57,6 +61,7 @@ async fn serve(
     config: Config,
     policy: Policy,
     identity: Identity,
+    listener: Option<Listener>,
 ) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -70,6 +75,7 @@ async fn serve(
     })?;
     let boot_id = BootId::current().context("reading the boot id; is /proc mounted?")?;
     let (outbox, lost) = Outbox::open(&config, identity, boot_id)?;
+    let metrics = listener.is_some().then(Published::default);
     let agent = Agent::start(
         kernel,
         Evidence::new(outbox, lost),
@@ -87,12 +93,10 @@ async fn serve(
                 interval: config.probes.self_test_interval,
                 canary_command: canary::command(),
             }),
-            own: Own::of_service(
-                Some(file.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))),
-                &config,
-            ),
+            own: Own::of_service(Some(file.path()), &config),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
+            metrics: metrics.clone(),
             report_itself: true,
         },
     )
@@ -104,6 +108,9 @@ async fn serve(
                 tracing::warn!(probe = state.probe.word(), refused = ?state.refused, "not watching: no hook works here");
             }
         }
+    }
+    if let (Some(listener), Some(metrics)) = (listener, metrics) {
+        listener.serve(metrics)?;
     }
     let labelled = agent.scanned();
     tracing::info!(

@@ -79,6 +79,11 @@ pub(super) fn faults(status: &Status) -> Vec<String> {
         .collect();
     let refused = status.policy.refused.iter();
     faults.extend(refused.map(|reason| format!("the newest catalogue is not in force: {reason}")));
+    faults.extend(status.unbalanced.iter().map(|(account, by)| {
+        format!(
+            "the accounts of {account} do not add up, by {by}: uses may be missing that no loss was told for"
+        )
+    }));
     if status.labelled.not_labelled > 0 {
         faults.push(format!(
             "{} credentials could not be labelled and are not watched",

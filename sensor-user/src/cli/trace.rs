@@ -120,6 +120,7 @@ impl Trace {
                 own: Own::default(),
                 runtime_dir: None,
                 watched_until: None,
+                metrics: None,
                 report_itself: false,
             },
         )

@@ -6,7 +6,9 @@ use serde::Serialize;
 use toml::Spanned;
 
 use super::Config;
-use super::raw::{Field, RawBatch, RawCatalogue, RawConfig, RawDetector, RawLog, RawProbes, RawSpool};
+use super::raw::{
+    Field, RawBatch, RawCatalogue, RawConfig, RawDetector, RawLog, RawMetrics, RawProbes, RawSpool,
+};
 
 impl Config {
     /// Every value that holds, in the form of the configuration file: for `config show`.
@@ -40,6 +42,9 @@ impl Config {
                 extra_homes: said(self.catalogue.extra_homes.clone()),
                 directory: said(self.catalogue.directory.clone()),
                 search_interval_ms: said(milliseconds(self.catalogue.search_interval)),
+            },
+            metrics: RawMetrics {
+                listen: self.metrics.listen.and_then(|address| said(address.to_string())),
             },
             log: RawLog {
                 level: said(self.log.level),

@@ -21,6 +21,7 @@ pub(super) struct RawConfig {
     pub(super) batch: RawBatch,
     pub(super) probes: RawProbes,
     pub(super) catalogue: RawCatalogue,
+    pub(super) metrics: RawMetrics,
     pub(super) log: RawLog,
 }
 
@@ -62,6 +63,12 @@ pub(super) struct RawCatalogue {
     pub(super) extra_homes: Field<Vec<PathBuf>>,
     pub(super) directory: Field<PathBuf>,
     pub(super) search_interval_ms: Field<u64>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawMetrics {
+    pub(super) listen: Field<String>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

@@ -1,5 +1,6 @@
 //! From the raw form to the valid one. Every rule about values stands here.
 
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::raw::{Field, RawConfig};
-use super::settings::{Batch, Catalogue, Config, Detector, FileOpenHook, Log, Probes, Spool};
+use super::settings::{Batch, Catalogue, Config, Detector, FileOpenHook, Log, Metrics, Probes, Spool};
 
 /// A value that no configuration may have.
 #[derive(Debug)]
@@ -116,6 +117,9 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 600_000,
             )?),
         },
+        metrics: Metrics {
+            listen: raw.metrics.listen.as_ref().map(listen).transpose()?,
+        },
         log: Log {
             level: raw.log.level.map_or(default.log.level, Spanned::into_inner),
             format: raw.log.format.map_or(default.log.format, Spanned::into_inner),
@@ -195,6 +199,19 @@ fn host_name(value: Spanned<String>) -> Result<String, Refused> {
         return Err(refused("host_name", &value, reason));
     }
     Ok(value.into_inner())
+}
+
+/// An address of this host: numbers, for a name could lead anywhere at the next start.
+fn listen(value: &Spanned<String>) -> Result<SocketAddr, Refused> {
+    let given: String = value.get_ref().chars().take(300).collect();
+    match value.get_ref().parse::<SocketAddr>() {
+        Ok(address) if address.port() != 0 => Ok(address),
+        Ok(_) | Err(_) => {
+            let reason =
+                format!("{given:?} is not an address and a port: write \"127.0.0.1:9477\" or \"[::1]:9477\"");
+            Err(refused("metrics.listen", value, reason))
+        }
+    }
 }
 
 fn hooks(value: Spanned<Vec<FileOpenHook>>) -> Result<Vec<FileOpenHook>, Refused> {

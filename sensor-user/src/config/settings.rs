@@ -1,5 +1,6 @@
 //! The valid form: what the rest of the program works with.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub probes: Probes,
     /// Where credentials are looked for.
     pub catalogue: Catalogue,
+    /// The sensor's metrics.
+    pub metrics: Metrics,
     /// The sensor's own log.
     pub log: Log,
 }
@@ -115,6 +118,13 @@ pub struct Catalogue {
     pub search_interval: Duration,
 }
 
+/// The sensor's metrics, as OpenMetrics text by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// The address at which they are served, at `/metrics`, without a password or TLS. Default none: nothing listens.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The sensor's own log, on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -195,6 +205,7 @@ impl Default for Config {
                 directory: PathBuf::from(DEFAULT_DIRECTORY),
                 search_interval: Duration::from_secs(600),
             },
+            metrics: Metrics { listen: None },
             log: Log {
                 level: LogLevel::Info,
                 format: LogFormat::Text,

@@ -71,6 +71,7 @@ impl Forwarder {
             let waiting = self.waiting().await;
             self.context.state.send_modify(|state| {
                 state.connected = false;
+                (state.in_flight_batches, state.in_flight_bytes) = (0, 0);
                 if state.last_error.is_none() || !outage.is_explained(&error) {
                     state.last_error = Some(in_one_line(&error));
                 }
@@ -194,6 +195,7 @@ impl Outage {
         context.state.send_if_modified(|state| match progress {
             Progress::Opened => {
                 state.connected = true;
+                state.connections += 1;
                 if state.waiting_batches == 0 {
                     state.last_error = None;
                 }

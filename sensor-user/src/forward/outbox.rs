@@ -44,6 +44,8 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Inner {
     sealer: Sealer,
+    /// Batches that were signed and kept.
+    sealed_batches: u64,
     /// Whether the last batch was refused, so that only the change is logged.
     refusing: bool,
 }
@@ -72,8 +74,14 @@ pub struct OutboxStatus {
     pub boot_id: BootId,
     /// Sequence of the last event on the disk; 0 where there is none of this boot.
     pub last_sequence: u64,
+    /// Batches that were signed and kept since the outbox was opened.
+    pub sealed_batches: u64,
     /// How full the spool is.
     pub spool: SpoolStats,
+    /// Bytes that it may take.
+    pub spool_max_bytes: u64,
+    /// Losses that no gap tells yet.
+    pub untold_losses: usize,
     /// How the forwarding goes.
     pub forward: ForwardState,
 }
@@ -186,6 +194,7 @@ impl Outbox {
             boot_id,
             inner: Mutex::new(Inner {
                 sealer: Sealer::new(Arc::new(identity), chain),
+                sealed_batches: 0,
                 refusing: false,
             }),
             spool,
@@ -245,6 +254,7 @@ impl Outbox {
                     match result {
                         Ok(()) => {
                             inner.sealer.advance(&sealed);
+                            inner.sealed_batches += 1;
                             kept_places.push(place..place + count);
                         }
                         Err(source) => {
@@ -301,17 +311,19 @@ impl Outbox {
     /// How the outbox is. Blocks on the disk.
     #[must_use]
     pub fn status(&self) -> OutboxStatus {
-        let chain = self
-            .inner
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sealer
-            .chain();
+        let (chain, sealed_batches) = {
+            let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            (inner.sealer.chain(), inner.sealed_batches)
+        };
+        let mut spool = self.spool.lock();
         OutboxStatus {
             sensor_id: self.sensor_id,
             boot_id: self.boot_id,
             last_sequence: chain.next_sequence - 1,
-            spool: self.spool.lock().stats(),
+            sealed_batches,
+            spool: spool.stats(),
+            spool_max_bytes: spool.max_bytes(),
+            untold_losses: spool.untold_losses(),
             forward: self.state.borrow().clone(),
         }
     }

@@ -213,6 +213,7 @@ impl Session<'_> {
                 let _ = self.requests.try_send(PushRequest {
                     envelope: Some(envelope),
                 });
+                self.count(|state| state.sent_batches += 1);
             }
             Err(why) => {
                 // The record's checksum held, so it was written like this.
@@ -250,9 +251,22 @@ impl Session<'_> {
             None => None,
         };
         match settled {
-            Some(settled) => self.settled.extend(settled),
+            Some(settled) => {
+                self.settled.extend(settled);
+                let receipts = u64::from(matches!(answer.answer, Some(Answer::Receipt(_))));
+                self.count(|state| state.receipts += receipts);
+            }
             None => tracing::debug!("an answer for no batch that waits for one"),
         }
+    }
+
+    /// Counts something, and tells how much is in flight.
+    fn count(&self, count: impl FnOnce(&mut ForwardState)) {
+        let size = self.window.size();
+        self.context.state.send_modify(|state| {
+            (state.in_flight_batches, state.in_flight_bytes) = size;
+            count(state);
+        });
     }
 
     fn watch_clock(&mut self, answer: &PushResponse) {

@@ -46,6 +46,11 @@ impl Window {
         self.sent.is_empty()
     }
 
+    /// How many there are, and their bytes.
+    pub(super) fn size(&self) -> (u64, u64) {
+        (self.sent.len() as u64, self.bytes as u64)
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.sent.len() < MAX_IN_FLIGHT && self.bytes < MAX_IN_FLIGHT_BYTES
     }

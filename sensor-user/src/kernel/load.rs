@@ -13,9 +13,10 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf, ProbeState, Records,
-    Repeats, SecretNames, attach::Attacher, canary::judge_process_probes, functions::with_read_only_cast,
-    offsets, open_descriptors, preconditions, private_mounts::with_private_mounts,
+    Accounts, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf, ProbeState,
+    Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
+    functions::with_read_only_cast, offsets, open_descriptors, preconditions,
+    private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
 
@@ -67,6 +68,8 @@ pub struct Kernel {
     pub repeats: Repeats,
     /// Sets the names of credentials in environments and arguments.
     pub secret_names: SecretNames,
+    /// How full the maps are.
+    pub fill: Fill,
     /// What of the kernel's is the sensor's own.
     pub own: OwnBpf,
     /// Looks through all open descriptors; nothing where this kernel does not let it.
@@ -101,6 +104,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            fill,
             own,
             open_descriptors,
             probes,
@@ -138,6 +142,7 @@ impl Kernel {
             };
             probes.push(found);
             let own = OwnBpf::announce(&mut ebpf)?;
+            let fill = Fill::new(&own)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
             Ok((
                 ebpf,
@@ -147,6 +152,7 @@ impl Kernel {
                 accounts,
                 repeats,
                 secret_names,
+                fill,
                 own,
                 open_descriptors,
                 probes,
@@ -168,6 +174,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            fill,
             own,
             open_descriptors,
             probes,

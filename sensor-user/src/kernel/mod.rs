@@ -13,6 +13,7 @@ mod changes;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
 mod error;
+mod fill;
 mod functions;
 mod hooks;
 mod labeller;
@@ -29,8 +30,9 @@ mod ring;
 mod secret_names;
 mod tamper;
 
-pub use accounts::{Accounts, ProbeAccounts};
+pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
 pub use error::KernelError;
+pub use fill::{Fill, MAPS, MapFill};
 pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use layers::{Layers, NO_LAYERS};

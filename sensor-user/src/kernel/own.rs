@@ -41,6 +41,14 @@ impl OwnBpf {
         }
     }
 
+    /// The id of a map of the object.
+    pub(super) fn map(&self, name: &str) -> Option<u32> {
+        self.names.iter().find_map(|(object, named)| match object {
+            BpfObject::Map(id) if named == name => Some(*id),
+            _ => None,
+        })
+    }
+
     /// Looks for all of them, and tells the kernel half. What cannot be told stays unwatched, which is said.
     pub(super) fn announce(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let own = Self::find(ebpf).map_err(KernelError::io("listing the sensor's own programs and maps"))?;
@@ -132,7 +140,7 @@ fn map_name(id: u32) -> String {
 }
 
 /// The number behind a key of /proc/PID/fdinfo.
-fn number(facts: &str, key: &str) -> Option<u32> {
+pub(super) fn number(facts: &str, key: &str) -> Option<u32> {
     let line = facts.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().parse().ok()
 }

@@ -3,9 +3,16 @@
 use std::{
     io,
     os::fd::{AsFd as _, AsRawFd, RawFd},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use aya::maps::{MapData, RingBuf};
+use claviger_sensor_common::RING_BYTES;
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap, munmap},
+    param::page_size,
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::KernelError;
@@ -13,6 +20,7 @@ use super::KernelError;
 /// The ring buffer's reading end.
 pub struct Records {
     ring: AsyncFd<RingBuf<MapData>>,
+    positions: Positions,
 }
 
 impl Records {
@@ -22,10 +30,18 @@ impl Records {
         reason = "the runtime polls the descriptor that the ring says it has"
     )]
     pub(super) fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
+        let positions =
+            Positions::of(&ring).map_err(KernelError::io("mapping the positions of the ring buffer"))?;
         // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
             .map_err(|error| KernelError::io("waiting on the ring buffer")(error.into()))?;
-        Ok(Self { ring })
+        Ok(Self { ring, positions })
+    }
+
+    /// Bytes between what was read and what was written, of [`RING_BYTES`].
+    #[must_use]
+    pub fn bytes_in_use(&self) -> u64 {
+        self.positions.between().min(RING_BYTES.into())
     }
 
     /// Waits until there is something to read.
@@ -55,5 +71,67 @@ impl Records {
 impl AsRawFd for Records {
     fn as_raw_fd(&self) -> RawFd {
         self.ring.get_ref().as_fd().as_raw_fd()
+    }
+}
+
+/// Where the ring is read and written: the first words of its first two pages. aya keeps them to itself.
+struct Positions {
+    pages: NonNull<AtomicU64>,
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the kernel tells the positions in shared memory and nowhere else"
+)]
+// SAFETY: both words are read atomically, and the pages stay mapped as long as this lives, on whatever thread.
+unsafe impl Send for Positions {}
+
+#[expect(
+    unsafe_code,
+    reason = "the kernel tells the positions in shared memory and nowhere else"
+)]
+// SAFETY: as above; nothing is written through it.
+unsafe impl Sync for Positions {}
+
+#[expect(
+    unsafe_code,
+    reason = "the kernel tells the positions in shared memory and nowhere else"
+)]
+impl Positions {
+    fn of(ring: &RingBuf<MapData>) -> io::Result<Self> {
+        // SAFETY: a new mapping, at a place that the kernel chooses.
+        let pages = unsafe {
+            mmap(
+                ptr::null_mut(),
+                2 * page_size(),
+                ProtFlags::READ,
+                MapFlags::SHARED,
+                ring.as_fd(),
+                0,
+            )?
+        };
+        let pages = NonNull::new(pages.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { pages })
+    }
+
+    fn between(&self) -> u64 {
+        // SAFETY: each page begins with an aligned word, and both are mapped. The kernel's side writes them as one word too.
+        let (read, written) = unsafe {
+            let consumer = self.pages.as_ref();
+            let producer = self.pages.byte_add(page_size()).as_ref();
+            (consumer.load(Ordering::Acquire), producer.load(Ordering::Acquire))
+        };
+        written.wrapping_sub(read)
+    }
+}
+
+impl Drop for Positions {
+    #[expect(
+        unsafe_code,
+        reason = "the kernel tells the positions in shared memory and nowhere else"
+    )]
+    fn drop(&mut self) {
+        // SAFETY: what was mapped above, and nobody else has it.
+        let _unmapped = unsafe { munmap(self.pages.as_ptr().cast(), 2 * page_size()) };
     }
 }

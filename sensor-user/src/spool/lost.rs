@@ -9,7 +9,7 @@ use prost_types::Timestamp;
 use crate::sign::BootId;
 
 /// Most losses that are told one by one. Those beyond are added up by reason, without their sequences.
-const MAX_PENDING: usize = 256;
+pub(crate) const MAX_PENDING: usize = 256;
 
 /// Why sealed events were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,7 +63,8 @@ pub struct LostRange {
 }
 
 impl LossReason {
-    const ALL: [Self; 8] = [
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
         Self::DiskFull,
         Self::IdentityReplaced,
         Self::Rejected,

@@ -64,6 +64,7 @@ mod tests;
 
 pub use error::SpoolError;
 pub use fs::{FileSystem, SpoolFile};
+pub(crate) use lost::MAX_PENDING as UNTOLD_LOSSES_MAX;
 pub use lost::{LossReason, Lost, LostRange};
 pub use mark::Mark;
 pub use os_fs::{OsFile, OsFileSystem};

@@ -181,6 +181,18 @@ impl<F: FileSystem> Spool<F> {
         self.chain
     }
 
+    /// Bytes that it may take.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.config.max_bytes
+    }
+
+    /// Losses that no gap tells yet.
+    #[must_use]
+    pub fn untold_losses(&self) -> usize {
+        self.losses.all().count()
+    }
+
     /// How full the spool is.
     pub fn stats(&mut self) -> SpoolStats {
         let acknowledged = self.acknowledged;

@@ -1,13 +1,12 @@
 //! More than the ring holds: what is lost is counted, exactly.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
-use claviger_proto::catalogue::Catalogue;
 use claviger_tests::can_load;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::host::Host;
+use crate::{generator::only_keys, host::Host};
 
 /// More first uses than records fit into the ring.
 const FILES: u64 = 600;
@@ -19,23 +18,8 @@ fn a_flood_is_delivered_or_counted_to_the_last_use() {
     if !can_load() {
         return;
     }
-    // Nothing but these is watched: what else goes on here is not in the accounts.
-    let catalogue = tempfile::tempdir().expect("a directory");
-    let others: Vec<&str> = Catalogue::shipped()
-        .entries()
-        .iter()
-        .map(|entry| entry.id())
-        .filter(|id| *id != "ssh-private-key")
-        .collect();
-    fs::write(
-        catalogue.path().join("only.toml"),
-        format!("version = 1\nremove = {others:?}\n"),
-    )
-    .expect("written");
-    let mut host = Host::new(&format!(
-        "directory = {:?}\n[probes]\nring_bytes = {RING_BYTES}",
-        catalogue.path()
-    ));
+    let (_catalogue, config) = only_keys();
+    let mut host = Host::new(&format!("{config}\n[probes]\nring_bytes = {RING_BYTES}"));
     for number in 0..FILES {
         host.decoy.write(
             &format!(".ssh/id_{number}"),

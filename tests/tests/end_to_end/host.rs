@@ -1,11 +1,13 @@
 //! A host with a decoy, a detector and an enrolled sensor.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Output},
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, Sensor};
+use claviger_tests::{Decoy, Detector, Exposition, Sensor};
 use serde_json::Value;
 
 /// A detector and an enrolled sensor that watches a decoy's home.
@@ -84,6 +86,42 @@ impl Host {
         }
     }
 
+    /// The metrics, once the listener serves them. Panics where they are not as the standard has it.
+    pub(crate) fn metrics(&self, address: SocketAddr) -> Exposition {
+        let begun = Instant::now();
+        loop {
+            let answer = scrape(address).unwrap_or_default();
+            if let Some((head, body)) = answer.split_once("\r\n\r\n")
+                && head.starts_with("HTTP/1.1 200")
+            {
+                return Exposition::parse(body).unwrap_or_else(|why| panic!("{why}\n{body}"));
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{answer}\n{}",
+                self.sensor.log()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The metrics, once they say something.
+    pub(crate) fn metrics_after(&self, address: SocketAddr, say: impl Fn(&Exposition) -> bool) -> Exposition {
+        let begun = Instant::now();
+        loop {
+            let metrics = self.metrics(address);
+            if say(&metrics) {
+                return metrics;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{metrics:#?}\n{}",
+                self.sensor.log()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub(crate) fn wait_for(&self, what: &str, key: &str, count: usize) -> Vec<Value> {
         let home = self.decoy.home().display().to_string();
         let begun = Instant::now();
@@ -105,6 +143,22 @@ impl Host {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// An address for metrics that is free now, and its part of the configuration.
+pub(crate) fn listening() -> (SocketAddr, String) {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("bound");
+    (address, format!("[metrics]\nlisten = \"{address}\""))
+}
+
+fn scrape(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: sensor\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// What a program said.

@@ -3,7 +3,11 @@
 mod arrival;
 mod cores;
 mod flood;
+mod generator;
 mod host;
+mod hotplug;
+mod metrics;
 mod neighbours;
 mod refusals;
+mod restart;
 mod secrets;

@@ -10,14 +10,15 @@ use std::{
 use claviger_tests::{SECRET, can_load};
 use rustix::process::Signal;
 
-use crate::host::Host;
+use crate::host::{Host, listening};
 
 #[test]
 fn no_secret_is_anywhere() {
     if !can_load() {
         return;
     }
-    let mut host = Host::new("[log]\nlevel = \"trace\"");
+    let (address, listen) = listening();
+    let mut host = Host::new(&format!("{listen}\n[log]\nlevel = \"trace\""));
     host.decoy.write(
         ".kube/config",
         &format!("apiVersion: v1\nusers:\n- name: u\n  user: {{token: {SECRET}}}\n"),
@@ -39,6 +40,13 @@ fn no_secret_is_anywhere() {
     }
     host.sensor.flush();
     assert_eq!(host.uses(5).len(), 5);
+    let sealed = "claviger_sensor_events_sealed_total{kind=\"credential_access\"}";
+    let metrics = host.metrics_after(address, |metrics| metrics.number(sealed) >= 5);
+    let (metrics, home) = (format!("{metrics:?}"), host.decoy.home().display().to_string());
+    assert!(
+        !metrics.contains("DECOYSECRET") && !metrics.contains(&home),
+        "{metrics}"
+    );
     host.sensor.end(Signal::TERM);
     host.detector.stop();
     let mut searched = 0;

@@ -22,13 +22,13 @@ impl<S: Sink> Agent<S> {
         if self.options.report_itself && new > 0 {
             let lost = LossCount {
                 stage: "catalogue".into(),
-                reason: "not_labelled".into(),
+                reason: NOT_LABELLED.into(),
                 count: new,
             };
             self.tell_gap(Gap {
                 losses: vec![lost],
                 from: Some(timestamp(SystemTime::now())),
-                reason: "not_labelled".into(),
+                reason: NOT_LABELLED.into(),
                 ..Gap::default()
             });
         }
@@ -47,6 +47,7 @@ impl<S: Sink> Agent<S> {
     /// A policy cannot hold; the one before goes on.
     pub(super) fn refuse_policy(&mut self, reason: &str) {
         self.condition.policy.refused = Some(reason.to_owned());
+        self.condition.policy.refusals += 1;
         if self.options.report_itself {
             self.tell_status("policy_refused");
         }
@@ -66,7 +67,12 @@ impl<S: Sink> Agent<S> {
             entries = policy.catalogue.entries().len(),
             "another catalogue is in force"
         );
-        self.condition.policy = PolicyReport::of(&policy);
+        let before = &self.condition.policy;
+        self.condition.policy = PolicyReport {
+            taken: before.taken + 1,
+            refusals: before.refusals,
+            ..PolicyReport::of(&policy)
+        };
         self.watch_names(&policy.catalogue);
         self.options.policy = policy;
         if self.options.report_itself {
@@ -112,7 +118,7 @@ impl<S: Sink> Agent<S> {
             self.tell_gap(Gap {
                 from: Some(timestamp(from)),
                 to: Some(timestamp(to)),
-                reason: "blind".into(),
+                reason: BLIND.into(),
                 ..Gap::default()
             });
         }
@@ -135,10 +141,7 @@ impl<S: Sink> Agent<S> {
     }
 
     fn kernel_is_blind(&self) -> bool {
-        self.condition
-            .self_test
-            .as_ref()
-            .is_some_and(|test| !test.report().blind.is_empty())
+        self.condition.self_test.as_ref().is_some_and(SelfTest::is_blind)
     }
 
     fn tell_gap(&mut self, told: Gap) {

@@ -16,6 +16,13 @@ pub(super) struct Writers {
     have_read_more: HashSet<ProcessKey>,
 }
 
+impl Writers {
+    /// How many are known.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+}
+
 impl<S: Sink> Agent<S> {
     pub(super) fn written(&mut self, written: &Written) {
         if written.path.truncated {

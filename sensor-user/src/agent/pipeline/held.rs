@@ -17,7 +17,7 @@ const TOLD_BY_PATH: &str = "told_by_path";
 
 /// Opens told by their path alone that are remembered. At the bound the oldest is forgotten: its descriptor, when it is found, is then told
 /// once more.
-const BY_PATH_MAX: usize = 1_024;
+pub(in crate::agent) const BY_PATH_MAX: usize = 1_024;
 
 /// Opens whose end was not seen, so that only their path was told.
 #[derive(Default)]
@@ -26,6 +26,11 @@ pub(super) struct ByPath {
 }
 
 impl ByPath {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.told.len()
+    }
+
     /// One was told.
     pub(super) fn told(&mut self, process: ProcessKey, path: &FilePath) {
         if self.told.len() >= BY_PATH_MAX {
@@ -52,7 +57,7 @@ const WAIT: Duration = Duration::from_millis(100);
 const TOLD_AS_DONE: &str = "told_as_done";
 
 /// Files found open that wait. At the bound the oldest is told at once.
-const WAITING_MAX: usize = 4_096;
+pub(in crate::agent) const WAITING_MAX: usize = 4_096;
 
 /// What was found open a moment ago.
 #[derive(Default)]
@@ -69,6 +74,11 @@ fn of_use(key: &RepeatKey) -> RepeatKey {
 }
 
 impl JustFound {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes up one, found at `now`; gives back the oldest where there are too many.
     fn push(&mut self, held: Box<Held>, now: Duration) -> Option<Box<Held>> {
         self.last_number += 1;

@@ -5,11 +5,9 @@ use crate::error::in_one_line;
 
 impl<S: Sink> Agent<S> {
     /// All losses since the start: the kernel half's and the agent's.
-    pub(super) fn losses(&self) -> Vec<LossCount> {
-        let mut losses = Vec::new();
-        for (probe, accounts) in self.kernel_accounts() {
-            losses.extend(losses_of(probe, &accounts));
-        }
+    pub(super) fn losses(&self, kernel: &BTreeMap<Probe, ProbeAccounts>) -> Vec<LossCount> {
+        let of_probes = kernel.iter().map(|(probe, accounts)| losses_of(*probe, accounts));
+        let mut losses: Vec<LossCount> = of_probes.flatten().collect();
         losses.extend(self.accounts.losses());
         losses
     }
@@ -22,9 +20,9 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Tells what was lost since it was told last.
-    pub(super) fn tell_losses(&mut self) {
+    pub(super) fn tell_losses(&mut self, kernel: &BTreeMap<Probe, ProbeAccounts>) {
         let now = SystemTime::now();
-        let losses = self.losses();
+        let losses = self.losses(kernel);
         let new = growth(&self.told, &losses);
         if let Some(first) = new.first() {
             let reason = first.reason.clone();
@@ -57,7 +55,7 @@ impl<S: Sink> Agent<S> {
         let event = gap(Gap {
             from: Some(timestamp(until)),
             to: Some(timestamp(SystemTime::now())),
-            reason: "not_watching".into(),
+            reason: NOT_WATCHING.into(),
             ..Gap::default()
         });
         self.pending.push(event, None, self.started.elapsed());
@@ -89,8 +87,10 @@ impl<S: Sink> Agent<S> {
                 let _gone = back.send(answer);
             }
             Request::Status => {
+                let evidence = self.sink.status();
+                let status = self.status_of(&self.kernel_accounts(), evidence.as_ref());
                 // Who asked may be gone.
-                let _gone = back.send(Answer::Status(Box::new(self.status())));
+                let _gone = back.send(Answer::Status(Box::new(status)));
             }
             Request::Flush => {
                 self.tell_all();
@@ -112,8 +112,12 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    pub(super) fn status(&self) -> Status {
-        let accounts = self.kernel_accounts();
+    /// How the sensor is, by accounts of the kernel half that were read a moment ago.
+    pub(super) fn status_of(
+        &self,
+        accounts: &BTreeMap<Probe, ProbeAccounts>,
+        evidence: Option<&EvidenceStatus>,
+    ) -> Status {
         let usage = SelfUsage::read();
         let uptime = self.started.elapsed();
         let cpu = Duration::from_micros(usage.cpu_time_us.saturating_sub(self.cpu_before_us));
@@ -132,6 +136,16 @@ impl<S: Sink> Agent<S> {
                     .map(|(reason, count)| ((*reason).to_owned(), *count))
                     .collect(),
                 repeated: accounts.repeated,
+                cpus: (0..)
+                    .zip(&accounts.cpus)
+                    .filter(|(_, cpu)| cpu.seen > 0)
+                    .map(|(number, cpu)| CpuReport {
+                        cpu: number,
+                        seen: cpu.seen,
+                        submitted: cpu.submitted,
+                        lost: cpu.lost,
+                    })
+                    .collect(),
             }
         });
         Status {
@@ -141,15 +155,22 @@ impl<S: Sink> Agent<S> {
             usage,
             cpu_share: cpu.as_secs_f64() / uptime.as_secs_f64().max(f64::MIN_POSITIVE),
             probes: probes.collect(),
-            accounts: Accounts {
-                waiting: self.pending.uses(),
-                ..self.accounts.clone()
-            },
+            accounts: self.accounts_now(),
+            unbalanced: self
+                .balance
+                .differences()
+                .iter()
+                .map(|(account, difference)| ((*account).to_owned(), *difference))
+                .collect(),
             labelled: self.scanned,
             policy: self.condition.policy.clone(),
-            self_test: self.condition.self_test.as_ref().map(SelfTest::report),
+            self_test: self
+                .condition
+                .self_test
+                .as_ref()
+                .map(|test| test.report(SystemTime::now())),
             processes: self.facts.processes.len(),
-            evidence: self.sink.describe(),
+            evidence: evidence.map(EvidenceStatus::describe).unwrap_or_default(),
         }
     }
 

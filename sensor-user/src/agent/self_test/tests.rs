@@ -30,20 +30,20 @@ fn all_well() -> Tested {
 fn what_sees_goes_on_seeing() {
     let mut probes = probes();
     let begin = SystemTime::UNIX_EPOCH;
-    let mut test = SelfTest::new(MINUTE, begin);
+    let mut test = SelfTest::new(MINUTE, &probes, begin);
     for round in 1..4 {
         let verdict = test.judge(&all_well(), &mut probes, |_| round, begin);
         assert_eq!(verdict, Verdict::default());
     }
     assert_eq!(probes, self::probes());
-    assert_eq!((test.report().done, test.report().failed), (3, 0));
+    assert_eq!((test.report(begin).done, test.report(begin).failed), (3, 0));
 }
 
 #[test]
 fn a_blind_probe_loses_its_hook_until_it_sees_again() {
     let mut probes = probes();
     let begin = SystemTime::UNIX_EPOCH;
-    let mut test = SelfTest::new(MINUTE, begin);
+    let mut test = SelfTest::new(MINUTE, &probes, begin);
     test.judge(&all_well(), &mut probes, |_| 1, begin + MINUTE);
     let mut failed = all_well();
     failed
@@ -65,7 +65,7 @@ fn a_blind_probe_loses_its_hook_until_it_sees_again() {
         probes[0].refused[0].to_string(),
         "hook of file_open: attached but never ran"
     );
-    assert_eq!(test.report().blind["file_open"], "attached but never ran");
+    assert_eq!(test.report(begin).blind["file_open"], "attached but never ran");
 
     let verdict = test.judge(&failed, &mut probes, |_| 3, begin + MINUTE * 3);
     assert_eq!(verdict.changes, [], "said once");
@@ -80,14 +80,14 @@ fn a_blind_probe_loses_its_hook_until_it_sees_again() {
             .unwatched,
         None
     );
-    assert_eq!((test.report().done, test.report().failed), (5, 2));
+    assert_eq!((test.report(begin).done, test.report(begin).failed), (5, 2));
 }
 
 #[test]
 fn a_process_probe_that_counts_nothing_of_a_program_is_blind() {
     let mut probes = probes();
     let begin = SystemTime::UNIX_EPOCH;
-    let mut test = SelfTest::new(MINUTE, begin);
+    let mut test = SelfTest::new(MINUTE, &probes, begin);
     test.judge(&all_well(), &mut probes, |_| 7, begin);
     let not_started = Tested {
         started: Err("no memory".into()),
@@ -111,7 +111,7 @@ fn a_process_probe_that_counts_nothing_of_a_program_is_blind() {
 fn a_probe_without_a_hook_is_not_tested_back_to_life() {
     let mut probes = probes();
     probes[1].hook = None;
-    let mut test = SelfTest::new(MINUTE, SystemTime::UNIX_EPOCH);
+    let mut test = SelfTest::new(MINUTE, &probes, SystemTime::UNIX_EPOCH);
     let verdict = test.judge(&all_well(), &mut probes, |_| 1, SystemTime::UNIX_EPOCH);
     assert_eq!(verdict, Verdict::default());
     assert_eq!(probes[1].hook, None);
@@ -120,11 +120,26 @@ fn a_probe_without_a_hook_is_not_tested_back_to_life() {
 #[test]
 fn a_worker_that_hangs_is_found_out_once() {
     let begin = SystemTime::UNIX_EPOCH;
-    let mut test = SelfTest::new(MINUTE, begin);
+    let mut test = SelfTest::new(MINUTE, &probes(), begin);
     assert!(!test.becomes_overdue(begin + MINUTE * 3));
     assert!(test.becomes_overdue(begin + MINUTE * 4));
     assert!(!test.becomes_overdue(begin + MINUTE * 5));
     let verdict = test.judge(&all_well(), &mut probes(), |_| 1, begin + MINUTE * 6);
     assert_eq!(verdict.unwatched, Some((begin, begin + MINUTE * 6)));
     assert!(!test.becomes_overdue(begin + MINUTE * 7));
+}
+
+#[test]
+fn it_is_known_since_when_a_probe_was_not_seen_to_see() {
+    let mut probes = probes();
+    probes[1].hook = None;
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, &probes, begin);
+    let mut blind = all_well();
+    blind.canaries.insert(Probe::FileOpen, Err("not seen".into()));
+    test.judge(&blind, &mut probes, |_| 1, begin + MINUTE);
+    let ago = test.report(begin + MINUTE * 2).seen_ago_s;
+    assert!((ago["file_open"] - 120.0).abs() < 1e-6, "{ago:?}");
+    assert!((ago["process_exec"] - 60.0).abs() < 1e-6, "{ago:?}");
+    assert_eq!(ago.get("file_open_denied"), None, "it never had a hook");
 }

@@ -62,6 +62,7 @@ fn unknown_keys_are_refused_in_every_table() {
         "[batch]\n",
         "[probes]\n",
         "[catalogue]\n",
+        "[metrics]\n",
         "[log]\n",
     ] {
         check_refused(&format!("{table}surprise = 1\n"), "unknown field `surprise`");
@@ -124,6 +125,15 @@ fn values_that_cannot_be_meant_are_refused() {
             "[catalogue]\nextra_homes = ['~/x']",
             "catalogue.extra_homes: \"~/x\" must be an absolute path",
         ),
+        (
+            "[metrics]\nlisten = 'localhost:9477'",
+            "2:10: metrics.listen: \"localhost:9477\" is not an address and a port",
+        ),
+        (
+            "[metrics]\nlisten = '127.0.0.1:0'",
+            "is not an address and a port",
+        ),
+        ("[metrics]\nlisten = '127.0.0.1'", "is not an address and a port"),
         ("[log]\nlevel = 'loud'", "log.level: unknown variant `loud`"),
         ("[log]\nformat = 'xml'", "log.format: unknown variant `xml`"),
         ("= 1", "sensor.toml:1:1: "),
@@ -137,7 +147,8 @@ fn values_are_taken() {
     let config = parse(
         "state_dir = '/s'\nruntime_dir = '/r'\nhost_name = 'web-1'\n[detector]\naddress = 'd.example:1'\n[spool]\n\
          max_bytes = 1048576\nsegment_bytes = 65536\nwhen_full = 'drop_newest'\n[batch]\nmax_events = 1\nmax_delay_ms = 1\n\
-         [probes]\nfile_open_hooks = ['tracepoint']\nring_bytes = 65536\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n",
+         [probes]\nfile_open_hooks = ['tracepoint']\nring_bytes = 65536\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n\
+         [metrics]\nlisten = '[::1]:9477'\n",
     )
     .expect("valid");
     assert_eq!(config.state_dir, PathBuf::from("/s"));
@@ -148,6 +159,7 @@ fn values_are_taken() {
     assert_eq!(config.probes.file_open_hooks, [FileOpenHook::Tracepoint]);
     assert_eq!(config.probes.ring_bytes, 65_536);
     assert_eq!(config.catalogue.extra_homes, [PathBuf::from("/srv/x")]);
+    assert_eq!(config.metrics.listen, "[::1]:9477".parse().ok());
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! What became of the records in the agent.
+
+use super::{
+    by_reason,
+    definitions::{counter, gauge},
+};
+use crate::{
+    agent::{
+        Status,
+        accounts::{DROPPED, LOST},
+        balance,
+    },
+    metrics::{Definition, Label, Snapshot},
+    spool::LossReason,
+};
+
+static RECEIVED: Definition = counter(
+    "claviger_sensor_received",
+    &[],
+    "Uses that came out of the kernel: delivered + waiting + dropped + lost.",
+    "It rises with what happens on the host.",
+);
+
+static DELIVERED: Definition = counter(
+    "claviger_sensor_delivered",
+    &[],
+    "Uses handed on to be signed and kept. What was lost behind that is in `claviger_sensor_lost_behind_total`.",
+    "Nothing; it belongs to `claviger_sensor_received_total`.",
+);
+
+static WAITING: Definition = gauge(
+    "claviger_sensor_waiting",
+    &[],
+    "Uses that wait to be attributed, for `batch.max_delay_ms` at most.",
+    "In the thousands: more happens at once than can be looked at. Events go out without their identities, which amendments bring later.",
+);
+
+static NOT_EVENTS: Definition = counter(
+    "claviger_sensor_dropped",
+    &[Label {
+        name: "reason",
+        values: || DROPPED.to_vec(),
+    }],
+    "Records that became no event, and that are no loss of anything: what was seen is no use of a credential, or was told already.",
+    "Nothing is lost. Very many: something works in a directory of credentials with files that are none.",
+);
+
+static LOST_HERE: Definition = counter(
+    "claviger_sensor_lost",
+    &[Label {
+        name: "reason",
+        values: || LOST.to_vec(),
+    }],
+    "Uses that were lost in the agent. Every one is in a signed gap.",
+    "`undecodable`: both halves do not fit together, report it. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
+     `copy_not_looked_at`: more files were written by readers of credentials than can be looked at.",
+);
+
+static LOST_BEHIND: Definition = counter(
+    "claviger_sensor_lost_behind",
+    &[Label {
+        name: "reason",
+        values: || LossReason::ALL.map(LossReason::word).to_vec(),
+    }],
+    "Events that were lost behind the agent: before they could be kept, or out of the spool. Every one is in a signed gap.",
+    "`spool_full`: the detector was away for longer than `spool.max_bytes` lasts. `disk_full`, `spool_io`: see to the disk. `rejected`: the detector refused \
+     a batch; its log says why. `spool_corrupted`, `spool_segment_missing`: somebody was at the spool's files.",
+);
+
+static REPEATS_TOLD: Definition = counter(
+    "claviger_sensor_repeats_told",
+    &[],
+    "Repeats of uses that were told, in events with their count.",
+    "Nothing.",
+);
+
+static REPEATS_DROPPED: Definition = counter(
+    "claviger_sensor_repeats_dropped",
+    &[],
+    "Repeats of what turned out to be no use.",
+    "Nothing.",
+);
+
+static FORGOTTEN: Definition = counter(
+    "claviger_sensor_forgotten_answers",
+    &[],
+    "Identities that were found too late even for an amendment: the use is told without them.",
+    "Reading credential files takes very long, as on a network file system that hangs.",
+);
+
+static UNBALANCED: Definition = gauge(
+    "claviger_sensor_accounts_unbalanced",
+    &[Label {
+        name: "account",
+        values: balance::accounts,
+    }],
+    "By how much an account does not add up: a probe's in the kernel (on each CPU), that of the ring, that of the agent. 0 where it holds.",
+    "Anything but 0 is a fault of the sensor: uses may be missing that no loss was told for. A gap tells it too; report it with the log.",
+);
+
+pub(super) static METRICS: [&Definition; 10] = [
+    &RECEIVED,
+    &DELIVERED,
+    &WAITING,
+    &NOT_EVENTS,
+    &LOST_HERE,
+    &LOST_BEHIND,
+    &REPEATS_TOLD,
+    &REPEATS_DROPPED,
+    &FORGOTTEN,
+    &UNBALANCED,
+];
+
+pub(super) fn measure(snapshot: &mut Snapshot, status: &Status) {
+    let accounts = &status.accounts;
+    snapshot.set(&RECEIVED, [], accounts.received);
+    snapshot.set(&DELIVERED, [], accounts.delivered);
+    snapshot.set(&WAITING, [], accounts.waiting);
+    by_reason(snapshot, &NOT_EVENTS, &accounts.dropped);
+    by_reason(snapshot, &LOST_HERE, &accounts.lost);
+    by_reason(snapshot, &LOST_BEHIND, &accounts.lost_behind);
+    snapshot.set(&REPEATS_TOLD, [], accounts.repeats_told);
+    snapshot.set(&REPEATS_DROPPED, [], accounts.repeats_dropped);
+    snapshot.set(&FORGOTTEN, [], accounts.forgotten_answers);
+    for account in balance::accounts() {
+        let difference = status.unbalanced.get(account).copied().unwrap_or(0);
+        snapshot.set(&UNBALANCED, [account], difference);
+    }
+}
