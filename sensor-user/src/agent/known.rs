@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use claviger_proto::{catalogue::Entry, v1::Credential};
 use claviger_sensor_common::{FileVersion, ObjectKey};
+use prost::Message as _;
 
 use crate::credential::Parsed;
 
@@ -44,10 +46,40 @@ impl Place {
 struct One {
     place: Place,
     version: FileVersion,
-    kind: String,
-    parsed: Arc<Parsed>,
+    entry: Arc<Entry>,
+    said: Said,
     /// Its place in the order.
     number: u64,
+}
+
+/// What one said, in a tenth of the memory.
+struct Said {
+    /// A [`Credential`] that has nothing else, encoded.
+    identities: Box<[u8]>,
+    unknown_reason: Option<&'static str>,
+}
+
+impl Said {
+    fn pack(parsed: &Parsed) -> Self {
+        let identities = Credential {
+            identities: parsed.identities.clone(),
+            ..Credential::default()
+        };
+        Self {
+            identities: identities.encode_to_vec().into_boxed_slice(),
+            unknown_reason: parsed.unknown_reason,
+        }
+    }
+
+    fn unpack(&self) -> Parsed {
+        Parsed {
+            // What was encoded here is decoded here.
+            identities: Credential::decode(&*self.identities)
+                .unwrap_or_default()
+                .identities,
+            unknown_reason: self.unknown_reason,
+        }
+    }
 }
 
 /// All that are known.
@@ -66,25 +98,20 @@ impl Known {
     }
 
     /// What this version of an object says as a credential of a kind.
-    pub(super) fn get(&self, object: ObjectKey, kind: &str, version: FileVersion) -> Option<Arc<Parsed>> {
+    pub(super) fn get(&self, object: ObjectKey, kind: &str, version: FileVersion) -> Option<Parsed> {
         let one = self.of.get(&object)?;
-        (one.version == version && one.kind == kind).then(|| Arc::clone(&one.parsed))
+        (one.version == version && one.entry.kind() == kind).then(|| one.said.unpack())
     }
 
     /// Which object the file at a place is, and what it says, if it is of the version that is known.
-    pub(super) fn at(
-        &self,
-        place: Place,
-        kind: &str,
-        version: FileVersion,
-    ) -> Option<(ObjectKey, Arc<Parsed>)> {
+    pub(super) fn at(&self, place: Place, kind: &str, version: FileVersion) -> Option<(ObjectKey, Parsed)> {
         let object = *self.by_place.get(&place)?;
         Some((object, self.get(object, kind, version)?))
     }
 
     /// What an object said when it was read last.
-    pub(super) fn newest(&self, object: ObjectKey) -> Option<Arc<Parsed>> {
-        self.of.get(&object).map(|one| Arc::clone(&one.parsed))
+    pub(super) fn newest(&self, object: ObjectKey) -> Option<Parsed> {
+        self.of.get(&object).map(|one| one.said.unpack())
     }
 
     /// A version was read.
@@ -92,8 +119,8 @@ impl Known {
         &mut self,
         object: ObjectKey,
         (place, version): (Place, FileVersion),
-        kind: &str,
-        parsed: &Arc<Parsed>,
+        entry: &Arc<Entry>,
+        parsed: &Parsed,
     ) {
         self.forget(object);
         if self.of.len() >= KNOWN_MAX
@@ -105,8 +132,8 @@ impl Known {
         let one = One {
             place,
             version,
-            kind: kind.to_owned(),
-            parsed: Arc::clone(parsed),
+            entry: Arc::clone(entry),
+            said: Said::pack(parsed),
             number: self.last_number,
         };
         self.order.insert(one.number, object);
@@ -127,6 +154,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use claviger_proto::{catalogue::Catalogue, v1::Identity};
+
     use super::*;
 
     const KIND: &str = "ssh_private_key";
@@ -150,20 +179,34 @@ mod tests {
         }
     }
 
-    fn says(reason: &'static str) -> Arc<Parsed> {
-        Arc::new(Parsed::unknown(reason))
+    fn says(reason: &'static str) -> Parsed {
+        Parsed {
+            identities: vec![Identity {
+                kind: "ssh_public_key".into(),
+                attributes: [("comment".to_owned(), reason.to_owned())].into(),
+                ..Identity::default()
+            }],
+            unknown_reason: Some(reason),
+        }
+    }
+
+    /// The first of this kind.
+    fn entry() -> Arc<Entry> {
+        let catalogue = Catalogue::shipped();
+        let mut entries = catalogue.entries().iter();
+        Arc::clone(entries.find(|entry| entry.kind() == KIND).expect("shipped"))
     }
 
     #[test]
     fn only_the_version_that_was_read_is_known_and_only_as_what_it_was_read() {
         let mut known = Known::default();
-        known.set(object(1, 1), (place(1), changed_at(5)), KIND, &says("first"));
+        known.set(object(1, 1), (place(1), changed_at(5)), &entry(), &says("first"));
         assert!(known.get(object(1, 1), KIND, changed_at(5)).is_some());
         assert!(known.get(object(1, 1), KIND, changed_at(6)).is_none());
         assert!(known.get(object(1, 1), "aws_access_key", changed_at(5)).is_none());
         assert!(known.get(object(1, 2), KIND, changed_at(5)).is_none());
         assert_eq!(known.newest(object(1, 1)), Some(says("first")));
-        known.set(object(1, 1), (place(1), changed_at(6)), KIND, &says("second"));
+        known.set(object(1, 1), (place(1), changed_at(6)), &entry(), &says("second"));
         assert!(known.get(object(1, 1), KIND, changed_at(5)).is_none());
         assert_eq!(
             known.at(place(1), KIND, changed_at(6)),
@@ -174,8 +217,8 @@ mod tests {
     #[test]
     fn a_number_that_is_used_again_stands_for_the_new_file() {
         let mut known = Known::default();
-        known.set(object(1, 1), (place(1), changed_at(5)), KIND, &says("old"));
-        known.set(object(1, 2), (place(1), changed_at(5)), KIND, &says("new"));
+        known.set(object(1, 1), (place(1), changed_at(5)), &entry(), &says("old"));
+        known.set(object(1, 2), (place(1), changed_at(5)), &entry(), &says("new"));
         let (found, _) = known.at(place(1), KIND, changed_at(5)).expect("known");
         assert_eq!(found, object(1, 2));
         known.forget(object(1, 1));
@@ -193,7 +236,7 @@ mod tests {
             known.set(
                 object(inode, 1),
                 (place(inode), changed_at(5)),
-                KIND,
+                &entry(),
                 &says("one"),
             );
         }

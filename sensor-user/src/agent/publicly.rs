@@ -66,10 +66,10 @@ impl Public {
         entry: &Arc<Entry>,
         path: &Path,
         file: OwnedFd,
-    ) -> Arc<Parsed> {
+    ) -> Parsed {
         let file = File::from(file);
         let Ok(metadata) = file.metadata() else {
-            return Arc::new(Parsed::unknown("it could not be looked at"));
+            return Parsed::unknown("it could not be looked at");
         };
         let kind = entry.kind();
         let version = version(&metadata);
@@ -84,11 +84,10 @@ impl Public {
             Err(error) => (Parsed::unknown(error.reason()), None),
         };
         self.originals.set(object, content, entry);
-        let parsed = Arc::new(parsed);
         let place = Place::of(&metadata);
         self.knowledge
             .known()
-            .set(object, (place, version), kind, &parsed);
+            .set(object, (place, version), entry, &parsed);
         parsed
     }
 
@@ -103,7 +102,7 @@ impl Public {
         object: ObjectKey,
         entry: &Arc<Entry>,
         paths: &[(SeenFrom, PathBuf)],
-    ) -> Arc<Parsed> {
+    ) -> Parsed {
         let mut reason = "no path leads to it";
         for (seen_from, path) in paths {
             let Some(root) = seen_from.hold() else {
@@ -128,7 +127,7 @@ impl Public {
         self.knowledge
             .known()
             .newest(object)
-            .unwrap_or_else(|| Arc::new(Parsed::unknown(reason)))
+            .unwrap_or_else(|| Parsed::unknown(reason))
     }
 
     /// The labelled file at a path as a process sees it, while that lives, and what it says. A file that is not labelled is not read.
@@ -137,7 +136,7 @@ impl Public {
         labeller: &mut Labeller,
         entry: &Arc<Entry>,
         paths: &[(SeenFrom, PathBuf)],
-    ) -> (Arc<Parsed>, Option<ObjectKey>) {
+    ) -> (Parsed, Option<ObjectKey>) {
         let mut reason = "only the path was seen, and the process had ended before it was followed";
         for (seen_from, path) in paths {
             let Some(root) = seen_from.hold() else {
@@ -159,17 +158,17 @@ impl Public {
                 }
             };
         }
-        (Arc::new(Parsed::unknown(reason)), None)
+        (Parsed::unknown(reason), None)
     }
 
     /// What is known of the version of an object that lies at a path.
-    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, entry: &Entry) -> Option<Arc<Parsed>> {
+    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, entry: &Entry) -> Option<Parsed> {
         let (known, parsed) = self.known_at(root, path, entry)?;
         (known == object).then_some(parsed)
     }
 
     /// What is known of the version that lies at a path, without opening it for reading.
-    fn known_at(&self, root: &OwnedFd, path: &Path, entry: &Entry) -> Option<(ObjectKey, Arc<Parsed>)> {
+    fn known_at(&self, root: &OwnedFd, path: &Path, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let held =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;

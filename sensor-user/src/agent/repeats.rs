@@ -3,11 +3,11 @@
 //!
 //! At the bound of the kernel's map no further use is kept; it then reports each by itself, and nothing is lost.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{DirectoryList, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper};
+use crate::decode::{DirectoryList, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Task};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -26,6 +26,14 @@ pub(super) enum First {
     Dropped,
 }
 
+/// What is kept of one process.
+#[derive(Debug, Default)]
+struct OfProcess {
+    keys: Vec<RepeatKey>,
+    /// As it was at its last use of a file: the same at most of them, and kept once.
+    task: Option<Arc<Task>>,
+}
+
 #[derive(Debug)]
 struct Kept {
     first: First,
@@ -37,17 +45,24 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     kept: HashMap<RepeatKey, Kept>,
-    of: HashMap<ProcessKey, Vec<RepeatKey>>,
+    of: HashMap<ProcessKey, OfProcess>,
 }
 
 impl Repeats {
     /// Takes up what was reported under a key. Reported twice (by two threads at once), it stays what it was.
-    pub(super) fn keep(&mut self, key: RepeatKey, process: ProcessKey, first: First) {
+    pub(super) fn keep(&mut self, key: RepeatKey, process: ProcessKey, mut first: First) {
         if self.kept.len() >= REPEATS_MAX as usize || self.kept.contains_key(&key) {
             return;
         }
+        let of = self.of.entry(process).or_default();
+        of.keys.push(key);
+        if let First::File(file) = &mut first {
+            match &of.task {
+                Some(task) if *task == file.task => file.task = Arc::clone(task),
+                _ => of.task = Some(Arc::clone(&file.task)),
+            }
+        }
         self.kept.insert(key, Kept { first, told: 0 });
-        self.of.entry(process).or_default().push(key);
     }
 
     /// How many keys are kept.
@@ -70,7 +85,10 @@ impl Repeats {
 
     /// A process ended: its keys, which are kept until they are forgotten.
     pub(super) fn of(&self, process: ProcessKey) -> Vec<RepeatKey> {
-        self.of.get(&process).cloned().unwrap_or_default()
+        self.of
+            .get(&process)
+            .map(|of| of.keys.clone())
+            .unwrap_or_default()
     }
 
     /// Every process that has keys.
@@ -80,7 +98,7 @@ impl Repeats {
 
     /// Forgets all of a process.
     pub(super) fn forget(&mut self, process: ProcessKey) {
-        for key in self.of.remove(&process).unwrap_or_default() {
+        for key in self.of.remove(&process).unwrap_or_default().keys {
             self.kept.remove(&key);
         }
     }

@@ -199,7 +199,7 @@ pub(super) enum Answer {
         /// The question's.
         token: u64,
         /// What it says.
-        parsed: Arc<Parsed>,
+        parsed: Parsed,
         /// Which file it is, where only its path was known.
         object: Option<ObjectKey>,
     },

@@ -19,7 +19,8 @@ pub struct Fingerprints {
 /// Stands for a content within this run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
-    digest: [u8; 32],
+    /// The first half of a SHA-256.
+    digest: [u8; 16],
     length: usize,
 }
 
@@ -36,12 +37,16 @@ impl Fingerprints {
     #[must_use]
     pub fn of(&self, content: &[u8]) -> Option<Fingerprint> {
         let content = content.trim_ascii();
-        (content.len() >= MIN_BYTES).then(|| Fingerprint {
-            digest: Sha256::new()
-                .chain_update(self.key.as_slice())
-                .chain_update(content)
-                .finalize()
-                .into(),
+        if content.len() < MIN_BYTES {
+            return None;
+        }
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(self.key.as_slice())
+            .chain_update(content)
+            .finalize()
+            .into();
+        Some(Fingerprint {
+            digest: *digest.first_chunk()?,
             length: content.len(),
         })
     }

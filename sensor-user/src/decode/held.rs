@@ -1,5 +1,7 @@
 //! A file found open.
 
+use std::sync::Arc;
+
 use claviger_sensor_common::HeldRecord;
 
 use super::{
@@ -23,7 +25,7 @@ impl Held {
         Ok(Self {
             file: FileUse {
                 time_boot_ns,
-                task: Task::from(&record.task),
+                task: Arc::new(Task::from(&record.task)),
                 key: record.key,
                 object: record.key.object.into(),
                 operation: file_operation(record.key.operation)?,

@@ -1,5 +1,7 @@
 //! The records.
 
+use std::sync::Arc;
+
 use claviger_sensor_common::{
     AttemptRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion,
     ForkRecord, HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
@@ -126,7 +128,7 @@ pub struct FileUse {
     /// Nanoseconds since boot.
     pub time_boot_ns: u64,
     /// Who.
-    pub task: Task,
+    pub task: Arc<Task>,
     /// What the kernel half counts repeats under.
     pub key: RepeatKey,
     /// What.
@@ -236,7 +238,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
             let record: FileUseRecord = prefix(bytes, header.kind)?;
             Ok(Record::FileUse(Box::new(FileUse {
                 time_boot_ns,
-                task: Task::from(&record.task),
+                task: Arc::new(Task::from(&record.task)),
                 key: record.key,
                 object: record.key.object.into(),
                 operation: file_operation(record.key.operation)?,

@@ -32,7 +32,7 @@ impl<S: Sink> Agent<S> {
                         event.amendment = Some(Box::new(Amendment {
                             amends: Some(amends),
                             workload: None,
-                            identities: parsed.identities.clone(),
+                            identities: parsed.identities,
                         }));
                         self.pending.push(event, None, self.started.elapsed());
                     }

@@ -134,7 +134,7 @@ impl<S: Sink> Agent<S> {
             self.credential_read(file.task.process);
         }
         match self.known(file, &entry) {
-            Some(known) => self.push_known(event, &known),
+            Some(known) => self.push_known(event, known),
             None => {
                 let identities = self.ask(file, &entry, found_at);
                 self.push(event, Some(identities));
@@ -201,7 +201,7 @@ impl<S: Sink> Agent<S> {
     }
 
     /// What the very version of a file that was used says, where it was read before.
-    fn known(&self, file: &FileUse, entry: &Entry) -> Option<Arc<Parsed>> {
+    fn known(&self, file: &FileUse, entry: &Entry) -> Option<Parsed> {
         self.knowledge
             .known()
             .get(file.object.key, entry.kind(), file.version?)
@@ -298,10 +298,10 @@ impl<S: Sink> Agent<S> {
     }
 
     /// As [`Agent::push`], of a credential whose identities are known.
-    fn push_known(&mut self, mut event: Event, known: &Parsed) {
+    fn push_known(&mut self, mut event: Event, known: Parsed) {
         self.name_peer(&mut event);
         if let Some(credential) = &mut event.credential {
-            credential.identities.clone_from(&known.identities);
+            credential.identities = known.identities;
             credential.unknown_reason = known.unknown_reason.unwrap_or_default().to_owned();
         }
         self.pending.push(event, None, self.started.elapsed());
