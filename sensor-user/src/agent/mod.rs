@@ -16,6 +16,7 @@ mod copies;
 mod current;
 mod elsewhere;
 mod events;
+mod hands;
 mod known;
 mod labelled;
 mod labelling;

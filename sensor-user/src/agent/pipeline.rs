@@ -172,6 +172,7 @@ impl<S: Sink> Agent<S> {
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
             coming: None,
+            hanging: Vec::new(),
             self_test: options
                 .self_test
                 .as_ref()

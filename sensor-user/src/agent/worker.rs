@@ -24,15 +24,16 @@ use super::{
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
+    hands::{Changed, Hands},
     known::Known,
-    labelling::{Labelling, Looked},
+    labelling::{Labelling, Looked, homes_of_host},
     labels::Labels,
     publicly::Public,
     search,
     self_test::Tested,
 };
 use crate::{
-    credential::{Home, Parsed, Places, ScanResult, homes},
+    credential::{Home, Parsed, Places, ScanResult},
     decode::ProcessKey,
     kernel::{Labeller, Layers, canary},
 };
@@ -166,7 +167,7 @@ pub(super) enum Found {
     /// Anywhere on the host.
     Anywhere {
         /// The host's root.
-        root: OwnedFd,
+        root: Arc<OwnedFd>,
         /// What lies there.
         found: ScanResult,
     },
@@ -175,7 +176,7 @@ pub(super) enum Found {
         /// Its number.
         id: u64,
         /// It.
-        root: OwnedFd,
+        root: Arc<OwnedFd>,
         /// The homes there.
         homes: Vec<Home>,
         /// What lies there.
@@ -205,6 +206,8 @@ pub(super) enum Answer {
     Scanned(ScanCounts),
     /// A file that may be a copy was not looked at: too many are waiting.
     NotLookedAt,
+    /// File systems answer no longer, or again.
+    Hanging(Changed),
     /// Whether the probes see was tested.
     Tested(Tested),
     /// Files of overlayfs are followed to their layers from now on.
@@ -272,12 +275,21 @@ impl Worker {
         let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
         let start = |interval| search::start(current.clone(), extra_homes.clone(), interval, asks.clone());
         let search = search.map(start).transpose()?;
-        let homes = homes(Path::new("/"), &extra_homes);
+        let mut hands = Hands::default();
+        let no_homes = |_| extra_homes.iter().filter_map(|path| Home::new(path)).collect();
+        let homes = homes_of_host(&mut hands, &extra_homes).unwrap_or_else(no_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let looks = Arc::new(AtomicBool::new(false));
         let state = State {
             looks: Arc::clone(&looks),
-            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
+            labelling: Labelling::new(
+                (labeller, hands),
+                knowledge.clone(),
+                catalogue,
+                homes,
+                extra_homes,
+                own,
+            ),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
             layers,
@@ -384,13 +396,15 @@ impl State {
                 if self.layers.have_come() && answer.blocking_send(Answer::LayersKnown).is_err() {
                     return;
                 }
+                self.labelling.hands.wasted();
                 let counts = self.labelling.scan(&mut self.public);
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");
                 }
                 let done = Instant::now();
-                next = done + rescan.max((done - now) * REGULAR_SHARE);
-                earliest = done + (done - now) * SHARE;
+                let took = (done - now).saturating_sub(self.labelling.hands.wasted());
+                next = done + rescan.max(took * REGULAR_SHARE);
+                earliest = done + took * SHARE;
                 if answer.blocking_send(Answer::Scanned(counts)).is_err() {
                     return;
                 }
@@ -407,7 +421,18 @@ impl State {
             {
                 return;
             }
+            let changed = self.labelling.hands.changed();
+            if changed != Changed::default() {
+                // What answers again is looked at now.
+                if !changed.answering.is_empty() {
+                    next = Instant::now();
+                }
+                if answer.blocking_send(Answer::Hanging(changed)).is_err() {
+                    return;
+                }
+            }
             let others = self.next_test.into_iter().chain(self.suspects.due());
+            let others = others.chain(self.labelling.hands.due(now));
             let wake = others.fold(next, Instant::min);
             match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Ask::Question(Question {
@@ -416,11 +441,7 @@ impl State {
                     entry,
                     paths,
                 })) => {
-                    let labeller = &mut self.labelling.labeller;
-                    let (parsed, object) = match object {
-                        Wanted::This(object) => (self.public.of_use(labeller, object, &entry, &paths), None),
-                        Wanted::Labelled(process) => self.public.at_path(labeller, process, &entry, &paths),
-                    };
+                    let (parsed, object) = self.identify(object, &entry, &paths);
                     let answered = Answer::Identified {
                         token,
                         parsed,
@@ -460,6 +481,23 @@ impl State {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// What a file says, and which it is where that was asked.
+    fn identify(
+        &mut self,
+        object: Wanted,
+        entry: &Arc<Entry>,
+        paths: &[(PathBuf, PathBuf)],
+    ) -> (Arc<Parsed>, Option<ObjectKey>) {
+        let Labelling { hands, labeller, .. } = &mut self.labelling;
+        match object {
+            Wanted::This(object) => {
+                let parsed = self.public.of_use(hands, labeller, object, entry, paths);
+                (parsed, None)
+            }
+            Wanted::Labelled(process) => self.public.at_path(hands, labeller, process, entry, paths),
         }
     }
 

@@ -79,6 +79,8 @@ pub(super) fn faults(status: &Status) -> Vec<String> {
         .collect();
     let refused = status.policy.refused.iter();
     faults.extend(refused.map(|reason| format!("the newest catalogue is not in force: {reason}")));
+    let hanging = status.hanging.iter();
+    faults.extend(hanging.map(|path| format!("{path} does not answer: what lies there is not looked at")));
     if status.labelled.not_labelled > 0 {
         faults.push(format!(
             "{} credentials could not be labelled and are not watched",

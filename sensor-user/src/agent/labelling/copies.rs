@@ -19,7 +19,7 @@ use crate::{
         copies::Suspect,
         labelled::{Labelled, Root},
         labels::Meaning,
-        publicly::Public,
+        publicly::{Opened, Public},
         worker::ScanCounts,
     },
     credential::Held,
@@ -50,18 +50,27 @@ impl Labelling {
         }
         for (root, path) in &suspect.paths {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let held = rustix::fs::open(root, flags, Mode::empty())
-                .ok()
-                .and_then(|root| Held::at(root, path).ok());
-            let Some(held) = held else { continue };
+            let Ok(root) = rustix::fs::open(root, flags, Mode::empty()) else {
+                continue;
+            };
+            let at = path.clone();
+            let held = self.hands.run(path, move |_| Held::at(root, &at).ok());
+            let Ok(Some(held)) = held else { continue };
             if !public.may_be_copy(held.size_bytes()) {
                 continue;
             }
-            let file = match self.labeller.ask(Purpose::Identify, || held.open_file()) {
+            let held = Arc::new(held);
+            let theirs = Arc::clone(&held);
+            let asked = self
+                .hands
+                .ask(&mut self.labeller, Purpose::Identify, path, move || {
+                    theirs.open_file()
+                });
+            let file = match asked {
                 Ok((Ok(file), Some(object))) if object == suspect.object => file,
                 _ => continue,
             };
-            let original = public.original_of(&file);
+            let original = public.original_of(&mut self.hands, path, file);
             // As the catalogue has it that holds now.
             let entry = original.and_then(|original| {
                 let entries = self.catalogue.entries();
@@ -81,7 +90,7 @@ impl Labelling {
     fn label_copy(
         &mut self,
         suspect: &Suspect,
-        held: &Held,
+        held: &Arc<Held>,
         path: &Path,
         entry: &Arc<Entry>,
         public: &mut Public,
@@ -96,9 +105,11 @@ impl Labelling {
             return Done::No;
         };
         let label = Purpose::Object(Label { id, flags: 0 });
-        match self.labeller.ask(label, || held.open_file()) {
+        let theirs = Arc::clone(held);
+        let open = move || Opened::of(&theirs);
+        match self.hands.ask(&mut self.labeller, label, path, open) {
             Ok((Ok(file), Some(object))) if object == suspect.object => {
-                public.of_file(object, entry, path, file);
+                public.of_file(&mut self.hands, object, entry, path, file);
                 self.copies.insert(id);
                 let labelled = Labelled {
                     seen: held.seen(),
@@ -113,14 +124,7 @@ impl Labelling {
                 );
                 Done::Yes
             }
-            asked => {
-                self.knowledge.labels().release(id);
-                if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                }
-            }
+            asked => self.undo(id, &asked, false),
         }
     }
 
@@ -129,13 +133,13 @@ impl Labelling {
         match done {
             Done::Yes => counts.files += 1,
             Done::No => counts.not_labelled += 1,
-            Done::Gone => {}
+            Done::Gone | Done::Hangs => {}
         }
         Looked::Copy(self.total())
     }
 
     /// Looks which copies are there still.
-    pub(super) fn look_after_copies(&mut self, root: &OwnedFd) {
+    pub(super) fn look_after_copies(&mut self, root: &Arc<OwnedFd>) {
         let copies = self.table.below(Root::Copies);
         if copies.is_empty() {
             return;
@@ -143,7 +147,12 @@ impl Labelling {
         self.table.begin();
         let mut files = 0;
         for (path, seen) in copies {
-            if Held::at(root, &path).is_ok_and(|held| held.seen() == seen) {
+            let (root, at) = (Arc::clone(root), path.clone());
+            let is_there = self.hands.run(&path, move |_| {
+                Held::at(&*root, &at).is_ok_and(|held| held.seen() == seen)
+            });
+            // One that cannot be looked at is taken to be there still.
+            if is_there.unwrap_or(true) {
                 self.table.stays(Root::Copies, &path);
                 files += 1;
             }

@@ -146,6 +146,12 @@ impl<S: Sink> Agent<S> {
                 ..self.accounts.clone()
             },
             labelled: self.scanned,
+            hanging: self
+                .condition
+                .hanging
+                .iter()
+                .map(|one| one.path.display().to_string())
+                .collect(),
             policy: self.condition.policy.clone(),
             self_test: self.condition.self_test.as_ref().map(SelfTest::report),
             processes: self.facts.processes.len(),
