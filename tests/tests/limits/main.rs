@@ -3,6 +3,7 @@
 #[path = "../catalogue/host.rs"]
 mod host;
 
+mod full;
 mod hanging;
 mod reload;
 mod reuse;

@@ -19,7 +19,11 @@ impl<S: Sink> Agent<S> {
         {
             looks.soon();
         }
-        let new = counts.not_labelled.saturating_sub(before.not_labelled);
+        self.tell_not_labelled(counts.not_labelled.saturating_sub(before.not_labelled));
+    }
+
+    /// So many more cannot be labelled.
+    pub(super) fn tell_not_labelled(&mut self, new: u64) {
         if self.options.report_itself && new > 0 {
             let lost = LossCount {
                 stage: "catalogue".into(),
