@@ -1,5 +1,5 @@
-//! The thread that touches files: it labels what the catalogue names, and reads public parts. It may hang on a file system that does;
-//! the agent then goes on without it.
+//! The thread that labels what the catalogue names, and has public parts read. It touches files by its [`Hands`], which may hang on a file system
+//! that does.
 
 use std::{
     collections::{HashMap, HashSet},

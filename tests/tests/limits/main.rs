@@ -5,5 +5,6 @@ mod host;
 
 mod full;
 mod hanging;
+mod many;
 mod reload;
 mod reuse;

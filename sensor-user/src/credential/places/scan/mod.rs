@@ -114,7 +114,7 @@ pub struct Way {
 pub struct LimitsHit {
     /// Homes in which the bound on names was reached.
     pub names: u64,
-    /// Directories not entered for their depth.
+    /// Directories not entered for their depth, and what has a path that is too long to open it by.
     pub depth: u64,
     /// Files and directories not reported.
     pub found: u64,

@@ -294,6 +294,31 @@ fn a_pattern_for_any_depth_does_not_enter_what_the_kernel_serves_and_a_name_does
 }
 
 #[test]
+fn what_has_too_long_a_path_is_left_out_and_counted() {
+    let root = host(&["/home/ann/.kube/cache/"]);
+    let mut below = fs::File::open(root.path().join("home/ann/.kube/cache"))
+        .expect("there")
+        .into();
+    let name = "d".repeat(255);
+    for _ in 0..17 {
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkdirat(&below, &name, mode).expect("made");
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY;
+        let next: OwnedFd = rustix::fs::openat(&below, &name, flags, mode).expect("there");
+        below = next;
+    }
+    let result = scan(&root, &ScanLimits::default());
+    assert_eq!(result.limits_hit.depth, 1);
+    assert!(!result.directories.is_empty());
+    let longest = result
+        .directories
+        .iter()
+        .map(|one| one.path.as_os_str().len())
+        .max();
+    assert!(longest > Some(3_000) && longest <= Some(4_095), "{longest:?}");
+}
+
+#[test]
 fn a_root_that_is_not_there_is_told() {
     let error = places()
         .scan(Path::new("/nowhere/at/all"), &ScanLimits::default())

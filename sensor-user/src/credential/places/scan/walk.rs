@@ -19,6 +19,9 @@ use crate::credential::places::{Places, matches, names};
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// Bytes of a path by which a file can be opened.
+const PATH_MAX: usize = 4_095;
+
 pub(super) fn walk(
     places: &Places,
     root: &OwnedFd,
@@ -172,6 +175,10 @@ impl Walk<'_> {
     ) {
         let name = OsStr::from_bytes(name);
         let here = path.join(name);
+        if here.as_os_str().len() > PATH_MAX {
+            self.result.limits_hit.depth += 1;
+            return;
+        }
         // A stat of the directory that is mounted there would already ask it.
         if self.mounts.is_untouchable(&here) {
             self.result.limits_hit.served_elsewhere += 1;
