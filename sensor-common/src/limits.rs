@@ -21,7 +21,7 @@ pub const PATH_COMPONENTS_MAX: usize = 40;
 /// Bytes of a path as a process gave it in a denied attempt; a longer one is cut at its end and marked truncated.
 pub const GIVEN_PATH_BYTES: usize = 1024;
 
-/// Labelled objects. At the bound no further object is labelled, which the agent counts and says.
+/// Labelled objects, where the configuration says no less. At the bound no further object is labelled, which the agent counts and says.
 pub const OBJECTS_MAX: u32 = 131_072;
 
 /// Names in labelled directories. At the bound no further name is watched, which the agent counts and says.

@@ -218,7 +218,15 @@ impl Sensor {
     /// # Panics
     /// Where it does not get ready.
     pub fn start(&mut self) {
-        let mut command = sensor();
+        self.start_by(&[]);
+    }
+
+    /// The same by a command that starts what stands behind it, in its own place.
+    ///
+    /// # Panics
+    /// Where it does not get ready.
+    pub fn start_by(&mut self, wrapper: &[String]) {
+        let mut command = wrapped(wrapper, sensor());
         command.args(["run", "--config"]).arg(&self.config);
         self.child = Some(start(command, &self.directory.path().join("sensor.log")));
     }
@@ -310,6 +318,18 @@ impl Drop for Sensor {
     fn drop(&mut self) {
         self.end(Signal::TERM);
     }
+}
+
+fn wrapped(wrapper: &[String], program: Command) -> Command {
+    let Some((first, rest)) = wrapper.split_first() else {
+        return program;
+    };
+    let mut command = Command::new(first);
+    command
+        .args(rest)
+        .arg(program.get_program())
+        .args(program.get_args());
+    command
 }
 
 /// Starts a service that tells systemd when it is ready, and waits until it does.

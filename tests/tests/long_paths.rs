@@ -1,6 +1,6 @@
 //! Names and paths at their bounds.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use claviger_tests::{Decoy, can_load, trace};
 
@@ -32,11 +32,12 @@ fn names_and_paths_as_long_as_they_get_are_told_as_far_as_they_are_kept() {
     fs::write(&deep, "x").expect("written");
     let config = decoy.config("", "");
     let script = format!(
-        "/bin/cat $H/.ssh/{name} '{}' >/dev/null",
-        deep.to_str().expect("plain")
+        "/bin/cat $H/.ssh/{name} '{}' >/dev/null; cd '{}' && /bin/cat token >/dev/null",
+        deep.to_str().expect("plain"),
+        deep.parent().and_then(Path::to_str).expect("plain")
     );
     let traced = trace(&config, &shell(&decoy, &script));
-    let [short, long] = &traced.events[..] else {
+    let [short, long, relative] = &traced.events[..] else {
         panic!("{traced:#?}")
     };
     assert!(
@@ -46,9 +47,11 @@ fn names_and_paths_as_long_as_they_get_are_told_as_far_as_they_are_kept() {
             .ends_with(&format!("/.ssh/{name}"))
     );
     assert_eq!(short["credential"]["path_truncated"], false);
-    let path = long["credential"]["path"].as_str().expect("a path");
-    assert_eq!(long["credential"]["catalogue_entry"], "kubernetes-client-cache");
-    assert_eq!(long["credential"]["path_truncated"], true, "{long:#}");
-    assert!(!path.starts_with('/') && path.len() > 1_024, "{path}");
-    assert!(deep.to_str().expect("plain").ends_with(path), "{path}");
+    for long in [long, relative] {
+        let path = long["credential"]["path"].as_str().expect("a path");
+        assert_eq!(long["credential"]["catalogue_entry"], "kubernetes-client-cache");
+        assert_eq!(long["credential"]["path_truncated"], true, "{long:#}");
+        assert!(!path.starts_with('/') && path.len() > 1_024, "{path}");
+        assert!(deep.to_str().expect("plain").ends_with(path), "{path}");
+    }
 }

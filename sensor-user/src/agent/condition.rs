@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::self_test::SelfTest;
+use super::{hands::Hanging, self_test::SelfTest};
 use crate::config::Policy;
 
 /// Which policy is in force, for `status`.
@@ -48,6 +48,8 @@ pub(super) struct Condition {
     pub policy: PolicyReport,
     /// What is about to be, and who waits for it.
     pub coming: Option<(Policy, oneshot::Sender<()>)>,
+    /// What does not answer.
+    pub hanging: Vec<Hanging>,
     /// Where the sensor tests itself.
     pub self_test: Option<SelfTest>,
 }

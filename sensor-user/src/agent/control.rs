@@ -116,6 +116,8 @@ pub struct Status {
     pub unbalanced: BTreeMap<String, u64>,
     /// What is labelled.
     pub labelled: ScanCounts,
+    /// Mounts, or paths, at which nothing answers, and which are not looked at until something does.
+    pub hanging: Vec<String>,
     /// Which catalogue is in force.
     pub policy: PolicyReport,
     /// Whether the probes were seen to work lately; nothing where that is not tested.

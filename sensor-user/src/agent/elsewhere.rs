@@ -94,10 +94,10 @@ impl State {
             let homes = homes_of(&root.directory, &root.mountinfo);
             let places = Places::new(&catalogue, homes.clone());
             let mut found = places.scan_root(&root.directory, &root.mountinfo, &ScanLimits::default());
-            self.contents.narrow(&root.directory, &mut found);
+            self.contents.narrow(&root.directory, &mut found, &|_| {});
             self.hand_over(Found::Below {
                 id: root.id,
-                root: root.directory,
+                root: Arc::new(root.directory),
                 homes,
                 found,
             })?;

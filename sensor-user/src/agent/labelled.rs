@@ -144,6 +144,25 @@ impl Table {
         }
     }
 
+    /// What is labelled at or below a path of a root was not looked at, and is taken to be there still.
+    pub(super) fn stays_below(&mut self, root: Root, above: &Path) {
+        for (path, at) in self.by_root.get_mut(&root).into_iter().flatten() {
+            if path.starts_with(above) {
+                at.scan = self.scan;
+            }
+        }
+    }
+
+    /// An object got another label that stands for nothing. True where a path that is there leads to it: that labels it anew.
+    pub(super) fn renew(&mut self, object: ObjectKey, is_directory: bool) -> bool {
+        let key = (object, is_directory);
+        let is_live = self.live.contains_key(&key);
+        if is_live {
+            self.stale.insert(key);
+        }
+        is_live
+    }
+
     /// Whether an object is labelled as a file.
     pub(super) fn is_known(&self, object: ObjectKey) -> bool {
         self.live.contains_key(&(object, false))

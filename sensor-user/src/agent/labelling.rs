@@ -20,6 +20,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{
     Own,
+    hands::{Hands, Hangs},
     labelled::{Labelled, Root, Table},
     labels::Meaning,
     publicly::Public,
@@ -40,10 +41,11 @@ const BURY_EVERY: Duration = Duration::from_secs(2);
 /// Scans and labels.
 pub(super) struct Labelling {
     pub(super) labeller: Labeller,
+    pub(super) hands: Hands,
     knowledge: Knowledge,
     catalogue: Arc<Catalogue>,
     /// Where the host is looked through.
-    places: Places,
+    places: Arc<Places>,
     homes: Vec<Home>,
     extra_homes: Vec<PathBuf>,
     /// Homes below other roots.
@@ -70,11 +72,13 @@ enum Done {
     Gone,
     /// A table is full, or the hook did not answer.
     No,
+    /// The file system does not answer. What is labelled there stays so.
+    Hangs,
 }
 
 impl Labelling {
     pub(super) fn new(
-        labeller: Labeller,
+        (labeller, hands): (Labeller, Hands),
         knowledge: Knowledge,
         catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
@@ -83,8 +87,9 @@ impl Labelling {
     ) -> Self {
         Self {
             labeller,
+            hands,
             knowledge,
-            places: Places::new(&catalogue, homes.clone()),
+            places: Arc::new(Places::new(&catalogue, homes.clone())),
             catalogue,
             homes,
             extra_homes,
@@ -104,8 +109,10 @@ impl Labelling {
 
     /// Labels what lies in the host's places now, and takes away labels that are not needed any more.
     pub(super) fn scan(&mut self, public: &mut Public) -> ScanCounts {
-        let homes = homes(Path::new("/"), &self.extra_homes);
-        if homes != self.homes {
+        let homes = homes_of_host(&mut self.hands, &self.extra_homes);
+        if let Ok(homes) = homes
+            && homes != self.homes
+        {
             self.homes = homes;
             self.lay_out();
         }
@@ -199,7 +206,7 @@ impl Labelling {
 
     /// Lays the catalogue over the homes: the host's to look for files, all to know paths by.
     fn lay_out(&mut self) {
-        self.places = Places::new(&self.catalogue, self.homes.clone());
+        self.places = Arc::new(Places::new(&self.catalogue, self.homes.clone()));
         let mut all = self.homes.clone();
         let mut known: HashSet<&Home> = self.homes.iter().collect();
         let others = self.other_homes.values().flatten();
@@ -209,17 +216,35 @@ impl Labelling {
         self.knowledge.set_places(Arc::new(places));
     }
 
-    fn look(&mut self) -> std::io::Result<(OwnedFd, ScanResult)> {
+    /// Looks through the host's places. Where something hangs, anew without it.
+    fn look(&mut self) -> std::io::Result<(Arc<OwnedFd>, ScanResult)> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open("/", flags, Mode::empty())?;
-        let mountinfo = std::fs::read("/proc/self/mountinfo")?;
-        let mut found = self.places.scan_root(&root, &mountinfo, &ScanLimits::default());
-        self.contents.narrow(&root, &mut found);
-        Ok((root, found))
+        let root = Arc::new(rustix::fs::open("/", flags, Mode::empty())?);
+        let mountinfo: Arc<[u8]> = std::fs::read("/proc/self/mountinfo")?.into();
+        loop {
+            let (below, mountinfo) = (Arc::clone(&root), Arc::clone(&mountinfo));
+            let (places, avoided) = (Arc::clone(&self.places), self.hands.avoided());
+            let mut contents = std::mem::take(&mut self.contents);
+            let looked = self.hands.run(Path::new("/"), move |progress| {
+                let step = |path: &Path| progress.step(path);
+                let limits = ScanLimits::default();
+                let mut found = places.scan_avoiding(&below, &mountinfo, &limits, &avoided, &step);
+                contents.narrow(&*below, &mut found, &step);
+                (contents, found)
+            });
+            match looked {
+                Ok((contents, found)) => {
+                    self.contents = contents;
+                    return Ok((root, found));
+                }
+                Err(Hangs::There) => {}
+                Err(Hangs::NoThread) => return Err(std::io::ErrorKind::OutOfMemory.into()),
+            }
+        }
     }
 
     /// Labels all of what was found below a root.
-    fn label(&mut self, root: Root, directory: &OwnedFd, found: &ScanResult, public: &mut Public) {
+    fn label(&mut self, root: Root, directory: &Arc<OwnedFd>, found: &ScanResult, public: &mut Public) {
         let mut counts = ScanCounts {
             left_out: found.limits_hit.total(),
             roots: u64::from(matches!(root, Root::Other(_))),
@@ -230,16 +255,19 @@ impl Labelling {
         for one in &found.directories {
             match self.label_directory(root, directory, one) {
                 Done::Yes => counts.directories += 1,
-                Done::Gone => {}
+                Done::Gone | Done::Hangs => {}
                 Done::No => counts.not_labelled += 1,
             }
         }
         for one in &found.files {
             match self.label_file(root, directory, one, public) {
                 Done::Yes => counts.files += 1,
-                Done::Gone => {}
+                Done::Gone | Done::Hangs => {}
                 Done::No => counts.not_labelled += 1,
             }
+        }
+        for hanging in self.hands.avoided() {
+            self.table.stays_below(root, &hanging);
         }
         for dropped in self.table.end(root) {
             self.drop_label(dropped);
@@ -273,4 +301,10 @@ impl Labelling {
         self.said = counts;
         counts
     }
+}
+
+/// The homes of the host, which lie where another host may serve them.
+pub(super) fn homes_of_host(hands: &mut Hands, extra: &[PathBuf]) -> Result<Vec<Home>, Hangs> {
+    let extra = extra.to_vec();
+    hands.run(Path::new("/home"), move |_| homes(Path::new("/"), &extra))
 }

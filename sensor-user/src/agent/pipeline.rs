@@ -184,6 +184,7 @@ impl<S: Sink> Agent<S> {
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
             coming: None,
+            hanging: Vec::new(),
             self_test: options
                 .self_test
                 .as_ref()
@@ -276,6 +277,7 @@ impl<S: Sink> Agent<S> {
             self.tell_not_watched();
             self.tell_status("started");
         }
+        self.tell_not_labelled(self.scanned.not_labelled);
         let mut housekeeping = interval(HOUSEKEEPING);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_status = Instant::now() + STATUS_INTERVAL;

@@ -1,24 +1,25 @@
 //! What the public part of a credential says, read at most once for each version of the file.
 
 use std::{
-    fs::File,
-    os::fd::{AsFd as _, OwnedFd},
+    fs::{File, Metadata},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use claviger_proto::catalogue::Entry;
-use claviger_sensor_common::ObjectKey;
+use claviger_sensor_common::{FileVersion, ObjectKey};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use super::{
+    hands::Hands,
     known::{Place, version},
     originals::Originals,
     seen_from::SeenFrom,
     worker::Knowledge,
 };
 use crate::{
-    credential::{Fingerprints, Parsed, identities, open_candidate, read_public},
+    credential::{Fingerprints, Held, OpenError, Parsed, identities, read_public},
     kernel::{Labeller, Purpose},
 };
 
@@ -53,8 +54,8 @@ impl Public {
     }
 
     /// Of which entry of the catalogue the credential is that an open file holds.
-    pub(super) fn original_of(&self, file: &OwnedFd) -> Option<Arc<Entry>> {
-        let content = read_public(file).ok()?;
+    pub(super) fn original_of(&self, hands: &mut Hands, path: &Path, file: OwnedFd) -> Option<Arc<Entry>> {
+        let content = hands.run(path, move |_| read_public(file)).ok()?.ok()?;
         let content = self.fingerprints.as_ref()?.of(&content)?;
         self.originals.entry_of(content).cloned()
     }
@@ -62,26 +63,26 @@ impl Public {
     /// Reads through an open descriptor of the object.
     pub(super) fn of_file(
         &mut self,
+        hands: &mut Hands,
         object: ObjectKey,
         entry: &Arc<Entry>,
         path: &Path,
-        file: OwnedFd,
+        opened: Opened,
     ) -> Parsed {
-        let file = File::from(file);
-        let Ok(metadata) = file.metadata() else {
-            return Parsed::unknown("it could not be looked at");
-        };
+        let Opened { file, metadata } = opened;
         let kind = entry.kind();
         let version = version(&metadata);
         if let Some(known) = self.knowledge.known().get(object, kind, version) {
             return known;
         }
-        let (parsed, content) = match read_public(file.as_fd()) {
-            Ok(content) => {
+        let read = hands.run(path, move |_| read_public(file));
+        let (parsed, content) = match read {
+            Ok(Ok(content)) => {
                 let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
                 (identities(kind, path, &content), fingerprint)
             }
-            Err(error) => (Parsed::unknown(error.reason()), None),
+            Ok(Err(error)) => (Parsed::unknown(error.reason()), None),
+            Err(_) => return Parsed::unknown(OpenError::Hangs.reason()),
         };
         self.originals.set(object, content, entry);
         let place = Place::of(&metadata);
@@ -98,6 +99,7 @@ impl Public {
     /// answer each open of the other by one of their own for ever.
     pub(super) fn of_use(
         &mut self,
+        hands: &mut Hands,
         labeller: &mut Labeller,
         object: ObjectKey,
         entry: &Arc<Entry>,
@@ -105,15 +107,17 @@ impl Public {
     ) -> Parsed {
         let mut reason = "no path leads to it";
         for (seen_from, path) in paths {
-            let Some(root) = seen_from.hold() else {
+            let Some((root, version)) = look(hands, *seen_from, path) else {
                 continue;
             };
-            if let Some(known) = self.known(&root, path, object, entry) {
-                return known;
+            if let Some((known, parsed)) = self.known_at(version, entry)
+                && known == object
+            {
+                return parsed;
             }
-            match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
-                Ok((Ok(file), Some(found))) if found == object => {
-                    return self.of_file(object, entry, path, file);
+            match hands.ask(labeller, Purpose::Identify, path, Opened::at(&root, path)) {
+                Ok((Ok(opened), Some(found))) if found == object => {
+                    return self.of_file(hands, object, entry, path, opened);
                 }
                 Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
                 Ok((Ok(_), None)) => reason = "the hook did not confirm which file it is",
@@ -133,21 +137,22 @@ impl Public {
     /// The labelled file at a path as a process sees it, while that lives, and what it says. A file that is not labelled is not read.
     pub(super) fn at_path(
         &mut self,
+        hands: &mut Hands,
         labeller: &mut Labeller,
         entry: &Arc<Entry>,
         paths: &[(SeenFrom, PathBuf)],
     ) -> (Parsed, Option<ObjectKey>) {
         let mut reason = "only the path was seen, and the process had ended before it was followed";
         for (seen_from, path) in paths {
-            let Some(root) = seen_from.hold() else {
+            let Some((root, version)) = look(hands, *seen_from, path) else {
                 continue;
             };
-            if let Some((object, known)) = self.known_at(&root, path, entry) {
+            if let Some((object, known)) = self.known_at(version, entry) {
                 return (known, Some(object));
             }
-            reason = match labeller.ask(Purpose::Identify, || open_candidate(&root, path)) {
-                Ok((Ok(file), Some(found))) if labeller.is_labelled(found) => {
-                    return (self.of_file(found, entry, path, file), Some(found));
+            reason = match hands.ask(labeller, Purpose::Identify, path, Opened::at(&root, path)) {
+                Ok((Ok(opened), Some(found))) if labeller.is_labelled(found) => {
+                    return (self.of_file(hands, found, entry, path, opened), Some(found));
                 }
                 Ok((Ok(_), Some(_))) => "only the path was seen, and leads to no file that is known",
                 Ok((Ok(_), None)) => "only the path was seen, and the hook did not confirm where it leads",
@@ -161,20 +166,50 @@ impl Public {
         (Parsed::unknown(reason), None)
     }
 
-    /// What is known of the version of an object that lies at a path.
-    fn known(&self, root: &OwnedFd, path: &Path, object: ObjectKey, entry: &Entry) -> Option<Parsed> {
-        let (known, parsed) = self.known_at(root, path, entry)?;
-        (known == object).then_some(parsed)
+    /// What is known of the version that lies at a path.
+    fn known_at(&self, version: Option<(Place, FileVersion)>, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
+        let (place, version) = version?;
+        self.knowledge.known().at(place, entry.kind(), version)
+    }
+}
+
+/// A root, and which version of a file lies at a path below it, without opening that for reading. Nothing where there is no
+/// such root.
+fn look(
+    hands: &mut Hands,
+    seen_from: SeenFrom,
+    path: &Path,
+) -> Option<(Arc<OwnedFd>, Option<(Place, FileVersion)>)> {
+    let root = Arc::new(seen_from.hold()?);
+    let (below, at) = (Arc::clone(&root), path.to_owned());
+    let version = hands.run(path, move |_| {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let held = rustix::fs::openat2(&below, &at, flags, Mode::empty(), resolve).ok()?;
+        let metadata = File::from(held).metadata().ok()?;
+        Some((Place::of(&metadata), version(&metadata)))
+    });
+    Some((root, version.ok().flatten()))
+}
+
+/// A file that was opened, and which version of it.
+pub(super) struct Opened {
+    file: OwnedFd,
+    metadata: Metadata,
+}
+
+impl Opened {
+    /// Opens what lies at a path below a root.
+    fn at(root: &Arc<OwnedFd>, path: &Path) -> impl FnOnce() -> Result<Self, OpenError> + Send + use<> {
+        let (root, path) = (Arc::clone(root), path.to_owned());
+        move || Self::of(&Held::at(&*root, &path)?)
     }
 
-    /// What is known of the version that lies at a path, without opening it for reading.
-    fn known_at(&self, root: &OwnedFd, path: &Path, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let held =
-            rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
-        let metadata = File::from(held).metadata().ok()?;
-        self.knowledge
-            .known()
-            .at(Place::of(&metadata), entry.kind(), version(&metadata))
+    /// Opens what is held.
+    pub(super) fn of(held: &Held) -> Result<Self, OpenError> {
+        let file = File::from(held.open_file()?);
+        let metadata = file.metadata().map_err(|_| OpenError::Gone)?;
+        let file = file.into();
+        Ok(Self { file, metadata })
     }
 }

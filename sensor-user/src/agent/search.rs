@@ -4,7 +4,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -77,7 +80,8 @@ impl Search {
         let mut found = places
             .map(|places| places.scan_root(&root, &mountinfo, &ScanLimits::of_search()))
             .unwrap_or_default();
-        self.contents.narrow(&root, &mut found);
+        self.contents.narrow(&root, &mut found, &|_| {});
+        let root = Arc::new(root);
         Some(Found::Anywhere { root, found })
     }
 }

@@ -1,5 +1,5 @@
-//! The thread that touches files: it labels what the catalogue names, and reads public parts. It may hang on a file system that does;
-//! the agent then goes on without it.
+//! The thread that labels what the catalogue names, and has public parts read. It touches files by its [`Hands`], which may hang on a file system
+//! that does.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,8 +25,9 @@ use super::{
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
+    hands::{Changed, Hands},
     known::Known,
-    labelling::{Labelling, Looked},
+    labelling::{Labelling, Looked, homes_of_host},
     labels::Labels,
     publicly::Public,
     search,
@@ -34,7 +35,7 @@ use super::{
     self_test::Tested,
 };
 use crate::{
-    credential::{Home, Parsed, Places, ScanResult, homes},
+    credential::{Home, Parsed, Places, ScanResult},
     decode::ProcessKey,
     kernel::{Labeller, Layers, canary},
 };
@@ -168,7 +169,7 @@ pub(super) enum Found {
     /// Anywhere on the host.
     Anywhere {
         /// The host's root.
-        root: OwnedFd,
+        root: Arc<OwnedFd>,
         /// What lies there.
         found: ScanResult,
     },
@@ -177,7 +178,7 @@ pub(super) enum Found {
         /// Its number.
         id: u64,
         /// It.
-        root: OwnedFd,
+        root: Arc<OwnedFd>,
         /// The homes there.
         homes: Vec<Home>,
         /// What lies there.
@@ -207,6 +208,8 @@ pub(super) enum Answer {
     Scanned(ScanCounts),
     /// A file that may be a copy was not looked at: too many are waiting.
     NotLookedAt,
+    /// File systems answer no longer, or again.
+    Hanging(Changed),
     /// Whether the probes see was tested.
     Tested(Tested),
     /// Files of overlayfs are followed to their layers from now on.
@@ -297,14 +300,23 @@ impl Worker {
         let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
         let start = |interval| search::start(current.clone(), extra_homes.clone(), interval, asks.clone());
         let search = search.map(start).transpose()?;
-        let homes = homes(Path::new("/"), &extra_homes);
+        let mut hands = Hands::default();
+        let no_homes = |_| extra_homes.iter().filter_map(|path| Home::new(path)).collect();
+        let homes = homes_of_host(&mut hands, &extra_homes).unwrap_or_else(no_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
         let looks = Arc::new(AtomicBool::new(false));
         let kept = Arc::new(Kept::default());
         let state = State {
             looks: Arc::clone(&looks),
             kept: Arc::clone(&kept),
-            labelling: Labelling::new(labeller, knowledge.clone(), catalogue, homes, extra_homes, own),
+            labelling: Labelling::new(
+                (labeller, hands),
+                knowledge.clone(),
+                catalogue,
+                homes,
+                extra_homes,
+                own,
+            ),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
             layers,
@@ -417,13 +429,15 @@ impl State {
                 if self.layers.have_come() && answer.blocking_send(Answer::LayersKnown).is_err() {
                     return;
                 }
+                self.labelling.hands.wasted();
                 let counts = self.labelling.scan(&mut self.public);
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");
                 }
                 let done = Instant::now();
-                next = done + rescan.max((done - now) * REGULAR_SHARE);
-                earliest = done + (done - now) * SHARE;
+                let took = (done - now).saturating_sub(self.labelling.hands.wasted());
+                next = done + rescan.max(took * REGULAR_SHARE);
+                earliest = done + took * SHARE;
                 if answer.blocking_send(Answer::Scanned(counts)).is_err() {
                     return;
                 }
@@ -441,7 +455,18 @@ impl State {
                 return;
             }
             self.tell_kept();
+            let changed = self.labelling.hands.changed();
+            if changed != Changed::default() {
+                // What answers again is looked at now.
+                if !changed.answering.is_empty() {
+                    next = Instant::now();
+                }
+                if answer.blocking_send(Answer::Hanging(changed)).is_err() {
+                    return;
+                }
+            }
             let others = self.next_test.into_iter().chain(self.suspects.due());
+            let others = others.chain(self.labelling.hands.due(now));
             let wake = others.fold(next, Instant::min);
             match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Ask::Question(Question {
@@ -450,11 +475,7 @@ impl State {
                     entry,
                     paths,
                 })) => {
-                    let labeller = &mut self.labelling.labeller;
-                    let (parsed, object) = match object {
-                        Wanted::This(object) => (self.public.of_use(labeller, object, &entry, &paths), None),
-                        Wanted::Labelled => self.public.at_path(labeller, &entry, &paths),
-                    };
+                    let (parsed, object) = self.identify(object, &entry, &paths);
                     let answered = Answer::Identified {
                         token,
                         parsed,
@@ -501,6 +522,23 @@ impl State {
         let (copies, public) = (self.suspects.len(), self.public.len());
         self.kept.copies_waiting.store(copies, Ordering::Relaxed);
         self.kept.public_parts.store(public, Ordering::Relaxed);
+    }
+
+    /// What a file says, and which it is where that was asked.
+    fn identify(
+        &mut self,
+        object: Wanted,
+        entry: &Arc<Entry>,
+        paths: &[(SeenFrom, PathBuf)],
+    ) -> (Parsed, Option<ObjectKey>) {
+        let Labelling { hands, labeller, .. } = &mut self.labelling;
+        match object {
+            Wanted::This(object) => {
+                let parsed = self.public.of_use(hands, labeller, object, entry, paths);
+                (parsed, None)
+            }
+            Wanted::Labelled => self.public.at_path(hands, labeller, entry, paths),
+        }
     }
 
     /// Looks whether a file is a copy; how much is labelled, where it is one.

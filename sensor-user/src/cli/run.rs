@@ -70,6 +70,7 @@ async fn serve(
         file_open_hooks: config.probes.file_open_hooks.clone(),
         compat_calls: config.probes.compat_calls,
         ring_bytes: config.probes.ring_bytes,
+        max_labelled_files: config.catalogue.max_labelled_files,
         canary_command: canary::command(),
         ..LoadOptions::default()
     })?;

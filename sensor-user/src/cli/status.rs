@@ -84,6 +84,8 @@ pub(super) fn faults(status: &Status) -> Vec<String> {
             "the accounts of {account} do not add up, by {by}: uses may be missing that no loss was told for"
         )
     }));
+    let hanging = status.hanging.iter();
+    faults.extend(hanging.map(|path| format!("{path} does not answer: what lies there is not looked at")));
     if status.labelled.not_labelled > 0 {
         faults.push(format!(
             "{} credentials could not be labelled and are not watched",

@@ -81,6 +81,7 @@ impl Trace {
             file_open_hooks: config.probes.file_open_hooks.clone(),
             compat_calls: config.probes.compat_calls,
             ring_bytes: config.probes.ring_bytes,
+            max_labelled_files: config.catalogue.max_labelled_files,
             canary_command: canary::command(),
             ..LoadOptions::default()
         })?;

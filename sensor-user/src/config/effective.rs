@@ -42,6 +42,7 @@ impl Config {
                 extra_homes: said(self.catalogue.extra_homes.clone()),
                 directory: said(self.catalogue.directory.clone()),
                 search_interval_ms: said(milliseconds(self.catalogue.search_interval)),
+                max_labelled_files: said(self.catalogue.max_labelled_files.into()),
             },
             metrics: RawMetrics {
                 listen: self.metrics.listen.and_then(|address| said(address.to_string())),

@@ -63,6 +63,7 @@ pub(super) struct RawCatalogue {
     pub(super) extra_homes: Field<Vec<PathBuf>>,
     pub(super) directory: Field<PathBuf>,
     pub(super) search_interval_ms: Field<u64>,
+    pub(super) max_labelled_files: Field<u64>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use claviger_sensor_common::OBJECTS_MAX;
 use toml::Spanned;
 
 use super::raw::{Field, RawConfig};
@@ -116,6 +117,13 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 1_000..=86_400_000,
                 600_000,
             )?),
+            max_labelled_files: u32::try_from(number(
+                "catalogue.max_labelled_files",
+                raw.catalogue.max_labelled_files,
+                64..=OBJECTS_MAX.into(),
+                OBJECTS_MAX.into(),
+            )?)
+            .unwrap_or(OBJECTS_MAX),
         },
         metrics: Metrics {
             listen: raw.metrics.listen.as_ref().map(listen).transpose()?,

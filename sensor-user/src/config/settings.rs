@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use claviger_sensor_common::OBJECTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::{DetectorAddress, policy::DEFAULT_DIRECTORY};
@@ -116,6 +117,9 @@ pub struct Catalogue {
     /// How often the whole host is searched for what can lie anywhere (`**/*.pem`), 1 s to a day. What appears between is not seen until
     /// then. Default 10 min.
     pub search_interval: Duration,
+    /// Files labelled at once, 64 to 131 072: each takes about 100 bytes of the kernel's memory, whether it is there or not. What is more is
+    /// counted and told as not watched. Default 131 072.
+    pub max_labelled_files: u32,
 }
 
 /// The sensor's metrics, as OpenMetrics text by HTTP.
@@ -204,6 +208,7 @@ impl Default for Config {
                 extra_homes: Vec::new(),
                 directory: PathBuf::from(DEFAULT_DIRECTORY),
                 search_interval: Duration::from_secs(600),
+                max_labelled_files: OBJECTS_MAX,
             },
             metrics: Metrics { listen: None },
             log: Log {

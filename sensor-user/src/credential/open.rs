@@ -15,6 +15,9 @@ pub enum OpenError {
     /// A directory, a FIFO, a socket or a device.
     #[error("not a regular file")]
     NotRegular,
+    /// Its file system does not answer.
+    #[error("its file system does not answer")]
+    Hangs,
     /// A step of opening it failed otherwise.
     #[error("cannot {step} it")]
     Failed {
@@ -33,6 +36,7 @@ impl OpenError {
         match self {
             Self::Gone => "gone before it was looked at",
             Self::NotRegular => "not a regular file",
+            Self::Hangs => "its file system does not answer",
             Self::Failed { .. } => "could not be opened",
         }
     }

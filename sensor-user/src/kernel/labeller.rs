@@ -44,7 +44,7 @@ type Bytes<const N: usize> = [u8; N];
 
 type Labels<K> = HashMap<MapData, K, Bytes<{ size_of::<Label>() }>>;
 
-/// Sets labels. One per agent; used from one thread at a time, for the handshake recognises its thread.
+/// Sets labels. One per agent; used from one thread at a time, for the handshake recognises the thread that opens.
 pub struct Labeller {
     request: Array<MapData, Bytes<{ size_of::<LabelRequest>() }>>,
     objects: Labels<Bytes<{ size_of::<ObjectKey>() }>>,
@@ -90,6 +90,20 @@ impl Labeller {
         purpose: Purpose,
         open: impl FnOnce() -> T,
     ) -> Result<(T, Option<ObjectKey>), LabelError> {
+        self.ask_of(own_tid(), purpose, open)
+    }
+
+    /// The same, where `open` has the thread of this id open the candidate, and returns when that is done or given up. A thread that was given up
+    /// and opens it later answers no request: each names its thread.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn ask_of<T>(
+        &mut self,
+        tid: u32,
+        purpose: Purpose,
+        open: impl FnOnce() -> T,
+    ) -> Result<(T, Option<ObjectKey>), LabelError> {
         let (code, label) = match purpose {
             Purpose::Identify => (REQUEST_IDENTIFY, Label::default()),
             Purpose::Object(label) => (REQUEST_OBJECT, label),
@@ -97,7 +111,7 @@ impl Labeller {
             Purpose::Way => (REQUEST_WAY, Label::default()),
             Purpose::Place(id) => (REQUEST_PLACE, Label { id, flags: 0 }),
         };
-        self.handshake(code, label, open)
+        self.handshake(tid, code, label, open)
     }
 
     /// Calls `act` on this thread, and tells whether the kernel half saw it do what the request names.
@@ -105,19 +119,20 @@ impl Labeller {
     /// # Errors
     /// [`LabelError`].
     pub(super) fn sees<T>(&mut self, request: u32, act: impl FnOnce() -> T) -> Result<(T, bool), LabelError> {
-        let (acted, answer) = self.handshake(request, Label::default(), act)?;
+        let (acted, answer) = self.handshake(own_tid(), request, Label::default(), act)?;
         Ok((acted, answer.is_some()))
     }
 
     fn handshake<T>(
         &mut self,
+        tid: u32,
         code: u32,
         label: Label,
         open: impl FnOnce() -> T,
     ) -> Result<(T, Option<ObjectKey>), LabelError> {
         self.set(LabelRequest {
             state: REQUEST_ARMED | code,
-            tid: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
+            tid,
             label,
             object: ObjectKey::default(),
         })?;
@@ -222,6 +237,10 @@ impl Labeller {
         })?;
         Ok(transmute!(bytes))
     }
+}
+
+fn own_tid() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 /// What is not there need not be removed.

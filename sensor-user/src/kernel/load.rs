@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya::{Btf, Ebpf, EbpfLoader, maps::RingBuf};
-use claviger_sensor_common::RING_BYTES;
+use claviger_sensor_common::{OBJECTS_MAX, RING_BYTES};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
@@ -29,6 +29,8 @@ pub struct LoadOptions {
     pub compat_calls: bool,
     /// Bytes of the ring of records: a power of two, and a multiple of the page size.
     pub ring_bytes: u32,
+    /// Files labelled at once.
+    pub max_labelled_files: u32,
     /// A program that ends at once, and its arguments: started to see whether the process probes work.
     pub canary_command: Vec<OsString>,
     /// The kernel's BTF.
@@ -41,6 +43,7 @@ impl Default for LoadOptions {
             file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
             compat_calls: false,
             ring_bytes: RING_BYTES,
+            max_labelled_files: OBJECTS_MAX,
             canary_command: vec!["/bin/true".into()],
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
@@ -115,6 +118,7 @@ impl Kernel {
                 .override_global("AGENT_PID", &std::process::id(), true)
                 .override_global("RING_SIZE", &options.ring_bytes, true)
                 .map_max_entries("EVENTS", options.ring_bytes)
+                .map_max_entries("OBJECTS", options.max_labelled_files)
                 .load(&object)
                 .map_err(|source| KernelError::Object(Box::new(source)))?;
             let ring = take_ring(&mut ebpf)?;

@@ -83,5 +83,30 @@ fn an_object_of_two_paths_keeps_a_label_that_stands_for_something() {
     assert!(!table.is_live(&file(100, 0)));
 }
 
+#[test]
+fn what_was_not_looked_at_stays_and_what_was_and_is_gone_does_not() {
+    let mut table = Table::default();
+    table.begin();
+    for (inode, path) in [(1, "/h/hung/a"), (2, "/h/b"), (3, "/h/hungry")] {
+        assert_eq!(table.insert(Root::Host, path.into(), file(inode, 0)), None);
+    }
+    table.begin();
+    table.stays_below(Root::Host, Path::new("/h/hung"));
+    assert_eq!(table.end(Root::Host), []);
+    let left = table.below(Root::Host);
+    assert_eq!(left, [("/h/hung/a".into(), file(1, 0).seen)]);
+}
+
+#[test]
+fn what_lost_its_label_by_a_mishap_is_labelled_anew_where_it_is_known() {
+    let mut table = Table::default();
+    table.begin();
+    assert_eq!(table.insert(Root::Host, "/a".into(), file(1, 0)), None);
+    assert!(table.renew(file(1, 0).object, false));
+    assert!(!table.renew(file(1, 0).object, true));
+    assert!(!table.renew(file(2, 0).object, false));
+    assert!(!table.is_labelled(Root::Host, Path::new("/a"), file(1, 0).seen));
+}
+
 mod directories;
 mod model;

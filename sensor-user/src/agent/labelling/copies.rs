@@ -18,7 +18,7 @@ use crate::{
         copies::Suspect,
         labelled::{Labelled, Root},
         labels::Meaning,
-        publicly::Public,
+        publicly::{Opened, Public},
         worker::ScanCounts,
     },
     credential::Held,
@@ -48,16 +48,25 @@ impl Labelling {
             return Looked::Known;
         }
         for (seen_from, path) in &suspect.paths {
-            let held = seen_from.hold().and_then(|root| Held::at(root, path).ok());
-            let Some(held) = held else { continue };
+            let Some(root) = seen_from.hold() else { continue };
+            let at = path.clone();
+            let held = self.hands.run(path, move |_| Held::at(root, &at).ok());
+            let Ok(Some(held)) = held else { continue };
             if !public.may_be_copy(held.size_bytes()) {
                 continue;
             }
-            let file = match self.labeller.ask(Purpose::Identify, || held.open_file()) {
+            let held = Arc::new(held);
+            let theirs = Arc::clone(&held);
+            let asked = self
+                .hands
+                .ask(&mut self.labeller, Purpose::Identify, path, move || {
+                    theirs.open_file()
+                });
+            let file = match asked {
                 Ok((Ok(file), Some(object))) if object == suspect.object => file,
                 _ => continue,
             };
-            let original = public.original_of(&file);
+            let original = public.original_of(&mut self.hands, path, file);
             // As the catalogue has it that holds now.
             let entry = original.and_then(|original| {
                 let entries = self.catalogue.entries();
@@ -77,7 +86,7 @@ impl Labelling {
     fn label_copy(
         &mut self,
         suspect: &Suspect,
-        held: &Held,
+        held: &Arc<Held>,
         path: &Path,
         entry: &Arc<Entry>,
         public: &mut Public,
@@ -92,9 +101,11 @@ impl Labelling {
             return Done::No;
         };
         let label = Purpose::Object(Label { id, flags: 0 });
-        match self.labeller.ask(label, || held.open_file()) {
+        let theirs = Arc::clone(held);
+        let open = move || Opened::of(&theirs);
+        match self.hands.ask(&mut self.labeller, label, path, open) {
             Ok((Ok(file), Some(object))) if object == suspect.object => {
-                public.of_file(object, entry, path, file);
+                public.of_file(&mut self.hands, object, entry, path, file);
                 self.copies.insert(id);
                 let labelled = Labelled {
                     seen: held.seen(),
@@ -109,14 +120,7 @@ impl Labelling {
                 );
                 Done::Yes
             }
-            asked => {
-                self.knowledge.labels().release(id);
-                if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                }
-            }
+            asked => self.undo(id, &asked, false),
         }
     }
 
@@ -125,13 +129,13 @@ impl Labelling {
         match done {
             Done::Yes => counts.files += 1,
             Done::No => counts.not_labelled += 1,
-            Done::Gone => {}
+            Done::Gone | Done::Hangs => {}
         }
         Looked::Copy(self.total())
     }
 
     /// Looks which copies are there still.
-    pub(super) fn look_after_copies(&mut self, root: &OwnedFd) {
+    pub(super) fn look_after_copies(&mut self, root: &Arc<OwnedFd>) {
         let copies = self.table.below(Root::Copies);
         if copies.is_empty() {
             return;
@@ -139,7 +143,12 @@ impl Labelling {
         self.table.begin();
         let mut files = 0;
         for (path, seen) in copies {
-            if Held::at(root, &path).is_ok_and(|held| held.seen() == seen) {
+            let (root, at) = (Arc::clone(root), path.clone());
+            let is_there = self.hands.run(&path, move |_| {
+                Held::at(&*root, &at).is_ok_and(|held| held.seen() == seen)
+            });
+            // One that cannot be looked at is taken to be there still.
+            if is_there.unwrap_or(true) {
                 self.table.stays(Root::Copies, &path);
                 files += 1;
             }

@@ -13,9 +13,9 @@ use crate::{
     agent::{
         labelled::{Dropped, Labelled, Root},
         labels::Meaning,
-        publicly::Public,
+        publicly::{Opened, Public},
     },
-    credential::{Candidate, Held, LabelledDirectory},
+    credential::{Candidate, Held, LabelledDirectory, OpenError, Seen},
     kernel::{LabelError, Purpose},
 };
 
@@ -23,16 +23,12 @@ impl Labelling {
     pub(super) fn label_directory(
         &mut self,
         root: Root,
-        directory: &OwnedFd,
+        directory: &Arc<OwnedFd>,
         found: &LabelledDirectory,
     ) -> Done {
         if self.table.is_labelled(root, &found.path, found.seen) {
             return Done::Yes;
         }
-        let held = match Held::at(directory, &found.path) {
-            Ok(held) if held.seen() == found.seen => held,
-            _ => return Done::Gone,
-        };
         let Some(id) = self.knowledge.labels().hold(Meaning::Directory {
             path: found.path.clone(),
         }) else {
@@ -49,16 +45,10 @@ impl Labelling {
             flags |= DIRECTORY_LEADS_ON;
         }
         let label = Purpose::Directory(Label { id, flags });
-        let object = match self.labeller.ask(label, || held.open_directory()) {
+        let open = very_one(directory, &found.path, found.seen, Held::open_directory);
+        let object = match self.hands.ask(&mut self.labeller, label, &found.path, open) {
             Ok((Ok(_), Some(object))) => object,
-            asked => {
-                self.knowledge.labels().release(id);
-                return if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                };
-            }
+            asked => return self.undo(id, &asked, true),
         };
         let mut labelled = Labelled {
             seen: found.seen,
@@ -107,7 +97,7 @@ impl Labelling {
     pub(super) fn label_file(
         &mut self,
         root: Root,
-        directory: &OwnedFd,
+        directory: &Arc<OwnedFd>,
         found: &Candidate,
         public: &mut Public,
     ) -> Done {
@@ -118,10 +108,6 @@ impl Labelling {
         if self.table.is_labelled(root, &found.path, found.seen) {
             return Done::Yes;
         }
-        let held = match Held::at(directory, &found.path) {
-            Ok(held) if held.seen() == found.seen => held,
-            _ => return Done::Gone,
-        };
         let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
             entry: Arc::clone(&found.entry),
             path: found.path.clone(),
@@ -129,10 +115,11 @@ impl Labelling {
             return Done::No;
         };
         let label = Purpose::Object(Label { id, flags: 0 });
-        match self.labeller.ask(label, || held.open_file()) {
+        let open = very_one(directory, &found.path, found.seen, Opened::of);
+        match self.hands.ask(&mut self.labeller, label, &found.path, open) {
             Ok((Ok(file), Some(object))) => {
                 // Read now, so that it can still be named when it is gone right after its use.
-                public.of_file(object, &found.entry, &found.path, file);
+                public.of_file(&mut self.hands, object, &found.entry, &found.path, file);
                 let labelled = Labelled {
                     seen: found.seen,
                     object,
@@ -143,14 +130,34 @@ impl Labelling {
                 self.knowledge.labels().lies(&found.path, Some(object));
                 Done::Yes
             }
-            asked => {
-                self.knowledge.labels().release(id);
-                if matches!(asked, Ok((Err(_), _))) {
-                    Done::Gone
-                } else {
-                    Done::No
-                }
+            asked => self.undo(id, &asked, false),
+        }
+    }
+
+    /// No label was set, or one on what then could not be opened, which goes again. What came of that path.
+    pub(super) fn undo<T>(
+        &mut self,
+        id: u32,
+        asked: &Result<(Result<T, OpenError>, Option<ObjectKey>), LabelError>,
+        is_directory: bool,
+    ) -> Done {
+        self.knowledge.labels().release(id);
+        if let Ok((Err(_), Some(object))) = asked
+            && !self.table.renew(*object, is_directory)
+        {
+            let forgotten = if is_directory {
+                self.labeller.forget_directory(*object)
+            } else {
+                self.labeller.forget_object(*object)
+            };
+            if let Err(error) = forgotten {
+                tracing::warn!(%error, "a label of what cannot be opened stays");
             }
+        }
+        match asked {
+            Ok((Err(OpenError::Hangs), _)) => Done::Hangs,
+            Ok((Err(_), _)) => Done::Gone,
+            Ok((Ok(_), _)) | Err(_) => Done::No,
         }
     }
 
@@ -203,6 +210,24 @@ impl Labelling {
         self.copies.remove(&labelled.id);
         if let Err(error) = removed {
             tracing::warn!(%error, "a label that is no longer needed stays");
+        }
+    }
+}
+
+/// Opens what was seen at a path, and nothing that has taken its place.
+fn very_one<T>(
+    root: &Arc<OwnedFd>,
+    path: &Path,
+    seen: Seen,
+    open: fn(&Held) -> Result<T, OpenError>,
+) -> impl FnOnce() -> Result<T, OpenError> + Send + use<T> {
+    let (root, path) = (Arc::clone(root), path.to_owned());
+    move || {
+        let held = Held::at(&*root, &path)?;
+        if held.seen() == seen {
+            open(&held)
+        } else {
+            Err(OpenError::Gone)
         }
     }
 }

@@ -14,6 +14,7 @@ impl<S: Sink> Agent<S> {
             Found::LayersKnown => self.layers_known(),
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::NotLookedAt => self.not_looked_at(),
+            Found::Hanging(changed) => self.hangs_or_answers(changed),
             Found::Tested(tested) => self.tested(&tested),
             Found::Identified {
                 token,

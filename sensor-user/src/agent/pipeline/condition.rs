@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     agent::{
         condition::PolicyReport,
+        hands::Changed as HangingChanged,
         self_test::{Change, Tested},
     },
     kernel::NO_LAYERS,
@@ -18,7 +19,11 @@ impl<S: Sink> Agent<S> {
         {
             looks.soon();
         }
-        let new = counts.not_labelled.saturating_sub(before.not_labelled);
+        self.tell_not_labelled(counts.not_labelled.saturating_sub(before.not_labelled));
+    }
+
+    /// So many more cannot be labelled.
+    pub(super) fn tell_not_labelled(&mut self, new: u64) {
         if self.options.report_itself && new > 0 {
             let lost = LossCount {
                 stage: "catalogue".into(),
@@ -95,6 +100,37 @@ impl<S: Sink> Agent<S> {
         let mut cannot_see = self.kernel.probes.iter().flat_map(|probe| &probe.cannot_see);
         if cannot_see.any(|what| what == NO_LAYERS) {
             self.worker.look();
+        }
+    }
+
+    /// File systems answer no longer, or again. What appeared there in between was not labelled, which is told as a gap.
+    pub(super) fn hangs_or_answers(&mut self, changed: HangingChanged) {
+        let HangingChanged { hanging, answering } = changed;
+        for one in &hanging {
+            tracing::error!(
+                path = %one.path.display(),
+                "a file system does not answer: what lies there is not looked at until it does, all else is"
+            );
+        }
+        for one in &answering {
+            tracing::info!(path = %one.path.display(), "a file system answers again");
+        }
+        let is_new = !hanging.is_empty();
+        self.condition.hanging.extend(hanging);
+        self.condition.hanging.retain(|one| !answering.contains(one));
+        if !self.options.report_itself {
+            return;
+        }
+        if is_new {
+            self.tell_status("file_system_hangs");
+        }
+        for one in &answering {
+            self.tell_gap(Gap {
+                from: Some(timestamp(one.since)),
+                to: Some(timestamp(SystemTime::now())),
+                reason: "file_system_hung".into(),
+                ..Gap::default()
+            });
         }
     }
 

@@ -163,6 +163,12 @@ impl<S: Sink> Agent<S> {
                 .map(|(account, difference)| ((*account).to_owned(), *difference))
                 .collect(),
             labelled: self.scanned,
+            hanging: self
+                .condition
+                .hanging
+                .iter()
+                .map(|one| one.path.display().to_string())
+                .collect(),
             policy: self.condition.policy.clone(),
             self_test: self
                 .condition

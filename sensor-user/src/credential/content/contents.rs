@@ -1,6 +1,6 @@
 //! Looking at the content of what a scan found, once for each version of a file.
 
-use std::{collections::HashMap, os::fd::AsFd};
+use std::{collections::HashMap, os::fd::AsFd, path::Path};
 
 use claviger_proto::catalogue::Entry;
 
@@ -21,13 +21,15 @@ pub struct Contents {
 
 impl Contents {
     /// Leaves of what was found only what is a credential by its content too, where an entry wants that; each file is then of the first entry
-    /// that its content does not rule out. `root` is the root of the scan. Blocks for as long as the file systems take.
-    pub fn narrow(&mut self, root: impl AsFd, found: &mut ScanResult) {
+    /// that its content does not rule out. `root` is the root of the scan. Blocks for as long as the file systems take; each path is told before it is
+    /// looked at.
+    pub fn narrow(&mut self, root: impl AsFd, found: &mut ScanResult, step: &dyn Fn(&Path)) {
         let root = root.as_fd();
         found.files.retain_mut(|candidate| {
             if !candidate.entry.needs_content() {
                 return true;
             }
+            step(&candidate.path);
             let Some(recognised) = self.look(root, candidate) else {
                 return false;
             };
@@ -67,7 +69,7 @@ impl Contents {
                 }
             },
             Err(OpenError::Gone | OpenError::NotRegular) => return None,
-            Err(OpenError::Failed { .. }) => return Some(Recognised::UNKNOWN),
+            Err(OpenError::Failed { .. } | OpenError::Hangs) => return Some(Recognised::UNKNOWN),
         };
         if self.by_version.len() >= VERSIONS_MAX {
             self.by_version.clear();

@@ -15,6 +15,8 @@ pub(super) enum Served {
     Kernel,
     /// By another host: only exact names are looked up, nothing is listed.
     Network,
+    /// By nobody, as it seems: it did not answer lately. Not touched at all.
+    Nobody,
 }
 
 /// The mount points where that is so.
@@ -30,10 +32,34 @@ impl Mounts {
         Self { served }
     }
 
+    /// The same, where these paths are not touched.
+    pub(super) fn avoiding(mut self, paths: &[PathBuf]) -> Self {
+        let avoided = paths.iter().map(|path| (path.clone(), Some(Served::Nobody)));
+        self.served.extend(avoided);
+        self
+    }
+
+    /// Whether what lies at a path is not even looked at, for that could wait for ever.
+    pub(super) fn is_untouchable(&self, path: &Path) -> bool {
+        matches!(self.at(path), Some(Some(Served::Program | Served::Nobody)))
+    }
+
+    /// The mount in which a path lies, where a program or another host serves it.
+    pub(super) fn served_from<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        let mount = path.ancestors().find(|above| self.at(above).is_some())?;
+        matches!(self.at(mount)?, Some(Served::Program | Served::Network)).then_some(mount)
+    }
+
     /// What begins at this directory: `None` where it is no mount point, `Some(None)` where it is one of an ordinary file system.
     pub(super) fn at(&self, path: &Path) -> Option<Option<Served>> {
         self.served.get(path).copied()
     }
+}
+
+/// The mount in which a path of this process lies, where a program or another host serves it. Touches no file system but proc.
+pub fn served_from(path: &Path) -> Option<PathBuf> {
+    let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
+    Mounts::parse(&mountinfo).served_from(path).map(Path::to_owned)
 }
 
 fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
@@ -100,6 +126,23 @@ mod tests {
         assert_eq!(mounts.at(Path::new("/home/a b")), Some(Some(Served::Network)));
         assert_eq!(mounts.at(Path::new("/home/c/mnt")), Some(Some(Served::Program)));
         assert_eq!(mounts.at(Path::new("/home/c")), None);
+    }
+
+    #[test]
+    fn what_serves_a_path_and_what_is_not_touched_is_known() {
+        let mounts = Mounts::parse(
+            b"1 0 0:1 / / rw - ext4 x rw\n36 25 0:32 / /home rw - nfs4 server:/x rw\n37 25 0:33 / /home/c/mnt rw - fuse x rw\n\
+              38 25 0:34 / /home/d rw - tmpfs x rw\n",
+        );
+        let from = |path| mounts.served_from(Path::new(path)).and_then(Path::to_str);
+        assert_eq!(from("/home/c/.aws"), Some("/home"));
+        assert_eq!(from("/home/c/mnt/x"), Some("/home/c/mnt"));
+        assert_eq!(from("/home/d/.aws"), None);
+        assert_eq!(from("/etc/x"), None);
+        let mounts = mounts.avoiding(&["/etc/x".into()]);
+        let untouchable = |path| mounts.is_untouchable(Path::new(path));
+        assert!(untouchable("/etc/x") && untouchable("/home/c/mnt"));
+        assert!(!untouchable("/home") && !untouchable("/etc") && !untouchable("/etc/y"));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //!   or to the owner of what it points at: else a user could have foreign files taken for credentials. So is a file with several names
 //!   that belongs to neither root nor the owner of the directory. Links met in a listing of directories are not followed.
 //! - What was seen is told with each path ([`Seen`]), for the path can mean another file a moment later.
-//! - FUSE is not entered, network file systems are not listed ([`super::mounts`]), both counted. A link that leads onto a dead one can
-//!   still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
+//! - FUSE is not touched, network file systems are not listed ([`super::mounts`]), both counted. One of the latter, or a link, can still
+//!   make the walk wait: give it a thread of its own, as [`Places::scan`] says.
 //! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
 
 mod state;
@@ -23,7 +23,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Places;
-use super::mounts::{Mounts, Served};
+use super::mounts::Mounts;
 use crate::credential::open::Seen;
 
 /// Bounds of a scan.
@@ -114,7 +114,7 @@ pub struct Way {
 pub struct LimitsHit {
     /// Homes in which the bound on names was reached.
     pub names: u64,
-    /// Directories not entered for their depth.
+    /// Directories not entered for their depth, and what has a path that is too long to open it by.
     pub depth: u64,
     /// Files and directories not reported.
     pub found: u64,
@@ -175,19 +175,31 @@ impl Places {
     /// The same below a root that is held, whose mounts are these (of a process that has this root: `/proc/PID/mountinfo`). Nothing is looked at where
     /// the root itself is served by a program.
     pub fn scan_root(&self, root: &OwnedFd, mountinfo: &[u8], limits: &ScanLimits) -> ScanResult {
-        let mounts = Mounts::parse(mountinfo);
-        if mounts.at(Path::new("/")) == Some(Some(Served::Program)) {
+        self.scan_avoiding(root, mountinfo, limits, &[], &|_| {})
+    }
+
+    /// The same without touching certain paths. Each path is told before it is looked at, so that somebody else knows where it hangs.
+    pub fn scan_avoiding(
+        &self,
+        root: &OwnedFd,
+        mountinfo: &[u8],
+        limits: &ScanLimits,
+        avoided: &[PathBuf],
+        step: &dyn Fn(&Path),
+    ) -> ScanResult {
+        let mounts = Mounts::parse(mountinfo).avoiding(avoided);
+        if mounts.is_untouchable(Path::new("/")) {
             let mut result = ScanResult::default();
             result.limits_hit.served_elsewhere = 1;
             return result;
         }
-        walk::walk(self, root, limits, &mounts)
+        walk::walk(self, root, limits, &mounts, step)
     }
 
     fn scan_with(&self, root: &Path, limits: &ScanLimits, mounts: &Mounts) -> Result<ScanResult, ScanError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(root, flags, Mode::empty()).map_err(ScanError)?;
-        Ok(walk::walk(self, &root, limits, mounts))
+        Ok(walk::walk(self, &root, limits, mounts, &|_| {}))
     }
 }
 

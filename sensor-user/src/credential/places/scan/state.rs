@@ -119,6 +119,21 @@ pub(super) fn leads_on(places: &Places, state: State) -> bool {
     }
 }
 
+/// All ways but those that were free to go through any directories to get here.
+pub(super) fn without_any_depth(places: &Places, states: &[State]) -> Vec<State> {
+    let is_named = |state: &&State| match **state {
+        State::Home(..) => true,
+        State::Rule(rule, at) => {
+            let components = places.rules[rule].pattern().components();
+            !components
+                .iter()
+                .take(at + 1)
+                .any(|one| *one == Component::AnyDepth)
+        }
+    };
+    states.iter().filter(is_named).copied().collect()
+}
+
 /// Whether the way to a home ends here.
 pub(super) fn reaches_home(places: &Places, states: &[State]) -> bool {
     states

@@ -258,6 +258,67 @@ fn what_others_serve_is_not_listed() {
 }
 
 #[test]
+fn what_hung_before_and_what_a_program_serves_is_not_even_looked_at() {
+    let root = host(&[
+        "/home/ann/.aws/credentials",
+        "/home/ann/.netrc",
+        "/home/bob/.netrc",
+    ]);
+    let mounts = Mounts::parse(b"1 2 0:1 / /home/ann/.aws rw - fuse x rw\n");
+    let mounts = mounts.avoiding(&["/home/ann/.netrc".into()]);
+    let told = std::cell::RefCell::new(Vec::new());
+    let below = fs::File::open(root.path()).expect("a root").into();
+    let step = |path: &Path| told.borrow_mut().push(path.to_owned());
+    let result = super::walk::walk(&places(), &below, &ScanLimits::default(), &mounts, &step);
+    assert_eq!(files(&result), [("/home/bob/.netrc", "netrc")]);
+    assert_eq!(result.limits_hit.served_elsewhere, 2);
+    let told = told.into_inner();
+    let was_told = |path: &str| told.iter().any(|one| one == Path::new(path));
+    assert!(was_told("/home/ann") && was_told("/home/bob/.netrc"));
+    assert!(!was_told("/home/ann/.aws") && !was_told("/home/ann/.netrc"));
+}
+
+#[test]
+fn a_pattern_for_any_depth_does_not_enter_what_the_kernel_serves_and_a_name_does() {
+    let root = host(&["/etc/x/key", "/proc/1/key", "/proc/2/other"]);
+    let text = "version = 1\n[[entry]]\nid = \"all\"\nkind = \"k\"\nglobs = [\"/**/key\", \"/**/other\"]\n[[entry]]\nid = \"named\"\nkind = \"k\"\n\
+                globs = [\"/proc/*/key\"]\n[[kind]]\nname = \"k\"\ntitle = \"k\"\n";
+    let catalogue = Catalogue::parse(text, "a text").expect("right");
+    let mounts = Mounts::parse(b"1 2 0:1 / /proc rw - proc x rw\n");
+    let result = Places::new(&catalogue, Vec::new())
+        .scan_with(root.path(), &ScanLimits::default(), &mounts)
+        .expect("scanned");
+    let found: Vec<_> = files(&result).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(found, ["/etc/x/key", "/proc/1/key"]);
+    assert_eq!(result.limits_hit.served_elsewhere, 1);
+}
+
+#[test]
+fn what_has_too_long_a_path_is_left_out_and_counted() {
+    let root = host(&["/home/ann/.kube/cache/"]);
+    let mut below = fs::File::open(root.path().join("home/ann/.kube/cache"))
+        .expect("there")
+        .into();
+    let name = "d".repeat(255);
+    for _ in 0..17 {
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkdirat(&below, &name, mode).expect("made");
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY;
+        let next: OwnedFd = rustix::fs::openat(&below, &name, flags, mode).expect("there");
+        below = next;
+    }
+    let result = scan(&root, &ScanLimits::default());
+    assert_eq!(result.limits_hit.depth, 1);
+    assert!(!result.directories.is_empty());
+    let longest = result
+        .directories
+        .iter()
+        .map(|one| one.path.as_os_str().len())
+        .max();
+    assert!(longest > Some(3_000) && longest <= Some(4_095), "{longest:?}");
+}
+
+#[test]
 fn a_root_that_is_not_there_is_told() {
     let error = places()
         .scan(Path::new("/nowhere/at/all"), &ScanLimits::default())

@@ -19,13 +19,23 @@ use crate::credential::places::{Places, matches, names};
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-pub(super) fn walk(places: &Places, root: &OwnedFd, limits: &ScanLimits, mounts: &Mounts) -> ScanResult {
+/// Bytes of a path by which a file can be opened.
+const PATH_MAX: usize = 4_095;
+
+pub(super) fn walk(
+    places: &Places,
+    root: &OwnedFd,
+    limits: &ScanLimits,
+    mounts: &Mounts,
+    step: &dyn Fn(&Path),
+) -> ScanResult {
     let result = ScanResult::default();
     let mut walk = Walk {
         places,
         root: root.as_fd(),
         limits,
         mounts,
+        step,
         result,
         names_left: limits.names_elsewhere,
         directories_left: limits.directories_per_home,
@@ -40,6 +50,8 @@ struct Walk<'a> {
     root: BorrowedFd<'a>,
     limits: &'a ScanLimits,
     mounts: &'a Mounts,
+    /// Is told each path before it is looked at.
+    step: &'a dyn Fn(&Path),
     result: ScanResult,
     /// Of the home that the walk is in.
     names_left: usize,
@@ -56,13 +68,19 @@ impl Walk<'_> {
         depth: usize,
         above: Option<Served>,
     ) {
-        let served = match self.mounts.at(path).unwrap_or(above) {
-            Some(Served::Kernel) if self.places.searches => return,
-            Some(Served::Kernel) => None,
-            served => served,
+        let served = self.mounts.at(path).unwrap_or(above);
+        let named;
+        let states = if served == Some(Served::Kernel) {
+            // Nothing lies there unless it is named: a read can do things, and there is no end to what is there.
+            named = state::without_any_depth(self.places, states);
+            if named.len() < states.len() && !self.places.searches {
+                self.result.limits_hit.served_elsewhere += 1;
+            }
+            &named
+        } else {
+            states
         };
-        if served == Some(Served::Program) && depth > 0 {
-            self.result.limits_hit.served_elsewhere += 1;
+        if states.is_empty() {
             return;
         }
         if depth > self.limits.depth {
@@ -99,7 +117,7 @@ impl Walk<'_> {
             )
         });
         let mut names: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
-        if wants_listing && served.is_some() {
+        if wants_listing && matches!(served, Some(Served::Program | Served::Network)) {
             self.result.limits_hit.served_elsewhere += 1;
         } else if wants_listing {
             self.list(folder, states, &mut names);
@@ -157,6 +175,16 @@ impl Walk<'_> {
     ) {
         let name = OsStr::from_bytes(name);
         let here = path.join(name);
+        if here.as_os_str().len() > PATH_MAX {
+            self.result.limits_hit.depth += 1;
+            return;
+        }
+        // A stat of the directory that is mounted there would already ask it.
+        if self.mounts.is_untouchable(&here) {
+            self.result.limits_hit.served_elsewhere += 1;
+            return;
+        }
+        (self.step)(&here);
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT | Errno::NOTDIR) => return,

@@ -1,0 +1,10 @@
+//! At the bounds, and beyond them: what does not answer, what is too much, and what is not what it seems.
+
+#[path = "../catalogue/host.rs"]
+mod host;
+
+mod full;
+mod hanging;
+mod many;
+mod reload;
+mod reuse;
