@@ -165,15 +165,14 @@ impl Public {
     }
 
     /// What is known of the version that lies at a path.
-    fn known_at(
-        &self,
-        version: Option<(Place, FileVersion)>,
-        entry: &Entry,
-    ) -> Option<(ObjectKey, Arc<Parsed>)> {
+    fn known_at(&self, version: AtPath, entry: &Entry) -> Option<(ObjectKey, Arc<Parsed>)> {
         let (place, version) = version?;
         self.knowledge.known().at(place, entry.kind(), version)
     }
 }
+
+/// Which version of a file lies at a path, if one does.
+type AtPath = Option<(Place, FileVersion)>;
 
 /// A root, and which version of a file lies at a path below it, without opening that for reading. Nothing where there is no such root, or it is
 /// not that of the process.
@@ -182,7 +181,7 @@ fn look(
     root: &Path,
     path: &Path,
     of: Option<ProcessKey>,
-) -> Option<(Arc<OwnedFd>, Option<(Place, FileVersion)>)> {
+) -> Option<(Arc<OwnedFd>, AtPath)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = Arc::new(rustix::fs::open(root, flags, Mode::empty()).ok()?);
     // Opened before: another process of the same number would not be told from it after.
