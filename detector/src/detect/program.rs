@@ -19,6 +19,9 @@ pub(super) fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
         return false;
     }
     if let Some(file) = carried(process) {
+        if file.basis() == ProgramBasis::Mapped && !is_loaders_place(&process.exe_path) {
+            return false;
+        }
         return !file.memfd && !file.upper_layer && is_meant(&file.path);
     }
     if process.loaded_program.is_some() {
@@ -31,6 +34,24 @@ pub(super) fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
         }
         None => is_meant(&process.exe_path),
     }
+}
+
+/// Where the dynamic loader lies. Another program of its name maps what it likes, and runs none of it.
+const LOADERS_DIRECTORIES: [&str; 7] = [
+    "/lib/",
+    "/lib32/",
+    "/lib64/",
+    "/libx32/",
+    "/usr/lib/",
+    "/usr/lib32/",
+    "/usr/lib64/",
+];
+
+fn is_loaders_place(path: &str) -> bool {
+    LOADERS_DIRECTORIES
+        .iter()
+        .any(|directory| path.starts_with(directory))
+        && !path.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 fn is_of_system(path: &str) -> bool {
@@ -110,6 +131,10 @@ mod tests {
         loader.exe_path = "/lib64/ld-linux-x86-64.so.2".into();
         loader.loaded_program.as_mut().expect("set").path = AWS.into();
         assert!(is_aws(&loader));
+        for forged in ["/tmp/ld-linux-x86-64.so.2", "/lib/../tmp/ld-linux-x86-64.so.2"] {
+            loader.exe_path = forged.into();
+            assert!(!is_aws(&loader), "{forged}");
+        }
     }
 
     #[test]

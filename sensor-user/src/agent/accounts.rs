@@ -19,11 +19,12 @@ pub(super) const DROPPED: [&str; 9] = [
 ];
 
 /// Reasons for which something is lost in the agent.
-pub(super) const LOST: [&str; 4] = [
+pub(super) const LOST: [&str; 5] = [
     "undecodable",
     "unknown_label",
     "unknown_repeat",
     "copy_not_looked_at",
+    "path_cut",
 ];
 
 /// The agent's accounts since it started.

@@ -167,19 +167,17 @@ impl Public {
     }
 
     /// What is known of the version that lies at a path.
-    fn known_at(&self, version: Option<(Place, FileVersion)>, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
+    fn known_at(&self, version: AtPath, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
         let (place, version) = version?;
         self.knowledge.known().at(place, entry.kind(), version)
     }
 }
 
-/// A root, and which version of a file lies at a path below it, without opening that for reading. Nothing where there is no
-/// such root.
-fn look(
-    hands: &mut Hands,
-    seen_from: SeenFrom,
-    path: &Path,
-) -> Option<(Arc<OwnedFd>, Option<(Place, FileVersion)>)> {
+/// Which version of a file lies at a path, if one does.
+type AtPath = Option<(Place, FileVersion)>;
+
+/// A root, and which version of a file lies at a path below it, without opening that for reading. Nothing where there is no such root.
+fn look(hands: &mut Hands, seen_from: SeenFrom, path: &Path) -> Option<(Arc<OwnedFd>, AtPath)> {
     let root = Arc::new(seen_from.hold()?);
     let (below, at) = (Arc::clone(&root), path.to_owned());
     let version = hands.run(path, move |_| {

@@ -93,6 +93,7 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
             ring_bytes: raw
                 .probes
                 .ring_bytes
+                .as_ref()
                 .map_or(Ok(default.probes.ring_bytes), ring_bytes)?,
         },
         catalogue: Catalogue {
@@ -242,7 +243,7 @@ fn hooks(value: Spanned<Vec<FileOpenHook>>) -> Result<Vec<FileOpenHook>, Refused
     Ok(value.into_inner())
 }
 
-fn ring_bytes(value: Spanned<u64>) -> Result<u32, Refused> {
+fn ring_bytes(value: &Spanned<u64>) -> Result<u32, Refused> {
     match u32::try_from(*value.get_ref()) {
         Ok(bytes) if bytes.is_power_of_two() && RING_SIZES.contains(&bytes) => Ok(bytes),
         _ => {
@@ -252,7 +253,7 @@ fn ring_bytes(value: Spanned<u64>) -> Result<u32, Refused> {
                 RING_SIZES.start(),
                 RING_SIZES.end()
             );
-            Err(refused("probes.ring_bytes", &value, reason))
+            Err(refused("probes.ring_bytes", value, reason))
         }
     }
 }

@@ -63,6 +63,7 @@ fn eventful() -> (Status, EvidenceStatus) {
             ..Accounts::default()
         },
         unbalanced: counts(&balance::accounts()),
+        hanging: vec!["/a/path".to_owned()],
         labelled: ScanCounts::default(),
         policy: PolicyReport::default(),
         self_test: Some(SelfTestReport {

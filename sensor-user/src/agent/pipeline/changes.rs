@@ -7,7 +7,7 @@ use claviger_proto::{
     v1::{Change as Told, Operation},
 };
 
-use super::*;
+use super::{uses::PATH_CUT, *};
 use crate::{
     agent::{
         events::{Used, credential},
@@ -36,6 +36,8 @@ enum Not {
     Label,
     /// It is none.
     Credential,
+    /// Its path is known in part only.
+    Cut,
 }
 
 impl<S: Sink> Agent<S> {
@@ -62,6 +64,7 @@ impl<S: Sink> Agent<S> {
                 return match not {
                     Not::Label => self.accounts.lose(UNKNOWN_LABEL, 1),
                     Not::Credential => self.accounts.drop_record(NOT_IN_CATALOGUE),
+                    Not::Cut => self.accounts.lose(PATH_CUT, 1),
                 };
             }
         };
@@ -272,7 +275,7 @@ impl<S: Sink> Agent<S> {
     /// By the path alone: a label that was set there, or the catalogue.
     fn by_path(&self, path: &FilePath) -> Result<Found, Not> {
         if path.truncated {
-            return Err(Not::Credential);
+            return Err(Not::Cut);
         }
         let known = self.knowledge.labels().credential_at(&path_of(path));
         let (entry, object) = match known {

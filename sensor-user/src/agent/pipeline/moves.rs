@@ -76,7 +76,9 @@ impl<S: Sink> Agent<S> {
     fn moves(&self, change: &Change) -> Vec<Move> {
         let second = change.second.clone().unwrap_or_default();
         let (from, to) = if change.is_by_path {
-            (Some(path_of(&change.path)), Some(path_of(&second)))
+            // Of a path that is cut at its end the rest would be another's.
+            let whole = |path: &FilePath| (!path.truncated).then(|| path_of(path));
+            (whole(&change.path), whole(&second))
         } else {
             let name = OsStr::from_bytes(second.name());
             let to = self.directory_path(&change.place).map(|place| place.join(name));

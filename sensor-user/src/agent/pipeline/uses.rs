@@ -17,6 +17,8 @@ use crate::{
 
 /// The kernel half's label stands for nothing that the agent knows.
 pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
+/// Only a part of the path was seen by which it would be known.
+pub(super) const PATH_CUT: &str = "path_cut";
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const REFUSED: &str = "the attempt was refused: nothing was read";
 const NOT_WATCHED: &str = "operation_not_watched";
@@ -253,6 +255,9 @@ impl<S: Sink> Agent<S> {
         }
         let places = self.knowledge.places();
         let Some(entry) = places.match_path(&attempt.path.bytes) else {
+            if attempt.path.truncated {
+                return self.accounts.lose(PATH_CUT, 1);
+            }
             return self.accounts.drop_record(NOT_IN_CATALOGUE);
         };
         let operation = operation(attempt.access);
