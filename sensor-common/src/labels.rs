@@ -55,7 +55,9 @@ pub struct Label {
 /// Names are not all known beforehand: every regular file opened in this directory is reported and the agent looks at its name.
 pub const DIRECTORY_HAS_PATTERNS: u32 = 1;
 /// It is there for credentials, so whoever lists it looks for some. A directory in which others lie too, as `/etc` or a home, is not.
-pub const DIRECTORY_OF_CREDENTIALS: u32 = 2;
+pub const DIRECTORY_OF_CREDENTIALS: u32 = 4;
+/// A file of the sensor itself, or a directory of such: that it is read is not reported.
+pub const LABEL_OF_SENSOR: u32 = 8;
 
 /// Directories that appear in this one matter too: a regular file that is opened in one that is not labelled yet is reported and the agent looks
 /// at its path.
@@ -121,3 +123,20 @@ pub const REQUEST_HELD: u32 = 0x15;
 pub const REQUEST_CHANGED: u32 = 0xc;
 /// Purpose: take the directory for one whose names matter: new directories in it lead on, or a credential lies in it.
 pub const REQUEST_WAY: u32 = 0xd;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_labels_have_bits_of_their_own() {
+        let flags = [
+            DIRECTORY_HAS_PATTERNS,
+            DIRECTORY_LEADS_ON,
+            DIRECTORY_OF_CREDENTIALS,
+            LABEL_OF_SENSOR,
+        ];
+        assert_eq!(flags.map(u32::count_ones), [1; 4]);
+        assert_eq!(flags.iter().fold(0, |all, flag| all | flag).count_ones(), 4);
+    }
+}

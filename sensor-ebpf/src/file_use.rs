@@ -1,9 +1,9 @@
 //! A file in use: dismissed unless it is known, reported once for each program run, counted after that.
 
 use claviger_sensor_common::{
-    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, FileVersion, Label,
-    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, MISSING, OPENED_FOR_READING,
-    OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
+    DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, FileVersion,
+    LABEL_OF_SENSOR, Label, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, MISSING,
+    OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
 };
 
 use crate::{
@@ -115,6 +115,9 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
         && flags & OPENED_TO_RUN == 0
         && let Some((object, label, matched)) = look_up(file, found, mode)
     {
+        if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
+            return KNOWN;
+        }
         let how = probe | operation << 8 | matched << 16;
         return report_use(file as u64, object.inode, numbers(object), bits(label), how);
     }

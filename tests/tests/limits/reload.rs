@@ -18,7 +18,7 @@ const RELOADS: usize = 10;
 const GENERATOR: &str = "n=0; while [ ! -e \"$1\" ]; do for file in \"$0\"/id_*; do read -r line <\"$file\" && n=$((n + 1)); done; done; echo $n";
 
 #[test]
-fn no_use_is_lost_unaccounted_while_catalogues_change_in_a_flood() {
+fn no_use_is_lost_while_catalogues_change_in_a_flood() {
     if !can_load() {
         return;
     }
@@ -30,8 +30,8 @@ fn no_use_is_lost_unaccounted_while_catalogues_change_in_a_flood() {
         .filter(|id| *id != "ssh-private-key")
         .collect();
     let one = format!("version = 1\nremove = {others:?}\n");
-    // The ring is small, so that some are lost.
-    let mut host = Host::new(&one, "[probes]\nring_bytes = 131072\n");
+    // What is not in the ring cannot be lost by it: a process's first use of each file goes there, and the rest is counted in the kernel half.
+    let mut host = Host::new(&one, "");
     let other = format!(
         "{one}[[entry]]\nid = \"other\"\nkind = \"netrc_password\"\nglobs = [\"{}/*\"]\n",
         host.decoy.path("srv").display()
@@ -81,18 +81,6 @@ fn no_use_is_lost_unaccounted_while_catalogues_change_in_a_flood() {
         })
         .filter_map(|event| event["count"].as_u64())
         .sum();
-    let lost: u64 = events
-        .iter()
-        .filter_map(|event| event["gap"]["losses"].as_array())
-        .flatten()
-        .filter(|loss| loss["stage"] == "file_open")
-        .filter_map(|loss| loss["count"].as_u64())
-        .sum();
     assert!(generated > (FILES * GENERATORS * RELOADS) as u64, "{generated}");
-    assert_eq!(
-        told + lost,
-        generated,
-        "told {told}, lost {lost}\n{}",
-        host.sensor.log()
-    );
+    assert_eq!(told, generated, "{}", host.sensor.log());
 }

@@ -15,8 +15,8 @@ use crate::workspace::Workspace;
 
 /// With `bpf` active, and without. It stands first, so that another LSM can refuse what its hook has let pass.
 pub(super) const LSM_LISTS: [&str; 2] = ["bpf,landlock", "landlock"];
-/// Emulated, a boot with all tests takes a minute or two. One that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(600);
+/// Emulated, a boot with all tests takes some minutes, on a busy machine more. One that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(900);
 /// An instruction at a time, on one CPU, with ten thousand files to look at for each hook.
 const COUNTING_LIMIT: Duration = Duration::from_secs(1800);
 const MEMORY_MIB: &str = "1536";

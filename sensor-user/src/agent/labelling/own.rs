@@ -4,7 +4,7 @@ mod places;
 
 use std::{os::fd::OwnedFd, path::Path};
 
-use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, Label};
+use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, LABEL_OF_SENSOR, Label};
 
 pub(in crate::agent) use places::Places as OwnPlaces;
 
@@ -49,11 +49,14 @@ impl Labelling {
             return unwatched(path);
         };
         let asked = if is_directory {
-            let flags = DIRECTORY_HAS_PATTERNS;
+            let flags = DIRECTORY_HAS_PATTERNS | LABEL_OF_SENSOR;
             let label = Purpose::Directory(Label { id, flags });
             self.labeller.ask(label, || held.open_directory())
         } else {
-            let label = Purpose::Object(Label { id, flags: 0 });
+            let label = Purpose::Object(Label {
+                id,
+                flags: LABEL_OF_SENSOR,
+            });
             self.labeller.ask(label, || held.open_file())
         };
         match asked {
