@@ -93,6 +93,8 @@ pub struct Agent<S> {
     next_token: u64,
     last_id: Option<EventId>,
     flushing: Vec<oneshot::Sender<Option<EventId>>>,
+    /// Those who asked last to be told when all is delivered wait until then for what the next scan is to tell.
+    flush_by: Instant,
     options: AgentOptions,
     started: Instant,
     cpu_before_us: u64,
@@ -234,6 +236,7 @@ impl<S: Sink> Agent<S> {
             next_token: 0,
             last_id: None,
             flushing: Vec::new(),
+            flush_by: Instant::now(),
             options,
             started: Instant::now(),
             cpu_before_us: SelfUsage::read().cpu_time_us,
@@ -296,7 +299,7 @@ impl<S: Sink> Agent<S> {
                     Some(Control::PolicyRefused(reason)) => self.refuse_policy(&reason),
                     Some(Control::Flush(back)) => {
                         self.tell_all();
-                        self.flushing.push(back);
+                        self.ask_to_flush(back);
                     }
                     Some(Control::Stop) | None => break,
                 },
@@ -331,7 +334,7 @@ impl<S: Sink> Agent<S> {
             }
             backlog = self.drain() == DRAIN_MAX;
             self.tell_who_has_read_more();
-            let flushing = !self.flushing.is_empty() && !backlog;
+            let flushing = !self.flushing.is_empty() && !backlog && self.has_settled();
             self.deliver_ripe(if flushing || self.options.eager {
                 Ripe::Answered
             } else {

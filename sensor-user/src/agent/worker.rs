@@ -206,6 +206,8 @@ pub(super) enum Answer {
     },
     /// A scan is done.
     Scanned(ScanCounts),
+    /// More or less is labelled, as something was found beside the scans.
+    Counted(ScanCounts),
     /// A file that may be a copy was not looked at: too many are waiting.
     NotLookedAt,
     /// File systems answer no longer, or again.
@@ -450,7 +452,7 @@ impl State {
             }
             if let Some(suspect) = self.suspects.ripe(now)
                 && let Some(counts) = self.look_at(&suspect)
-                && answer.blocking_send(Answer::Scanned(counts)).is_err()
+                && answer.blocking_send(Answer::Counted(counts)).is_err()
             {
                 return;
             }
@@ -495,7 +497,7 @@ impl State {
                 }
                 Ok(Ask::Found(found)) => {
                     let counts = self.labelling.found(found, &mut self.public);
-                    if answer.blocking_send(Answer::Scanned(counts)).is_err() {
+                    if answer.blocking_send(Answer::Counted(counts)).is_err() {
                         return;
                     }
                 }

@@ -7,6 +7,7 @@ impl<S: Sink> Agent<S> {
     /// Takes up an answer of the worker.
     pub(super) fn found(&mut self, found: Found) {
         match found {
+            Found::Counted(counts) => self.scanned_again(counts),
             Found::Scanned(counts) => {
                 self.scanned_again(counts);
                 self.tell_arrivals();

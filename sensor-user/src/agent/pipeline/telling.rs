@@ -95,7 +95,7 @@ impl<S: Sink> Agent<S> {
             Request::Flush => {
                 self.tell_all();
                 let (flushed, done) = oneshot::channel();
-                self.flushing.push(flushed);
+                self.ask_to_flush(flushed);
                 tokio::spawn(async move {
                     let answer = match done.await {
                         Ok(Some(id)) => Answer::Flushed(Flushed {
