@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::worker::{Ask, QUEUE_MAX};
+use super::{messages::Ask, worker::QUEUE_MAX};
 
 /// The end at which is asked.
 #[derive(Clone)]

@@ -18,8 +18,8 @@ use claviger_proto::catalogue::Catalogue;
 use super::{
     asks::Asks,
     current::Current,
+    messages::{Ask, Found},
     roots::Roots,
-    worker::{Ask, Found},
 };
 use crate::credential::{Contents, Places, ScanLimits, homes_of};
 

@@ -21,11 +21,12 @@ use rustix::fs::{Mode, OFlags};
 use super::{
     Own,
     hands::{Hands, Hangs},
+    knowledge::Knowledge,
     labelled::{Labelled, Root, Table},
     labels::Meaning,
+    messages::{Found, ScanCounts},
     publicly::Public,
     ways::Ways,
-    worker::{Found, Knowledge, ScanCounts},
 };
 use crate::{
     credential::{Contents, Home, Places, ScanLimits, ScanResult, homes},

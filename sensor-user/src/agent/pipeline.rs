@@ -41,14 +41,16 @@ use super::{
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, CpuReport, Flushed, ProbeReport, Request, Status, close, listen},
     events::{BLIND, Facts, NOT_LABELLED, NOT_WATCHING, UNBALANCED, at, gap, losses_of, sensor_status},
+    knowledge::Knowledge,
     labels::Meaning,
     looks::Looks,
     map_fill::MapFill,
+    messages::{Answer as Found, Question, Wanted},
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
     self_test::SelfTest,
-    worker::{Answer as Found, Knowledge, Question, Setup, Wanted, Worker},
+    worker::{Setup, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},

@@ -13,10 +13,10 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use super::{
     hands::Hands,
+    knowledge::Knowledge,
     known::{Place, version},
     originals::Originals,
     seen_from::SeenFrom,
-    worker::Knowledge,
 };
 use crate::{
     credential::{Fingerprints, Held, OpenError, Parsed, identities, read_public},

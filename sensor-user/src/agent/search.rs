@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use super::{
     asks::Asks,
     current::Current,
-    worker::{Ask, Found},
+    messages::{Ask, Found},
 };
 use crate::credential::{Contents, Places, ScanLimits, homes};
 

@@ -2,12 +2,11 @@
 //! that does.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     io,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{RecvTimeoutError, SyncSender},
     },
@@ -26,199 +25,22 @@ use super::{
     current::Current,
     elsewhere,
     hands::{Changed, Hands},
-    known::Known,
+    knowledge::Knowledge,
     labelling::{Labelling, Looked, homes_of_host},
-    labels::Labels,
+    messages::{Answer, Ask, Question, ScanCounts, Wanted},
     publicly::Public,
     search,
     seen_from::SeenFrom,
     self_test::Tested,
 };
 use crate::{
-    credential::{Home, Parsed, Places, ScanResult},
+    credential::{Home, Parsed, Places},
     decode::ProcessKey,
     kernel::{Labeller, Layers, canary},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
 pub const QUEUE_MAX: usize = 1_024;
-
-/// What the pipeline needs to know of the worker's findings, at any time.
-#[derive(Clone)]
-pub(super) struct Knowledge {
-    labels: Arc<Mutex<Labels>>,
-    known: Arc<Mutex<Known>>,
-    places: Arc<RwLock<Arc<Places>>>,
-    /// Directories of the host in which others lead on.
-    ways: Arc<Mutex<KnownWays>>,
-}
-
-/// Directories of the host in which others lead on, those that the kernel half knows also by its numbers.
-#[derive(Default)]
-struct KnownWays {
-    paths: HashSet<PathBuf>,
-    objects: HashMap<ObjectKey, PathBuf>,
-}
-
-impl Knowledge {
-    fn new(places: Arc<Places>) -> Self {
-        Self {
-            labels: Arc::default(),
-            known: Arc::default(),
-            places: Arc::new(RwLock::new(places)),
-            ways: Arc::default(),
-        }
-    }
-
-    /// What labels stand for.
-    pub(super) fn labels(&self) -> MutexGuard<'_, Labels> {
-        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What credentials say.
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Others lead on in other directories.
-    pub(super) fn set_ways(&self, paths: HashSet<PathBuf>, objects: HashMap<ObjectKey, PathBuf>) {
-        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = KnownWays { paths, objects };
-    }
-
-    /// Where such a directory is, by the kernel's numbers of it.
-    pub(super) fn way_of(&self, object: ObjectKey) -> Option<PathBuf> {
-        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.objects.get(&object).cloned()
-    }
-
-    /// Whether what appears in this directory may lead to credentials.
-    pub(super) fn is_way(&self, directory: &Path) -> bool {
-        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.paths.contains(directory) || self.labels().is_directory(directory)
-    }
-
-    /// Where credentials can lie.
-    pub(super) fn places(&self) -> Arc<Places> {
-        Arc::clone(&self.places.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Other homes, other places.
-    pub(super) fn set_places(&self, places: Arc<Places>) {
-        *self.places.write().unwrap_or_else(PoisonError::into_inner) = places;
-    }
-}
-
-/// How many there are, after a scan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ScanCounts {
-    /// Credential files labelled.
-    pub files: u64,
-    /// Directories labelled.
-    pub directories: u64,
-    /// What could not be labelled: the table or a map was full, or the hook did not answer.
-    pub not_labelled: u64,
-    /// What the scan left out for its bounds.
-    pub left_out: u64,
-    /// Roots beside the host's that were looked into: of containers, and of services that see another tree.
-    pub roots: u64,
-}
-
-/// Which file is asked for.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted {
-    /// This one, wherever it is found.
-    This(ObjectKey),
-    /// The labelled one at the path.
-    Labelled,
-}
-
-/// A question: whose identities does this object hold?
-pub(super) struct Question {
-    /// Names the answer.
-    pub token: u64,
-    /// Of which file.
-    pub object: Wanted,
-    /// Of which entry of the catalogue it is.
-    pub entry: Arc<Entry>,
-    /// Paths, and from where they are seen, that may lead to it.
-    pub paths: Vec<(SeenFrom, PathBuf)>,
-}
-
-/// What the worker is asked.
-pub(super) enum Ask {
-    /// For identities.
-    Question(Question),
-    /// To take another catalogue.
-    Catalogue(Arc<Catalogue>),
-    /// To label what was found elsewhere.
-    Found(Found),
-    /// To find out whether a file is a copy.
-    Suspect(ProcessKey, Suspect),
-    /// A process has read another credential that may have written copies of one.
-    HasReadMore(ProcessKey),
-    /// A process ended that may have written copies.
-    WriterEnded(ProcessKey),
-    /// To scan soon: something appeared.
-    Look,
-    /// To end.
-    Stop,
-}
-
-/// What was found elsewhere than in the host's places.
-pub(super) enum Found {
-    /// Anywhere on the host.
-    Anywhere {
-        /// The host's root.
-        root: Arc<OwnedFd>,
-        /// What lies there.
-        found: ScanResult,
-    },
-    /// Below another root.
-    Below {
-        /// Its number.
-        id: u64,
-        /// It.
-        root: Arc<OwnedFd>,
-        /// The homes there.
-        homes: Vec<Home>,
-        /// What lies there.
-        found: ScanResult,
-    },
-    /// These roots are gone, and so many are too many to be looked into.
-    Roots {
-        /// Gone.
-        gone: Vec<u64>,
-        /// Too many.
-        left_out: u64,
-    },
-}
-
-/// What the worker tells.
-pub(super) enum Answer {
-    /// The answer to a question.
-    Identified {
-        /// The question's.
-        token: u64,
-        /// What it says.
-        parsed: Parsed,
-        /// Which file it is, where only its path was known.
-        object: Option<ObjectKey>,
-    },
-    /// A scan is done.
-    Scanned(ScanCounts),
-    /// More or less is labelled, as something was found beside the scans.
-    Counted(ScanCounts),
-    /// A file that may be a copy was not looked at: too many are waiting.
-    NotLookedAt,
-    /// File systems answer no longer, or again.
-    Hanging(Changed),
-    /// Whether the probes see was tested.
-    Tested(Tested),
-    /// Files of overlayfs are followed to their layers from now on.
-    LayersKnown,
-    /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
-    InForce(String),
-}
 
 /// How much the worker keeps, told by its thread.
 #[derive(Debug, Default)]

@@ -1,0 +1,124 @@
+//! What the worker is asked, and what it answers.
+
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
+
+use claviger_proto::catalogue::{Catalogue, Entry};
+use claviger_sensor_common::ObjectKey;
+
+use super::{copies::Suspect, hands::Changed, seen_from::SeenFrom, self_test::Tested};
+use crate::{
+    credential::{Home, Parsed, ScanResult},
+    decode::ProcessKey,
+};
+
+/// How many there are, after a scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ScanCounts {
+    /// Credential files labelled.
+    pub files: u64,
+    /// Directories labelled.
+    pub directories: u64,
+    /// What could not be labelled: the table or a map was full, or the hook did not answer.
+    pub not_labelled: u64,
+    /// What the scan left out for its bounds.
+    pub left_out: u64,
+    /// Roots beside the host's that were looked into: of containers, and of services that see another tree.
+    pub roots: u64,
+}
+
+/// Which file is asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted {
+    /// This one, wherever it is found.
+    This(ObjectKey),
+    /// The labelled one at the path.
+    Labelled,
+}
+
+/// A question: whose identities does this object hold?
+pub(super) struct Question {
+    /// Names the answer.
+    pub token: u64,
+    /// Of which file.
+    pub object: Wanted,
+    /// Of which entry of the catalogue it is.
+    pub entry: Arc<Entry>,
+    /// Paths, and from where they are seen, that may lead to it.
+    pub paths: Vec<(SeenFrom, PathBuf)>,
+}
+
+/// What the worker is asked.
+pub(super) enum Ask {
+    /// For identities.
+    Question(Question),
+    /// To take another catalogue.
+    Catalogue(Arc<Catalogue>),
+    /// To label what was found elsewhere.
+    Found(Found),
+    /// To find out whether a file is a copy.
+    Suspect(ProcessKey, Suspect),
+    /// A process has read another credential that may have written copies of one.
+    HasReadMore(ProcessKey),
+    /// A process ended that may have written copies.
+    WriterEnded(ProcessKey),
+    /// To scan soon: something appeared.
+    Look,
+    /// To end.
+    Stop,
+}
+
+/// What was found elsewhere than in the host's places.
+pub(super) enum Found {
+    /// Anywhere on the host.
+    Anywhere {
+        /// The host's root.
+        root: Arc<OwnedFd>,
+        /// What lies there.
+        found: ScanResult,
+    },
+    /// Below another root.
+    Below {
+        /// Its number.
+        id: u64,
+        /// It.
+        root: Arc<OwnedFd>,
+        /// The homes there.
+        homes: Vec<Home>,
+        /// What lies there.
+        found: ScanResult,
+    },
+    /// These roots are gone, and so many are too many to be looked into.
+    Roots {
+        /// Gone.
+        gone: Vec<u64>,
+        /// Too many.
+        left_out: u64,
+    },
+}
+
+/// What the worker tells.
+pub(super) enum Answer {
+    /// The answer to a question.
+    Identified {
+        /// The question's.
+        token: u64,
+        /// What it says.
+        parsed: Parsed,
+        /// Which file it is, where only its path was known.
+        object: Option<ObjectKey>,
+    },
+    /// A scan is done.
+    Scanned(ScanCounts),
+    /// More or less is labelled, as something was found beside the scans.
+    Counted(ScanCounts),
+    /// A file that may be a copy was not looked at: too many are waiting.
+    NotLookedAt,
+    /// File systems answer no longer, or again.
+    Hanging(Changed),
+    /// Whether the probes see was tested.
+    Tested(Tested),
+    /// Files of overlayfs are followed to their layers from now on.
+    LayersKnown,
+    /// The catalogue of this digest is in force: what it names is labelled, and what only the one before named is not.
+    InForce(String),
+}
