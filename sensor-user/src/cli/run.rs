@@ -122,7 +122,8 @@ async fn serve(
     tell_systemd(&[NotifyState::Ready]);
 
     let (control, controlled) = mpsc::channel(4);
-    let mut running = run_on_thread(agent, controlled).context("starting the agent's thread")?;
+    let mut running = run_on_thread(agent, controlled, config.probes.priority_boost)
+        .context("starting the agent's thread")?;
     let ended = loop {
         tokio::select! {
             _ = interrupt.recv() => break None,

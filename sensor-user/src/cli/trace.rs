@@ -134,7 +134,7 @@ impl Trace {
                 .fork(child, parent);
         });
         let (control, controlled) = mpsc::channel(4);
-        let running = run_on_thread(agent, controlled).context("starting the agent's thread")?;
+        let running = run_on_thread(agent, controlled, 0).context("starting the agent's thread")?;
         let status = self.command().await;
         let (flushed, done) = oneshot::channel();
         // A dead agent is told by what it returns.

@@ -35,6 +35,7 @@ impl Config {
                 self_test_interval_ms: said(milliseconds(self.probes.self_test_interval)),
                 compat_calls: said(self.probes.compat_calls),
                 ring_bytes: said(self.probes.ring_bytes.into()),
+                priority_boost: said(self.probes.priority_boost.into()),
                 look_interval_ms: said(milliseconds(self.probes.look_interval)),
             },
             catalogue: RawCatalogue {

@@ -54,6 +54,7 @@ pub(super) struct RawProbes {
     pub(super) look_interval_ms: Field<u64>,
     pub(super) compat_calls: Field<bool>,
     pub(super) ring_bytes: Field<u64>,
+    pub(super) priority_boost: Field<u64>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

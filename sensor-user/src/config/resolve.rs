@@ -95,6 +95,13 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
                 .ring_bytes
                 .as_ref()
                 .map_or(Ok(default.probes.ring_bytes), ring_bytes)?,
+            priority_boost: u8::try_from(number(
+                "probes.priority_boost",
+                raw.probes.priority_boost,
+                0..=20,
+                default.probes.priority_boost.into(),
+            )?)
+            .unwrap_or(default.probes.priority_boost),
         },
         catalogue: Catalogue {
             rescan_interval: Duration::from_millis(number(

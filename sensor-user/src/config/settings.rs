@@ -89,6 +89,9 @@ pub struct Probes {
     /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
     /// which is counted. A record of a use takes 2 KiB. Default 4 MiB.
     pub ring_bytes: u32,
+    /// By how much the nice value of the thread that takes records is lowered, 0 to 20: where a host is busy, records would wait for it until the
+    /// ring is full. Default 4.
+    pub priority_boost: u8,
 }
 
 /// A hook that sees files being opened.
@@ -202,6 +205,7 @@ impl Default for Config {
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
                 ring_bytes: 4 << 20,
+                priority_boost: 4,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

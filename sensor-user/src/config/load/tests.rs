@@ -120,6 +120,10 @@ fn values_that_cannot_be_meant_are_refused() {
             "[probes]\nring_bytes = 4294967296",
             "probes.ring_bytes: 4294967296 is not",
         ),
+        (
+            "[probes]\npriority_boost = 21",
+            "probes.priority_boost: 21 is not in 0 to 20",
+        ),
         ("[catalogue]\nrescan_interval_ms = 99", "99 is not in 100 to"),
         (
             "[catalogue]\nextra_homes = ['~/x']",
@@ -147,7 +151,7 @@ fn values_are_taken() {
     let config = parse(
         "state_dir = '/s'\nruntime_dir = '/r'\nhost_name = 'web-1'\n[detector]\naddress = 'd.example:1'\n[spool]\n\
          max_bytes = 1048576\nsegment_bytes = 65536\nwhen_full = 'drop_newest'\n[batch]\nmax_events = 1\nmax_delay_ms = 1\n\
-         [probes]\nfile_open_hooks = ['tracepoint']\nring_bytes = 65536\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n\
+         [probes]\nfile_open_hooks = ['tracepoint']\nring_bytes = 65536\npriority_boost = 0\n[catalogue]\nrescan_interval_ms = 100\nextra_homes = ['/srv/x']\n\
          [metrics]\nlisten = '[::1]:9477'\n",
     )
     .expect("valid");
@@ -158,6 +162,7 @@ fn values_are_taken() {
     assert_eq!(config.batch.max_delay, Duration::from_millis(1));
     assert_eq!(config.probes.file_open_hooks, [FileOpenHook::Tracepoint]);
     assert_eq!(config.probes.ring_bytes, 65_536);
+    assert_eq!(config.probes.priority_boost, 0);
     assert_eq!(config.catalogue.extra_homes, [PathBuf::from("/srv/x")]);
     assert_eq!(config.metrics.listen, "[::1]:9477".parse().ok());
 }
