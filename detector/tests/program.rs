@@ -206,7 +206,13 @@ async fn watch_shows_a_process_tree_and_ends_where_it_is_told() {
     assert_eq!(ready[..length].trim_ascii_end(), b"READY=1");
 
     let mut stranger = read_by_cat(8);
-    stranger.actor.as_mut().expect("has one").ancestors.remove(0);
+    stranger
+        .actor
+        .as_mut()
+        .expect("has one")
+        .to_mut()
+        .ancestors
+        .remove(0);
     stream
         .receipt(sensor.seal(vec![status(), stranger, read_by_cat(9)]))
         .await;

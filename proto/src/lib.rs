@@ -11,8 +11,10 @@ pub mod catalogue;
 pub mod envelope;
 pub mod json;
 mod program;
+mod shared;
 
 pub use program::{carried, program_notes, program_path, program_words};
+pub use shared::Shared;
 
 /// Generated from the proto files; `tests/generated.rs` keeps it true.
 #[allow(

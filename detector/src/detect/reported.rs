@@ -85,10 +85,13 @@ mod tests {
                 boot_id: "b".into(),
                 sequence: 1,
             }),
-            actor: Some(Actor {
-                process: Some(process),
-                ..Actor::default()
-            }),
+            actor: Some(
+                Actor {
+                    process: Some(process),
+                    ..Actor::default()
+                }
+                .into(),
+            ),
             credential: Some(Credential::default()),
             ..Event::default()
         }

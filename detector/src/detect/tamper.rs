@@ -134,10 +134,13 @@ mod tests {
             kind: EventKind::SensorTamper.into(),
             outcome: Outcome::Succeeded.into(),
             count: 1,
-            actor: Some(Actor {
-                process: Some(process),
-                ..Actor::default()
-            }),
+            actor: Some(
+                Actor {
+                    process: Some(process),
+                    ..Actor::default()
+                }
+                .into(),
+            ),
             tamper: Some(Box::new(Tamper {
                 what: what.into(),
                 target: target.into(),

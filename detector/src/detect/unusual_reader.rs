@@ -75,11 +75,14 @@ mod tests {
             kind: EventKind::CredentialAccess.into(),
             outcome: Outcome::Succeeded.into(),
             count: 1,
-            actor: Some(Actor {
-                process: Some(process(412, "cat", exe_path)),
-                ancestors: vec![process(411, "sh", "/bin/sh"), process(1, "systemd", "/sbin/init")],
-                ..Actor::default()
-            }),
+            actor: Some(
+                Actor {
+                    process: Some(process(412, "cat", exe_path)),
+                    ancestors: vec![process(411, "sh", "/bin/sh"), process(1, "systemd", "/sbin/init")],
+                    ..Actor::default()
+                }
+                .into(),
+            ),
             credential: Some(Credential {
                 kind: "aws_access_key".into(),
                 path: "/home/demo/.aws/credentials".into(),
@@ -127,7 +130,10 @@ mod tests {
     fn a_script_counts_for_itself() {
         let by_script = |path: &str| {
             let mut event = read_by("/usr/bin/python3.11");
-            let process = event.actor.as_mut().and_then(|actor| actor.process.as_mut());
+            let process = event
+                .actor
+                .as_mut()
+                .and_then(|actor| actor.to_mut().process.as_mut());
             process.expect("has one").script = Some(Program {
                 path: path.into(),
                 basis: ProgramBasis::ExecutedFile.into(),
@@ -150,7 +156,7 @@ mod tests {
     fn another_sensor_recognises_credentials_and_uses_none() {
         let mut recognised = read_by("/usr/bin/claviger-sensor");
         assert_eq!(findings(vec![recognised.clone()]).len(), 1, "a name is no proof");
-        recognised.actor.as_mut().expect("has one").is_sensor = true;
+        recognised.actor.as_mut().expect("has one").to_mut().is_sensor = true;
         assert_eq!(findings(vec![recognised]), []);
     }
 
@@ -176,14 +182,17 @@ mod tests {
         let credential = write.credential.as_mut().expect("has one");
         credential.kind = "ssh_authorized_keys".into();
         credential.set_operation(Operation::Write);
-        write.workload = Some(Workload {
-            user: "demo".into(),
-            ..Workload::default()
-        });
+        write.workload = Some(
+            Workload {
+                user: "demo".into(),
+                ..Workload::default()
+            }
+            .into(),
+        );
         let process = write
             .actor
             .as_mut()
-            .and_then(|actor| actor.process.as_mut())
+            .and_then(|actor| actor.to_mut().process.as_mut())
             .expect("has one");
         process.euid = Some(1000);
         let found = findings(vec![write]);

@@ -63,7 +63,7 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
 
 /// Who, started by whom, as which user.
 pub(super) fn who(event: &Event) -> String {
-    let actor = event.actor.as_ref();
+    let actor = event.actor.as_deref();
     let who = actor
         .and_then(|actor| actor.process.as_ref())
         .map_or_else(|| "an unknown process".into(), program);
@@ -73,7 +73,7 @@ pub(super) fn who(event: &Event) -> String {
     }
     let user = actor
         .and_then(|actor| actor.process.as_ref())
-        .and_then(|p| user(p, event.workload.as_ref()));
+        .and_then(|p| user(p, event.workload.as_deref()));
     if let Some(user) = user {
         sentence.push_str(&format!(" as {user}"));
     }

@@ -72,10 +72,13 @@ fn read_by_cat() -> Event {
     Event {
         kind: EventKind::CredentialAccess.into(),
         outcome: EventOutcome::Succeeded.into(),
-        actor: Some(Actor {
-            process: Some(process),
-            ..Actor::default()
-        }),
+        actor: Some(
+            Actor {
+                process: Some(process),
+                ..Actor::default()
+            }
+            .into(),
+        ),
         credential: Some(Credential {
             kind: "aws_access_key".into(),
             ..Credential::default()
@@ -147,7 +150,7 @@ fn a_crash_between_fsync_and_commit_loses_nothing_and_doubles_nothing() {
     other
         .actor
         .as_mut()
-        .and_then(|actor| actor.process.as_mut())
+        .and_then(|actor| actor.to_mut().process.as_mut())
         .expect("has one")
         .pid = 6;
     let second = fixture.signer.verified(vec![other]);

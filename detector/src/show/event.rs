@@ -113,7 +113,7 @@ fn details(event: &Event) -> String {
             .as_ref()
             .map(|t| format!("{} {}", clean(&t.what), clean(&t.target))),
     );
-    lines.add_actor(event.actor.as_ref(), event.workload.as_ref());
+    lines.add_actor(event.actor.as_deref(), event.workload.as_deref());
     if let Some(credential) = &event.credential {
         lines.add_identities(credential);
     }

@@ -23,7 +23,7 @@ pub fn finding(finding: &Finding) -> String {
     if let Some(credential) = &finding.credential {
         lines.add(&done(credential), &place(credential));
     }
-    lines.add_actor(finding.actor.as_ref(), finding.workload.as_ref());
+    lines.add_actor(finding.actor.as_deref(), finding.workload.as_deref());
     if let Some(credential) = &finding.credential {
         lines.add_identities(credential);
     }

@@ -62,14 +62,17 @@ fn example() -> (Event, Finding) {
         id: Some(id.clone()),
         kind: EventKind::CredentialAccess.into(),
         time: Some(time),
-        actor: Some(actor.clone()),
-        workload: Some(workload.clone()),
+        actor: Some(actor.clone().into()),
+        workload: Some(workload.clone().into()),
         outcome: Outcome::Succeeded.into(),
         count: 1,
-        observation: Some(Observation {
-            probe: "file_open".into(),
-            hook: "lsm/file_open".into(),
-        }),
+        observation: Some(
+            Observation {
+                probe: "file_open".into(),
+                hook: "lsm/file_open".into(),
+            }
+            .into(),
+        ),
         credential: Some(credential.clone()),
         ..Event::default()
     };
@@ -82,8 +85,8 @@ fn example() -> (Event, Finding) {
         summary: "/usr/bin/cat (pid 4312) read it".into(),
         evidence: vec![id],
         credential: Some(credential),
-        actor: Some(actor),
-        workload: Some(workload),
+        actor: Some(actor.into()),
+        workload: Some(workload.into()),
         event_time: Some(time),
         elapsed_us: 43_210,
         attack_techniques: vec!["T1552.001".into()],

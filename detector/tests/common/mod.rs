@@ -348,11 +348,14 @@ pub(crate) fn read_by_cat(pid: u32) -> Event {
         time: Some(claviger_detector::clock::to_proto(jiff::Timestamp::now())),
         outcome: Outcome::Succeeded.into(),
         count: 1,
-        actor: Some(Actor {
-            process: Some(process(pid, "cat", "/usr/bin/cat")),
-            ancestors: vec![process(77, "sh", "/bin/sh"), process(1, "systemd", "/sbin/init")],
-            ..Actor::default()
-        }),
+        actor: Some(
+            Actor {
+                process: Some(process(pid, "cat", "/usr/bin/cat")),
+                ancestors: vec![process(77, "sh", "/bin/sh"), process(1, "systemd", "/sbin/init")],
+                ..Actor::default()
+            }
+            .into(),
+        ),
         credential: Some(Credential {
             kind: "aws_access_key".into(),
             path: "/home/demo/.aws/credentials".into(),

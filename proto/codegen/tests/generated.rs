@@ -47,6 +47,15 @@ const BOXED_FIELDS: &[&str] = &[
     "Event.tls",
 ];
 
+/// Parts that many events, and what is found in them, have in common: who did it, on whose behalf, and which hook saw it.
+const SHARED_FIELDS: &[(&str, &str, &str)] = &[
+    ("Event", "actor", "Actor"),
+    ("Event", "workload", "Workload"),
+    ("Event", "observation", "Observation"),
+    ("Finding", "actor", "Actor"),
+    ("Finding", "workload", "Workload"),
+];
+
 /// Messages of the wire alone have no JSON form; some carry secrets, and none of those can be printed by mistake.
 const WITHOUT_JSON: &[&str] = &[
     "EnrolRequest",
@@ -139,12 +148,25 @@ fn committed_code_is_what_the_proto_files_say() {
         .compile_fds_with_config(descriptors.clone(), config)
         .expect("code is generated");
 
-    check(
-        &root.join("src/gen/claviger.v1.rs"),
-        &fs::read(out.path().join("claviger.v1.rs")).expect("generated"),
-    );
+    let code = fs::read_to_string(out.path().join("claviger.v1.rs")).expect("generated");
+    check(&root.join("src/gen/claviger.v1.rs"), share(code).as_bytes());
     let encoded = prost::Message::encode_to_vec(&descriptors);
     check(&root.join("src/gen/claviger.v1.fds"), &encoded);
+}
+
+/// The code with [`SHARED_FIELDS`] in their own type, which prost has no option for.
+fn share(mut code: String) -> String {
+    for (message, field, part) in SHARED_FIELDS {
+        let start = code
+            .find(&format!("pub struct {message} {{"))
+            .expect("the message is generated");
+        let end = start + code[start..].find("\n}").expect("it ends");
+        let plain = format!("pub {field}: ::core::option::Option<{part}>");
+        let at = code[start..end].find(&plain).expect("the field is what it was");
+        let shared = format!("pub {field}: ::core::option::Option<crate::Shared<{part}>>");
+        code.replace_range(start + at..start + at + plain.len(), &shared);
+    }
+    code
 }
 
 fn check(committed: &Path, fresh: &[u8]) {

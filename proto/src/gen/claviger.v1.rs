@@ -23,11 +23,11 @@ pub struct Event {
     /// Who did it. Absent on events that no process caused (sensor_status, gap).
     #[prost(message, optional, tag = "5")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: ::core::option::Option<Actor>,
+    pub actor: ::core::option::Option<crate::Shared<Actor>>,
     /// On whose behalf, as an operator names it.
     #[prost(message, optional, tag = "6")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub workload: ::core::option::Option<Workload>,
+    pub workload: ::core::option::Option<crate::Shared<Workload>>,
     /// Whether it succeeded.
     #[prost(enumeration = "Outcome", tag = "7")]
     #[serde(serialize_with = "crate::json::enumeration::<Outcome, _>")]
@@ -44,7 +44,7 @@ pub struct Event {
     /// Which hook saw it.
     #[prost(message, optional, tag = "11")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub observation: ::core::option::Option<Observation>,
+    pub observation: ::core::option::Option<crate::Shared<Observation>>,
     /// The credential used (credential_access, credential_change, environment_credential) or found by other means.
     #[prost(message, optional, tag = "12")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1754,11 +1754,11 @@ pub struct Finding {
     /// Who did it, as in the evidence.
     #[prost(message, optional, tag = "9")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: ::core::option::Option<Actor>,
+    pub actor: ::core::option::Option<crate::Shared<Actor>>,
     /// On whose behalf, as in the evidence.
     #[prost(message, optional, tag = "10")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub workload: ::core::option::Option<Workload>,
+    pub workload: ::core::option::Option<crate::Shared<Workload>>,
     /// Time of the first event of the evidence, by its host's clock.
     #[prost(message, optional, tag = "11")]
     #[serde(serialize_with = "crate::json::timestamp")]

@@ -1,11 +1,12 @@
 //! From a record and the facts to an event.
 
 use claviger_proto::{
+    Shared,
     catalogue::Entry,
     program_path,
     v1::{
         Actor, Credential, Event, EventKind, Gap, LossCount, MatchBasis, Namespaces, Observation, Operation,
-        Outcome, ProbeStatus, Process, SensorStatus,
+        Outcome, ProbeStatus, Process, SensorStatus, Workload,
     },
 };
 use claviger_sensor_common::Probe;
@@ -14,6 +15,7 @@ use super::{
     accounts::LOST,
     boot_clock::{BootClock, timestamp},
     self_usage::SelfUsage,
+    told::{ToldActors, Who},
 };
 use crate::{
     attribute::{
@@ -35,6 +37,7 @@ pub(super) struct Facts {
     pub processes: ProcessTable,
     pub cgroups: Cgroups,
     pub users: Users,
+    pub told: ToldActors,
 }
 
 /// What was used.
@@ -77,7 +80,7 @@ impl Facts {
         kind: EventKind,
         task: &Task,
         outcome: (Outcome, u32),
-        observation: Observation,
+        observation: Shared<Observation>,
     ) -> Event {
         let (actor, workload) = self.actor(task);
         Event {
@@ -92,7 +95,18 @@ impl Facts {
     }
 
     /// The acting process with its ancestors, and its workload.
-    fn actor(&mut self, task: &Task) -> (Actor, claviger_proto::v1::Workload) {
+    fn actor(&mut self, task: &Task) -> Who {
+        if let Some(who) = self.told.of(task, self.processes.changes()) {
+            return who;
+        }
+        let (actor, workload) = self.describe(task);
+        let who = (actor.into(), workload.into());
+        // To describe it may have taken a look at procfs.
+        self.told.keep(task, self.processes.changes(), Who::clone(&who));
+        who
+    }
+
+    fn describe(&mut self, task: &Task) -> (Actor, Workload) {
         self.processes
             .look_up_argument(task.process, task.mount_namespace);
         let mut process = self.process(task.run(), &task.comm);

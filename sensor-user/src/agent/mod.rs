@@ -44,6 +44,7 @@ mod self_test;
 mod self_usage;
 mod sink;
 mod thread;
+mod told;
 mod watched_until;
 mod ways;
 mod worker;

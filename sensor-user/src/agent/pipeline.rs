@@ -50,13 +50,14 @@ use super::{
     pending::{Pending, Settled},
     repeats::Repeats,
     self_test::SelfTest,
+    told::{ToldActors, ToldHooks},
     worker::{Setup, Worker},
 };
 use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
+    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames, give_back},
 };
 
 pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
@@ -77,6 +78,7 @@ const STAMP_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Agent<S> {
     kernel: Watched,
     facts: Facts,
+    told_hooks: ToldHooks,
     worker: Worker,
     knowledge: Knowledge,
     sink: S,
@@ -184,6 +186,7 @@ impl<S: Sink> Agent<S> {
             processes,
             cgroups,
             users: Users::at("/etc/passwd"),
+            told: ToldActors::default(),
         };
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
@@ -222,6 +225,7 @@ impl<S: Sink> Agent<S> {
                 _attached: attached,
             },
             facts,
+            told_hooks: ToldHooks::default(),
             knowledge: worker.knowledge.clone(),
             worker,
             sink,
@@ -253,6 +257,7 @@ impl<S: Sink> Agent<S> {
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
+        give_back();
         Ok(agent)
     }
 
@@ -451,10 +456,10 @@ impl<S: Sink> Agent<S> {
         losses.extend(self.accounts.losses_behind());
         let delivered = self.sink.deliver(events, losses);
         self.accounts.delivered += uses;
-        self.last_id = delivered.ids.last().cloned().or(self.last_id.take());
+        self.last_id = delivered.ids.last().or(self.last_id.take());
         for (place, token) in tokens {
-            if let Some(id) = delivered.ids.get(*place)
-                && !self.pending.await_late(*token, id.clone())
+            if let Some(id) = delivered.ids.get(*place as u64)
+                && !self.pending.await_late(*token, id)
             {
                 self.accounts.forgotten_answers += 1;
             }

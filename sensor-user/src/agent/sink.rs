@@ -19,10 +19,37 @@ pub(super) const UNTOLD_MAX: usize = 256;
 /// What came of a delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delivered {
-    /// The ids that the events got, in their order; empty where this sink gives none, or could not keep them all.
-    pub ids: Vec<EventId>,
+    /// The ids that the events got; none where this sink gives none, or could not keep them all.
+    pub ids: Ids,
     /// What was lost behind the agent since the delivery before, with this one. It is told in a gap as soon as one can be kept.
     pub lost: Vec<LossCount>,
+}
+
+/// The ids of events that belong together: one sequence after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ids {
+    /// That of the first; nothing where there are none.
+    first: Option<EventId>,
+    /// How many.
+    count: u64,
+}
+
+impl Ids {
+    /// That of the event at a place, counted from 0.
+    #[must_use]
+    pub fn get(&self, place: u64) -> Option<EventId> {
+        let first = self.first.as_ref().filter(|_| place < self.count)?;
+        Some(EventId {
+            sequence: first.sequence + place,
+            ..first.clone()
+        })
+    }
+
+    /// That of the last event.
+    #[must_use]
+    pub fn last(&self) -> Option<EventId> {
+        self.get(self.count.checked_sub(1)?)
+    }
 }
 
 /// Takes events. What it cannot keep it counts itself, and tells with a later delivery.
@@ -150,14 +177,16 @@ impl Evidence {
         }
     }
 
-    fn ids(&self, submitted: &Submitted, told: usize) -> Vec<EventId> {
-        (submitted.first + told as u64..=submitted.last)
-            .map(|sequence| EventId {
+    fn ids(&self, submitted: &Submitted, told: usize) -> Ids {
+        let first = submitted.first + told as u64;
+        Ids {
+            first: Some(EventId {
                 sensor_id: self.outbox.sensor_id().to_string(),
                 boot_id: submitted.boot_id.to_string(),
-                sequence,
-            })
-            .collect()
+                sequence: first,
+            }),
+            count: (submitted.last + 1).saturating_sub(first),
+        }
     }
 }
 
@@ -206,7 +235,7 @@ impl Sink for Evidence {
         lost.extend(self.count());
         let ids = match &submitted {
             Ok(submitted) if submitted.lost_events == 0 => self.ids(submitted, told),
-            Ok(_) | Err(_) => Vec::new(),
+            Ok(_) | Err(_) => Ids::default(),
         };
         Delivered { ids, lost }
     }
@@ -285,7 +314,7 @@ mod tests {
         for loss in &delivered.lost {
             accounts.lose_behind(&loss.reason, loss.count);
         }
-        delivered.ids.len()
+        usize::try_from(delivered.ids.count).expect("few")
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,7 @@ pub struct ProcessTable {
     /// What programs run, told before they are.
     coming: HashMap<ProgramRun, Program>,
     not_kept: u64,
+    changes: u64,
 }
 
 impl ProcessTable {
@@ -76,6 +77,7 @@ impl ProcessTable {
                 && facts.exec_id == Some(program.run.exec_id)
             {
                 facts.run.mapped(file);
+                self.changes += 1;
             }
             return;
         }
@@ -122,6 +124,7 @@ impl ProcessTable {
             && let Some(oldest) = ended.pop_front()
         {
             self.facts.remove(&oldest);
+            self.changes += 1;
             if self.latest.get(&oldest.pid) == Some(&oldest) {
                 self.latest.remove(&oldest.pid);
             }
@@ -227,6 +230,12 @@ impl ProcessTable {
         self.fruitless.len()
     }
 
+    /// How often something changed of what is told of processes.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// How many processes were not kept because the table was full.
     #[must_use]
     pub fn not_kept(&self) -> u64 {
@@ -238,6 +247,7 @@ impl ProcessTable {
             self.not_kept += 1;
             return;
         }
+        self.changes += 1;
         self.facts.insert(key, facts);
         let latest = self.latest.entry(key.pid).or_insert(key);
         *latest = (*latest).max(key);

@@ -153,20 +153,23 @@ mod tests {
             kind: EventKind::CredentialAccess.into(),
             outcome: Outcome::Denied.into(),
             errno: 13,
-            actor: Some(Actor {
-                process: Some(Process {
-                    pid: 42,
-                    exe_path: "/usr/bin/cat".into(),
-                    uid: Some(1000),
-                    ..Process::default()
-                }),
-                ancestors: vec![Process {
-                    pid: 41,
-                    comm: "sh".into(),
-                    ..Process::default()
-                }],
-                ..Actor::default()
-            }),
+            actor: Some(
+                Actor {
+                    process: Some(Process {
+                        pid: 42,
+                        exe_path: "/usr/bin/cat".into(),
+                        uid: Some(1000),
+                        ..Process::default()
+                    }),
+                    ancestors: vec![Process {
+                        pid: 41,
+                        comm: "sh".into(),
+                        ..Process::default()
+                    }],
+                    ..Actor::default()
+                }
+                .into(),
+            ),
             credential: Some(Credential {
                 kind: "aws_access_key".into(),
                 path: "/home/demo/.aws/credentials".into(),

@@ -97,7 +97,7 @@ pub(crate) fn events() -> Vec<Event> {
                     boot_id: "b0b0b0b0-b0b0-b0b0-b0b0-b0b0b0b0b0b0".into(),
                     sequence: 1,
                 }),
-                workload: Some(workload()),
+                workload: Some(workload().into()),
                 identities: vec![identity()],
             })),
             ..of(EventKind::Amendment)
@@ -145,21 +145,24 @@ fn of(kind: EventKind) -> Event {
 
 fn used(kind: EventKind) -> Event {
     Event {
-        actor: Some(actor(ActorBasis::Unspecified)),
-        workload: Some(workload()),
+        actor: Some(actor(ActorBasis::Unspecified).into()),
+        workload: Some(workload().into()),
         outcome: Outcome::Succeeded.into(),
         count: 2,
-        observation: Some(Observation {
-            probe: "file_open".into(),
-            hook: "lsm/file_open".into(),
-        }),
+        observation: Some(
+            Observation {
+                probe: "file_open".into(),
+                hook: "lsm/file_open".into(),
+            }
+            .into(),
+        ),
         ..of(kind)
     }
 }
 
 fn sent(kind: EventKind, basis: ActorBasis) -> Event {
     Event {
-        actor: Some(actor(basis)),
+        actor: Some(actor(basis).into()),
         outcome: Outcome::Unknown.into(),
         ..used(kind)
     }

@@ -51,13 +51,13 @@ impl Filter {
     }
 
     pub(super) fn shows_event(&mut self, event: &Event) -> bool {
-        let shown = self.belongs(event.actor.as_ref());
+        let shown = self.belongs(event.actor.as_deref());
         self.others += u64::from(!shown);
         shown
     }
 
     pub(super) fn shows_finding(&mut self, finding: &Finding) -> bool {
-        self.belongs(finding.actor.as_ref())
+        self.belongs(finding.actor.as_deref())
     }
 
     fn belongs(&mut self, actor: Option<&Actor>) -> bool {
@@ -97,7 +97,7 @@ mod tests {
             ..Actor::default()
         };
         Event {
-            actor: Some(actor),
+            actor: Some(actor.into()),
             ..Event::default()
         }
     }

@@ -106,7 +106,8 @@ impl<S: Sink> Agent<S> {
         };
         let mut observation = self.observation(Probe::CredentialChange);
         if change.what == Changed::Created {
-            observation.hook = self.observation(Probe::FileOpen).hook;
+            let hook = self.observation(Probe::FileOpen).hook.clone();
+            observation.to_mut().hook = hook;
         }
         let outcome = match change.end {
             End::Succeeded => (Outcome::Succeeded, 0),

@@ -108,7 +108,8 @@ impl<S: Sink> Agent<S> {
         }
         let mut observation = self.observation(Probe::ProcessSecret);
         if !is_call(secret.part) {
-            observation.hook = self.observation(Probe::FileOpen).hook;
+            let hook = self.observation(Probe::FileOpen).hook.clone();
+            observation.to_mut().hook = hook;
         }
         let mut event = self
             .facts

@@ -129,7 +129,8 @@ impl<S: Sink> Agent<S> {
     ) {
         let mut observation = self.observation(probe);
         if probe == Probe::SensorTamper {
-            observation.hook = hook_of(what, outcome.0, observation.hook);
+            let hook = hook_of(what, outcome.0, observation.hook.clone());
+            observation.to_mut().hook = hook;
         }
         let mut event = self
             .facts

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
-use claviger_proto::{catalogue::Entry, v1::Operation};
+use claviger_proto::{Shared, catalogue::Entry, v1::Operation};
 
 use super::{changes::below, *};
 use crate::{
@@ -330,24 +330,18 @@ impl<S: Sink> Agent<S> {
     fn name_peer(&self, event: &mut Event) {
         if let Some(actor) = &mut event.actor
             && let Some(process) = &actor.process
-        {
-            actor.is_sensor = self.peers.holds(ProcessKey {
+            && self.peers.holds(ProcessKey {
                 pid: process.pid,
                 start_ticks: process.start_time_ticks,
-            });
+            })
+        {
+            actor.to_mut().is_sensor = true;
         }
     }
 
-    pub(super) fn observation(&self, probe: Probe) -> Observation {
-        let hook = self
-            .kernel
-            .probes
-            .iter()
-            .find(|state| state.probe == probe)
-            .and_then(|state| state.hook.clone());
-        Observation {
-            probe: probe.word().to_owned(),
-            hook: hook.unwrap_or_default(),
-        }
+    pub(super) fn observation(&mut self, probe: Probe) -> Shared<Observation> {
+        let state = self.kernel.probes.iter().find(|state| state.probe == probe);
+        self.told_hooks
+            .observation(probe, state.and_then(|state| state.hook.as_deref()))
     }
 }
