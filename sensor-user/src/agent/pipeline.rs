@@ -105,6 +105,7 @@ pub struct Agent<S> {
     asked: Option<mpsc::Receiver<Asked>>,
     peers: Peers,
     repeats: Repeats,
+    repeat_turns: repeating::Turns,
     writers: copies::Writers,
     arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
@@ -249,6 +250,7 @@ impl<S: Sink> Agent<S> {
             asked,
             peers: Peers::default(),
             repeats: Repeats::default(),
+            repeat_turns: repeating::Turns::default(),
             writers: copies::Writers::default(),
             arrivals: Vec::new(),
             by_path: held::ByPath::default(),
@@ -292,7 +294,6 @@ impl<S: Sink> Agent<S> {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_status = Instant::now() + STATUS_INTERVAL;
         let mut next_stamp = Instant::now();
-        let mut next_repeats = Instant::now() + repeating::REPEAT_INTERVAL;
         let mut backlog = false;
         loop {
             let due = self
@@ -325,10 +326,7 @@ impl<S: Sink> Agent<S> {
                         self.sweep_repeats();
                         self.tell_status("periodic");
                     }
-                    if Instant::now() >= next_repeats {
-                        next_repeats = Instant::now() + repeating::REPEAT_INTERVAL;
-                        self.tell_repeats();
-                    }
+                    self.tell_some_repeats();
                     if Instant::now() >= next_stamp {
                         next_stamp = Instant::now() + STAMP_INTERVAL;
                         self.renew_stamp();

@@ -22,7 +22,7 @@ pub fn run_on_thread<S: Sink + Send + 'static>(
     control: mpsc::Receiver<Control>,
     priority_boost: u8,
 ) -> io::Result<oneshot::Receiver<Result<(S, Accounts), AgentError>>> {
-    let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (done, ended) = oneshot::channel();
     thread::Builder::new()
         .name("claviger-agent".into())

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd, RawFd},
+    os::fd::AsFd as _,
     ptr::{self, NonNull},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -19,23 +19,28 @@ use super::KernelError;
 
 /// The ring buffer's reading end.
 pub struct Records {
-    ring: AsyncFd<RingBuf<MapData>>,
+    ring: Ring,
     positions: Positions,
 }
 
+/// Whoever waits for records first has its own runtime poll the ring: to be woken by another one's thread takes two turns of the CPU, for which the
+/// ring has no room where there is much to do.
+struct Ring {
+    unwatched: Option<RingBuf<MapData>>,
+    polled: Option<AsyncFd<RingBuf<MapData>>>,
+}
+
 impl Records {
-    /// Must be called within a tokio runtime.
-    #[expect(
-        unsafe_code,
-        reason = "the runtime polls the descriptor that the ring says it has"
-    )]
     pub(super) fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
         let positions =
             Positions::of(&ring).map_err(KernelError::io("mapping the positions of the ring buffer"))?;
-        // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
-        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
-            .map_err(|error| KernelError::io("waiting on the ring buffer")(error.into()))?;
-        Ok(Self { ring, positions })
+        Ok(Self {
+            ring: Ring {
+                unwatched: Some(ring),
+                polled: None,
+            },
+            positions,
+        })
     }
 
     /// Bytes between what was read and what was written, of [`RING_BYTES`].
@@ -44,12 +49,12 @@ impl Records {
         self.positions.between().min(RING_BYTES.into())
     }
 
-    /// Waits until there is something to read.
+    /// Waits until there is something to read, always within the same tokio runtime.
     ///
     /// # Errors
     /// Those of epoll.
-    pub async fn ready(&self) -> io::Result<()> {
-        self.ring.readable().await?.clear_ready();
+    pub async fn ready(&mut self) -> io::Result<()> {
+        self.ring.poll()?.readable().await?.clear_ready();
         Ok(())
     }
 
@@ -58,7 +63,7 @@ impl Records {
     pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
         let mut taken = 0;
         while taken < limit {
-            let Some(record) = self.ring.get_mut().next() else {
+            let Some(record) = self.ring.get_mut().and_then(RingBuf::next) else {
                 break;
             };
             take(&record);
@@ -68,9 +73,32 @@ impl Records {
     }
 }
 
-impl AsRawFd for Records {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ring.get_ref().as_fd().as_raw_fd()
+impl Ring {
+    /// Has the current runtime poll it, where none does yet.
+    #[expect(
+        unsafe_code,
+        reason = "the runtime polls the descriptor that the ring says it has"
+    )]
+    fn poll(&mut self) -> io::Result<&mut AsyncFd<RingBuf<MapData>>> {
+        if let Some(ring) = self.unwatched.take() {
+            // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
+            match unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) } {
+                Ok(polled) => self.polled = Some(polled),
+                Err(refused) => {
+                    let (ring, error) = refused.into_parts();
+                    self.unwatched = Some(ring);
+                    return Err(error);
+                }
+            }
+        }
+        self.polled.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn get_mut(&mut self) -> Option<&mut RingBuf<MapData>> {
+        self.polled
+            .as_mut()
+            .map(AsyncFd::get_mut)
+            .or(self.unwatched.as_mut())
     }
 }
 

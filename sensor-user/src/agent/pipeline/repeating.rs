@@ -3,13 +3,44 @@
 use super::*;
 use crate::{agent::repeats::First, attribute::start_ticks_of, decode::ticks, error::in_one_line};
 
-/// How often repeats are told of processes that live on.
-pub(super) const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// How often repeats are told of a process that lives on, in turns of [`HOUSEKEEPING`]. Some processes have their turn each time: to ask for the
+/// counts of all at once takes so long that the ring would fill.
+const TURNS: usize = 10;
+
+/// The processes whose turn has yet to come.
+#[derive(Default)]
+pub(super) struct Turns {
+    waiting: Vec<ProcessKey>,
+    each: usize,
+}
+
+impl Turns {
+    /// Whose turn it is. Begins anew, with all that there are then, when every process had its own.
+    fn next(&mut self, all: impl FnOnce() -> Vec<ProcessKey>) -> Vec<ProcessKey> {
+        if self.waiting.is_empty() {
+            self.waiting = all();
+            self.each = self.waiting.len().div_ceil(TURNS);
+        }
+        self.waiting
+            .split_off(self.waiting.len().saturating_sub(self.each))
+    }
+}
 
 impl<S: Sink> Agent<S> {
-    /// Tells the repeats of all processes, and lets go of those that have ended without a word.
+    /// Tells the repeats of all processes.
     pub(super) fn tell_repeats(&mut self) {
-        for process in self.repeats.processes() {
+        self.tell_repeats_of_these(self.repeats.processes());
+    }
+
+    /// Tells the repeats of the processes whose turn it is.
+    pub(super) fn tell_some_repeats(&mut self) {
+        let these = self.repeat_turns.next(|| self.repeats.processes());
+        self.tell_repeats_of_these(these);
+    }
+
+    /// Tells their repeats, and lets go of those that have ended without a word.
+    fn tell_repeats_of_these(&mut self, processes: Vec<ProcessKey>) {
+        for process in processes {
             self.tell_repeats_of(process);
             if start_ticks_of(process.pid) != Some(process.start_ticks) {
                 self.let_go(process);
@@ -95,5 +126,21 @@ impl<S: Sink> Agent<S> {
         } else {
             self.accounts.repeats_dropped += more;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_turn_before_any_has_another() {
+        let all: Vec<ProcessKey> = (0..95).map(|pid| ProcessKey { pid, start_ticks: 1 }).collect();
+        let mut turns = Turns::default();
+        let mut had: Vec<ProcessKey> = (0..TURNS).flat_map(|_| turns.next(|| all.clone())).collect();
+        had.sort();
+        assert_eq!(had, all);
+        assert_eq!(turns.next(|| all.clone()).len(), 10, "it begins anew");
+        assert_eq!(Turns::default().next(Vec::new), []);
     }
 }
