@@ -19,6 +19,8 @@ use crate::interrupt::Interrupt;
 
 /// How long a service may take to be ready: emulated machines are slow, and 10,000 files have to be looked at.
 const PATIENCE: Duration = Duration::from_secs(900);
+/// What waits for the detector, which here has to share the CPUs with what it is told of.
+const SPOOL_BYTES: i64 = 2 << 30;
 const STEP: Duration = Duration::from_millis(50);
 
 /// A detector that runs, and a sensor enrolled with it that can be started.
@@ -87,6 +89,7 @@ impl Stand {
                 "detector",
                 table(vec![("address", self.address.clone().into())]).into(),
             ),
+            ("spool", table(vec![("max_bytes", SPOOL_BYTES.into())]).into()),
             (
                 "catalogue",
                 table(vec![("extra_homes", self.homes.clone().into())]).into(),
