@@ -3,6 +3,8 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
 //! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] and [`changes_ring`]
+//! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
+//!   suppressed
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
 //! - [`copies`]: files that may become copies of a credential
@@ -40,6 +42,7 @@ mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
+mod fixed_files;
 mod given;
 mod handles;
 mod holders;
@@ -61,6 +64,7 @@ mod read;
 mod received;
 mod repeats;
 mod report;
+mod ring_ends;
 mod tamper;
 mod tamper_bpf;
 mod tamper_mounts;

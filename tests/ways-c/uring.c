@@ -1,4 +1,4 @@
-/* Opens by io_uring: at once, by a worker thread, by the thread that polls, with the completion suppressed, into a fixed file. */
+/* Opens by io_uring: at once, by a worker thread, by the thread that polls, with the completion suppressed. Into fixed files: rings.c. */
 #include "uring.h"
 
 #include <linux/openat2.h>
@@ -17,14 +17,14 @@ static void *map(int ring, size_t length, off_t offset) {
 
 struct uring uring_new(unsigned flags) {
     struct io_uring_params params = {.flags = flags, .sq_thread_idle = 2000};
-    int ring = (int)must("io_uring", syscall(SYS_io_uring_setup, 2, &params));
+    int ring = (int)must("io_uring", syscall(SYS_io_uring_setup, URING_ENTRIES, &params));
     size_t submit_length = params.sq_off.array + params.sq_entries * sizeof(unsigned);
     size_t done_length = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
     char *submit = map(ring, submit_length, IORING_OFF_SQ_RING);
     char *done = map(ring, done_length, IORING_OFF_CQ_RING);
     unsigned *order = (unsigned *)(submit + params.sq_off.array);
-    order[0] = 0;
-    order[1] = 1;
+    for (unsigned place = 0; place < URING_ENTRIES; place++)
+        order[place] = place;
     return (struct uring){
         .ring = ring,
         .flags = flags,
@@ -108,15 +108,6 @@ static void suppressed(void) {
     say(uring_run(&uring, 2, 1));
 }
 
-static void into_fixed_file(void) {
-    int none[1] = {-1};
-    struct uring uring = uring_new(0);
-    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, none, 1));
-    uring_openat(&uring.entries[0], object);
-    uring.entries[0].file_index = 1;
-    say(uring_run(&uring, 1, 1));
-}
-
 /* The changes that io_uring makes of names. */
 static _Noreturn void change(uint8_t operation, const char *first, const char *second) {
     struct uring uring = uring_new(0);
@@ -162,7 +153,6 @@ const struct way uring_ways[] = {
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
-    {"uring_fixed_file", into_fixed_file},
     {"uring_unlinkat", way_unlinkat},
     {"uring_renameat", way_renameat},
     {"uring_rename_directory", rename_directory},
