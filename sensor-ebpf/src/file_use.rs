@@ -111,17 +111,64 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     let flags: u32 = Probed::read(file, offset!(file_flags));
-    if is_for_use(mode)
-        && flags & OPENED_TO_RUN == 0
-        && let Some((object, label, matched)) = look_up(file, found, mode)
-    {
-        if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
-            return KNOWN;
-        }
-        let how = probe | operation << 8 | matched << 16;
-        return report_use(file as u64, object.inode, numbers(object), bits(label), how);
+    if !is_for_use(mode) || flags & OPENED_TO_RUN != 0 {
+        return 0;
     }
-    0
+    let mut it = Found::NOTHING;
+    if look_up_to(file as u64, found, &raw mut it) == 0 {
+        return 0;
+    }
+    let Found {
+        object,
+        label,
+        matched,
+    } = it;
+    if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
+        return KNOWN;
+    }
+    let how = probe | operation << 8 | matched << 16;
+    report_use(file as u64, object.inode, numbers(object), bits(label), how)
+}
+
+/// What is known of a file.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Found {
+    pub object: ObjectKey,
+    pub label: Label,
+    pub matched: u32,
+}
+
+impl Found {
+    pub const NOTHING: Self = Self {
+        object: ObjectKey {
+            inode: 0,
+            device: 0,
+            generation: 0,
+        },
+        label: Label { id: 0, flags: 0 },
+        matched: 0,
+    };
+}
+
+/// As [`look_up`], into `out`; 0 where nothing is known. Global, so that what it takes of the stack is free again when the use is reported: below a
+/// ring there is no room for both.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 {
+    let file = file as *const u8;
+    // SAFETY: what is not null is what the caller keeps on its stack. The verifier knows no more than that.
+    let Some(out) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    let Some((object, label, matched)) = look_up(file, candidate, mode) else {
+        return 0;
+    };
+    out.object = object;
+    out.label = label;
+    out.matched = matched;
+    1
 }
 
 /// Device and generation of an object, for a function that may be given numbers only.

@@ -9,11 +9,11 @@ use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::Array};
 use claviger_sensor_common::{
-    HeldRecord, Label, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, ObjectKey, Probe, RECORD_HELD, REQUEST_HELD,
+    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, Probe, RECORD_HELD, REQUEST_HELD,
 };
 
 use crate::{
-    file_use::{self, FMODE_READ, access},
+    file_use::{self, FMODE_READ, Found, access},
     fixed_files, holders, labels,
     offsets::{agent_pid, offset},
     path,
@@ -122,10 +122,9 @@ struct HeldRing {
     descriptor: u32,
 }
 
-/// A task has a ring: what is open in it is open to the task. Global, so that the verifier looks at it once.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn ring_held(task: u64, file: u64, ring: u64, descriptor: u32) -> u32 {
+/// A task has a ring: what is open in it is open to the task.
+#[inline(always)]
+fn ring_held(task: u64, file: u64, ring: u64, descriptor: u32) {
     let mut held = HeldRing {
         task,
         file,
@@ -141,7 +140,6 @@ extern "C" fn ring_held(task: u64, file: u64, ring: u64, descriptor: u32) -> u32
             0,
         );
     }
-    0
 }
 
 extern "C" fn next_held(place: u64, held: *mut HeldRing) -> i64 {
@@ -158,25 +156,15 @@ extern "C" fn next_held(place: u64, held: *mut HeldRing) -> i64 {
 }
 
 /// What is known of the file that is looked at. In a map, for the stack has no room for it below a ring; only the thread that looks uses it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Known {
-    object: ObjectKey,
-    label: Label,
-    matched: u32,
-    access: u32,
-}
-
-/// One element.
 #[map]
-static KNOWN_HELD: Array<Known> = Array::with_max_entries(1, 0);
+static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
 
 /// As [`held`], once the prefilter has let it through; see [`file_use::known`]. `holder` is what the descriptor stands for: the file, or the ring
 /// that has it open.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
-    if look_up_held(file, found) != 0 && is_told(task, holder, descriptor) == 0 {
+    if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
         report_held(task, file);
     }
     0
@@ -186,26 +174,19 @@ extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, hold
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn look_up_held(file: u64, found: u32) -> u32 {
-    let file = file as *const u8;
-    let mode: u32 = Probed::read(file, offset!(file_mode));
+    let mode: u32 = Probed::read(file as *const u8, offset!(file_mode));
     if !file_use::is_for_use(mode) {
         return 0;
     }
-    let Some((object, label, matched)) = file_use::look_up(file, found, mode) else {
-        return 0;
-    };
+    let mut it = Found::NOTHING;
     let Some(known) = KNOWN_HELD.get_ptr_mut(0) else {
         return 0;
     };
-    // SAFETY: an element of an array, which only the thread that looks uses.
-    unsafe {
-        *known = Known {
-            object,
-            label,
-            matched,
-            access: access(mode),
-        };
+    if file_use::look_up_to(file, found, &raw mut it) == 0 {
+        return 0;
     }
+    // SAFETY: an element of an array, which only the thread that looks uses.
+    unsafe { *known = it };
     1
 }
 
@@ -213,11 +194,12 @@ extern "C" fn look_up_held(file: u64, found: u32) -> u32 {
 /// the same number. Global as [`file_use::known`] is.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_told(task: u64, holder: u64, descriptor: u32) -> u32 {
+extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32 {
     let Some(known) = KNOWN_HELD.get(0) else { return 0 };
     let task = task as *const u8;
     let holder = holder as *const u8;
-    let Known { object, access, .. } = *known;
+    let object = known.object;
+    let access = access(Probed::read(file as *const u8, offset!(file_mode)));
     let (inode, numbers) = (object.inode, file_use::numbers(object));
     let exec_id = task::exec_id::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
@@ -283,11 +265,10 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
     let task = task as *const u8;
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    let Known {
+    let Found {
         object,
         label,
         matched,
-        ..
     } = *known;
     let process = task::identify::<Probed>(task);
     let key = repeats::key_of(

@@ -5,6 +5,7 @@ mod changes;
 mod condition;
 mod copies;
 mod core_dumps;
+mod following;
 mod held;
 mod keys;
 mod listings;
@@ -45,7 +46,7 @@ use super::{
     labels::Meaning,
     looks::Looks,
     map_fill::MapFill,
-    messages::{Answer as Found, Question, Wanted},
+    messages::{Answer as Found, Question},
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
@@ -59,6 +60,7 @@ use crate::{
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
+pub(super) use following::FOLLOWING_MAX;
 pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
 /// Records taken at once before anything else gets its turn.
@@ -106,6 +108,7 @@ pub struct Agent<S> {
     writers: copies::Writers,
     arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
+    followed: following::Followed,
     just_found: held::JustFound,
     looks: Option<Looks>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
@@ -248,6 +251,7 @@ impl<S: Sink> Agent<S> {
             writers: copies::Writers::default(),
             arrivals: Vec::new(),
             by_path: held::ByPath::default(),
+            followed: following::Followed::default(),
             just_found: held::JustFound::default(),
             looks,
             on_fork: Box::new(|_, _| {}),
@@ -351,6 +355,7 @@ impl<S: Sink> Agent<S> {
         }
         self.tell_all();
         self.give_up_arrivals();
+        self.give_up_following();
         self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");
@@ -386,7 +391,7 @@ impl<S: Sink> Agent<S> {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Held(held)) => self.held(*held),
-                Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
+                Ok(Record::Attempt(attempt)) => self.attempted(attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::CoreDump(dump)) => self.core_written(&dump),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
