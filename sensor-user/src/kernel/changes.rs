@@ -170,6 +170,10 @@ const TRACEPOINT: Hook = Hook {
             "changes of modes, owners, lengths and attributes by path",
         ),
         either(
+            &[program("sys_enter_names", Point::Enters(NAMES))],
+            "changes of names whose path another thread changes while the call runs",
+        ),
+        either(
             &[program("sys_exit_names", Point::Exits(NAMES))],
             "changes of names",
         ),

@@ -73,6 +73,7 @@ fn names() -> Vec<Way> {
         [
             Way::new("unlink", removed, [Built, Built, Built]),
             Way::new("unlinkat", removed, [Built, Built, Built]),
+            Way::new("raced_unlink", removed, [Built, Built, Built]),
             Way::new("uring_unlinkat", removed, [Built, Built, Built]),
             Way::new("denied_uring_unlinkat", removed, [Built, Built, Built]),
             Way::new("denied_unlink", removed, [Built, Built, Built]),
