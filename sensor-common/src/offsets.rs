@@ -288,6 +288,12 @@ offsets! {
     ring_files_count,
     /// `io_rsrc_node.file_ptr`; [`MISSING`] before 6.13, where the file stands in the table itself
     ring_node_file,
+    /// `io_kiocb.file`
+    ring_file,
+    /// `io_xattr.filename`
+    ring_attribute_path,
+    /// `io_xattr.ctx.kname`: a structure that begins with the name
+    ring_attribute_name,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -11,7 +11,7 @@ use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_
 
 use crate::{
     descriptors,
-    file_use::{access, bits, is_for_use, look_up, may_be_known, numbers, report_use, untyped},
+    file_use::{Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped},
     fixed_files, io_uring, labels,
     offsets::{agent_pid, offset},
     open_descriptors::is_told_of,
@@ -184,9 +184,15 @@ extern "C" fn untold(file: u64, found: u32) -> u32 {
     if !is_for_use(mode) {
         return 0;
     }
-    let Some((object, label, matched)) = look_up(at, found, mode) else {
+    let mut it = Found::NOTHING;
+    if look_up_to(file, found, &raw mut it) == 0 {
         return 0;
-    };
+    }
+    let Found {
+        object,
+        label,
+        matched,
+    } = it;
     let process = untyped(pointer::<Typed>(task::current(), offset!(task_group_leader)));
     if is_told_of(process, object.inode, numbers(object), access(mode)) != 0 {
         return 0;

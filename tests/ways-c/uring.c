@@ -128,6 +128,67 @@ static void way_renameat(void) { change(IORING_OP_RENAMEAT, object, other); }
 static void way_linkat(void) { change(IORING_OP_LINKAT, object, other); }
 static void way_symlinkat(void) { change(IORING_OP_SYMLINKAT, object, other); }
 
+static const char ATTRIBUTE[] = "trusted.claviger";
+enum { OP_FSETXATTR = 41, OP_SETXATTR = 42, OP_FTRUNCATE = 55 };
+
+static void way_setxattr(void) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_SETXATTR;
+    entry->addr = (uint64_t)(uintptr_t)ATTRIBUTE;
+    entry->addr2 = (uint64_t)(uintptr_t) "x";
+    entry->addr3 = (uint64_t)(uintptr_t)object;
+    entry->len = 1;
+    say(uring_run(&uring, 1, 1));
+}
+static void denied_setxattr(void) {
+    nobody();
+    way_setxattr();
+}
+
+static int for_writing(void) { return (int)must("open for writing", open(object, O_WRONLY | O_CLOEXEC)); }
+
+static _Noreturn void set_attribute_of(int file) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_FSETXATTR;
+    entry->fd = file;
+    entry->addr = (uint64_t)(uintptr_t)ATTRIBUTE;
+    entry->addr2 = (uint64_t)(uintptr_t) "x";
+    entry->len = 1;
+    say(uring_run(&uring, 1, 1));
+}
+static void way_fsetxattr(void) {
+    int file = for_writing();
+    actor();
+    set_attribute_of(file);
+}
+static void denied_fsetxattr(void) {
+    int file = for_writing();
+    actor();
+    nobody();
+    set_attribute_of(file);
+}
+
+static void way_ftruncate(void) {
+    int file = for_writing();
+    actor();
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_FTRUNCATE;
+    entry->fd = file;
+    entry->off = 3;
+    if (uring_run(&uring, 1, 1) < 0) {
+        if (errno == EINVAL)
+            cannot("a truncation by io_uring");
+        say(-1);
+    }
+    say(0);
+}
+
 /* Refused, for the directory of the decoy is not the actor's. */
 static void denied_renameat(void) {
     nobody();
@@ -153,6 +214,11 @@ const struct way uring_ways[] = {
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
+    {"uring_setxattr", way_setxattr},
+    {"uring_fsetxattr", way_fsetxattr},
+    {"uring_ftruncate", way_ftruncate},
+    {"denied_uring_setxattr", denied_setxattr},
+    {"denied_uring_fsetxattr", denied_fsetxattr},
     {"uring_unlinkat", way_unlinkat},
     {"uring_renameat", way_renameat},
     {"uring_rename_directory", rename_directory},

@@ -242,6 +242,9 @@ impl Resolver<'_> {
                 MISSING => MISSING,
                 _ => optional(self.of("io_rsrc_node", "file_ptr"))?,
             },
+            ring_file: optional(self.of("io_kiocb", "file"))?,
+            ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
+            ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
         })
     }
 

@@ -122,10 +122,16 @@ impl JustFound {
 }
 
 /// Whether hooks see every way to a descriptor, as LSM and fentry do.
-pub(super) fn sees_all_ways(probes: &[ProbeState]) -> bool {
+fn sees_all_ways(probes: &[ProbeState]) -> bool {
     let tracepoint = hook_name(FileOpenHook::Tracepoint);
     let mut opens = probes.iter().filter(|state| state.probe == Probe::FileOpen);
     opens.all(|state| state.hook.as_deref() != Some(tracepoint))
+}
+
+/// How long between looks. Where hooks see every way to a descriptor, there is only what another process puts into a ring to be found.
+pub(super) fn between_looks(interval: Duration, probes: &[ProbeState]) -> Duration {
+    const SELDOM: u32 = 8;
+    interval * if sees_all_ways(probes) { SELDOM } else { 1 }
 }
 
 impl<S: Sink> Agent<S> {
