@@ -123,6 +123,8 @@ pub const REQUEST_HELD: u32 = 0x15;
 pub const REQUEST_CHANGED: u32 = 0xc;
 /// Purpose: take the directory for one whose names matter: new directories in it lead on, or a credential lies in it.
 pub const REQUEST_WAY: u32 = 0xd;
+/// Purpose: the agent has called `io_uring_enter`, in vain.
+pub const REQUEST_RING_ENTERED: u32 = 0x20;
 
 #[cfg(test)]
 mod tests {

@@ -96,6 +96,9 @@ pub const CHANGES_IN_FLIGHT_MAX: u32 = 1_024;
 /// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 
+/// Places of a ring that are looked at for fixed files. What is open at a further one is not seen to be held, inherited or received.
+pub const FIXED_FILES_MAX: u32 = 16_384;
+
 /// Processes of which it is known that they have read a credential, while they live. What a further one writes is not looked at, which is
 /// counted as lost.
 pub const READERS_MAX: u32 = 16_384;

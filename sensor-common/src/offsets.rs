@@ -278,6 +278,22 @@ offsets! {
     inode_links,
     /// `dentry.d_hash.pprev`
     dentry_hashed,
+    /// `io_kiocb.ctx`; [`MISSING`] without io_uring, as all that follow
+    ring_context,
+    /// `io_ring_ctx.flags`
+    ring_setup,
+    /// `io_ring_ctx.file_table.data.nodes` (6.13) or `file_table.files`: the fixed files
+    ring_files,
+    /// `io_ring_ctx.file_table.data.nr` (6.13) or `nr_user_files`: how many places there are for them
+    ring_files_count,
+    /// `io_rsrc_node.file_ptr`; [`MISSING`] before 6.13, where the file stands in the table itself
+    ring_node_file,
+    /// `io_kiocb.file`
+    ring_file,
+    /// `io_xattr.filename`
+    ring_attribute_path,
+    /// `io_xattr.ctx.kname`: a structure that begins with the name
+    ring_attribute_name,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -10,7 +10,7 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED, UNKNOWN_ID,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     changes::{Attributes, Facts, RENAME_EXCHANGE, known, nothing_given, one, two},
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
-    labels,
+    labels, names_asked,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -140,15 +140,32 @@ fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
 
 #[inline(always)]
 fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
-    let Some(errno) = end::<SUCCESSES>(ctx) else {
+    let end = end::<SUCCESSES>(ctx);
+    if SUCCESSES && names_asked::are_kept() {
+        names_asked::names_ended(u32::from(end.is_some()), end.unwrap_or_default());
+        return;
+    }
+    let Some(errno) = end else {
         return;
     };
     if task::current_pid() == agent_pid() {
         return;
     }
-    let arguments = Arguments::current();
+    let Some((what, from, to)) = asked(number(ctx), &Arguments::current()) else {
+        return;
+    };
+    told_by_user(
+        what | errno << 16,
+        both(from.directory, to.directory),
+        from.text,
+        to.text,
+    );
+}
+
+/// Which change of names a system call asks for.
+#[inline(always)]
+pub fn asked(number: i64, arguments: &Arguments) -> Option<(u32, Given, Given)> {
     let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
-    let number = number(ctx);
     let mut what = CHANGE_RENAMED;
     let (from, to) = match number {
         call::UNLINK => (Given::here(first), Given::NONE),
@@ -159,7 +176,7 @@ fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
         }
         call::SYMLINK => (Given::here(first), Given::here(second)),
         call::SYMLINKAT => (Given::here(first), Given::at(second, third)),
-        _ => return,
+        _ => return None,
     };
     match number {
         call::UNLINK | call::UNLINKAT => what = CHANGE_REMOVED,
@@ -168,12 +185,7 @@ fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
         call::RENAMEAT2 if arguments.fifth() as u32 & RENAME_EXCHANGE != 0 => what = CHANGE_EXCHANGED,
         _ => {}
     }
-    told_by_user(
-        what | errno << 16,
-        both(from.directory, to.directory),
-        from.text,
-        to.text,
-    );
+    Some((what, from, to))
 }
 
 /// Two numbers as one argument.
@@ -199,24 +211,33 @@ pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) 
     0
 }
 
-/// Tells a change of names that may concern us.
+/// Whether a change of names may concern us.
 #[inline(always)]
-pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
-    let is_symlink = what == CHANGE_SYMLINKED;
-    let concerned = if is_symlink {
+pub fn concerned<const USER: bool>(what: u32, from: Given, to: Given) -> bool {
+    if what == CHANGE_SYMLINKED {
         // One name alone leads to a neighbour of the link.
         labels::is_watching() && (has_slash::<USER>(from.text) || concerns::<USER>(to))
     } else {
-        concerns::<USER>(from) || (to.text != 0 && concerns::<USER>(to))
-    };
-    if !concerned {
+        concerns::<USER>(from) || (to.text != 0 && what != CHANGE_ATTRIBUTE && concerns::<USER>(to))
+    }
+}
+
+/// Tells a change of names that may concern us.
+#[inline(always)]
+pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
+    if !concerned::<USER>(what, from, to) {
         return;
     }
+    let is_symlink = what == CHANGE_SYMLINKED;
     let mut facts = Facts::new(what);
     facts.errno = errno;
     facts.by_path = true;
     if to.text == 0 {
         one(&facts, |path| fill::<USER>(path, from));
+    } else if what == CHANGE_ATTRIBUTE {
+        two(&facts, |path, name| {
+            fill::<USER>(path, from) && only::<USER>(name, to.text)
+        });
     } else {
         two(&facts, |path, out| {
             let filled = if is_symlink {
@@ -362,7 +383,25 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let (what, errno) = (what & 0xffff, what >> 16);
-    let file = descriptors::checked_file(descriptor);
+    held_file::<true>(what, errno, descriptors::checked_file(descriptor), attribute, after)
+}
+
+/// As [`held`], of the file of a request of io_uring, whose attribute's name the kernel has.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn changed_in_ring(what: u32, file: u64, attribute: u64) -> u32 {
+    let nothing = both(UNKNOWN_ID as i32, UNKNOWN_ID as i32);
+    held_file::<false>(what & 0xffff, what >> 16, file as *const u8, attribute, nothing)
+}
+
+#[inline(always)]
+fn held_file<const USER: bool>(
+    what: u32,
+    errno: u32,
+    file: *const u8,
+    attribute: u64,
+    after: u64,
+) -> u32 {
     if file.is_null() {
         return 0;
     }
@@ -386,7 +425,7 @@ pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -
     if attribute == 0 {
         one(&facts, walk);
     } else {
-        two(&facts, |path, name| walk(path) && only::<true>(name, attribute));
+        two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
     }
     0
 }

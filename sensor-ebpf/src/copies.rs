@@ -132,11 +132,12 @@ struct Open;
 
 impl descriptors::Take for Open {
     #[inline(always)]
-    fn take(file: *const u8) {
+    fn take(file: *const u8) -> bool {
         let mode: u32 = Probed::read(file, offset!(file_mode));
         if mode & FMODE_WRITE != 0 {
             written(untyped(file));
         }
+        true
     }
 }
 

@@ -56,14 +56,16 @@ pub fn checked_file(descriptor: u32) -> *const u8 {
 struct Rest {
     bits: u64,
     first: u32,
+    taken: u32,
 }
 
-/// Hands each open file to `take`, up to descriptor 1,023. `bpf_loop` has the verifier look at it once (5.17).
+/// Hands each open file to `take`, up to descriptor 1,023; how many it took. `bpf_loop` has the verifier look at it once (5.17).
 #[inline(always)]
-pub fn each<T: Take>() {
+pub fn each<T: Take>() -> u32 {
     let table = table();
     let open = pointer::<Typed>(table, offset!(fdtable_open));
     let max: u32 = Typed::read(table, offset!(fdtable_max));
+    let mut taken = 0;
     for word in 0..WORDS_MAX {
         if word * 64 >= max {
             break;
@@ -71,6 +73,7 @@ pub fn each<T: Take>() {
         let mut rest = Rest {
             bits: Probed::read(open, word * 8),
             first: word * 64,
+            taken: 0,
         };
         // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
         unsafe {
@@ -81,13 +84,15 @@ pub fn each<T: Take>() {
                 0,
             );
         }
+        taken += rest.taken;
     }
+    taken
 }
 
 /// What [`each`] does with a file.
 pub trait Take {
-    /// Takes it.
-    fn take(file: *const u8);
+    /// Takes it, or passes it over.
+    fn take(file: *const u8) -> bool;
 }
 
 extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
@@ -98,6 +103,6 @@ extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
         return 1;
     }
     rest.bits ^= lowest;
-    T::take(file(rest.first + (lowest - 1).count_ones()));
+    rest.taken += u32::from(T::take(file(rest.first + (lowest - 1).count_ones())));
     0
 }

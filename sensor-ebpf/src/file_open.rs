@@ -13,7 +13,7 @@ use aya_ebpf::{
     macros::{fentry, fexit, lsm, tracepoint},
     programs::{FEntryContext, FExitContext, LsmContext, TracePointContext},
 };
-use claviger_sensor_common::{OPERATION_OPEN, Probe};
+use claviger_sensor_common::{Counter, OPERATION_OPEN, Probe};
 
 use crate::{
     arguments::{Arguments, number, result},
@@ -25,6 +25,7 @@ use crate::{
     offsets::{agent_pid, offset},
     process_files,
     read::{Probed, Read, Typed, pointer},
+    report::lose,
     task,
 };
 
@@ -74,7 +75,7 @@ pub fn fentry_security_file_open(ctx: FEntryContext) -> i32 {
 pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if result >= 0 {
-        opened::<Typed>(descriptors::typed_file(result as u32));
+        returned::<Typed>(descriptors::typed_file(result as u32));
     } else {
         failed(&ctx, result);
     }
@@ -86,7 +87,7 @@ pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_opens(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if result >= 0 {
-        opened::<Probed>(descriptors::file(result as u32));
+        returned::<Probed>(descriptors::file(result as u32));
     } else {
         failed(&ctx, result);
     }
@@ -156,6 +157,16 @@ fn opened_by_any<R: Read>(file: *const u8) {
         let found = used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file);
         go_on::<R>(file, found);
     }
+}
+
+/// A descriptor was returned. Another thread can have closed it since, and then nothing says what it was.
+#[inline(always)]
+fn returned<R: Read>(file: *const u8) {
+    if file.is_null() {
+        lose(Probe::FileOpen, Counter::LostDescriptorGone);
+        return;
+    }
+    opened::<R>(file);
 }
 
 /// A file was opened.

@@ -111,15 +111,96 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     let flags: u32 = Probed::read(file, offset!(file_flags));
-    if is_for_use(mode)
-        && flags & OPENED_TO_RUN == 0
-        && let Some((object, label, matched)) = look_up(file, found, mode)
-    {
-        if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
-            return KNOWN;
-        }
-        let how = probe | operation << 8 | matched << 16;
-        return report_use(file as u64, object.inode, numbers(object), bits(label), how);
+    if !is_for_use(mode) || flags & OPENED_TO_RUN != 0 {
+        return 0;
+    }
+    let mut it = Found::NOTHING;
+    if look_up_to(file as u64, found, &raw mut it) == 0 {
+        return 0;
+    }
+    let Found {
+        object,
+        label,
+        matched,
+    } = it;
+    if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
+        return KNOWN;
+    }
+    let how = probe | operation << 8 | matched << 16;
+    report_use(file as u64, object.inode, numbers(object), bits(label), how)
+}
+
+/// What is known of a file.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Found {
+    pub object: ObjectKey,
+    pub label: Label,
+    pub matched: u32,
+}
+
+impl Found {
+    pub const NOTHING: Self = Self {
+        object: ObjectKey {
+            inode: 0,
+            device: 0,
+            generation: 0,
+        },
+        label: Label { id: 0, flags: 0 },
+        matched: 0,
+    };
+}
+
+/// What is known of a file that the prefilter has let through, into `out`; 0 where nothing is. Global, as are the two that it calls one after the other, so
+/// that what each takes of the stack is free again: below a ring there is no room for all.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 {
+    let file = file as *const u8;
+    // SAFETY: what is not null is what the caller keeps on its stack. The verifier knows no more than that.
+    let Some(found) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
+    if candidate & BY_OBJECT != 0 && by_object(file as u64, candidate, found) != 0 {
+        return 1;
+    }
+    if candidate & (BY_DIRECTORY | BELOW) == 0 {
+        return 0;
+    }
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let dentry = pointer::<Probed>(file, offset!(file_dentry));
+    let bits = in_directory(dentry as u64, inode as u64);
+    if bits == 0 {
+        return 0;
+    }
+    found.object = labels::key::<Probed>(inode);
+    (found.label, found.matched) = matched_label(bits);
+    1
+}
+
+/// The label of the file itself, or of the file of its layer.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
+    let file = file as *const u8;
+    // SAFETY: as above.
+    let Some(found) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let object = labels::key::<Probed>(inode);
+    found.matched = MATCHED_OBJECT;
+    if let Some(label) = labels::of_object(&object) {
+        found.object = object;
+        found.label = label;
+        return 1;
+    }
+    let layer = overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, mode & FMODE_WRITE != 0);
+    if let Some((object, label)) = layer {
+        found.object = object;
+        found.label = label;
+        return 1;
     }
     0
 }
@@ -185,29 +266,6 @@ pub fn matched_label(bits: u64) -> (Label, u32) {
 #[inline(always)]
 pub fn is_for_use(mode: u32) -> bool {
     mode & FMODE_PATH == 0
-}
-
-/// What is known of a file that the prefilter has let through: its key, its label, and how it matched.
-#[inline(always)]
-pub fn look_up(file: *const u8, candidate: u32, mode: u32) -> Option<(ObjectKey, Label, u32)> {
-    let inode = pointer::<Probed>(file, offset!(file_inode));
-    let object = labels::key::<Probed>(inode);
-    let mut found = None;
-    if candidate & BY_OBJECT != 0 {
-        found = labels::of_object(&object).map(|label| (label, MATCHED_OBJECT));
-        if found.is_none()
-            && let Some((object, label)) =
-                overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, mode & FMODE_WRITE != 0)
-        {
-            return Some((object, label, MATCHED_OBJECT));
-        }
-    }
-    if found.is_none() && candidate & (BY_DIRECTORY | BELOW) != 0 {
-        let dentry = pointer::<Probed>(file, offset!(file_dentry));
-        let bits = in_directory(dentry as u64, inode as u64);
-        found = (bits != 0).then(|| matched_label(bits));
-    }
-    found.map(|(label, matched)| (object, label, matched))
 }
 
 /// What is known of a name in a directory: a label as a number, with how it matched in the highest bits; 0 where nothing is. Global, for

@@ -4,7 +4,8 @@
 //! - submitted: `io_uring_submit_req(req)` (6.4), before `io_uring_submit_sqe(req, …)` (6.0): path and flags
 //! - completed: `io_uring_complete(ctx, req, cqe)` (6.13), before `(ctx, req, user_data, res, …)` (6.0): the result
 //!
-//! An open into a fixed file returns no descriptor, and a completion can be suppressed: these are known by their path alone, at submission.
+//! An open into a fixed file returns no descriptor: the file is found in the table of the ring. A completion can be suppressed: then the end of the
+//! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission.
 
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes},
@@ -20,16 +21,21 @@ use crate::{
     attempts::{finish, is_refusal},
     descriptors,
     file_open::opened,
+    file_use::untyped,
+    fixed_files,
     offsets::agent_pid,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
-    report::{lose, submit},
+    report::{count_of, submit},
+    ring_ends,
     task,
 };
 
 /// include/uapi/linux/io_uring.h
 const IORING_OP_OPENAT: u8 = 18;
 const IORING_OP_OPENAT2: u8 = 28;
+/// As a slot: any that is free.
+const IORING_FILE_INDEX_ALLOC: u32 = u32::MAX;
 /// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
 pub const COMPLETION_SUPPRESSED: u32 = 1 << 6;
 
@@ -136,8 +142,12 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         offset!(filename_name),
     );
     // A failure completes always.
-    if !SUCCESSES || slot == 0 && flags & COMPLETION_SUPPRESSED == 0 {
-        remember(request as u64, directory, open_flags, name);
+    let ring: u64 = Probed::read(request, offset!(ring_context));
+    if !SUCCESSES
+        || flags & COMPLETION_SUPPRESSED == 0
+        || ring_ends::awaited(untyped(request), ring, slot)
+    {
+        remember(untyped(request), directory, open_flags, name);
         return;
     }
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
@@ -183,23 +193,65 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let command = request.wrapping_add(offset!(ring_command) as usize);
     let slot: u32 = Probed::read(command, offset!(ring_open_slot));
     if result >= 0 {
-        if SUCCESSES && slot == 0 {
-            opened::<Probed>(descriptors::file(result as u32));
+        if SUCCESSES {
+            let ring: u64 = Probed::read(request, offset!(ring_context));
+            let file = match slot {
+                0 => descriptors::file(result as u32),
+                IORING_FILE_INDEX_ALLOC => fixed_files::file(ring, result as u32),
+                slot => fixed_files::file(ring, slot - 1),
+            };
+            if !file.is_null() {
+                opened_by_ring(file as u64);
+            }
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
-        refused(request as u64, -result as u32);
+        refused(untyped(request), -result as u32);
     }
+    over(untyped(request));
+}
+
+/// A ring has opened a file. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn opened_by_ring(file: u64) -> u32 {
+    opened::<Probed>(file as *const u8);
+    0
+}
+
+/// Whether the end of an open is awaited.
+#[inline(always)]
+pub fn is_under_way(request: u64) -> bool {
+    IN_FLIGHT.get_ptr(request).is_some()
+}
+
+/// The end of an open is awaited no longer.
+#[inline(always)]
+pub fn over(request: u64) {
     // It may not have been kept.
-    let _not_kept = IN_FLIGHT.remove(request as u64);
+    let _not_kept = IN_FLIGHT.remove(request);
+}
+
+/// Nobody sees how an open ended.
+#[inline(always)]
+pub fn end_unknown(request: u64) {
+    told_by_asked(request, 0, Probe::FileOpen as u32);
 }
 
 #[inline(always)]
 fn refused(request: u64, errno: u32) {
+    told_by_asked(request, errno, Probe::FileOpenDenied as u32);
+}
+
+/// Tells what was asked, and the errno where it is over. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
     let Some(asked) = IN_FLIGHT.get_ptr(request) else {
-        lose(Probe::FileOpenDenied, Counter::LostInFlight);
-        return;
+        count_of(probe, Counter::Seen);
+        count_of(probe, Counter::LostInFlight);
+        return 0;
     };
-    submit::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
+    submit::<AttemptRecord>(probe, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size, `asked` a value of the map that stays until it is removed below.
         let (record, asked) = unsafe { (&mut *record, &*asked) };
         record.errno = errno;
@@ -210,4 +262,5 @@ fn refused(request: u64, errno: u32) {
         }
         finish(record, asked.length as usize, asked.directory)
     });
+    0
 }

@@ -2,7 +2,10 @@
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
-//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] and [`changes_ring`]
+//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (with [`names_asked`]) and
+//!   [`changes_ring`]
+//! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
+//!   suppressed
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
 //! - [`copies`]: files that may become copies of a credential
@@ -40,6 +43,7 @@ mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
+mod fixed_files;
 mod given;
 mod handles;
 mod holders;
@@ -47,6 +51,7 @@ mod io_uring;
 mod kernel_keys;
 mod labels;
 mod mapped;
+mod names_asked;
 mod offsets;
 mod open_descriptors;
 mod overlay;
@@ -61,6 +66,7 @@ mod read;
 mod received;
 mod repeats;
 mod report;
+mod ring_ends;
 mod tamper;
 mod tamper_bpf;
 mod tamper_mounts;

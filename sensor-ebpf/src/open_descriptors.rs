@@ -5,14 +5,16 @@
 //! A file that a use of the same program run told of already is passed over, and so is one that came by being forked from a process that told:
 //! that one has it under the same number.
 
-use aya_ebpf::{macros::map, maps::Array};
+use core::ffi::c_void;
+
+use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::Array};
 use claviger_sensor_common::{
     HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, Probe, RECORD_HELD, REQUEST_HELD,
 };
 
 use crate::{
-    file_use::{self, FMODE_READ, access},
-    holders, labels,
+    file_use::{self, FMODE_READ, Found, access},
+    fixed_files, holders, labels,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Read, Typed, pointer},
@@ -103,45 +105,102 @@ fn held(task: *const u8, file: *const u8, descriptor: u32) {
     }
     let found = file_use::may_be_known::<Typed>(file);
     if found != 0 {
-        known_held(
-            file_use::untyped(task),
-            file_use::untyped(file),
-            found,
-            descriptor,
+        let file = file_use::untyped(file);
+        known_held(file_use::untyped(task), file, found, descriptor, file);
+    }
+    let ring = fixed_files::ring(file);
+    if ring != 0 {
+        ring_held(file_use::untyped(task), file_use::untyped(file), ring, descriptor);
+    }
+}
+
+/// Who has a ring, and under which descriptor.
+struct HeldRing {
+    task: u64,
+    file: u64,
+    ring: u64,
+    descriptor: u32,
+}
+
+/// A task has a ring: what is open in it is open to the task.
+#[inline(always)]
+fn ring_held(task: u64, file: u64, ring: u64, descriptor: u32) {
+    let mut held = HeldRing {
+        task,
+        file,
+        ring,
+        descriptor,
+    };
+    // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
+    unsafe {
+        bpf_loop(
+            fixed_files::places(ring),
+            next_held as *const () as *mut c_void,
+            (&raw mut held).cast(),
+            0,
         );
     }
 }
 
-/// As [`held`], once the prefilter has let it through; see [`file_use::known`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32) -> u32 {
-    let task = task as *const u8;
-    let file = file as *const u8;
-    let mode: u32 = Probed::read(file, offset!(file_mode));
-    if !file_use::is_for_use(mode) {
-        return 0;
-    }
-    let Some((object, label, matched)) = file_use::look_up(file, found, mode) else {
-        return 0;
-    };
-    let numbers = file_use::numbers(object);
-    if is_told(task as u64, file as u64, object.inode, numbers, descriptor) == 0 {
-        let label = file_use::matched_bits(label, matched);
-        report_held(task as u64, file as u64, object.inode, numbers, label);
+extern "C" fn next_held(place: u64, held: *mut HeldRing) -> i64 {
+    // SAFETY: what [`ring_held`] keeps on its stack.
+    let held = unsafe { &*held };
+    let file = fixed_files::file(held.ring, place as u32);
+    if !file.is_null() {
+        let found = file_use::may_be_known::<Probed>(file);
+        if found != 0 {
+            known_held(held.task, file as u64, found, held.descriptor, held.file);
+        }
     }
     0
 }
 
-/// Whether a use of this file by this program run was told: of its own, or of a parent from which it came by being forked. Global as
-/// [`file_use::known`] is.
+/// What is known of the file that is looked at. In a map, for the stack has no room for it below a ring; only the thread that looks uses it.
+#[map]
+static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
+
+/// As [`held`], once the prefilter has let it through; see [`file_use::known`]. `holder` is what the descriptor stands for: the file, or the ring
+/// that has it open.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_told(task: u64, file: u64, inode: u64, numbers: u64, descriptor: u32) -> u32 {
+extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
+    if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
+        report_held(task, file);
+    }
+    0
+}
+
+/// Finds out what is known of a file that may do more than name one; 0 where nothing is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_up_held(file: u64, found: u32) -> u32 {
+    let mode: u32 = Probed::read(file as *const u8, offset!(file_mode));
+    if !file_use::is_for_use(mode) {
+        return 0;
+    }
+    let mut it = Found::NOTHING;
+    let Some(known) = KNOWN_HELD.get_ptr_mut(0) else {
+        return 0;
+    };
+    if file_use::look_up_to(file, found, &raw mut it) == 0 {
+        return 0;
+    }
+    // SAFETY: an element of an array, which only the thread that looks uses.
+    unsafe { *known = it };
+    1
+}
+
+/// Whether a use of this file by this program run was told: of its own, or of a parent from which it came by being forked, as `holder` did under
+/// the same number. Global as [`file_use::known`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32 {
+    let Some(known) = KNOWN_HELD.get(0) else { return 0 };
     let task = task as *const u8;
-    let file = file as *const u8;
-    let object = file_use::object(inode, numbers);
-    let access = access(Probed::read(file, offset!(file_mode)));
+    let holder = holder as *const u8;
+    let object = known.object;
+    let access = access(Probed::read(file as *const u8, offset!(file_mode)));
+    let (inode, numbers) = (object.inode, file_use::numbers(object));
     let exec_id = task::exec_id::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
     for parents in 0..=PARENTS_MAX {
@@ -154,7 +213,7 @@ extern "C" fn is_told(task: u64, file: u64, inode: u64, numbers: u64, descriptor
             return 1;
         }
         at = pointer::<Probed>(at, offset!(task_real_parent));
-        if task::exec_id::<Probed>(at) != exec_id || !has_open(at, (descriptor, file)) {
+        if task::exec_id::<Probed>(at) != exec_id || !has_open(at, (descriptor, holder)) {
             return 0;
         }
     }
@@ -164,7 +223,7 @@ extern "C" fn is_told(task: u64, file: u64, inode: u64, numbers: u64, descriptor
 /// Whether a use of this file by the program run of this very process was told. Global: the loop over parents is then short to the verifier.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32) -> u32 {
+pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32) -> u32 {
     let process = process as *const u8;
     let mut key = repeats::key_of(
         task::identify::<Probed>(process),
@@ -198,15 +257,19 @@ fn has_open(process: *const u8, (descriptor, file): (u32, *const u8)) -> bool {
         && pointer::<Probed>(files.wrapping_add(descriptor as usize * 8), 0) == file
 }
 
-/// Reports. Global as [`file_use::report_use`] is; how it matched stands in the highest bits of `label`.
+/// Reports what was found out last. Global as [`file_use::report_use`] is.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn report_held(task: u64, file: u64, inode: u64, numbers: u64, label: u64) -> u32 {
+extern "C" fn report_held(task: u64, file: u64) -> u32 {
+    let Some(known) = KNOWN_HELD.get(0) else { return 0 };
     let task = task as *const u8;
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    let object = file_use::object(inode, numbers);
-    let (label, matched) = file_use::matched_label(label);
+    let Found {
+        object,
+        label,
+        matched,
+    } = *known;
     let process = task::identify::<Probed>(task);
     let key = repeats::key_of(
         process,

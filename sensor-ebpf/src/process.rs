@@ -9,6 +9,7 @@ use claviger_sensor_common::{
 
 use crate::{
     copies, descriptors,
+    fixed_files,
     file_use::{untyped, used},
     holders,
     offsets::{agent_pid, offset},
@@ -62,8 +63,23 @@ struct Inherited;
 
 impl descriptors::Take for Inherited {
     #[inline(always)]
-    fn take(file: *const u8) {
+    fn take(file: *const u8) -> bool {
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
+        let ring = fixed_files::ring(file);
+        if ring != 0 {
+            fixed_files::each::<InheritedInRing>(ring);
+        }
+        true
+    }
+}
+
+/// The fixed files of a ring that was inherited.
+struct InheritedInRing;
+
+impl descriptors::Take for InheritedInRing {
+    #[inline(always)]
+    fn take(file: *const u8) -> bool {
+        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file) != 0
     }
 }
 

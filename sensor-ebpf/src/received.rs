@@ -15,8 +15,9 @@ use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 
 use crate::{
     arguments::{Arguments, number, result},
-    descriptors,
-    file_use::used,
+    descriptors::{self, Take},
+    fixed_files,
+    file_use::{untyped, used},
     labels,
     offsets::agent_pid,
     read::{Probed, Read, Typed},
@@ -41,14 +42,14 @@ const CONTROLS_MAX: u32 = 8;
 /// Hook 1.
 #[lsm(hook = "file_receive")]
 pub fn lsm_file_receive(ctx: LsmContext) -> i32 {
-    received::<Typed>(ctx.arg(0));
+    received_with_ring::<Typed>(ctx.arg(0));
     0
 }
 
 /// Hook 2.
 #[fentry(function = "security_file_receive")]
 pub fn fentry_security_file_receive(ctx: FEntryContext) -> i32 {
-    received::<Typed>(ctx.arg(0));
+    received_with_ring::<Typed>(ctx.arg(0));
     0
 }
 
@@ -61,29 +62,43 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
     }
     let messages = match number(&ctx) {
         number::PIDFD_GETFD => {
-            received::<Probed>(descriptors::file(result as u32));
+            let file = descriptors::file(result as u32);
+            received_by_call(untyped(file));
+            received_in(fixed_files::ring(file));
             return 0;
         }
         number::RECVMMSG => result as u32,
         _ => 1,
     };
-    let mut first = Arguments::current().second();
+    let mut messages_at = At {
+        first: Arguments::current().second(),
+        ring: 0,
+    };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
             messages,
             message as *const () as *mut c_void,
-            (&raw mut first).cast(),
+            (&raw mut messages_at).cast(),
             0,
         );
     }
+    // Here, for there may be no more calls within calls below the loops. Of several rings in one call the last; the others are found held.
+    received_in(messages_at.ring);
     0
 }
 
+/// Where messages or descriptors are, and the last ring that was found among these.
+struct At {
+    first: u64,
+    ring: u64,
+}
+
 /// The control messages of a message that was received, as the kernel wrote them a moment ago.
-extern "C" fn message(index: u64, first: *mut u64) -> i64 {
+extern "C" fn message(index: u64, messages: *mut At) -> i64 {
     // SAFETY: what the caller keeps on its stack.
-    let message = unsafe { *first } + index * MESSAGE_BYTES;
+    let messages = unsafe { &mut *messages };
+    let message = messages.first + index * MESSAGE_BYTES;
     let control: u64 = user(message + CONTROL_AT);
     let length: u64 = user(message + CONTROL_LENGTH_AT);
     if control == 0 || length < HEADER_BYTES {
@@ -102,27 +117,44 @@ extern "C" fn message(index: u64, first: *mut u64) -> i64 {
             break;
         }
         if level == SOL_SOCKET && kind == SCM_RIGHTS {
-            let mut first = at + HEADER_BYTES;
+            let mut descriptors_at = At {
+                first: at + HEADER_BYTES,
+                ring: messages.ring,
+            };
             // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
             unsafe {
                 bpf_loop(
                     ((size - HEADER_BYTES) / 4) as u32 & DESCRIPTORS_MASK,
                     one_descriptor as *const () as *mut c_void,
-                    (&raw mut first).cast(),
+                    (&raw mut descriptors_at).cast(),
                     0,
                 );
             }
+            messages.ring = descriptors_at.ring;
         }
         at += (size + 7) & !7;
     }
     0
 }
 
-extern "C" fn one_descriptor(index: u64, first: *mut u64) -> i64 {
+extern "C" fn one_descriptor(index: u64, descriptors: *mut At) -> i64 {
     // SAFETY: what the caller keeps on its stack.
-    let first = unsafe { *first };
-    let descriptor: u32 = user(first + index * 4);
-    received::<Probed>(descriptors::checked_file(descriptor));
+    let descriptors = unsafe { &mut *descriptors };
+    let descriptor: u32 = user(descriptors.first + index * 4);
+    let file = descriptors::checked_file(descriptor);
+    received_by_call(untyped(file));
+    let ring = fixed_files::ring(file);
+    if ring != 0 {
+        descriptors.ring = ring;
+    }
+    0
+}
+
+/// As [`received`]. Global, so that the verifier looks at it once, and not for every state of the loops around it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn received_by_call(file: u64) -> u32 {
+    received::<Probed>(file as *const u8);
     0
 }
 
@@ -132,6 +164,13 @@ fn user<T: Copy + Default>(address: u64) -> T {
     unsafe { bpf_probe_read_user(address as *const T) }.unwrap_or_default()
 }
 
+/// A file was received, and with a ring what it has open.
+#[inline(always)]
+fn received_with_ring<R: Read>(file: *const u8) {
+    received::<R>(file);
+    received_in(fixed_files::ring(file));
+}
+
 #[inline(always)]
 fn received<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
@@ -139,4 +178,23 @@ fn received<R: Read>(file: *const u8) {
         return;
     }
     used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
+}
+
+/// A ring was received, if it is one, and what it has open with it. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn received_in(ring: u64) -> u32 {
+    if ring == 0 || task::current_pid() == agent_pid() {
+        return 0;
+    }
+    fixed_files::each::<InRing>(ring)
+}
+
+struct InRing;
+
+impl Take for InRing {
+    #[inline(always)]
+    fn take(file: *const u8) -> bool {
+        used::<Probed>(Probe::FileReceived, OPERATION_RECEIVE, file) != 0
+    }
 }

@@ -1,6 +1,7 @@
 /* Changes of the credential, by path and by descriptor. OTHER is a second path beside the home. */
 #include "ways.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -74,6 +75,33 @@ static void way_symlinkat(void) { say(syscall(SYS_symlinkat, object, AT_FDCWD, o
 
 static void way_unlink(void) { say(syscall(SYS_unlink, object)); }
 static void way_unlinkat(void) { say(syscall(SYS_unlinkat, AT_FDCWD, object, 0)); }
+static char raced[4096];
+
+/* As soon as the decoy is gone, another path stands where the caller gave its own. */
+static void *other_path(void *unused) {
+    while (access(object, F_OK) == 0) {
+    }
+    memcpy(raced, "/tmp/nothing", sizeof "/tmp/nothing");
+    return unused;
+}
+
+/* The kernel gives its pages back before the call ends, so the other thread has time. */
+static void raced_unlink(void) {
+    static char page[1 << 20];
+    pthread_t one;
+    int file = writable();
+    for (int pages = 0; pages < 16; pages++)
+        must("write", write(file, page, sizeof page));
+    close(file);
+    actor();
+    strncpy(raced, object, sizeof raced - 1);
+    errno = pthread_create(&one, NULL, other_path, NULL);
+    must("a thread", errno ? -1 : 0);
+    long result = syscall(SYS_unlink, raced);
+    pthread_join(one, NULL);
+    say(result);
+}
+
 static void denied_unlink(void) {
     nobody();
     say(syscall(SYS_unlink, object));
@@ -143,6 +171,7 @@ const struct way change_ways[] = {
     {"symlinkat_to", way_symlinkat},
     {"unlink", way_unlink},
     {"unlinkat", way_unlinkat},
+    {"raced_unlink", raced_unlink},
     {"denied_unlink", denied_unlink},
     {"chmod", way_chmod},
     {"fchmodat", way_fchmodat},

@@ -1,4 +1,4 @@
-/* Opens by io_uring: at once, by a worker thread, by the thread that polls, with the completion suppressed, into a fixed file. */
+/* Opens by io_uring: at once, by a worker thread, by the thread that polls, with the completion suppressed. Into fixed files: rings.c. */
 #include "uring.h"
 
 #include <linux/openat2.h>
@@ -17,14 +17,14 @@ static void *map(int ring, size_t length, off_t offset) {
 
 struct uring uring_new(unsigned flags) {
     struct io_uring_params params = {.flags = flags, .sq_thread_idle = 2000};
-    int ring = (int)must("io_uring", syscall(SYS_io_uring_setup, 2, &params));
+    int ring = (int)must("io_uring", syscall(SYS_io_uring_setup, URING_ENTRIES, &params));
     size_t submit_length = params.sq_off.array + params.sq_entries * sizeof(unsigned);
     size_t done_length = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
     char *submit = map(ring, submit_length, IORING_OFF_SQ_RING);
     char *done = map(ring, done_length, IORING_OFF_CQ_RING);
     unsigned *order = (unsigned *)(submit + params.sq_off.array);
-    order[0] = 0;
-    order[1] = 1;
+    for (unsigned place = 0; place < URING_ENTRIES; place++)
+        order[place] = place;
     return (struct uring){
         .ring = ring,
         .flags = flags,
@@ -108,15 +108,6 @@ static void suppressed(void) {
     say(uring_run(&uring, 2, 1));
 }
 
-static void into_fixed_file(void) {
-    int none[1] = {-1};
-    struct uring uring = uring_new(0);
-    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, none, 1));
-    uring_openat(&uring.entries[0], object);
-    uring.entries[0].file_index = 1;
-    say(uring_run(&uring, 1, 1));
-}
-
 /* The changes that io_uring makes of names. */
 static _Noreturn void change(uint8_t operation, const char *first, const char *second) {
     struct uring uring = uring_new(0);
@@ -136,6 +127,67 @@ static void rename_directory(void) { change(IORING_OP_RENAMEAT, directory_of(obj
 static void way_renameat(void) { change(IORING_OP_RENAMEAT, object, other); }
 static void way_linkat(void) { change(IORING_OP_LINKAT, object, other); }
 static void way_symlinkat(void) { change(IORING_OP_SYMLINKAT, object, other); }
+
+static const char ATTRIBUTE[] = "trusted.claviger";
+enum { OP_FSETXATTR = 41, OP_SETXATTR = 42, OP_FTRUNCATE = 55 };
+
+static void way_setxattr(void) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_SETXATTR;
+    entry->addr = (uint64_t)(uintptr_t)ATTRIBUTE;
+    entry->addr2 = (uint64_t)(uintptr_t) "x";
+    entry->addr3 = (uint64_t)(uintptr_t)object;
+    entry->len = 1;
+    say(uring_run(&uring, 1, 1));
+}
+static void denied_setxattr(void) {
+    nobody();
+    way_setxattr();
+}
+
+static int for_writing(void) { return (int)must("open for writing", open(object, O_WRONLY | O_CLOEXEC)); }
+
+static _Noreturn void set_attribute_of(int file) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_FSETXATTR;
+    entry->fd = file;
+    entry->addr = (uint64_t)(uintptr_t)ATTRIBUTE;
+    entry->addr2 = (uint64_t)(uintptr_t) "x";
+    entry->len = 1;
+    say(uring_run(&uring, 1, 1));
+}
+static void way_fsetxattr(void) {
+    int file = for_writing();
+    actor();
+    set_attribute_of(file);
+}
+static void denied_fsetxattr(void) {
+    int file = for_writing();
+    actor();
+    nobody();
+    set_attribute_of(file);
+}
+
+static void way_ftruncate(void) {
+    int file = for_writing();
+    actor();
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = OP_FTRUNCATE;
+    entry->fd = file;
+    entry->off = 3;
+    if (uring_run(&uring, 1, 1) < 0) {
+        if (errno == EINVAL)
+            cannot("a truncation by io_uring");
+        say(-1);
+    }
+    say(0);
+}
 
 /* Refused, for the directory of the decoy is not the actor's. */
 static void denied_renameat(void) {
@@ -162,7 +214,11 @@ const struct way uring_ways[] = {
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
-    {"uring_fixed_file", into_fixed_file},
+    {"uring_setxattr", way_setxattr},
+    {"uring_fsetxattr", way_fsetxattr},
+    {"uring_ftruncate", way_ftruncate},
+    {"denied_uring_setxattr", denied_setxattr},
+    {"denied_uring_fsetxattr", denied_fsetxattr},
     {"uring_unlinkat", way_unlinkat},
     {"uring_renameat", way_renameat},
     {"uring_rename_directory", rename_directory},

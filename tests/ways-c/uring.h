@@ -1,8 +1,10 @@
-/* An io_uring of two entries, by raw system calls. */
+/* An io_uring of a few entries, by raw system calls. */
 #pragma once
 #include "ways.h"
 
 #include <linux/io_uring.h>
+
+enum { URING_ENTRIES = 4 };
 
 struct uring {
     int ring;

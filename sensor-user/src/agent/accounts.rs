@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use claviger_proto::v1::LossCount;
 
 /// Reasons for which a record becomes no event, and that are no loss of anything.
-pub(super) const DROPPED: [&str; 9] = [
+pub(super) const DROPPED: [&str; 10] = [
     "not_in_catalogue",
     "operation_not_watched",
     "device_not_mounted",
@@ -14,6 +14,7 @@ pub(super) const DROPPED: [&str; 9] = [
     "own_file_read",
     "told_as_done",
     "told_by_path",
+    "told_by_object",
     "signal_to_another",
     "mount_elsewhere",
 ];

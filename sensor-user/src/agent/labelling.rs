@@ -43,7 +43,7 @@ const BURY_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Labelling {
     pub(super) labeller: Labeller,
     pub(super) hands: Hands,
-    knowledge: Knowledge,
+    pub(super) knowledge: Knowledge,
     catalogue: Arc<Catalogue>,
     /// Where the host is looked through.
     places: Arc<Places>,

@@ -26,31 +26,58 @@ pub struct ScanCounts {
     pub roots: u64,
 }
 
-/// Which file is asked for.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted {
-    /// This one, wherever it is found.
-    This(ObjectKey),
-    /// The labelled one at the path.
-    Labelled,
-}
-
 /// A question: whose identities does this object hold?
 pub(super) struct Question {
     /// Names the answer.
     pub token: u64,
     /// Of which file.
-    pub object: Wanted,
+    pub object: ObjectKey,
     /// Of which entry of the catalogue it is.
     pub entry: Arc<Entry>,
     /// Paths, and from where they are seen, that may lead to it.
     pub paths: Vec<(SeenFrom, PathBuf)>,
 }
 
+/// A question: where does this path lead?
+pub(super) struct Following {
+    /// Names the answer.
+    pub number: u64,
+    /// For this process.
+    pub process: ProcessKey,
+    /// In which mount namespace it was.
+    pub mount_namespace: u32,
+    /// The path as it was given, absolute.
+    pub path: PathBuf,
+    /// The same by its names alone.
+    pub words: PathBuf,
+}
+
+/// Where a path leads.
+pub(super) enum Reached {
+    /// To a credential.
+    Credential {
+        /// What it is.
+        entry: Arc<Entry>,
+        /// Which file.
+        object: ObjectKey,
+        /// What it says.
+        parsed: Parsed,
+    },
+    /// To something else.
+    Other {
+        /// Whether the same names lead there for the sensor.
+        means_the_same: bool,
+    },
+    /// Nowhere any more.
+    Nothing,
+}
+
 /// What the worker is asked.
 pub(super) enum Ask {
     /// For identities.
     Question(Question),
+    /// Where a path leads.
+    Follow(Following),
     /// To take another catalogue.
     Catalogue(Arc<Catalogue>),
     /// To label what was found elsewhere.
@@ -104,8 +131,13 @@ pub(super) enum Answer {
         token: u64,
         /// What it says.
         parsed: Parsed,
-        /// Which file it is, where only its path was known.
-        object: Option<ObjectKey>,
+    },
+    /// Where a path leads.
+    Reached {
+        /// The question's.
+        number: u64,
+        /// Where.
+        reached: Reached,
     },
     /// A scan is done.
     Scanned(ScanCounts),

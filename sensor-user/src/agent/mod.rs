@@ -18,6 +18,7 @@ mod copies;
 mod current;
 mod elsewhere;
 mod events;
+mod follow;
 mod hands;
 mod knowledge;
 mod known;

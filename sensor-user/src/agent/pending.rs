@@ -8,8 +8,6 @@ use std::{
 
 use claviger_proto::v1::{Event, EventId, Identity};
 
-use crate::decode::Object;
-
 /// Events waiting. At the bound the oldest go out as they are.
 pub const PENDING_MAX: usize = 4_096;
 
@@ -90,13 +88,12 @@ impl Pending {
         self.waiting.front().map(|waiting| waiting.since + delay)
     }
 
-    /// Takes up an answer; with `object`, the file that only now is known.
+    /// Takes up an answer.
     pub(super) fn settle(
         &mut self,
         token: u64,
         identities: &[Identity],
         unknown_reason: Option<&str>,
-        object: Option<Object>,
     ) -> Settled {
         let first = self.waiting.partition_point(|waiting| waiting.order < token);
         let found = self
@@ -107,11 +104,6 @@ impl Pending {
         if let Some(waiting) = found {
             waiting.token = None;
             if let Some(credential) = &mut waiting.event.credential {
-                if let Some(object) = object {
-                    credential.device = object.device;
-                    credential.inode = object.key.inode;
-                    credential.generation = object.key.generation;
-                }
                 credential.identities = identities.to_vec();
                 credential.unknown_reason = unknown_reason.unwrap_or_default().to_owned();
             }
@@ -202,7 +194,7 @@ mod tests {
             0,
             "it still may be answered"
         );
-        assert_eq!(pending.settle(7, &[identity()], None, None), Settled::InTime);
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::InTime);
         let (events, tokens) = pending.take(at(50), DELAY, 10);
         assert_eq!(
             events[0].credential.as_ref().expect("kept").identities,
@@ -226,12 +218,12 @@ mod tests {
         }
         for token in [6, 1, 5] {
             assert_eq!(
-                pending.settle(token, &[identity()], None, None),
+                pending.settle(token, &[identity()], None),
                 Settled::InTime,
                 "{token}"
             );
         }
-        assert_eq!(pending.settle(2, &[identity()], None, None), Settled::Unknown);
+        assert_eq!(pending.settle(2, &[identity()], None), Settled::Unknown);
         let (events, _) = pending.take(at(0), DELAY, 10);
         let identified: Vec<_> = events
             .iter()
@@ -259,9 +251,9 @@ mod tests {
             ..EventId::default()
         };
         assert!(pending.await_late(7, id.clone()));
-        assert_eq!(pending.settle(7, &[identity()], None, None), Settled::Late(id));
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::Late(id));
         assert_eq!(
-            pending.settle(7, &[identity()], None, None),
+            pending.settle(7, &[identity()], None),
             Settled::Unknown,
             "once"
         );
@@ -277,7 +269,7 @@ mod tests {
             !pending.await_late(u64::MAX, EventId::default()),
             "the oldest was forgotten, and that is told"
         );
-        assert_eq!(pending.settle(0, &[], None, None), Settled::Unknown);
+        assert_eq!(pending.settle(0, &[], None), Settled::Unknown);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod changes;
 mod condition;
 mod copies;
 mod core_dumps;
+mod following;
 mod held;
 mod keys;
 mod listings;
@@ -45,7 +46,7 @@ use super::{
     labels::Meaning,
     looks::Looks,
     map_fill::MapFill,
-    messages::{Answer as Found, Question, Wanted},
+    messages::{Answer as Found, Question},
     peers::Peers,
     pending::{Pending, Settled},
     repeats::Repeats,
@@ -60,6 +61,7 @@ use crate::{
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames, give_back},
 };
 
+pub(super) use following::FOLLOWING_MAX;
 pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
 /// Records taken at once before anything else gets its turn.
@@ -109,6 +111,7 @@ pub struct Agent<S> {
     writers: copies::Writers,
     arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
+    followed: following::Followed,
     just_found: held::JustFound,
     looks: Option<Looks>,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
@@ -199,7 +202,7 @@ impl<S: Sink> Agent<S> {
                 .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
         };
         let names_from = Arc::clone(&options.policy.catalogue);
-        let interval = options.look_interval.filter(|_| !held::sees_all_ways(&probes));
+        let interval = options.look_interval.map(|interval| held::between_looks(interval, &probes));
         let looks = open_descriptors
             .filter(|_| options.look_interval.is_some())
             .map(|looks| Looks::start(looks, interval))
@@ -254,6 +257,7 @@ impl<S: Sink> Agent<S> {
             writers: copies::Writers::default(),
             arrivals: Vec::new(),
             by_path: held::ByPath::default(),
+            followed: following::Followed::default(),
             just_found: held::JustFound::default(),
             looks,
             on_fork: Box::new(|_, _| {}),
@@ -354,6 +358,7 @@ impl<S: Sink> Agent<S> {
         }
         self.tell_all();
         self.give_up_arrivals();
+        self.give_up_following();
         self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");
@@ -389,7 +394,7 @@ impl<S: Sink> Agent<S> {
             match record {
                 Ok(Record::FileUse(file)) => self.file_used(*file),
                 Ok(Record::Held(held)) => self.held(*held),
-                Ok(Record::Attempt(attempt)) => self.attempted(&attempt),
+                Ok(Record::Attempt(attempt)) => self.attempted(attempt),
                 Ok(Record::ProcessSecret(secret)) => self.reached(*secret),
                 Ok(Record::CoreDump(dump)) => self.core_written(&dump),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),

@@ -134,38 +134,6 @@ impl Public {
             .unwrap_or_else(|| Parsed::unknown(reason))
     }
 
-    /// The labelled file at a path as a process sees it, while that lives, and what it says. A file that is not labelled is not read.
-    pub(super) fn at_path(
-        &mut self,
-        hands: &mut Hands,
-        labeller: &mut Labeller,
-        entry: &Arc<Entry>,
-        paths: &[(SeenFrom, PathBuf)],
-    ) -> (Parsed, Option<ObjectKey>) {
-        let mut reason = "only the path was seen, and the process had ended before it was followed";
-        for (seen_from, path) in paths {
-            let Some((root, version)) = look(hands, *seen_from, path) else {
-                continue;
-            };
-            if let Some((object, known)) = self.known_at(version, entry) {
-                return (known, Some(object));
-            }
-            reason = match hands.ask(labeller, Purpose::Identify, path, Opened::at(&root, path)) {
-                Ok((Ok(opened), Some(found))) if labeller.is_labelled(found) => {
-                    return (self.of_file(hands, found, entry, path, opened), Some(found));
-                }
-                Ok((Ok(_), Some(_))) => "only the path was seen, and leads to no file that is known",
-                Ok((Ok(_), None)) => "only the path was seen, and the hook did not confirm where it leads",
-                Ok((Err(error), _)) => error.reason(),
-                Err(error) => {
-                    tracing::warn!(error = %error, "asking the kernel half failed");
-                    "the kernel half could not be asked"
-                }
-            };
-        }
-        (Parsed::unknown(reason), None)
-    }
-
     /// What is known of the version that lies at a path.
     fn known_at(&self, version: AtPath, entry: &Entry) -> Option<(ObjectKey, Parsed)> {
         let (place, version) = version?;

@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_proto::catalogue::{Catalogue, Entry};
-use claviger_sensor_common::{ObjectKey, PROBES};
+use claviger_proto::catalogue::Catalogue;
+use claviger_sensor_common::PROBES;
 use tokio::sync::mpsc;
 
 use super::{
@@ -24,19 +24,21 @@ use super::{
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere,
+    follow::follow,
     hands::{Changed, Hands},
     knowledge::Knowledge,
     labelling::{Labelling, Looked, homes_of_host},
-    messages::{Answer, Ask, Question, ScanCounts, Wanted},
-    publicly::Public,
+    labels::Meaning,
+    messages::{Answer, Ask, Following, Question, Reached, ScanCounts},
+    publicly::{Opened, Public},
     search,
     seen_from::SeenFrom,
     self_test::Tested,
 };
 use crate::{
-    credential::{Home, Parsed, Places},
+    credential::{Held, Home, Places},
     decode::ProcessKey,
-    kernel::{Labeller, Layers, canary},
+    kernel::{Labeller, Layers, Purpose, canary},
 };
 
 /// Questions and answers under way. At the bound an event goes out without its identities, with that reason.
@@ -181,6 +183,11 @@ impl Worker {
         self.asks.try_send(Ask::Question(question))
     }
 
+    /// Asks where a path leads; false where too many questions are under way.
+    pub(super) fn follow(&self, following: Following) -> bool {
+        self.asks.try_send(Ask::Follow(following))
+    }
+
     /// Has it find out whether a file is a copy; false where too many questions are under way.
     pub(super) fn suspect(&self, writer: ProcessKey, suspect: Suspect) -> bool {
         self.asks.try_send(Ask::Suspect(writer, suspect))
@@ -293,18 +300,24 @@ impl State {
             let others = others.chain(self.labelling.hands.due(now));
             let wake = others.fold(next, Instant::min);
             match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(Ask::Follow(following)) => {
+                    let reached = Answer::Reached {
+                        number: following.number,
+                        reached: self.follow(following),
+                    };
+                    if answer.blocking_send(reached).is_err() {
+                        return;
+                    }
+                }
                 Ok(Ask::Question(Question {
                     token,
                     object,
                     entry,
                     paths,
                 })) => {
-                    let (parsed, object) = self.identify(object, &entry, &paths);
-                    let answered = Answer::Identified {
-                        token,
-                        parsed,
-                        object,
-                    };
+                    let Labelling { hands, labeller, .. } = &mut self.labelling;
+                    let parsed = self.public.of_use(hands, labeller, object, &entry, &paths);
+                    let answered = Answer::Identified { token, parsed };
                     if answer.blocking_send(answered).is_err() {
                         return;
                     }
@@ -348,20 +361,49 @@ impl State {
         self.kept.public_parts.store(public, Ordering::Relaxed);
     }
 
-    /// What a file says, and which it is where that was asked.
-    fn identify(
-        &mut self,
-        object: Wanted,
-        entry: &Arc<Entry>,
-        paths: &[(SeenFrom, PathBuf)],
-    ) -> (Parsed, Option<ObjectKey>) {
-        let Labelling { hands, labeller, .. } = &mut self.labelling;
-        match object {
-            Wanted::This(object) => {
-                let parsed = self.public.of_use(hands, labeller, object, entry, paths);
-                (parsed, None)
+    /// Where a path leads for a process. What is no credential is opened, so that the kernel half says what it is, and not read.
+    fn follow(&mut self, following: Following) -> Reached {
+        let Labelling {
+            hands,
+            labeller,
+            knowledge,
+            ..
+        } = &mut self.labelling;
+        let Following {
+            process,
+            mount_namespace,
+            path,
+            words,
+            ..
+        } = following;
+        let at = path.clone();
+        let Ok(Ok(held)) = hands.run(&path, move |_| follow(process, mount_namespace, &at)) else {
+            return Reached::Nothing;
+        };
+        let seen = held.seen();
+        let asked = hands.ask(labeller, Purpose::Identify, &path, move || Opened::of(&held));
+        let found = match asked {
+            Ok((Ok(opened), Some(object))) => labeller
+                .label_of(object)
+                .and_then(|label| knowledge.labels().meaning(label.id).cloned())
+                .map(|meaning| (opened, object, meaning)),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(error = %error, "asking the kernel half failed");
+                return Reached::Nothing;
             }
-            Wanted::Labelled => self.public.at_path(hands, labeller, entry, paths),
+        };
+        if let Some((opened, object, Meaning::Credential { entry, path })) = found {
+            let parsed = self.public.of_file(hands, object, &entry, &path, opened);
+            return Reached::Credential { entry, object, parsed };
+        }
+        let here = words.clone();
+        let means_the_same = hands.run(&words, move |_| {
+            let root = SeenFrom::Here.hold()?;
+            Some(Held::at(root, &here).ok()?.seen() == seen)
+        });
+        Reached::Other {
+            means_the_same: means_the_same == Ok(Some(true)),
         }
     }
 

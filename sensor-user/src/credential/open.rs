@@ -30,6 +30,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// It could not be looked at.
+    #[must_use]
+    pub fn looking(source: Errno) -> Self {
+        failed("look at", source)
+    }
+
     /// The fixed word for events: why no identity is known.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -107,6 +113,14 @@ impl Held {
         let descriptor =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
                 .map_err(|source| failed("look at", source))?;
+        Self::of(descriptor)
+    }
+
+    /// Of a descriptor that holds it so.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
         let stat = rustix::fs::fstat(&descriptor).map_err(|source| failed("look at", source))?;
         Ok(Self {
             descriptor,

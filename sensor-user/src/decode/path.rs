@@ -90,13 +90,21 @@ impl FilePath {
         given_length: u32,
         given_truncated: u32,
     ) -> Result<Self, DecodeError> {
-        let out_of_range = DecodeError::OutOfRange {
-            field: "given_length",
-            value: given_length,
-        };
-        let length = usize::try_from(given_length).map_err(|_| out_of_range)?;
-        let given = given.get(..length).ok_or(out_of_range)?;
+        let given = used(given, given_length)?;
         let mut path = Self::from_record(base)?.join(given);
+        path.truncated |= given_truncated != 0;
+        Ok(path)
+    }
+
+    /// As [`Self::given`], with nothing resolved by names.
+    pub(super) fn given_whole(
+        base: &PathBytes,
+        given: &[u8],
+        given_length: u32,
+        given_truncated: u32,
+    ) -> Result<Self, DecodeError> {
+        let given = used(given, given_length)?;
+        let mut path = Self::from_record(base)?.join_as_given(given);
         path.truncated |= given_truncated != 0;
         Ok(path)
     }
@@ -126,6 +134,16 @@ impl FilePath {
         }
         Ok(Self { bytes, truncated })
     }
+}
+
+/// What of a path as it was given is in use.
+fn used(given: &[u8], length: u32) -> Result<&[u8], DecodeError> {
+    let out_of_range = DecodeError::OutOfRange {
+        field: "given_length",
+        value: length,
+    };
+    let length = usize::try_from(length).map_err(|_| out_of_range)?;
+    given.get(..length).ok_or(out_of_range)
 }
 
 /// Bytes as text: what is not UTF-8, control characters and backslashes as `\xNN`, so that it can be shown anywhere and turned back.

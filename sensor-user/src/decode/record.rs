@@ -158,6 +158,8 @@ pub struct Attempt {
     pub access: Access,
     /// Where, by names alone.
     pub path: FilePath,
+    /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say.
+    pub as_given: FilePath,
 }
 
 /// What of a process, or of all, was reached for.
@@ -261,6 +263,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 errno: (record.errno != 0).then_some(record.errno),
                 access: access(reads, writes),
                 path: FilePath::given(
+                    &record.base,
+                    &record.given,
+                    record.given_length,
+                    record.given_truncated,
+                )?,
+                as_given: FilePath::given_whole(
                     &record.base,
                     &record.given,
                     record.given_length,

@@ -46,6 +46,14 @@ impl<'a> Attacher<'a> {
                 Ok(mut state) => {
                     state.refused = refused;
                     if level == FileOpenHook::Tracepoint
+                        && let Err(reason) = canary::ring_enter_seen(labeller)
+                    {
+                        tracing::debug!(reason, "ends of calls of io_uring");
+                        if !state.cannot_see.iter().any(|what| what == hooks::RING_ENDS.otherwise) {
+                            state.cannot_see.push(hooks::RING_ENDS.otherwise.to_owned());
+                        }
+                    }
+                    if level == FileOpenHook::Tracepoint
                         && !(compat_calls && self.either(&hooks::COMPAT, Probe::FileOpen))
                     {
                         state.cannot_see.push(hooks::COMPAT.otherwise.to_owned());

@@ -134,8 +134,17 @@ const OPEN_TRACEPOINT: Hook = Hook {
             ],
             otherwise: NO_RING,
         },
+        RING_ENDS,
     ],
-    cannot_see: &["the object of an io_uring open into a fixed file or without completion: only its path"],
+    cannot_see: &[
+        "the object of an io_uring open without completion whose file is gone when the call that submits it ends, or that a thread of the kernel submits: only its path",
+    ],
+};
+
+/// Sees what came of opens by io_uring whose completion is suppressed.
+pub(super) const RING_ENDS: Either = Either {
+    programs: &[program("sys_exit_io_uring_enter", Point::Exits(&["io_uring_enter"]))],
+    otherwise: "the object of an io_uring open without completion: only its path",
 };
 
 const RECEIVED_LSM: Hook = Hook {

@@ -162,10 +162,11 @@ impl Labeller {
             })
     }
 
-    /// Whether an object has a label.
+    /// The label of an object, if it has one.
     #[must_use]
-    pub fn is_labelled(&self, object: ObjectKey) -> bool {
-        self.objects.get(&bytes_of_object(object), 0).is_ok()
+    pub fn label_of(&self, object: ObjectKey) -> Option<Label> {
+        let label = self.objects.get(&bytes_of_object(object), 0).ok()?;
+        Some(transmute!(label))
     }
 
     /// Takes the label from an object.

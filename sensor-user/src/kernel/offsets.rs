@@ -234,6 +234,17 @@ impl Resolver<'_> {
             ring_link_new_directory: optional(self.of("io_link", "new_dfd"))?,
             ring_link_old: optional(self.of("io_link", "oldpath"))?,
             ring_link_new: optional(self.of("io_link", "newpath"))?,
+            ring_context: optional(self.of("io_kiocb", "ctx"))?,
+            ring_setup: optional(self.of("io_ring_ctx", "flags"))?,
+            ring_files: self.of_fixed_files(["file_table.data.nodes", "file_table.files"])?,
+            ring_files_count: self.of_fixed_files(["file_table.data.nr", "nr_user_files"])?,
+            ring_node_file: match optional(self.of("io_ring_ctx", "file_table.data.nodes"))? {
+                MISSING => MISSING,
+                _ => optional(self.of("io_rsrc_node", "file_ptr"))?,
+            },
+            ring_file: optional(self.of("io_kiocb", "file"))?,
+            ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
+            ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
         })
     }
 
@@ -273,6 +284,14 @@ impl Resolver<'_> {
             }
         }
         Ok(MISSING)
+    }
+
+    /// Where a ring keeps its fixed files: by its name from 6.13 on, or by that before.
+    fn of_fixed_files(&self, names: [&str; 2]) -> Result<u32, KernelError> {
+        match optional(self.of("io_ring_ctx", names[0]))? {
+            MISSING => optional(self.of("io_ring_ctx", names[1])),
+            found => Ok(found),
+        }
     }
 
     fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {

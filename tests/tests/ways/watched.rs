@@ -125,8 +125,8 @@ impl Watched {
                             way.name
                         );
                     }
-                    // What is found by looking at what is open must stay open.
-                    if when == When::BeforeSensor || self.cell(&way) == Some(Cell::Sweep) {
+                    // What is found by looking at what is open must stay open, and a path is followed while its process lives.
+                    if when == When::BeforeSensor || matches!(self.cell(&way), Some(Cell::Sweep | Cell::Path)) {
                         self.held.push(running);
                     }
                     Attempt {

@@ -9,7 +9,7 @@ use crate::{
         copies::WAITING_MAX as COPIES_WAITING_MAX,
         known::KNOWN_MAX,
         labels::LABELS_MAX,
-        pipeline::{BY_PATH_MAX, JUST_FOUND_MAX},
+        pipeline::{BY_PATH_MAX, FOLLOWING_MAX, JUST_FOUND_MAX},
         roots::ROOTS_MAX,
         sink::UNTOLD_MAX,
         worker::NAMESPACES_MAX,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What is held, with its bound.
-const PLACES: [(&str, usize); 18] = [
+const PLACES: [(&str, usize); 19] = [
     ("pending_events", PENDING_MAX),
     ("late_answers", LATE_MAX),
     ("processes", LIVE_MAX + ENDED_MAX),
@@ -31,6 +31,7 @@ const PLACES: [(&str, usize); 18] = [
     ("writers", READERS_MAX as usize),
     ("told_by_path", BY_PATH_MAX),
     ("just_found", JUST_FOUND_MAX),
+    ("followed", FOLLOWING_MAX),
     ("peers", PEERS_MAX),
     ("questions", QUEUE_MAX),
     ("answers", QUEUE_MAX),
@@ -90,6 +91,7 @@ pub(in crate::agent) struct Held {
     pub writers: usize,
     pub told_by_path: usize,
     pub just_found: usize,
+    pub followed: usize,
     pub peers: usize,
     pub questions: usize,
     pub answers: usize,
@@ -114,6 +116,7 @@ pub(super) fn measure(snapshot: &mut Snapshot, held: &Held) {
         held.writers,
         held.told_by_path,
         held.just_found,
+        held.followed,
         held.peers,
         held.questions,
         held.answers,

@@ -1,7 +1,6 @@
 //! What the worker found.
 
 use super::*;
-use crate::decode::Object;
 
 impl<S: Sink> Agent<S> {
     /// Takes up an answer of the worker.
@@ -16,16 +15,15 @@ impl<S: Sink> Agent<S> {
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::NotLookedAt => self.not_looked_at(),
             Found::Hanging(changed) => self.hangs_or_answers(changed),
+            Found::Reached { number, reached } => self.path_led_to(number, reached),
             Found::Tested(tested) => self.tested(&tested),
             Found::Identified {
                 token,
                 parsed,
-                object,
             } => {
-                let object = object.map(Object::from);
                 match self
                     .pending
-                    .settle(token, &parsed.identities, parsed.unknown_reason, object)
+                    .settle(token, &parsed.identities, parsed.unknown_reason)
                 {
                     Settled::Late(amends) if !parsed.identities.is_empty() => {
                         let mut event = gap(Gap::default());

@@ -317,7 +317,7 @@ impl<S: Sink> Agent<S> {
         self.next_token += 1;
         let asked = self.worker.ask(Question {
             token,
-            object: Wanted::This(object.key),
+            object: object.key,
             entry: Arc::clone(entry),
             paths: vec![(SeenFrom::Here, path_of(path))],
         });

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use claviger_sensor_common::RepeatKey;
+use claviger_sensor_common::{ObjectKey, RepeatKey};
 
 use super::*;
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
 /// Uses that were told by their path, as somebody who has the file open is found.
 const TOLD_BY_PATH: &str = "told_by_path";
 
+/// Opens of which only the path was seen, to a file of which a use by that process was told.
+pub(super) const TOLD_BY_OBJECT: &str = "told_by_object";
+
 /// Opens told by their path alone that are remembered. At the bound the oldest is forgotten: its descriptor, when it is found, is then told
 /// once more.
 pub(in crate::agent) const BY_PATH_MAX: usize = 1_024;
@@ -22,7 +25,7 @@ pub(in crate::agent) const BY_PATH_MAX: usize = 1_024;
 /// Opens whose end was not seen, so that only their path was told.
 #[derive(Default)]
 pub(super) struct ByPath {
-    told: VecDeque<(ProcessKey, Vec<u8>)>,
+    told: VecDeque<(ProcessKey, Vec<u8>, Option<ObjectKey>)>,
 }
 
 impl ByPath {
@@ -31,20 +34,19 @@ impl ByPath {
         self.told.len()
     }
 
-    /// One was told.
-    pub(super) fn told(&mut self, process: ProcessKey, path: &FilePath) {
+    /// One was told, with what its path led to, where that was found out.
+    pub(super) fn told(&mut self, process: ProcessKey, path: &FilePath, object: Option<ObjectKey>) {
         if self.told.len() >= BY_PATH_MAX {
             self.told.pop_front();
         }
-        self.told.push_back((process, path.bytes.clone()));
+        self.told.push_back((process, path.bytes.clone(), object));
     }
 
     /// Whether one was told, which is then over.
-    fn take(&mut self, process: ProcessKey, path: &FilePath) -> bool {
-        let found = self
-            .told
-            .iter()
-            .position(|(of, told)| *of == process && *told == path.bytes);
+    fn take(&mut self, process: ProcessKey, path: &FilePath, object: ObjectKey) -> bool {
+        let found = self.told.iter().position(|(of, told, led_to)| {
+            *of == process && (*told == path.bytes || *led_to == Some(object))
+        });
         found.and_then(|place| self.told.remove(place)).is_some()
     }
 }
@@ -120,10 +122,16 @@ impl JustFound {
 }
 
 /// Whether hooks see every way to a descriptor, as LSM and fentry do.
-pub(super) fn sees_all_ways(probes: &[ProbeState]) -> bool {
+fn sees_all_ways(probes: &[ProbeState]) -> bool {
     let tracepoint = hook_name(FileOpenHook::Tracepoint);
     let mut opens = probes.iter().filter(|state| state.probe == Probe::FileOpen);
     opens.all(|state| state.hook.as_deref() != Some(tracepoint))
+}
+
+/// How long between looks. Where hooks see every way to a descriptor, there is only what another process puts into a ring to be found.
+pub(super) fn between_looks(interval: Duration, probes: &[ProbeState]) -> Duration {
+    const SELDOM: u32 = 8;
+    interval * if sees_all_ways(probes) { SELDOM } else { 1 }
 }
 
 impl<S: Sink> Agent<S> {
@@ -154,7 +162,7 @@ impl<S: Sink> Agent<S> {
     /// Told, unless it was told by its path. It is told once, and its key kept until the process has ended.
     fn tell_held(&mut self, held: &Held) {
         let process = held.file.task.process;
-        if self.by_path.take(process, &held.file.path) {
+        if self.by_path.take(process, &held.file.path, held.file.object.key) {
             self.accounts.received += 1;
             self.accounts.drop_record(TOLD_BY_PATH);
         } else if self.tell_file_use(&held.file, None, Some(held)) == Err(UNKNOWN_LABEL) {
@@ -182,11 +190,11 @@ mod tests {
     #[test]
     fn what_was_told_by_its_path_is_found_once() {
         let mut by_path = ByPath::default();
-        by_path.told(process(1), &path(b"/key"));
-        assert!(!by_path.take(process(2), &path(b"/key")), "another's");
-        assert!(!by_path.take(process(1), &path(b"/other")));
-        assert!(by_path.take(process(1), &path(b"/key")));
-        assert!(!by_path.take(process(1), &path(b"/key")), "it is over");
+        by_path.told(process(1), &path(b"/key"), None);
+        assert!(!by_path.take(process(2), &path(b"/key"), ObjectKey::default()), "another's");
+        assert!(!by_path.take(process(1), &path(b"/other"), ObjectKey::default()));
+        assert!(by_path.take(process(1), &path(b"/key"), ObjectKey::default()));
+        assert!(!by_path.take(process(1), &path(b"/key"), ObjectKey::default()), "it is over");
     }
 
     fn found(pid: u32, operation: u32) -> Held {
@@ -246,9 +254,9 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut by_path = ByPath::default();
         for pid in 0..=u32::try_from(BY_PATH_MAX).expect("small") {
-            by_path.told(process(pid), &path(b"/key"));
+            by_path.told(process(pid), &path(b"/key"), None);
         }
         assert_eq!(by_path.told.len(), BY_PATH_MAX);
-        assert!(!by_path.take(process(0), &path(b"/key")), "the oldest went");
+        assert!(!by_path.take(process(0), &path(b"/key"), ObjectKey::default()), "the oldest went");
     }
 }

@@ -248,7 +248,7 @@ impl<S: Sink> Agent<S> {
 
     /// Whether nothing more is to be told of directories that have come, or it was waited for long enough.
     pub(super) fn has_settled(&self) -> bool {
-        self.arrivals.is_empty() || Instant::now() >= self.flush_by
+        (self.arrivals.is_empty() && self.followed.is_empty()) || Instant::now() >= self.flush_by
     }
 
     /// At the end nothing is looked into any more.

@@ -100,6 +100,7 @@ impl<S: Sink> Agent<S> {
             writers: self.writers.len(),
             told_by_path: self.by_path.len(),
             just_found: self.just_found.len(),
+            followed: self.followed.len(),
             peers: self.peers.len(),
             questions: worker.questions,
             answers: worker.answers,

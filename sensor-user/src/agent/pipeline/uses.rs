@@ -3,6 +3,7 @@
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
 use claviger_proto::{Shared, catalogue::Entry, v1::Operation};
+use claviger_sensor_common::ObjectKey;
 
 use super::{changes::below, *};
 use crate::{
@@ -19,9 +20,9 @@ use crate::{
 pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
 /// Only a part of the path was seen by which it would be known.
 pub(super) const PATH_CUT: &str = "path_cut";
-const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+pub(super) const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const REFUSED: &str = "the attempt was refused: nothing was read";
-const NOT_WATCHED: &str = "operation_not_watched";
+pub(super) const NOT_WATCHED: &str = "operation_not_watched";
 
 /// A file that is a credential.
 pub(super) struct Recognised {
@@ -221,12 +222,12 @@ impl<S: Sink> Agent<S> {
             paths = paths_to(open.task.process, &open.path);
         }
         paths.extend(found_at.map(|path| (SeenFrom::Here, path)));
-        self.ask_worker(Wanted::This(open.object.key), entry, paths)
+        self.ask_worker(open.object.key, entry, paths)
     }
 
     fn ask_worker(
         &mut self,
-        object: Wanted,
+        object: ObjectKey,
         entry: &Arc<Entry>,
         paths: Vec<(SeenFrom, PathBuf)>,
     ) -> Result<u64, &'static str> {
@@ -244,12 +245,15 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    pub(super) fn attempted(&mut self, attempt: &Attempt) {
-        if self.attempted_tamper(attempt) || self.attempted_reach(attempt) {
+    pub(super) fn attempted(&mut self, attempt: Box<Attempt>) {
+        if self.attempted_tamper(&attempt) || self.attempted_reach(&attempt) {
             return;
         }
+        let Some(errno) = attempt.errno else {
+            return self.follow(attempt);
+        };
         self.accounts.received += 1;
-        if attempt.errno == Some(tampering::ETXTBSY) {
+        if errno == tampering::ETXTBSY {
             // Looked at for the sensor's own program alone.
             return self.accounts.drop_record(NOT_WATCHED);
         }
@@ -273,37 +277,20 @@ impl<S: Sink> Agent<S> {
             operation,
             matched_by: MatchBasis::PathAsGiven,
         };
-        let (probe, outcome) = match attempt.errno {
-            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
-            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
-        };
-        let observation = self.observation(probe);
-        let mut event = self
-            .facts
-            .used(EventKind::CredentialAccess, &attempt.task, outcome, observation);
+        let observation = self.observation(Probe::FileOpenDenied);
+        let mut event = self.facts.used(
+            EventKind::CredentialAccess,
+            &attempt.task,
+            (Outcome::Denied, errno),
+            observation,
+        );
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
-        let identities = if attempt.errno.is_some() {
-            Err(REFUSED)
-        } else {
-            self.by_path.told(attempt.task.process, &attempt.path);
-            self.ask_by_path(attempt, entry)
-        };
-        self.push(event, Some(identities));
-    }
-
-    /// Asks the worker which file a path led to, as the process sees it, and for its identities.
-    fn ask_by_path(&mut self, attempt: &Attempt, entry: &Arc<Entry>) -> Result<u64, &'static str> {
-        if attempt.path.truncated {
-            return Err("only a part of the path was seen, and not the file");
-        }
-        let process = attempt.task.process;
-        let path = PathBuf::from(std::ffi::OsString::from_vec(attempt.path.bytes.clone()));
-        self.ask_worker(Wanted::Labelled, entry, vec![(SeenFrom::Process(process), path)])
+        self.push(event, Some(Err(REFUSED)));
     }
 
     /// As [`Agent::push`], of a credential whose identities are known.
-    fn push_known(&mut self, mut event: Event, known: Parsed) {
+    pub(super) fn push_known(&mut self, mut event: Event, known: Parsed) {
         self.name_peer(&mut event);
         if let Some(credential) = &mut event.credential {
             credential.identities = known.identities;

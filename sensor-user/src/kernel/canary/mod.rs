@@ -6,6 +6,7 @@ mod keys;
 mod listing;
 mod opens;
 mod reach;
+mod rings;
 mod signal;
 
 use std::{
@@ -41,6 +42,14 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::DirectoryList => Some(listing::listing_seen),
         _ => None,
     }
+}
+
+/// Shows whether the ends of calls of io_uring are seen.
+///
+/// # Errors
+/// Why they are not.
+pub(super) fn ring_enter_seen(labeller: &mut Labeller) -> Result<(), String> {
+    rings::enter_seen(labeller)
 }
 
 /// Has the kernel half learn by which operations it knows the files that are a process's memory or environment. Returns those that could

@@ -24,6 +24,7 @@ fn contents() -> Vec<Way> {
             Way::new("create", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("truncate", truncated, [Built, Built, Built]),
             Way::new("ftruncate", truncated, [Built, Built, Built]),
+            Way::new("uring_ftruncate", truncated, [Built, Built, Built]),
         ],
     )
 }
@@ -73,6 +74,7 @@ fn names() -> Vec<Way> {
         [
             Way::new("unlink", removed, [Built, Built, Built]),
             Way::new("unlinkat", removed, [Built, Built, Built]),
+            Way::new("raced_unlink", removed, [Built, Built, Built]),
             Way::new("uring_unlinkat", removed, [Built, Built, Built]),
             Way::new("denied_uring_unlinkat", removed, [Built, Built, Built]),
             Way::new("denied_unlink", removed, [Built, Built, Built]),
@@ -99,6 +101,10 @@ fn attributes() -> Vec<Way> {
             Way::new("setxattr", attributes, [Built, Built, Built]),
             Way::new("lsetxattr", attributes, [Built, Built, Built]),
             Way::new("fsetxattr", attributes, [Built, Built, Built]),
+            Way::new("uring_setxattr", attributes, [Built, Built, Built]),
+            Way::new("uring_fsetxattr", attributes, [Built, Built, Built]),
+            Way::new("denied_uring_setxattr", attributes, [Built, Built, Built]),
+            Way::new("denied_uring_fsetxattr", attributes, [Built, Built, Built]),
             Way::new("removexattr", attributes, [Built, Built, Built]),
         ],
     )

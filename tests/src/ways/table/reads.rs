@@ -84,15 +84,62 @@ fn kernels_own_opens() -> Vec<Way> {
             Way::new("uring_sqpoll", READ, [Built, Built, Built]),
         ],
     );
-    let suppressed = row(
-        "io_uring, completion suppressed",
-        [Way::new("uring_suppressed", READ, [Built, Built, Built])],
-    );
-    let fixed = row(
+    [compat, uring, fixed_files(), silent()].concat()
+}
+
+fn fixed_files() -> Vec<Way> {
+    let opened = row(
         "io_uring, into a fixed file",
-        [Way::new("uring_fixed_file", READ, [Built, Built, Built])],
+        [
+            Way::new("uring_fixed_file", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_anywhere", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_symlink", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_proc_cwd", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_chroot", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_relative", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_long_path", READ, [Built, Built, Built]),
+        ],
     );
-    [compat, uring, suppressed, fixed].concat()
+    let rows = [
+        row(
+            "an io_uring with a fixed file, inherited",
+            [Way::new("ring_inherited", Access("inherit"), [Built, Built, Built])],
+        ),
+        row(
+            "an io_uring with a fixed file, received",
+            [Way::new("ring_received", Access("receive"), [Built, Built, Built])],
+        ),
+        row(
+            "a fixed file put in by another process",
+            [Way::new("ring_message", READ, [Built, Built, Built])],
+        ),
+    ];
+    [opened, rows.concat()].concat()
+}
+
+/// Opens that io_uring does not say the success of.
+fn silent() -> Vec<Way> {
+    let held = row(
+        "io_uring, completion suppressed (",
+        [
+            Way::new("uring_suppressed", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_fixed", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_anywhere", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_symlink", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_worker", READ, [Built, Built, Built]),
+        ],
+    );
+    let gone = row(
+        "the same, submitted by the polling thread",
+        [
+            Way::new("uring_suppressed_sqpoll", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_closed", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_closed_symlink", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_closed_proc_cwd", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_closed_mounts", READ, [Built, Built, Built]),
+        ],
+    );
+    [held, gone].concat()
 }
 
 fn descriptors() -> Vec<Way> {

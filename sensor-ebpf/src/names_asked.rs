@@ -1,0 +1,148 @@
+//! Changes of names as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,…}`, where names are seen by system calls. The caller's memory
+//! can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
+//! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later.
+
+use aya_ebpf::{
+    helpers::bpf_probe_read_kernel_buf,
+    macros::{map, tracepoint},
+    maps::{Array, HashMap},
+    programs::TracePointContext,
+};
+use claviger_sensor_common::{
+    CHANGE_SYMLINKED, Counter, GIVEN_PATH_BYTES, GivenPath, IN_FLIGHT_MAX, PATH_BYTES, PathBytes, Probe,
+};
+use zerocopy::IntoBytes as _;
+
+use crate::{
+    arguments::{Arguments, number},
+    changed_paths::{asked, concerned},
+    changes::{Facts, one, two},
+    given::{Given, fill, only},
+    offsets::agent_pid,
+    report::lose,
+    task,
+};
+
+/// What a thread has asked for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Names {
+    what: u32,
+    /// 1 where there is a second.
+    has_second: u32,
+    /// 1 where both could be read.
+    is_read: u32,
+    reserved: u32,
+    first: GivenPath,
+    second: GivenPath,
+}
+
+const NO_PATH: GivenPath = GivenPath {
+    given_length: 0,
+    given_truncated: 0,
+    given: [0; GIVEN_PATH_BYTES],
+    base: PathBytes {
+        length: 0,
+        truncated: 0,
+        components: [0; PATH_BYTES],
+    },
+};
+
+/// What a new entry begins with: it is too large to be put together anywhere else than in its place.
+#[unsafe(no_mangle)]
+static NO_NAMES: Names = Names {
+    what: 0,
+    has_second: 0,
+    is_read: 0,
+    reserved: 0,
+    first: NO_PATH,
+    second: NO_PATH,
+};
+
+/// Changes of names under way that may concern us, by thread.
+#[map]
+static NAMES_ASKED: HashMap<u32, Names> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
+
+/// 1 once a beginning was seen: from then on what is not kept does not concern us.
+#[map]
+static BEGINNINGS_SEEN: Array<u32> = Array::with_max_entries(1, 0);
+
+/// A change of names is asked for.
+#[tracepoint]
+pub fn sys_enter_names(ctx: TracePointContext) -> u32 {
+    if let Some(seen) = BEGINNINGS_SEEN.get_ptr_mut(0) {
+        // SAFETY: an element of an array; only ever set to this.
+        unsafe { *seen = 1 };
+    }
+    if task::current_pid() == agent_pid() {
+        return 0;
+    }
+    if let Some((what, from, to)) = asked(number(&ctx), &Arguments::current())
+        && concerned::<true>(what, from, to)
+    {
+        keep(what, from, to);
+    }
+    0
+}
+
+/// Whether beginnings are seen.
+#[inline(always)]
+pub fn are_kept() -> bool {
+    BEGINNINGS_SEEN.get(0).is_some_and(|seen| *seen != 0)
+}
+
+#[inline(always)]
+fn keep(what: u32, from: Given, to: Given) {
+    let thread = task::current_tid();
+    let nothing: &Names = &NO_NAMES;
+    if NAMES_ASKED.insert(thread, nothing, 0).is_err() {
+        lose(Probe::CredentialChange, Counter::LostInFlight);
+        return;
+    }
+    let Some(names) = NAMES_ASKED.get_ptr_mut(thread) else {
+        return;
+    };
+    // SAFETY: a value of the map, of this thread alone.
+    let names = unsafe { &mut *names };
+    names.what = what;
+    names.has_second = u32::from(to.text != 0);
+    let first = if what == CHANGE_SYMLINKED {
+        only::<true>(&mut names.first, from.text)
+    } else {
+        fill::<true>(&mut names.first, from)
+    };
+    let is_read = first && (to.text == 0 || fill::<true>(&mut names.second, to));
+    names.is_read = u32::from(is_read);
+}
+
+/// The change that this thread has asked for has ended; with `errno`, it is told. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn names_ended(is_told: u32, errno: u32) -> u32 {
+    let thread = task::current_tid();
+    let Some(names) = NAMES_ASKED.get_ptr(thread) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, of this thread alone, that stays until it is removed below.
+    let names = unsafe { &*names };
+    if is_told != 0 {
+        let mut facts = Facts::new(names.what);
+        facts.errno = errno;
+        facts.by_path = true;
+        if names.has_second == 0 {
+            one(&facts, |path| names.is_read != 0 && copy(&names.first, path));
+        } else {
+            two(&facts, |path, second| {
+                names.is_read != 0 && copy(&names.first, path) && copy(&names.second, second)
+            });
+        }
+    }
+    let _there = NAMES_ASKED.remove(thread);
+    1
+}
+
+#[inline(always)]
+fn copy(from: &GivenPath, to: &mut GivenPath) -> bool {
+    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
+    unsafe { bpf_probe_read_kernel_buf((&raw const *from).cast(), to.as_mut_bytes()) }.is_ok()
+}

@@ -1,0 +1,203 @@
+//! What came of opens by io_uring whose completion is suppressed, where opens are seen by tracepoints: nothing tells of their success. The ring runs
+//! what was submitted before the call that submits returns, but what has to wait; so the exit of that call, `syscalls:sys_exit_io_uring_enter`, looks
+//! whether the file has come. Where it has not, the path is told, and the end is unknown.
+
+use aya_ebpf::{
+    macros::{map, tracepoint},
+    maps::{Array, HashMap},
+    programs::TracePointContext,
+};
+use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_ENTERED};
+
+use crate::{
+    descriptors,
+    file_use::{Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped},
+    fixed_files, io_uring, labels,
+    offsets::{agent_pid, offset},
+    open_descriptors::is_told_of,
+    read::{Probed, Read, Typed, pointer},
+    task,
+};
+
+/// include/uapi/linux/io_uring.h: a thread of the kernel submits, and no call ends.
+const IORING_SETUP_SQPOLL: u32 = 1 << 1;
+/// As a place: any that is free.
+const IORING_FILE_INDEX_ALLOC: u32 = u32::MAX;
+/// Opens without completion, of one call, whose end is looked for; the path of a further one is told at once.
+const PLACES: u32 = 8;
+/// `BPF_NOEXIST`
+const NOT_THERE_YET: u64 = 1;
+/// arch/x86/include/asm/thread_info.h: the system call under way is a 32-bit one, whose exit is not seen.
+const TS_COMPAT: u32 = 0x2;
+
+/// An open of which this thread's call will tell.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Place {
+    thread: u32,
+    place: u32,
+}
+
+/// What is looked at then.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Awaited {
+    request: u64,
+    ring: u64,
+    /// What lay in the slot before.
+    before: u64,
+    slot: u32,
+    reserved: u32,
+}
+
+/// Opens whose end is looked for when the call ends.
+#[map]
+static ENDS_AWAITED: HashMap<Place, Awaited> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
+
+/// 1 once the exit of a call was seen.
+#[map]
+static ENDS_SEEN: Array<u32> = Array::with_max_entries(1, 0);
+
+/// The end of whatever was submitted.
+#[tracepoint]
+pub fn sys_exit_io_uring_enter(_ctx: TracePointContext) -> u32 {
+    if task::current_pid() == agent_pid() {
+        if let Some(seen) = ENDS_SEEN.get_ptr_mut(0) {
+            // SAFETY: an element of an array; only ever set to this.
+            unsafe { *seen = 1 };
+        }
+        labels::answer_seen(REQUEST_RING_ENTERED);
+        return 0;
+    }
+    for place in 0..PLACES {
+        if ended(place) == 0 {
+            break;
+        }
+    }
+    0
+}
+
+/// Remembers to look for the end of an open that is submitted now; false where nobody would.
+#[inline(always)]
+pub fn awaited(request: u64, ring: u64, slot: u32) -> bool {
+    let status: u32 = Typed::read(task::current(), offset!(thread_status));
+    let setup: u32 = Probed::read(ring as *const u8, offset!(ring_setup));
+    if status & TS_COMPAT != 0
+        || setup & IORING_SETUP_SQPOLL != 0
+        || ENDS_SEEN.get(0).is_none_or(|seen| *seen == 0)
+    {
+        return false;
+    }
+    await_end(request, ring, slot) != 0
+}
+
+/// As [`awaited`]. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn await_end(request: u64, ring: u64, slot: u32) -> u32 {
+    let awaited = Awaited {
+        request,
+        ring,
+        before: fixed_files::file(ring, slot.wrapping_sub(1)) as u64,
+        slot,
+        reserved: 0,
+    };
+    let thread = task::current_tid();
+    for place in 0..PLACES {
+        if ENDS_AWAITED
+            .insert(Place { thread, place }, awaited, NOT_THERE_YET)
+            .is_ok()
+        {
+            return 1;
+        }
+    }
+    0
+}
+
+/// Looks for the end of one; 0 where there is none. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn ended(place: u32) -> u32 {
+    let place = Place {
+        thread: task::current_tid(),
+        place,
+    };
+    let Some(awaited) = ENDS_AWAITED.get_ptr(place) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, of this thread alone.
+    let Awaited {
+        request,
+        ring,
+        before,
+        slot,
+        ..
+    } = unsafe { *awaited };
+    let _there = ENDS_AWAITED.remove(place);
+    if !io_uring::is_under_way(request) {
+        // It failed, which was told by its completion.
+        return 1;
+    }
+    if came(ring, before, slot) == 0 {
+        io_uring::end_unknown(request);
+    }
+    io_uring::over(request);
+    1
+}
+
+/// Whether the file has come. Global, as [`ended`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
+    match slot {
+        0 => descriptors::each::<Untold>(),
+        IORING_FILE_INDEX_ALLOC => fixed_files::each::<Untold>(ring),
+        slot => {
+            let file = fixed_files::file(ring, slot - 1);
+            if file.is_null() || file as u64 == before {
+                return 0;
+            }
+            io_uring::opened_by_ring(file as u64);
+            1
+        }
+    }
+}
+
+/// A labelled file of which no use was told. Where the place is not known at which the file has come, this is it: of every other one the use was
+/// told.
+struct Untold;
+
+impl descriptors::Take for Untold {
+    #[inline(always)]
+    fn take(file: *const u8) -> bool {
+        let found = may_be_known::<Probed>(file);
+        found != 0 && untold(untyped(file), found) != 0
+    }
+}
+
+/// Tells the use of a file, once the prefilter has let it through, if none was told. Global, as [`ended`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn untold(file: u64, found: u32) -> u32 {
+    let at = file as *const u8;
+    let mode: u32 = Probed::read(at, offset!(file_mode));
+    if !is_for_use(mode) {
+        return 0;
+    }
+    let mut it = Found::NOTHING;
+    if look_up_to(file, found, &raw mut it) == 0 {
+        return 0;
+    }
+    let Found {
+        object,
+        label,
+        matched,
+    } = it;
+    let process = untyped(pointer::<Typed>(task::current(), offset!(task_group_leader)));
+    if is_told_of(process, object.inode, numbers(object), access(mode)) != 0 {
+        return 0;
+    }
+    let how = Probe::FileOpen as u32 | OPERATION_OPEN << 8 | matched << 16;
+    report_use(file, object.inode, numbers(object), bits(label), how);
+    1
+}

@@ -1,0 +1,145 @@
+//! Opens whose end was not seen, while it is found out where their paths lead.
+//!
+//! What a path leads to is for the process's own view to say: the worker follows it there, while the process lives. Where it leads to a credential, that
+//! is the object, whatever the path is called; where it leads elsewhere, the catalogue's words in it mean nothing, unless they mean the same to
+//! the sensor. What cannot be followed any more is known by its words alone.
+
+use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
+
+use claviger_proto::catalogue::Entry;
+
+use super::{
+    held::TOLD_BY_OBJECT,
+    uses::{NOT_IN_CATALOGUE, NOT_WATCHED, PATH_CUT},
+    *,
+};
+use crate::{
+    agent::{
+        events::{Used, credential, operation},
+        messages::{Following, Reached},
+    },
+    credential::Parsed,
+    decode::{Attempt, Object},
+};
+
+/// Opens whose path is followed. At the bound a further one is known by the words of its path.
+pub(in crate::agent) const FOLLOWING_MAX: usize = 1_024;
+
+const NOT_FOLLOWED: &str = "only the path was seen, and could not be followed";
+
+/// Those whose path is followed, by the number of the question.
+#[derive(Default)]
+pub(super) struct Followed(BTreeMap<u64, Box<Attempt>>);
+
+impl Followed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<S: Sink> Agent<S> {
+    /// An open was asked for, and nobody saw how it ended.
+    pub(super) fn follow(&mut self, attempt: Box<Attempt>) {
+        let number = self.next_token;
+        self.next_token += 1;
+        let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
+        let is_asked = !attempt.as_given.truncated
+            && self.followed.len() < FOLLOWING_MAX
+            && self.worker.follow(Following {
+                number,
+                process: attempt.task.process,
+                mount_namespace: attempt.task.mount_namespace,
+                path: path(&attempt.as_given.bytes),
+                words: path(&attempt.path.bytes),
+            });
+        if is_asked {
+            self.followed.0.insert(number, attempt);
+        } else {
+            self.tell_by_words(&attempt);
+        }
+    }
+
+    /// Where a path leads.
+    pub(super) fn path_led_to(&mut self, number: u64, reached: Reached) {
+        let Some(attempt) = self.followed.0.remove(&number) else {
+            return;
+        };
+        match reached {
+            Reached::Credential { entry, object, parsed } => {
+                self.accounts.received += 1;
+                self.tell_by_path(&attempt, &entry, Some(object), parsed);
+            }
+            Reached::Other { means_the_same: false } => {
+                self.accounts.received += 1;
+                self.accounts.drop_record(NOT_IN_CATALOGUE);
+            }
+            Reached::Other { means_the_same: true } | Reached::Nothing => self.tell_by_words(&attempt),
+        }
+    }
+
+    /// At the end nothing is followed any more.
+    pub(super) fn give_up_following(&mut self) {
+        while let Some((_, attempt)) = self.followed.0.pop_first() {
+            self.tell_by_words(&attempt);
+        }
+    }
+
+    fn tell_by_words(&mut self, attempt: &Attempt) {
+        self.accounts.received += 1;
+        let places = self.knowledge.places();
+        match places.match_path(&attempt.path.bytes) {
+            Some(entry) => self.tell_by_path(attempt, entry, None, Parsed::unknown(NOT_FOLLOWED)),
+            None if attempt.path.truncated => self.accounts.lose(PATH_CUT, 1),
+            None => self.accounts.drop_record(NOT_IN_CATALOGUE),
+        }
+    }
+
+    fn tell_by_path(
+        &mut self,
+        attempt: &Attempt,
+        entry: &Entry,
+        object: Option<claviger_sensor_common::ObjectKey>,
+        parsed: Parsed,
+    ) {
+        let operation = operation(attempt.access);
+        if !entry.watches(operation) {
+            return self.accounts.drop_record(NOT_WATCHED);
+        }
+        let process = attempt.task.process;
+        // A worker of the ring may have opened it since, and the look through what is open have found it.
+        if object.is_some_and(|object| self.has_told_of(process, object)) {
+            return self.accounts.drop_record(TOLD_BY_OBJECT);
+        }
+        self.by_path.told(process, &attempt.path, object);
+        let Object { key, device } = Object::from(object.unwrap_or_default());
+        let used = Used {
+            entry,
+            path: &attempt.path,
+            device,
+            inode: key.inode,
+            generation: key.generation,
+            operation,
+            matched_by: MatchBasis::PathAsGiven,
+        };
+        let observation = self.observation(Probe::FileOpen);
+        let mut event = self.facts.used(
+            EventKind::CredentialAccess,
+            &attempt.task,
+            (Outcome::Unknown, 0),
+            observation,
+        );
+        at(&mut event, attempt.time_boot_ns, None);
+        event.credential = Some(credential(&used));
+        self.push_known(event, parsed);
+    }
+
+    /// Whether a use of this file by this process was told.
+    fn has_told_of(&self, process: ProcessKey, object: claviger_sensor_common::ObjectKey) -> bool {
+        self.repeats.of(process).iter().any(|key| key.object == object)
+    }
+}

@@ -1,0 +1,229 @@
+/* Files that are open in an io_uring and have no descriptor: opened there by any path, with and without completion, and come by with the ring. */
+#include "uring.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#ifndef IORING_FILE_INDEX_ALLOC
+#define IORING_FILE_INDEX_ALLOC (~0U)
+#endif
+#ifndef IOSQE_CQE_SKIP_SUCCESS
+#define IOSQE_CQE_SKIP_SUCCESS (1U << 6)
+#endif
+/* include/uapi/linux/io_uring.h, from 6.0 on */
+enum { MSG_RING = 40, MSG_SEND_FD = 1 };
+enum { PATH_BYTES = 3000, FAR = 100 };
+
+/* A ring with two places for files, both free. */
+static struct uring with_places(unsigned setup) {
+    int none[2] = {-1, -1};
+    struct uring uring = uring_new(setup);
+    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, none, 2));
+    return uring;
+}
+
+static _Noreturn void open_into(uint32_t slot, const char *path) {
+    struct uring uring = with_places(0);
+    uring_openat(&uring.entries[0], path);
+    uring.entries[0].file_index = slot;
+    say(uring_run(&uring, 1, 1));
+}
+
+static void fixed_file(void) { open_into(1, object); }
+static void fixed_anywhere(void) { open_into(IORING_FILE_INDEX_ALLOC, object); }
+
+static void fixed_symlink(void) {
+    must("symlink", symlink(object, other));
+    actor();
+    open_into(2, other);
+}
+
+static void fixed_proc_cwd(void) {
+    must("chdir", chdir(directory_of(object)));
+    actor();
+    open_into(1, joined("/proc/self/cwd", name_of(object)));
+}
+
+static void fixed_chroot(void) {
+    must("chroot", chroot(directory_of(object)));
+    must("chdir", chdir("/"));
+    open_into(1, joined("", name_of(object)));
+}
+
+static void fixed_relative(void) {
+    struct uring uring = with_places(0);
+    uring_openat(&uring.entries[0], name_of(object));
+    uring.entries[0].fd = (int)must("open the directory", open(directory_of(object), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    uring.entries[0].file_index = 1;
+    say(uring_run(&uring, 1, 1));
+}
+
+static void fixed_long_path(void) {
+    char path[PATH_BYTES + 256] = "";
+    for (size_t length = 0; length < PATH_BYTES; length += 2)
+        memcpy(path + length, "/.", 3);
+    strncat(path, object, 255);
+    open_into(1, path);
+}
+
+/* Without completion; the entry that follows it does nothing, and its completion tells that the first has succeeded. */
+static struct uring silently(unsigned setup, uint32_t slot, const char *path) {
+    struct uring uring = with_places(setup);
+    uring_openat(&uring.entries[0], path);
+    uring.entries[0].file_index = slot;
+    uring.entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[1], 0, sizeof uring.entries[1]);
+    uring.entries[1].opcode = IORING_OP_NOP;
+    return uring;
+}
+
+static void suppressed_fixed(void) {
+    struct uring uring = silently(0, 1, object);
+    say(uring_run(&uring, 2, 1));
+}
+
+static void suppressed_anywhere(void) {
+    struct uring uring = silently(0, IORING_FILE_INDEX_ALLOC, object);
+    say(uring_run(&uring, 2, 1));
+}
+
+static void suppressed_symlink(void) {
+    must("symlink", symlink(object, other));
+    actor();
+    struct uring uring = silently(0, 0, other);
+    say(uring_run(&uring, 2, 1));
+}
+
+static void suppressed_worker(void) {
+    struct uring uring = silently(0, 1, object);
+    uring.entries[0].flags |= IOSQE_ASYNC;
+    say(uring_run(&uring, 2, 1));
+}
+
+static void suppressed_sqpoll(void) {
+    struct uring uring = silently(IORING_SETUP_SQPOLL, 1, object);
+    say(uring_run(&uring, 2, 1));
+}
+
+/* It is closed again before the call ends that submits it. */
+static _Noreturn void opened_and_closed(const char *path) {
+    struct uring uring = silently(0, 1, path);
+    struct io_uring_sqe *entry = &uring.entries[1];
+    entry->opcode = IORING_OP_CLOSE;
+    entry->file_index = 1;
+    entry->flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[2], 0, sizeof uring.entries[2]);
+    uring.entries[2].opcode = IORING_OP_NOP;
+    say(uring_run(&uring, 3, 1));
+}
+
+static void suppressed_closed(void) { opened_and_closed(object); }
+
+static void suppressed_closed_symlink(void) {
+    must("symlink", symlink(object, other));
+    actor();
+    opened_and_closed(other);
+}
+
+static void suppressed_closed_proc_cwd(void) {
+    must("chdir", chdir(directory_of(object)));
+    actor();
+    opened_and_closed(joined("/proc/self/cwd", name_of(object)));
+}
+
+static void suppressed_closed_mounts(void) {
+    private_mounts();
+    must("mkdir", mkdir(other, 0700));
+    must("mount", mount(directory_of(object), other, NULL, MS_BIND, NULL));
+    actor();
+    opened_and_closed(joined(other, name_of(object)));
+}
+
+/* A ring that has the decoy open, and nothing else has. */
+static struct uring with_decoy(void) {
+    int file = opened();
+    struct uring uring = uring_new(0);
+    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, &file, 1));
+    close(file);
+    return uring;
+}
+
+/* The program that execs is this one again, under the name of one that only says so. */
+static void inherited_ring(void) {
+    struct uring uring = with_decoy();
+    must("keep the ring open", fcntl(uring.ring, F_SETFD, 0));
+    actor();
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+
+static void received_ring(void) {
+    int numbers[2], ring;
+    pid_t child, owner = getpid();
+    must("pipe", pipe2(numbers, O_CLOEXEC));
+    if (!part(&child)) {
+        ring = with_decoy().ring;
+        must("write", write(numbers[1], &ring, sizeof ring));
+        await(child);
+    }
+    must("read", read(numbers[0], &ring, sizeof ring));
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, owner, 0));
+    target = owner;
+    say(syscall(SYS_pidfd_getfd, process, ring, 0));
+}
+
+/* The setup puts the decoy into the actor's ring. */
+static void given_by_message(void) {
+    int numbers[2], done[2], ring, answer = 0;
+    pid_t child;
+    must("pipe", pipe2(numbers, O_CLOEXEC));
+    must("pipe", pipe2(done, O_CLOEXEC));
+    if (part(&child)) {
+        ring = with_places(0).ring;
+        must("write", write(numbers[1], &ring, sizeof ring));
+        must("read", read(done[0], &answer, sizeof answer));
+        errno = answer;
+        say(answer ? -1 : 0);
+    }
+    must("read", read(numbers[0], &ring, sizeof ring));
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, child, 0));
+    int got = (int)must("pidfd_getfd", syscall(SYS_pidfd_getfd, process, ring, 0));
+    // Under another number than the actor has it.
+    int theirs = (int)must("dup", fcntl(got, F_DUPFD_CLOEXEC, FAR));
+    close(got);
+    struct uring uring = with_decoy();
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = MSG_RING;
+    entry->fd = theirs;
+    entry->addr = MSG_SEND_FD;
+    entry->addr3 = 0;
+    entry->file_index = 1;
+    must("a message", uring_run(&uring, 1, 1));
+    close(theirs);
+    must("write", write(done[1], &answer, sizeof answer));
+    await(child);
+}
+
+const struct way ring_ways[] = {
+    {"uring_fixed_file", fixed_file},
+    {"uring_fixed_anywhere", fixed_anywhere},
+    {"uring_fixed_symlink", fixed_symlink},
+    {"uring_fixed_proc_cwd", fixed_proc_cwd},
+    {"uring_fixed_chroot", fixed_chroot},
+    {"uring_fixed_relative", fixed_relative},
+    {"uring_fixed_long_path", fixed_long_path},
+    {"uring_suppressed_fixed", suppressed_fixed},
+    {"uring_suppressed_anywhere", suppressed_anywhere},
+    {"uring_suppressed_symlink", suppressed_symlink},
+    {"uring_suppressed_worker", suppressed_worker},
+    {"uring_suppressed_sqpoll", suppressed_sqpoll},
+    {"uring_suppressed_closed", suppressed_closed},
+    {"uring_suppressed_closed_symlink", suppressed_closed_symlink},
+    {"uring_suppressed_closed_proc_cwd", suppressed_closed_proc_cwd},
+    {"uring_suppressed_closed_mounts", suppressed_closed_mounts},
+    {"ring_inherited", inherited_ring},
+    {"ring_received", received_ring},
+    {"ring_message", given_by_message},
+    {0},
+};
