@@ -58,7 +58,7 @@ pub use options::{AgentError, AgentOptions, Control, SelfTestOptions};
 pub use own::Own;
 pub use peers::PEERS_MAX;
 pub use pending::{LATE_MAX, PENDING_MAX};
-pub use pipeline::Agent;
+pub use pipeline::{Agent, Kept};
 pub use self_test::SelfTestReport;
 pub use self_usage::SelfUsage;
 pub use sink::{Delivered, Evidence, EvidenceStatus, Sink};

@@ -5,10 +5,12 @@ mod changes;
 mod condition;
 mod copies;
 mod core_dumps;
+mod flushing;
 mod held;
 mod keys;
 mod listings;
 mod moves;
+mod own_changed;
 mod reconciling;
 mod repeating;
 mod secrets;
@@ -59,6 +61,7 @@ use crate::{
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
+pub use flushing::Kept;
 pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
 /// Records taken at once before anything else gets its turn.
@@ -94,7 +97,7 @@ pub struct Agent<S> {
     condition: Condition,
     next_token: u64,
     last_id: Option<EventId>,
-    flushing: Vec<oneshot::Sender<Option<EventId>>>,
+    flushing: Vec<oneshot::Sender<Kept>>,
     /// Those who asked last to be told when all is delivered wait until then for what the next scan is to tell.
     flush_by: Instant,
     options: AgentOptions,
@@ -357,10 +360,7 @@ impl<S: Sink> Agent<S> {
         }
         self.renew_stamp();
         self.deliver_ripe(Ripe::All);
-        for back in self.flushing.drain(..) {
-            // Who asked may be gone.
-            let _gone = back.send(self.last_id.clone());
-        }
+        self.answer_flushes();
         Ok((self.sink, self.accounts))
     }
 
