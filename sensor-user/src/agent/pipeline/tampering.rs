@@ -24,6 +24,7 @@ const OTHERS_MOUNT: &str = "mount_elsewhere";
 const READ_ONLY: &str = "own_file_read";
 
 /// By which probe something was seen, and when; with `repeats`, so many repeats of it, now.
+#[derive(Clone, Copy)]
 pub(super) struct Seen {
     pub probe: Probe,
     pub time_boot_ns: u64,
