@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::regular;
 
@@ -18,10 +19,14 @@ const MAX_BYTES: u64 = 1 << 20;
 #[non_exhaustive]
 pub enum ConfigError {
     /// A value that makes no sense.
-    #[error("{path}: {key}: {reason}")]
+    #[error("{path}:{line}:{column}: {key}: {reason}")]
     Invalid {
         /// The file.
         path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
         /// The option.
         key: &'static str,
         /// What is wrong.
@@ -76,11 +81,11 @@ impl Default for Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    data_dir: Option<PathBuf>,
+    data_dir: Option<Spanned<PathBuf>>,
     listen: Option<SocketAddr>,
-    server_names: Option<Vec<String>>,
-    max_connections: Option<u32>,
-    log_level: Option<String>,
+    server_names: Option<Spanned<Vec<String>>>,
+    max_connections: Option<Spanned<u32>>,
+    log_level: Option<Spanned<String>>,
 }
 
 impl Config {
@@ -107,36 +112,78 @@ impl Config {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let invalid = |key, reason: &str| ConfigError::Invalid {
-            path: path.to_owned(),
-            key,
-            reason: reason.into(),
+        let spans = (
+            span(&raw.data_dir),
+            span(&raw.server_names),
+            span(&raw.max_connections),
+            span(&raw.log_level),
+        );
+        let invalid = |key, at: usize, reason: &str| {
+            let (line, column) = line_and_column(text, at);
+            ConfigError::Invalid {
+                path: path.to_owned(),
+                line,
+                column,
+                key,
+                reason: reason.into(),
+            }
         };
         let default = Self::default();
         let config = Self {
-            data_dir: raw.data_dir.unwrap_or(default.data_dir),
+            data_dir: raw.data_dir.map_or(default.data_dir, Spanned::into_inner),
             listen: raw.listen.unwrap_or(default.listen),
-            server_names: raw.server_names.unwrap_or_default(),
-            max_connections: raw.max_connections.unwrap_or(default.max_connections),
-            log_level: raw.log_level.unwrap_or(default.log_level),
+            server_names: raw.server_names.map_or(default.server_names, Spanned::into_inner),
+            max_connections: raw
+                .max_connections
+                .map_or(default.max_connections, Spanned::into_inner),
+            log_level: raw.log_level.map_or(default.log_level, Spanned::into_inner),
         };
-        if !config.data_dir.is_absolute() {
-            return Err(invalid("data_dir", "must be an absolute path"));
+        if let Err(reason) = can_be_kept_in(&config.data_dir) {
+            return Err(invalid("data_dir", spans.0, reason));
         }
         if config.max_connections == 0 {
-            return Err(invalid("max_connections", "must be at least 1"));
+            return Err(invalid("max_connections", spans.2, "must be at least 1"));
         }
         if let Some(name) = config.server_names.iter().find(|name| !is_name(name)) {
-            return Err(invalid(
-                "server_names",
-                &format!("{name:?} is neither a DNS name nor an address"),
-            ));
+            let reason = format!("{name:?} is neither a DNS name nor an address");
+            return Err(invalid("server_names", spans.1, &reason));
         }
         if config.log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            return Err(invalid("log_level", "is not a level such as \"info\""));
+            return Err(invalid("log_level", spans.3, "is not a level such as \"info\""));
         }
         Ok(config)
     }
+}
+
+/// File systems of the kernel, in which nothing can be kept.
+const NOT_DISKS: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+fn can_be_kept_in(data_dir: &Path) -> Result<(), &'static str> {
+    if !data_dir.is_absolute() {
+        Err("must be an absolute path")
+    } else if data_dir.components().any(|part| part == Component::ParentDir) {
+        Err("must be a path without \"..\"")
+    } else if data_dir.parent().is_none() {
+        Err("must not be the root, but a directory that nothing else uses")
+    } else if NOT_DISKS.iter().any(|top| data_dir.starts_with(top)) {
+        Err("must not lie in /proc, /sys or /dev: what is there is not kept")
+    } else if data_dir.exists() && !data_dir.is_dir() {
+        Err("is there and is no directory: name another, or move what is there")
+    } else {
+        Ok(())
+    }
+}
+
+fn span<T>(field: &Option<Spanned<T>>) -> usize {
+    field.as_ref().map_or(0, |value| value.span().start)
+}
+
+/// Line and column, both from 1, the column in characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
 }
 
 fn is_name(name: &str) -> bool {
@@ -177,7 +224,19 @@ mod tests {
 
     #[test]
     fn values_that_make_no_sense_are_refused() {
-        assert!(refuse("data_dir = \"here\"").contains("data_dir"));
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let file = format!("{:?}", file.path());
+        for nonsense in [
+            "\"here\"",
+            "\"/\"",
+            "\"/a/../b\"",
+            "\"/proc/1\"",
+            "\"/dev/shm\"",
+            &file,
+        ] {
+            let error = refuse(&format!("# mine\ndata_dir = {nonsense}"));
+            assert!(error.starts_with("x.toml:2:12: data_dir: "), "{error}");
+        }
         assert!(refuse("max_connections = 0").contains("max_connections"));
         assert!(refuse("server_names = [\"a b\"]").contains("server_names"));
         assert!(refuse("log_level = \"=,=\"").contains("log_level"));

@@ -261,6 +261,36 @@ async fn watch_shows_a_process_tree_and_ends_where_it_is_told() {
 }
 
 #[tokio::test]
+async fn older_ones_that_are_not_shown_are_said_to_be_there() {
+    let root = tempfile::tempdir().expect("a directory");
+    let detector = start(root.path()).await;
+    let mut sensor = enrol(&detector, root.path(), 1).await;
+    let mut stream = sensor.stream(root.path(), detector.address()).await;
+    for first in [1, 31] {
+        let events = (first..first + 30).map(read_by_cat).collect();
+        stream.receipt(sensor.seal(events)).await;
+    }
+    drop(stream);
+    detector.stop().await;
+    for what in ["events", "findings"] {
+        for (arguments, shown, says) in [
+            (&[][..], 50, true),
+            (&["--limit", "30"], 30, true),
+            (&["--limit", "60"], 60, false),
+            (&["--limit", "61"], 60, false),
+        ] {
+            let mut all = vec![what, "--json"];
+            all.extend(arguments);
+            let output = run(root.path(), &all);
+            assert_eq!(code(&output), Some(0));
+            assert_eq!(json_lines(&output.stdout).len(), shown, "{all:?}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(said.contains("there are older ones"), says, "{all:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn serve_tells_where_it_is_and_ends_in_order_on_a_signal() {
     let root = tempfile::tempdir().expect("a directory");
     let serve = |data_dir: &Path, listen: &str| {

@@ -1,9 +1,10 @@
 //! The wall clock, as a parameter: what depends on the time can be tested at any time.
 
 use std::fmt::Debug;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost_types::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Tells the wall-clock time.
 pub trait Clock: Debug + Send + Sync + 'static {
@@ -19,6 +20,16 @@ impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
+}
+
+/// How long ago the kernel was booted, suspended time included.
+#[must_use]
+pub fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or(0),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    )
 }
 
 /// Milliseconds since 1970, negative before; saturating.
@@ -47,8 +58,6 @@ pub fn utc(seconds_since_1970: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

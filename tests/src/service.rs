@@ -152,6 +152,10 @@ pub struct Sensor {
     directory: TempDir,
     config: PathBuf,
     child: Option<Child>,
+    /// Those that were killed and not waited for.
+    killed: Vec<Child>,
+    /// Whether its accounts may not add up.
+    is_spoiled: bool,
 }
 
 impl Sensor {
@@ -175,6 +179,8 @@ impl Sensor {
             directory,
             config,
             child: None,
+            killed: Vec::new(),
+            is_spoiled: false,
         }
     }
 
@@ -244,6 +250,11 @@ impl Sensor {
         kill_process(pid, signal).expect("it runs");
     }
 
+    /// From now on its accounts may not add up: somebody spoils them.
+    pub fn will_be_unbalanced(&mut self) {
+        self.is_spoiled = true;
+    }
+
     /// Ends it with a signal.
     ///
     /// # Panics
@@ -253,10 +264,19 @@ impl Sensor {
             end(child, signal);
             let log = self.log();
             assert!(
-                std::thread::panicking() || !log.contains("do not add up"),
+                std::thread::panicking() || self.is_spoiled || !log.contains("do not add up"),
                 "{log}"
             );
         }
+    }
+
+    /// Kills it and does not wait for its end: that is waited for when this is dropped.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn kill_without_waiting(&mut self) {
+        self.signal(Signal::KILL);
+        self.killed.extend(self.child.take());
     }
 
     /// Has it crash, as [`crash`].
@@ -317,6 +337,9 @@ impl Sensor {
 impl Drop for Sensor {
     fn drop(&mut self) {
         self.end(Signal::TERM);
+        for mut killed in self.killed.drain(..) {
+            killed.wait().expect("ours");
+        }
     }
 }
 

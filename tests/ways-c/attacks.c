@@ -90,6 +90,19 @@ static void bpf_map_write_hidden(void) {
     }
     say(result);
 }
+/* Adds a thousand to a number of a map of numbers for each CPU, on the first CPU. OTHER is its index. No harmless form. */
+static void account_spoiled(void) {
+    static uint64_t counts[8192];
+    uint32_t index = (uint32_t)atoi(other);
+    int map = (int)must("the sensor's map", by_id(BPF_MAP_GET_FD_BY_ID));
+    union bpf_attr attributes = {.map_fd = (uint32_t)map,
+                                 .key = (uint64_t)(uintptr_t)&index,
+                                 .value = (uint64_t)(uintptr_t)counts};
+    must("its number", bpf(BPF_MAP_LOOKUP_ELEM, &attributes));
+    counts[0] += 1000;
+    actor();
+    say(bpf(BPF_MAP_UPDATE_ELEM, &attributes));
+}
 static void bpf_link_taken(void) { say(by_id(BPF_LINK_GET_FD_BY_ID)); }
 static void bpf_map_taken(void) { say(by_id(BPF_MAP_GET_FD_BY_ID)); }
 
@@ -123,6 +136,23 @@ static void mount_over_elsewhere(void) {
 /* Opened for writing, and not written. */
 static void file_written(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_WRONLY | O_CLOEXEC)); }
 
+/* A second name that it was given for this. */
+static void own_name_removed(void) {
+    static char name[4096];
+    snprintf(name, sizeof name, "%s.way", object);
+    unlink(name);
+    must("a second name", link(object, name));
+    actor();
+    say(syscall(SYS_unlink, name));
+}
+/* To the mode that it has. */
+static void own_mode_set(void) {
+    struct stat facts;
+    must("its mode", stat(object, &facts));
+    actor();
+    say(syscall(SYS_chmod, object, facts.st_mode & 07777));
+}
+
 const struct way attack_ways[] = {
     {"signal_kill", signal_kill},
     {"signal_tkill", signal_tkill},
@@ -132,6 +162,9 @@ const struct way attack_ways[] = {
     {"denied_signal", denied_signal},
     {"bpf_detach", bpf_detach},
     {"bpf_map_write", bpf_map_write},
+    {"account_spoiled", account_spoiled},
+    {"own_name_removed", own_name_removed},
+    {"own_mode_set", own_mode_set},
     {"bpf_link_taken", bpf_link_taken},
     {"bpf_map_taken", bpf_map_taken},
     {"bpf_map_write_hidden", bpf_map_write_hidden},

@@ -9,7 +9,7 @@ use prost::Message as _;
 
 use super::Which;
 use super::exit::UsageError;
-use super::output::Output;
+use super::output::{Output, more};
 use crate::show::clean;
 use crate::store::db::{BatchPlace, Database};
 use crate::store::log::LogReader;
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(250);
 pub(super) struct Events {
     #[command(flatten)]
     which: Which,
-    /// Show the newest N; 0 only with --follow
+    /// Show the newest N; where there are older ones, a line on standard error says so. 0 only with --follow
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
     /// Print {"event":{…}}, one a line
@@ -39,6 +39,8 @@ struct Reader {
     database: Database,
     log: LogReader,
     unreadable: u64,
+    /// Whether there are events before those that were shown.
+    has_older: bool,
 }
 
 impl Events {
@@ -52,6 +54,7 @@ impl Events {
             database,
             log: LogReader::new(&directory.evidence()),
             unreadable: 0,
+            has_older: false,
         };
         let output = Output::new(self.json);
         let (events, last) = reader.newest(self.limit)?;
@@ -60,6 +63,9 @@ impl Events {
         }
         for event in &events {
             output.event(event)?;
+        }
+        if reader.has_older {
+            more("events", self.limit);
         }
         if self.follow {
             reader.follow(last, output)?;
@@ -80,16 +86,20 @@ impl Reader {
         let (mut before, mut batches, mut count) = (newest.saturating_add(1), Vec::new(), 0);
         while count < limit {
             let places = self.database.rows().batches_before(before, PAGE)?;
-            let Some(oldest) = places.last() else { break };
-            before = oldest.number;
+            if places.is_empty() {
+                break;
+            }
             for place in &places {
                 if count < limit {
                     let events = self.events(place);
                     count += events.len();
                     batches.push(events);
+                    before = place.number;
                 }
             }
         }
+        let is_older_batch = !self.database.rows().batches_before(before, 1)?.is_empty();
+        self.has_older = limit > 0 && (count > limit || is_older_batch);
         let events = batches.into_iter().rev().flatten();
         Ok((events.skip(count.saturating_sub(limit)).collect(), newest))
     }

@@ -41,3 +41,10 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     stdout.write_all(b"\n")?;
     stdout.flush()
 }
+
+/// Says that there are older ones than the newest that were shown: on standard error, so that what reads the JSON lines is not disturbed.
+pub(super) fn more(what: &str, limit: u32) {
+    anstream::eprintln!(
+        "these are the newest {limit} {what}; there are older ones, which --limit N shows with a larger N"
+    );
+}

@@ -45,6 +45,13 @@ fn broken(header: &Header, found: &Break) -> Finding {
                 expected - 1
             ),
         ),
+        BreakKind::Unproven => (
+            Severity::High,
+            format!(
+                "the sensor {sensor} does not know what it sealed last before event {got}, and says so in a signed gap event: the files \
+                 in which it keeps that were removed or damaged. What it had not sent is lost, and nothing proves what that was"
+            ),
+        ),
         BreakKind::Rewritten => (
             Severity::High,
             format!(

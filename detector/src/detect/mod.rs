@@ -9,6 +9,7 @@
 mod chain;
 mod finding;
 mod program;
+mod removed;
 mod reported;
 mod severity;
 mod tamper;
@@ -53,6 +54,7 @@ impl State {
 pub fn detect(event: &Verified<Event>, state: &mut State) -> Vec<Finding> {
     match event.kind() {
         EventKind::CredentialAccess => unusual_reader::detect(event, state).into_iter().collect(),
+        EventKind::Gap => removed::detect(event).into_iter().collect(),
         EventKind::SensorTamper => tamper::detect(event, state).into_iter().collect(),
         _ => Vec::new(),
     }

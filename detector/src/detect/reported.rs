@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use claviger_proto::program_path;
-use claviger_proto::v1::Event;
+use claviger_proto::v1::{Credential, Event, Severity};
 use sha2::{Digest as _, Sha256};
 
 /// How many uses are remembered, at 16 bytes twice each. Beyond it the oldest is forgotten and may be reported once more.
@@ -22,7 +22,21 @@ pub(super) struct Reported {
 impl Reported {
     /// Whether the event is of a use that is new here; remembers it.
     pub(super) fn is_new(&mut self, event: &Event) -> bool {
-        let Some(key) = key(event) else { return true };
+        key(event).is_none_or(|key| self.remember(key))
+    }
+
+    /// The same where a process that says it is a sensor opens one credential after the other: one of each severity is new.
+    pub(super) fn is_new_sensor(&mut self, event: &Event, severity: Severity) -> bool {
+        let mut any = event.clone();
+        any.credential = Some(Credential {
+            kind: "any, opened by a sensor".into(),
+            operation: severity.into(),
+            ..Credential::default()
+        });
+        self.is_new(&any)
+    }
+
+    fn remember(&mut self, key: Key) -> bool {
         if !self.known.insert(key) {
             return false;
         }

@@ -64,7 +64,7 @@ fn is_usual(tamper: &Tamper, process: Option<&Process>) -> bool {
     match tamper.what.as_str() {
         "signal" => is_manager || HARMLESS.contains(&tamper.target.as_str()),
         "mount_over" => is_manager,
-        "file_written" => {
+        "file_written" | "file_removed" | "file_changed" => {
             process.is_some_and(|process| program::runs(process, |path| PACKAGE_MANAGERS.contains(&path)))
         }
         _ => false,
@@ -77,6 +77,8 @@ fn title(tamper: &Tamper, outcome: Outcome) -> String {
         "bpf" => "the sensor's probes reached for by bpf()",
         "mount_over" => "mount over the sensor's files",
         "file_written" => "file of the sensor opened for writing",
+        "file_removed" => "file of the sensor removed",
+        "file_changed" => "file of the sensor changed",
         _ => "the sensor tampered with",
     };
     match outcome {
@@ -92,6 +94,8 @@ fn did(tamper: &Tamper, event: &Event) -> String {
         "bpf" => ("called bpf() with", "call bpf() with"),
         "mount_over" => ("mounted over", "mount over"),
         "file_written" => ("opened for writing", "open for writing"),
+        "file_removed" => ("removed or renamed", "remove or rename"),
+        "file_changed" => ("changed", "change"),
         _ => ("did something to", "do something to"),
     };
     let behind = match tamper.what.as_str() {

@@ -1,7 +1,11 @@
 //! `unusual_reader`: a credential is taken by a program that is not among its kind's usual readers.
 //!
 //! A program is what truly runs (`program.rs`): the script and not its interpreter. What it cannot tell: whether a program at a usual path is the
-//! usual program (a container has its own `/usr/bin/aws`, if it is of its image), and what a usual reader does with it. Attempts that were refused count too. What another sensor opens to recognise it is no use.
+//! usual program (a container has its own `/usr/bin/aws`, if it is of its image), and what a usual reader does with it. Attempts that were refused count too.
+//!
+//! A process that says it is a sensor (`is_sensor`, a `claviger-sensor trace`) opens every credential to recognise it. That it runs the sensor's program
+//! proves nothing, for it may have been started with a library of somebody else's in it, or been made to run something by another. It is told as any
+//! other; only that it does so to many is one finding for each severity, and not one for each.
 
 use claviger_proto::v1::{Event, Finding};
 
@@ -14,21 +18,35 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let id = event.id.as_ref()?;
     let credential = event.credential.as_ref()?;
     let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
-    if event.actor.as_ref().is_some_and(|actor| actor.is_sensor) {
-        return None;
-    }
-    let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
-    if process.is_some_and(|process| program::runs(process, is_usual)) || !state.reported.is_new(event) {
-        return None;
-    }
     let outcome = event.outcome();
+    let severity = severity(&credential.kind, outcome);
+    let says_it_is_a_sensor = event.actor.as_ref().is_some_and(|actor| actor.is_sensor);
+    let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
+    if process.is_some_and(|process| program::runs(process, is_usual)) {
+        return None;
+    }
+    let is_new = if says_it_is_a_sensor {
+        state.reported.is_new_sensor(event, severity)
+    } else {
+        state.reported.is_new(event)
+    };
+    if !is_new {
+        return None;
+    }
+    let mut summary = wording::summary(state.catalogue, event, credential);
+    if says_it_is_a_sensor {
+        summary.push_str(
+            ". It says that it is a sensor, as `claviger-sensor trace` does, which opens all credentials to recognise them; nothing proves that \
+             it is nothing else. What else of this weight it opens is in the events only",
+        );
+    }
     Some(Finding {
         id: finding::id(NAME, id, b""),
         time: None,
-        severity: severity(&credential.kind, outcome).into(),
+        severity: severity.into(),
         detection: NAME.into(),
         title: wording::title(state.catalogue, credential, outcome),
-        summary: wording::summary(state.catalogue, event, credential),
+        summary,
         evidence: vec![id.clone()],
         credential: Some(credential.clone()),
         actor: event.actor.clone(),
@@ -152,12 +170,31 @@ mod tests {
         );
     }
 
+    /// What runs in a process of the sensor's program is whatever was loaded into it.
     #[test]
-    fn another_sensor_recognises_credentials_and_uses_none() {
-        let mut recognised = read_by("/usr/bin/claviger-sensor");
-        assert_eq!(findings(vec![recognised.clone()]).len(), 1, "a name is no proof");
-        recognised.actor.as_mut().expect("has one").to_mut().is_sensor = true;
-        assert_eq!(findings(vec![recognised]), []);
+    fn who_says_that_he_is_a_sensor_is_told_once_for_each_severity() {
+        let recognised = |kind: &str, path: &str| {
+            let mut event = read_by("/usr/bin/claviger-sensor");
+            event.actor.as_mut().expect("has one").to_mut().is_sensor = true;
+            let credential = event.credential.as_mut().expect("has one");
+            (credential.kind, credential.path) = (kind.into(), path.into());
+            event
+        };
+        let found = findings(vec![
+            recognised("aws_access_key", "/home/a/.aws/credentials"),
+            recognised("aws_access_key", "/home/b/.aws/credentials"),
+            recognised("host_password_hashes", "/etc/shadow"),
+            recognised("host_password_hashes", "/etc/gshadow"),
+        ]);
+        let severities: Vec<_> = found.iter().map(Finding::severity).collect();
+        assert_eq!(severities, [Severity::Medium, Severity::High]);
+        assert!(
+            found[0]
+                .summary
+                .contains("nothing proves that it is nothing else"),
+            "{}",
+            found[0].summary
+        );
     }
 
     #[test]

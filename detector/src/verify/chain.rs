@@ -8,6 +8,8 @@
 //! - A gap event that names the missing sequences and the digest of the last missing batch joins the chain. In the batch that
 //!   would break it, it prevents the break; in a later one it explains it ([`Judgement::explained`]). Sensors drop the oldest
 //!   of a full spool, so the explanation usually comes behind all that was waiting.
+//! - Where a gap event names what is missing and not the digest of the last of it, nobody knows what was sealed last: the sequences are accounted
+//!   for, the link is not and never will be. That is a break of its own kind ([`BreakKind::Unproven`]), and waits for nothing.
 //! - Breaks not yet explained are remembered, [`MAX_OPEN_BREAKS`] of them for each sensor; beyond that the oldest is forgotten
 //!   and can then no longer be explained (its finding stands).
 
@@ -123,6 +125,8 @@ pub enum BreakKind {
     Missing,
     /// It comes after ones that follow it.
     OutOfOrder,
+    /// A gap event names what is missing before it, and that what came last of it is not known.
+    Unproven,
     /// Nothing is missing by number within the boot, but it follows another batch than the one stored. Loss cannot do that.
     Rewritten,
 }
@@ -176,9 +180,21 @@ impl ChainState {
         let (open, mut explained): (Vec<_>, Vec<_>) = next.open.into_iter().partition(OpenBreak::is_open);
         next.open = open;
         let own = |open: &OpenBreak| open.boot == header.boot && open.at == header.first_sequence;
+        let is_unproven = |open: &OpenBreak| {
+            own(open)
+                && open.missing_first > open.missing_last
+                && dropped.iter().any(|dropped| dropped.last_digest.is_none())
+        };
+        let waiting = next.open.len();
+        next.open.retain(|open| !is_unproven(open));
+        let unproven = next.open.len() < waiting;
         let joined = explained.iter().any(own);
         explained.retain(|open| !own(open));
         let verdict = match found {
+            Some(found) if unproven => Verdict::Break(Break {
+                kind: BreakKind::Unproven,
+                ..found
+            }),
             Some(found) if !joined => Verdict::Break(found),
             _ => Verdict::Accept,
         };

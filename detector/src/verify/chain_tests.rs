@@ -283,3 +283,35 @@ fn the_state_survives_being_stored() {
     );
     assert!(!model.state.open.is_empty());
 }
+
+/// The sensor knows which sequences may be lost, and not what came last: said as that, once, and waited for by nothing.
+#[test]
+fn a_gap_without_a_digest_accounts_for_sequences_and_proves_nothing() {
+    let mut model = Model::default();
+    let first = model.seal(3);
+    assert_eq!(model.offer(&first, &[]).0, Verdict::Accept);
+    model.next = 999;
+    model.previous = [7; 32];
+    let after = model.seal(1);
+    let gap = |last_digest| Dropped {
+        first: 1,
+        last: 999,
+        last_digest,
+    };
+    let mut exact = model.state.clone().judge(&after, None, &[gap(Some([7; 32]))]);
+    assert_eq!((exact.verdict, exact.explained.len()), (Verdict::Accept, 0));
+    exact = model.state.clone().judge(&after, None, &[]);
+    assert!(matches!(exact.verdict, Verdict::Break(found) if found.kind == BreakKind::Missing));
+    let (verdict, explained) = model.offer(&after, &[gap(None)]);
+    assert!(
+        matches!(&verdict, Verdict::Break(found) if found.kind == BreakKind::Unproven),
+        "{verdict:?}"
+    );
+    assert_eq!((explained.len(), model.state.open.len()), (0, 0));
+    let next = model.seal(2);
+    assert_eq!(
+        model.offer(&next, &[]).0,
+        Verdict::Accept,
+        "the chain goes on from it"
+    );
+}

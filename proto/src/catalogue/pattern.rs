@@ -7,6 +7,8 @@ use std::fmt;
 
 /// Alternatives that one pattern may stand for, at most. More is a mistake, or meant to eat memory.
 const MAX_ALTERNATIVES: usize = 256;
+/// Bytes of a file's name, at most.
+const NAME_MAX: usize = 255;
 /// Bytes of a pattern, at most.
 const MAX_BYTES: usize = 1024;
 
@@ -45,6 +47,17 @@ pub enum PatternError {
     /// It begins in no known way.
     #[error("it has to begin with / (the root), ~/ (each home) or **/ (anywhere)")]
     Anchor,
+    /// It begins with `~user`.
+    #[error("a home of one user cannot be named by ~: write ~/ for each home, or the whole path of that one")]
+    User,
+    /// It ends with a slash.
+    #[error(
+        "it ends with /, and no file's path does: leave the / out, or write /** behind the directory for all that lies below it"
+    )]
+    TrailingSlash,
+    /// A name of it is longer than any file's, or holds what no name can.
+    #[error("no file can be called so: a name has at most 255 bytes and no NUL in it")]
+    Impossible,
     /// It has an empty name, `.` or `..` in it.
     #[error("it has an empty name, . or .. in it: write the path as it is after resolving these")]
     Name,
@@ -122,9 +135,14 @@ impl Pattern {
             (Anchor::Root, rest)
         } else if text.starts_with("**/") {
             (Anchor::Anywhere, text)
+        } else if text.starts_with('~') && text != "~" {
+            return Err(PatternError::User);
         } else {
             return Err(PatternError::Anchor);
         };
+        if rest.ends_with('/') {
+            return Err(PatternError::TrailingSlash);
+        }
         let mut components = rest
             .split('/')
             .map(Component::parse)
@@ -178,6 +196,10 @@ impl Component {
         match name {
             "" | "." | ".." => Err(PatternError::Name),
             "**" => Ok(Self::AnyDepth),
+            // Stars may stand for nothing.
+            _ if name.contains('\0') || name.bytes().filter(|byte| *byte != b'*').count() > NAME_MAX => {
+                Err(PatternError::Impossible)
+            }
             _ if name.contains("**") => Err(PatternError::AnyDepth),
             _ if name.contains(['[', ']', '\\']) => Err(PatternError::Class),
             _ if name.contains(['*', '?']) => Ok(Self::Wildcard(name.to_owned())),

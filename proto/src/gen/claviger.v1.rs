@@ -142,8 +142,9 @@ pub struct Actor {
     #[prost(enumeration = "ActorBasis", tag = "3")]
     #[serde(serialize_with = "crate::json::enumeration::<ActorBasis, _>")]
     pub basis: i32,
-    /// True where the process is another sensor of this host, e.g. a `claviger-sensor trace` beside the service: it opens credentials to
-    /// recognise them. It announced itself to the sensor that reports this, as root, and runs the same program.
+    /// True where the process says that it is another sensor of this host, e.g. a `claviger-sensor trace` beside the service, which opens credentials
+    /// to recognise them. It announced itself to the sensor that reports this, as root, and runs the same program. That excuses nothing: what else was
+    /// loaded into it is not known.
     #[prost(bool, tag = "4")]
     pub is_sensor: bool,
     /// Who created the process, and who created those, creator first (at most 16), where that is not what `ancestors` says: a process whose parent
@@ -544,7 +545,8 @@ pub struct Change {
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tamper {
-    /// "signal", "bpf", "file_written" (one of its files was opened for writing), "mount_over".
+    /// "signal", "bpf", "file_written" (one of its files was opened for writing), "file_removed" (or renamed), "file_changed" (made, linked, cut, or its
+    /// mode, owner or attributes changed), "mount_over".
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
     /// What it was done to, or with: "signal 9", "LINK_DETACH of link 12 of program sys_exit_opens", or a path.
@@ -634,13 +636,14 @@ pub struct Gap {
     /// Why, e.g. "not_watching", "ring_full", "spool_full", "spool_corrupted".
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
-    /// First sequence that will never arrive; 0 where no sealed event was lost.
+    /// First sequence that will never arrive, or may not where nobody counted them; 0 where no sealed event was lost.
     #[prost(uint64, tag = "5")]
     pub first_lost_sequence: u64,
     /// Last sequence that will never arrive.
     #[prost(uint64, tag = "6")]
     pub last_lost_sequence: u64,
-    /// SHA-256 of the last dropped batch's payload, so the chain still joins; empty where none was dropped.
+    /// SHA-256 of the last dropped batch's payload, so the chain still joins; empty where none was dropped, and where
+    /// nobody knows which was the last: the batch then follows the last one that the sensor knows of, and what was between is not known.
     #[prost(bytes = "vec", tag = "7")]
     #[serde(serialize_with = "crate::json::hex")]
     pub last_lost_batch_sha256: ::prost::alloc::vec::Vec<u8>,

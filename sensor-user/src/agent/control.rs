@@ -1,10 +1,20 @@
 //! The control socket: how `claviger-sensor status`, `flush` and `trace` talk to a running sensor. One JSON object a line each way.
 //!
-//! The socket lies in the runtime directory, 0600: who may connect is root. A request is at most [`REQUEST_MAX`] bytes, must come within
-//! [`PATIENCE`], and at most [`CLIENTS_MAX`] clients are served at a time.
+//! The socket lies in the runtime directory, 0600: who may connect is root. A request is at most [`REQUEST_MAX`] bytes and must come within
+//! [`PATIENCE`]; its answer must be taken within that too. At most [`CLIENTS_MAX`] requests are answered at a time; a further one is told so. At most
+//! [`SILENT_MAX`] clients may be connected without having asked: beyond, the one that has been silent for longest is cut off, so that whoever
+//! connects and asks is answered, however many only connect.
 
 use std::{
-    collections::BTreeMap, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration,
+    collections::{BTreeMap, VecDeque},
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +22,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc, oneshot},
+    task::AbortHandle,
     time::timeout,
 };
 
@@ -20,6 +31,7 @@ use super::{Accounts, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
 const REQUEST_MAX: u64 = 4_096;
 const PATIENCE: Duration = Duration::from_secs(5);
 const CLIENTS_MAX: usize = 16;
+const SILENT_MAX: usize = 32;
 const NAME: &str = "control.sock";
 
 /// What can be asked.
@@ -55,8 +67,12 @@ pub struct Flushed {
     pub sensor_id: String,
     /// The boot.
     pub boot_id: String,
-    /// The last event's sequence; 0 where there is none yet.
+    /// The last event that was kept; 0 where there is none yet.
     pub sequence: u64,
+    /// Whether what came last could not be kept and is lost, as a gap will tell.
+    pub refusing: bool,
+    /// Batches that were kept and that the detector refused for good since the sensor was started.
+    pub rejected_batches: u64,
 }
 
 /// One probe's state and accounts.
@@ -205,12 +221,10 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     let (requests, asked) = mpsc::channel(CLIENTS_MAX);
-    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let answering = Arc::new(Semaphore::new(CLIENTS_MAX));
     tokio::spawn(async move {
+        let mut silent: VecDeque<Client> = VecDeque::new();
         loop {
-            let Ok(permit) = Arc::clone(&clients).acquire_owned().await else {
-                return;
-            };
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -219,16 +233,39 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
                     continue;
                 }
             };
-            let requests = requests.clone();
-            tokio::spawn(async move {
-                if let Err(error) = serve(stream, &requests).await {
+            silent.retain(Client::is_silent);
+            while silent.len() >= SILENT_MAX {
+                if let Some(longest) = silent.pop_front() {
+                    longest.task.abort();
+                }
+            }
+            let has_asked = Arc::new(AtomicBool::new(false));
+            let (requests, answering) = (requests.clone(), Arc::clone(&answering));
+            let asks = Arc::clone(&has_asked);
+            let task = tokio::spawn(async move {
+                if let Err(error) = serve(stream, &requests, &answering, &asks).await {
                     tracing::debug!(%error, "a control client went away");
                 }
-                drop(permit);
+            });
+            silent.push_back(Client {
+                task: task.abort_handle(),
+                has_asked,
             });
         }
     });
     Ok(asked)
+}
+
+/// A client that is connected.
+struct Client {
+    task: AbortHandle,
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn is_silent(&self) -> bool {
+        !self.task.is_finished() && !self.has_asked.load(Ordering::Acquire)
+    }
 }
 
 /// Takes the socket away, so that who asks is told that no sensor runs. The run lock must still be held.
@@ -237,16 +274,24 @@ pub(super) fn close(runtime_dir: &Path) {
     let _gone = std::fs::remove_file(runtime_dir.join(NAME));
 }
 
-async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Result<()> {
+async fn serve(
+    mut stream: UnixStream,
+    requests: &mpsc::Sender<Asked>,
+    answering: &Semaphore,
+    has_asked: &AtomicBool,
+) -> io::Result<()> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
     let asker = stream.peer_cred()?.pid().and_then(|pid| u32::try_from(pid).ok());
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_MAX));
     timeout(PATIENCE, reader.read_line(&mut line))
         .await
-        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let answer = match serde_json::from_str(&line) {
-        Ok(request) => {
+        .map_err(late)??;
+    let permit = answering.try_acquire();
+    has_asked.store(true, Ordering::Release);
+    let answer = match (serde_json::from_str(&line), &permit) {
+        (Ok(request), Ok(_)) => {
             let (back, answer) = oneshot::channel();
             let asked = Asked { request, asker, back };
             let sent = requests.send(asked).await.is_ok();
@@ -255,13 +300,14 @@ async fn serve(mut stream: UnixStream, requests: &mpsc::Sender<Asked>) -> io::Re
                 _ => Answer::Error("the sensor is stopping".into()),
             }
         }
-        Err(error) => Answer::Error(format!(
+        (Ok(_), Err(_)) => Answer::Error(format!("{CLIENTS_MAX} ask at this moment; ask again")),
+        (Err(error), _) => Answer::Error(format!(
             "not a request: {error}; expected {{\"request\":\"status\"}}, \"flush\" or \"announce\""
         )),
     };
     let mut line = serde_json::to_vec(&answer).map_err(io::Error::other)?;
     line.push(b'\n');
-    writer.write_all(&line).await
+    timeout(PATIENCE, writer.write_all(&line)).await.map_err(late)?
 }
 
 #[cfg(test)]
@@ -289,6 +335,8 @@ mod tests {
                     sensor_id: "s".into(),
                     boot_id: "b".into(),
                     sequence: 9,
+                    refusing: false,
+                    rejected_batches: 0,
                 };
                 back.send(Answer::Flushed(flushed)).expect("the client waits");
             }
@@ -305,6 +353,62 @@ mod tests {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await.expect("read");
         assert!(line.contains("not a request"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn who_only_connects_keeps_nobody_from_asking() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut asked = listen(directory.path()).expect("listens");
+        let mut silent = Vec::new();
+        for _ in 0..4 * SILENT_MAX {
+            silent.push(
+                UnixStream::connect(directory.path().join(NAME))
+                    .await
+                    .expect("connects"),
+            );
+        }
+        tokio::spawn(async move {
+            while let Some(Asked { back, .. }) = asked.recv().await {
+                // Who asked may be gone.
+                let _gone = back.send(Answer::Announced);
+            }
+        });
+        // Far less than what each of the silent may take.
+        let answer = ask(directory.path(), Request::Announce, Duration::from_secs(4)).await;
+        assert!(matches!(answer, Ok(Answer::Announced)), "{answer:?}");
+        // The first was cut off, the last is still there.
+        let first = silent.first_mut().expect("some");
+        assert_eq!(first.read(&mut [0]).await.expect("closed"), 0);
+        let last = silent.last_mut().expect("some");
+        last.write_all(b"{\"request\":\"announce\"}\n")
+            .await
+            .expect("sent");
+        let mut line = String::new();
+        BufReader::new(last).read_line(&mut line).await.expect("read");
+        assert!(line.contains("announced"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn too_many_requests_at_once_are_told_so() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut asked = listen(directory.path()).expect("listens");
+        let mut waiting = Vec::new();
+        let mut kept = Vec::new();
+        for _ in 0..CLIENTS_MAX {
+            let path = directory.path().to_owned();
+            waiting.push(tokio::spawn(async move {
+                ask(&path, Request::Status, PATIENCE).await
+            }));
+            kept.push(asked.recv().await.expect("asked"));
+        }
+        let refused = ask(directory.path(), Request::Status, PATIENCE).await;
+        assert!(matches!(refused, Err(ControlError::Refused(_))), "{refused:?}");
+        for one in kept {
+            one.back.send(Answer::Announced).expect("the client waits");
+        }
+        for one in waiting {
+            assert!(matches!(one.await.expect("done"), Ok(Answer::Announced)));
+        }
     }
 
     #[tokio::test]

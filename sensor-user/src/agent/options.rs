@@ -2,10 +2,9 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use claviger_proto::v1::EventId;
 use tokio::sync::oneshot;
 
-use super::{Own, WatchedUntil};
+use super::{Kept, Own, WatchedUntil};
 use crate::{config::Policy, kernel::KernelError, metrics::Published};
 
 /// What an agent needs to know.
@@ -75,7 +74,7 @@ pub enum AgentError {
 /// What can be asked of a running agent from within its process.
 pub enum Control {
     /// Deliver everything that happened until now, then answer with the last event's id.
-    Flush(oneshot::Sender<Option<EventId>>),
+    Flush(oneshot::Sender<Kept>),
     /// Take another policy; the one before holds until all that this one names is labelled. Then answer; no answer comes where it cannot be taken.
     Policy(Box<Policy>, oneshot::Sender<()>),
     /// Another policy was to be taken and is wrong, for this reason; the one before goes on.

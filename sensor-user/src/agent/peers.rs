@@ -1,8 +1,8 @@
 //! Other sensors of this host, such as a `trace`: they open candidates to recognise them, as this one does.
 //!
-//! A sensor announces itself at the control socket, where only root may knock, and is believed when it runs this very program. From then on until
-//! it ends, or runs another program, what it opens is recorded with a mark, so that detection can tell it from use. Nothing is left out: who makes
-//! a sensor's process read for him is in the evidence.
+//! A sensor announces itself at the control socket, where only root may knock, and is marked when it runs this very program. From then on until
+//! it ends, or runs another program, what it opens is recorded with a mark, so that many opens can be told as one. Nothing is left out, and the mark
+//! excuses nothing: a library that was loaded into that program (`LD_PRELOAD`), or a debugger, can do as it likes under its name.
 
 use std::collections::HashSet;
 

@@ -5,11 +5,13 @@ mod changes;
 mod condition;
 mod copies;
 mod core_dumps;
+mod flushing;
 mod following;
 mod held;
 mod keys;
 mod listings;
 mod moves;
+mod own_changed;
 mod reconciling;
 mod repeating;
 mod secrets;
@@ -61,6 +63,7 @@ use crate::{
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames, give_back},
 };
 
+pub use flushing::Kept;
 pub(super) use following::FOLLOWING_MAX;
 pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
@@ -98,7 +101,7 @@ pub struct Agent<S> {
     condition: Condition,
     next_token: u64,
     last_id: Option<EventId>,
-    flushing: Vec<oneshot::Sender<Option<EventId>>>,
+    flushing: Vec<oneshot::Sender<Kept>>,
     /// Those who asked last to be told when all is delivered wait until then for what the next scan is to tell.
     flush_by: Instant,
     options: AgentOptions,
@@ -202,7 +205,9 @@ impl<S: Sink> Agent<S> {
                 .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
         };
         let names_from = Arc::clone(&options.policy.catalogue);
-        let interval = options.look_interval.map(|interval| held::between_looks(interval, &probes));
+        let interval = options
+            .look_interval
+            .map(|interval| held::between_looks(interval, &probes));
         let looks = open_descriptors
             .filter(|_| options.look_interval.is_some())
             .map(|looks| Looks::start(looks, interval))
@@ -365,10 +370,7 @@ impl<S: Sink> Agent<S> {
         }
         self.renew_stamp();
         self.deliver_ripe(Ripe::All);
-        for back in self.flushing.drain(..) {
-            // Who asked may be gone.
-            let _gone = back.send(self.last_id.clone());
-        }
+        self.answer_flushes();
         Ok((self.sink, self.accounts))
     }
 

@@ -215,7 +215,9 @@ impl Sink for Evidence {
             .map(|(place, event)| (place, event.clone()))
             .collect();
         // What the outbox cannot keep it counts and logs. It gives its own losses anew until they are told in a batch that is kept.
+        let removals = self.outbox.removals();
         let submitted = self.outbox.submit(all, losses, SystemTime::now());
+        let found_removed = self.outbox.removals() > removals;
         let kept = |place: usize| {
             submitted
                 .as_ref()
@@ -233,6 +235,10 @@ impl Sink for Evidence {
             }
         }
         lost.extend(self.count());
+        if found_removed {
+            // At once: whoever removed something may come again before there is anything else to tell.
+            lost.extend(self.deliver(Vec::new(), Vec::new()).lost);
+        }
         let ids = match &submitted {
             Ok(submitted) if submitted.lost_events == 0 => self.ids(submitted, told),
             Ok(_) | Err(_) => Ids::default(),
@@ -271,7 +277,7 @@ mod tests {
             Timings,
             testing::{Authority, Collector, Manners},
         },
-        sign::BootId,
+        sign::{BootId, Identity},
     };
 
     const VALID: (i32, i32) = (2020, 2100);
@@ -293,6 +299,15 @@ mod tests {
             reason: "ring_full".into(),
             ..Gap::default()
         })
+    }
+
+    /// The state of a sensor that was just enrolled.
+    fn enrolled() -> tempfile::TempDir {
+        let state = tempfile::tempdir().expect("made");
+        let chain = Identity::chain_file(state.path());
+        std::fs::create_dir(chain.parent().expect("below the state")).expect("made");
+        std::fs::write(chain, "").expect("written");
+        state
     }
 
     /// What the detector is told that was lost at a stage.
@@ -319,7 +334,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn only_uses_are_counted_as_lost_and_at_once_and_gaps_are_told_later() {
-        let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
+        let (authority, dir) = (Authority::new(), enrolled());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("bound");
         let address = listener.local_addr().expect("bound");
         drop(listener);
@@ -380,7 +395,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn gaps_that_wait_are_bounded_and_lose_no_count() {
-        let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
+        let (authority, dir) = (Authority::new(), enrolled());
         let config = Config {
             state_dir: dir.path().to_owned(),
             ..Config::default()

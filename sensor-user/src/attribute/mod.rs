@@ -29,8 +29,8 @@ pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
 pub use proc_fs::{
-    boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
-    program_of, root_of, start_ticks_of,
+    boot_id, is_ending, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of,
+    process_in_namespace, program_of, root_of, start_ticks_of,
 };
 pub use process_facts::ProcessFacts;
 pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessTable};

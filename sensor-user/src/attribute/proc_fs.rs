@@ -24,6 +24,32 @@ pub fn start_ticks_of(pid: u32) -> Option<u64> {
     parse_stat(&ProcessDirectory::of(pid)?.read("stat")?).map(|stat| stat.start_ticks)
 }
 
+/// Whether a process is gone or about to be: killed, ending, or ended and not waited for yet.
+#[must_use]
+pub fn is_ending(pid: u32) -> bool {
+    /// Of the flags in field 9 of /proc/PID/stat: it is on its way out.
+    const EXITING: u64 = 4;
+    const KILL: u64 = 1 << 8;
+    let directory = ProcessDirectory::of(pid);
+    let read = |name| directory.as_ref().and_then(|directory| directory.text(name));
+    let (Some(stat), Some(status)) = (read("stat"), read("status")) else {
+        return true;
+    };
+    // The program's name is in brackets and may hold anything.
+    let mut fields = stat
+        .rsplit_once(')')
+        .map_or("", |(_, behind)| behind)
+        .split_whitespace();
+    let state = fields.next().unwrap_or_default();
+    let flags: u64 = fields.nth(5).and_then(|flags| flags.parse().ok()).unwrap_or(0);
+    let is_killed = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigPnd:").or(line.strip_prefix("ShdPnd:")))
+        .filter_map(|pending| u64::from_str_radix(pending.trim(), 16).ok())
+        .any(|pending| pending & KILL != 0);
+    matches!(state, "Z" | "X") || flags & EXITING != 0 || is_killed
+}
+
 /// Whether a pid namespace, by its inode number, is this process's own.
 #[must_use]
 pub fn is_own_pid_namespace(namespace: u32) -> bool {
@@ -174,6 +200,21 @@ fn parse_uid(status: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_killed_is_ending_and_who_runs_is_not() {
+        assert!(!is_ending(std::process::id()));
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("600")
+            .spawn()
+            .expect("starts");
+        assert!(!is_ending(child.id()));
+        child.kill().expect("ours");
+        // At once: the signal is there before the process has heard of it.
+        assert!(is_ending(child.id()));
+        child.wait().expect("ours");
+        assert!(is_ending(child.id()));
+    }
 
     #[test]
     fn stat_is_read_whatever_the_command_is_called() {

@@ -50,8 +50,7 @@ impl ConfigCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Check { file } => {
-                let config = Config::load(file.config.as_deref())?;
-                let policy = config.policy()?;
+                let (_, policy) = Config::load_with_policy(file.config.as_deref())?;
                 let path = file.config.unwrap_or_else(|| DEFAULT_PATH.into());
                 if path.exists() {
                     say!("{} is right", path.display());
@@ -69,7 +68,7 @@ impl ConfigCommand {
                 }
             }
             Command::Catalogue { file, json } => {
-                let policy = Config::load(file.config.as_deref())?.policy()?;
+                let (_, policy) = Config::load_with_policy(file.config.as_deref())?;
                 for entry in policy.catalogue.entries() {
                     say_entry(entry, json)?;
                 }

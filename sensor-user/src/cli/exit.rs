@@ -13,6 +13,8 @@ use crate::{
 pub(super) const FAILED: u8 = 1;
 /// Wrong usage, as clap ends with.
 pub(super) const USAGE: u8 = 2;
+/// Done, but not all of it could be looked at.
+pub(super) const PARTLY: u8 = 3;
 /// EX_UNAVAILABLE: something needed is not there.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// EX_SOFTWARE: a fault of ours.

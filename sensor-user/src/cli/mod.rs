@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod program;
 mod run;
+mod scan;
 mod show;
 mod status;
 mod trace;

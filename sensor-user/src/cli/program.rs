@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{canary, check, config, cores, enrol, exit, run, status, trace};
+use super::{canary, check, config, cores, enrol, exit, run, scan, status, trace};
 use crate::config::DEFAULT_PATH;
 
 /// Watches how machine identities are used on this host.
@@ -37,6 +37,7 @@ enum Command {
     Trace(trace::Trace),
     /// Say what can be watched here, by which hook, and what cannot be seen
     Check(check::Check),
+    Scan(scan::Scan),
     /// Say how the running sensor is
     Status(status::StatusCommand),
     /// Have the running sensor keep everything that happened until now
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Trace(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Scan(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Flush(command) => command.run(),
         Command::Enrol(command) => command.run(),

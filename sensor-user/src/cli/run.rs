@@ -39,12 +39,12 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(self.config.config.as_deref())?;
-        let policy = config.policy()?;
+        let (config, policy) = Config::load_with_policy(self.config.config.as_deref())?;
         log::start(&config.log);
         warn_of(&policy);
         // A directory that is not to be trusted is a matter of configuration, not of another sensor.
-        let _lock = RunLock::take(&config.runtime_dir).map_err(|why| match why {
+        let waits = |pid: &str| tracing::info!(pid, "another sensor is ending; waiting for its end");
+        let _lock = RunLock::take(&config.runtime_dir, waits).map_err(|why| match why {
             LockError::Untrusted(why) => anyhow::Error::from(why),
             why => why.into(),
         })?;
@@ -154,9 +154,8 @@ async fn reload(file: &ConfigFile, running: &Config, control: &mpsc::Sender<Cont
         Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
         Err(_) => tell_systemd(&[NotifyState::Reloading]),
     }
-    let read = Config::load(file.config.as_deref()).and_then(|config| Ok((config.policy()?, config)));
-    match read {
-        Ok((policy, mut config)) => {
+    match Config::load_with_policy(file.config.as_deref()) {
+        Ok((mut config, policy)) => {
             warn_of(&policy);
             config
                 .catalogue

@@ -27,10 +27,13 @@ pub(super) struct StatusCommand {
 
 /// Returns when everything that happened before is sealed and on disk, and says up to which event.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0 all is kept; 1 what came last could not be kept and is lost, as a gap will tell; 69 no sensor answers."
+)]
 pub(super) struct Flush {
     #[command(flatten)]
     config: ConfigFile,
-    /// Print one JSON object: {"sensor_id", "boot_id", "sequence"}
+    /// Print one JSON object: {"sensor_id", "boot_id", "sequence", "refusing", "rejected_batches"}
     #[arg(long)]
     json: bool,
 }
@@ -57,6 +60,18 @@ impl Flush {
                 flushed.sequence,
                 flushed.boot_id
             );
+        }
+        if flushed.rejected_batches > 0 {
+            anstream::eprintln!(
+                "the detector has refused {} batches for good since the sensor was started; its findings and this sensor's log say why",
+                flushed.rejected_batches
+            );
+        }
+        if flushed.refusing {
+            anstream::eprintln!(
+                "what came last could not be kept and is lost; `claviger-sensor status` and its log say why"
+            );
+            return Ok(ExitCode::FAILURE);
         }
         Ok(ExitCode::SUCCESS)
     }

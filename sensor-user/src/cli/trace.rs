@@ -69,8 +69,7 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(self.config.config.as_deref())?;
-        let policy = config.policy()?;
+        let (config, policy) = Config::load_with_policy(self.config.config.as_deref())?;
         log::start(&config.log);
         runtime()?.block_on(self.trace(config, policy))
     }

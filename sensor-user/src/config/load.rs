@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::locate::{key_at, line_and_column};
+use super::locate::{key_at, line_and_column, offset_of};
+use super::policy::{DEFAULT_DIRECTORY, Policy};
 use super::raw::RawConfig;
 use super::resolve::resolve;
 use super::{Config, ConfigError};
@@ -30,6 +31,22 @@ impl Config {
                 read => read,
             },
         }
+    }
+
+    /// The same, with the policy that it leads to.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load) and [`policy`](Self::policy); where the catalogue's directory cannot be read, with the place that names it.
+    pub fn load_with_policy(named: Option<&Path>) -> Result<(Self, Policy), ConfigError> {
+        let config = Self::load(named)?;
+        let file = named.unwrap_or(Path::new(DEFAULT_PATH));
+        let policy = config.policy().map_err(|why| match why {
+            ConfigError::Read { path, source } if path == config.catalogue.directory => {
+                place_of_directory(file, &source, &path).unwrap_or(ConfigError::Read { path, source })
+            }
+            why => why,
+        })?;
+        Ok((config, policy))
     }
 
     /// Parses a text; `path` is only for the errors.
@@ -59,6 +76,28 @@ impl Config {
 
 fn read(path: &Path) -> Result<Config, ConfigError> {
     Config::parse(&read_text(path)?, path)
+}
+
+/// That the catalogue's directory cannot be read, where a file names it.
+fn place_of_directory(file: &Path, source: &io::Error, directory: &Path) -> Option<ConfigError> {
+    const KEY: &str = "catalogue.directory";
+    let text = read_text(file).ok()?;
+    let (line, column) = line_and_column(&text, offset_of(&text, KEY)?);
+    let what = match source.kind() {
+        io::ErrorKind::NotFound => "is not there: make it".to_owned(),
+        io::ErrorKind::NotADirectory => "is no directory: name one".to_owned(),
+        _ => format!("cannot be read ({source}): let the sensor read it"),
+    };
+    Some(ConfigError::Wrong {
+        path: file.to_owned(),
+        line,
+        column,
+        key: KEY.to_owned(),
+        reason: format!(
+            "{} {what}, or leave this key out for {DEFAULT_DIRECTORY}",
+            directory.display()
+        ),
+    })
 }
 
 /// A whole file of configuration, 1 MiB at most.

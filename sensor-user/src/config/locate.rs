@@ -10,6 +10,21 @@ pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, before[line_start..].chars().count() + 1)
 }
 
+/// Where the value of a dotted key begins; nothing where the text does not set it.
+pub(super) fn offset_of(text: &str, key: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let (mut table, mut names) = (table.get_ref(), key.split('.').peekable());
+    loop {
+        let name = names.next()?;
+        let (_, value) = table.iter().find(|(key, _)| key.get_ref() == name)?;
+        match (names.peek(), value.get_ref()) {
+            (None, _) => return Some(value.span().start),
+            (Some(_), DeValue::Table(inner)) => table = inner,
+            (Some(_), _) => return None,
+        }
+    }
+}
+
 /// The dotted key whose name or value stands at the offset; empty where none does.
 pub(super) fn key_at(text: &str, offset: usize) -> String {
     let Ok(table) = DeTable::parse(text) else {
@@ -52,5 +67,10 @@ mod tests {
         assert_eq!(key_at(text, text.find(" 2]").expect("there") + 1), "b.d");
         assert_eq!(key_at(text, 4), "a");
         assert_eq!(key_at("not toml", 0), "");
+        assert_eq!(offset_of(text, "a"), Some(4));
+        assert_eq!(offset_of(text, "b.d"), text.find("[1"));
+        for absent in ["b.e", "a.b", "c", "b.d.e"] {
+            assert_eq!(offset_of(text, absent), None, "{absent}");
+        }
     }
 }

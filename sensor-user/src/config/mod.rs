@@ -10,6 +10,7 @@
 //! `packaging/sensor.full.toml` holds every option with its default; a test keeps both equal.
 
 mod address;
+mod directories;
 mod effective;
 mod error;
 mod load;

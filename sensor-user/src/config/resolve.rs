@@ -8,6 +8,7 @@ use std::time::Duration;
 use claviger_sensor_common::OBJECTS_MAX;
 use toml::Spanned;
 
+use super::directories;
 use super::raw::{Field, RawConfig};
 use super::settings::{Batch, Catalogue, Config, Detector, FileOpenHook, Log, Metrics, Probes, Spool};
 
@@ -25,6 +26,11 @@ const RING_SIZES: RangeInclusive<u32> = (64 << 10)..=(64 << 20);
 /// Takes the defaults where nothing is said.
 pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
     let default = Config::default();
+    let directory_spans = [
+        span_of(&raw.state_dir),
+        span_of(&raw.runtime_dir),
+        span_of(&raw.catalogue.directory),
+    ];
     let spool_span = span_of(&raw.spool.max_bytes)
         .or(span_of(&raw.spool.segment_bytes))
         .unwrap_or(0..0);
@@ -151,6 +157,7 @@ pub(super) fn resolve(raw: RawConfig) -> Result<Config, Refused> {
             ),
         });
     }
+    directories::check(&config, &directory_spans)?;
     Ok(config)
 }
 

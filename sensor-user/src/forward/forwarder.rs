@@ -26,6 +26,8 @@ pub struct Timings {
     pub connect_limit: Duration,
     /// How long batches may be without an answer.
     pub answer_limit: Duration,
+    /// How long the spool may still belong to a sensor that is ending.
+    pub spool_patience: Duration,
 }
 
 impl Default for Timings {
@@ -35,6 +37,7 @@ impl Default for Timings {
             longest_retry: Duration::from_secs(30),
             connect_limit: Duration::from_secs(10),
             answer_limit: Duration::from_secs(60),
+            spool_patience: Duration::from_secs(5),
         }
     }
 }

@@ -15,6 +15,7 @@ mod dial;
 mod earlier_identities;
 mod error;
 mod forwarder;
+mod opening;
 mod outbox;
 mod session;
 mod shared_spool;

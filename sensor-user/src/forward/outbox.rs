@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::clock_offset::ClockOffset;
 use super::earlier_identities::count_left_behind;
 use super::forwarder::{Forwarder, Timings};
+use super::opening::open_spool;
 use super::session::Context;
 use super::shared_spool::SharedSpool;
 use super::state::ForwardState;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::in_one_line;
 use crate::sign::{BootId, ChainState, Identity, SealError, Sealer, SensorId};
-use crate::spool::{LossReason, Lost, OsFileSystem, Recovery, Spool, SpoolError, SpoolStats};
+use crate::spool::{LossReason, Lost, OsFileSystem, Spool, SpoolError, SpoolStats};
 
 /// The directory below the state directory; one more below it for each sensor id.
 const SPOOL_DIR: &str = "spool";
@@ -48,6 +49,10 @@ struct Inner {
     sealed_batches: u64,
     /// Whether the last batch was refused, so that only the change is logged.
     refusing: bool,
+    /// The spool's removals that were logged.
+    removals: u64,
+    /// Whether it was logged that the anchor cannot be written.
+    unanchored: bool,
 }
 
 /// Events that were signed and are on the disk.
@@ -82,6 +87,8 @@ pub struct OutboxStatus {
     pub spool_max_bytes: u64,
     /// Losses that no gap tells yet.
     pub untold_losses: usize,
+    /// Whether the last batch could not be kept.
+    pub refusing: bool,
     /// How the forwarding goes.
     pub forward: ForwardState,
 }
@@ -152,8 +159,7 @@ impl Outbox {
         let spools = config.state_dir.join(SPOOL_DIR);
         let dir = spools.join(sensor_id.to_string());
         let (mut spool, recovery) =
-            Spool::open(OsFileSystem, &dir, &config.spool, Arc::clone(&clock)).map_err(OutboxError::Spool)?;
-        log_recovery(&recovery);
+            open_spool(config, &dir, boot_id, &clock, timings.spool_patience).map_err(OutboxError::Spool)?;
         count_left_behind(&mut spool, &spools, sensor_id, config, &clock);
         let lost = spool.take_lost();
         let chain = spool
@@ -196,6 +202,8 @@ impl Outbox {
                 sealer: Sealer::new(Arc::new(identity), chain),
                 sealed_batches: 0,
                 refusing: false,
+                removals: 0,
+                unanchored: false,
             }),
             spool,
             wake,
@@ -243,6 +251,7 @@ impl Outbox {
                         let mut spool = self.spool.lock();
                         let before = dropped_events(&spool);
                         let appended = spool.append_counting(&sealed, uses);
+                        inner.log_trouble(&spool);
                         (appended, dropped_events(&spool) - before)
                     };
                     if result.is_ok() && dropped > 0 {
@@ -301,6 +310,12 @@ impl Outbox {
         self.spool.lock().take_lost()
     }
 
+    /// How often something of the spool was found removed since it was opened.
+    #[must_use]
+    pub fn removals(&self) -> u64 {
+        self.spool.lock().removals()
+    }
+
     /// Events lost by reason since the outbox was opened, those included that opening it told. Grows when something is lost, whether
     /// that could be told yet or not.
     #[must_use]
@@ -311,9 +326,9 @@ impl Outbox {
     /// How the outbox is. Blocks on the disk.
     #[must_use]
     pub fn status(&self) -> OutboxStatus {
-        let (chain, sealed_batches) = {
+        let (chain, sealed_batches, refusing) = {
             let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            (inner.sealer.chain(), inner.sealed_batches)
+            (inner.sealer.chain(), inner.sealed_batches, inner.refusing)
         };
         let mut spool = self.spool.lock();
         OutboxStatus {
@@ -324,6 +339,7 @@ impl Outbox {
             spool: spool.stats(),
             spool_max_bytes: spool.max_bytes(),
             untold_losses: spool.untold_losses(),
+            refusing,
             forward: self.state.borrow().clone(),
         }
     }
@@ -369,6 +385,25 @@ impl Drop for Outbox {
 }
 
 impl Inner {
+    /// Logs what the spool has noticed at an append.
+    fn log_trouble(&mut self, spool: &Spool<OsFileSystem>) {
+        let removals = spool.removals();
+        if removals > std::mem::replace(&mut self.removals, removals) {
+            tracing::error!(
+                "files of the spool were removed while the sensor runs; find out who did that. a gap tells which events are lost"
+            );
+        }
+        let unanchored = !spool.is_anchored();
+        match (std::mem::replace(&mut self.unanchored, unanchored), unanchored) {
+            (false, true) => tracing::warn!(
+                "how far the sensor has come cannot be written down beside its identity; if the spool is removed now, not all of that \
+                 will be told"
+            ),
+            (true, false) => tracing::info!("how far the sensor has come can be written down again"),
+            _ => {}
+        }
+    }
+
     fn log_change(&mut self, error: Option<&OutboxError>) {
         let refused = match error {
             Some(error @ OutboxError::NotKept { .. }) => Some(error),
@@ -402,38 +437,4 @@ fn dropped_events(spool: &Spool<OsFileSystem>) -> u64 {
         .get(&LossReason::SpoolFull)
         .copied()
         .unwrap_or(0)
-}
-
-fn log_recovery(recovery: &Recovery) {
-    let Recovery {
-        waiting_batches,
-        cut_bytes,
-        damaged_places,
-        missing_segments,
-        ledger_damaged,
-    } = *recovery;
-    if missing_segments > 0 {
-        tracing::error!(
-            missing_segments,
-            "files of the spool are missing or are no regular files, and with them events; find out who removed them. a gap tells which \
-             events"
-        );
-    }
-    if damaged_places > missing_segments {
-        tracing::error!(
-            damaged_places,
-            "the spool is damaged and events are lost; a gap tells which"
-        );
-    }
-    if ledger_damaged {
-        tracing::warn!(
-            "the spool's ledger is damaged; the detector may get batches again that it has, and knows how to tell"
-        );
-    }
-    if cut_bytes > 0 {
-        tracing::info!(cut_bytes, "a write to the spool was interrupted and is cut off");
-    }
-    if waiting_batches > 0 {
-        tracing::info!(waiting_batches, "batches of an earlier run wait for the detector");
-    }
 }

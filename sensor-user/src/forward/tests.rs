@@ -22,11 +22,18 @@ fn quick() -> Timings {
     Timings {
         first_retry: Duration::from_millis(10),
         longest_retry: Duration::from_millis(50),
+        spool_patience: Duration::ZERO,
         ..Timings::default()
     }
 }
 
+/// Of a sensor that is enrolled, with nothing sealed yet where there is none of it.
 fn config(state_dir: &Path, address: SocketAddr) -> Config {
+    let chain = Identity::chain_file(state_dir);
+    if !chain.exists() {
+        std::fs::create_dir_all(chain.parent().expect("below the state")).expect("made");
+        std::fs::write(chain, "").expect("written");
+    }
     let mut config = Config {
         state_dir: state_dir.to_owned(),
         ..Config::default()

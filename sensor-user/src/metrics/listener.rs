@@ -9,7 +9,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -24,6 +24,9 @@ use super::{Published, counts::Counts, request::answer};
 
 /// Connections at a time. At the bound a further one is closed at once.
 pub const CONNECTIONS_MAX: usize = 16;
+
+/// How long the address may be taken before that is an error.
+const TAKEN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the head of a request may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
@@ -61,7 +64,17 @@ impl Listener {
     /// # Errors
     /// Where it is taken, or not an address of this host.
     pub fn bind(address: SocketAddr) -> Result<Self, ListenerError> {
-        let bound = TcpListener::bind(address).and_then(|listener| {
+        let begun = Instant::now();
+        let bound = loop {
+            match TcpListener::bind(address) {
+                // A sensor that was killed has it until the kernel has closed its descriptors.
+                Err(why) if why.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < TAKEN_PATIENCE => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                bound => break bound,
+            }
+        };
+        let bound = bound.and_then(|listener| {
             listener.set_nonblocking(true)?;
             Ok(listener)
         });

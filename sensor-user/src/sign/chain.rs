@@ -1,5 +1,7 @@
 //! Where the chain of batches stands. Pure: whoever holds it keeps it.
 
+use std::time::Duration;
+
 use claviger_proto::envelope::{CHAIN_START, Sha256Digest};
 
 use super::BootId;
@@ -23,6 +25,15 @@ impl ChainState {
             boot_id,
             next_sequence: 1,
             previous_digest: CHAIN_START,
+        }
+    }
+
+    /// A place in a boot behind all that can have been sealed since it began, so long ago: no sensor seals an event each microsecond.
+    #[must_use]
+    pub fn behind_all(boot_id: BootId, since_boot: Duration) -> Self {
+        Self {
+            next_sequence: u64::try_from(since_boot.as_micros()).unwrap_or(u64::MAX),
+            ..Self::start(boot_id)
         }
     }
 

@@ -1,5 +1,6 @@
 //! The identity on disk: `STATE_DIR/identity/` with `sensor_id` (text), `signing.key` (the 32 bytes of the Ed25519 seed), `tls.key`
-//! (PKCS #8, DER), `tls.der` and `authority.der` (certificates, DER).
+//! (PKCS #8, DER), `tls.der` and `authority.der` (certificates, DER); and `chain`, empty at first, in which the spool writes down how far the
+//! sensor has come (`spool/anchor.rs`).
 //!
 //! The directory comes into being under another name and is renamed when all of it is on disk, so that there is a whole identity
 //! or none, and one that is replaced is replaced at once.
@@ -23,6 +24,9 @@ const IDENTITY_DIR: &str = "identity";
 
 /// Where the next identity comes into being.
 const NEW_DIR: &str = "identity.new";
+
+/// Where the chain stands, below the identity's directory: another identity begins another chain.
+const CHAIN_FILE: &str = "chain";
 
 /// Keys and certificates are a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
@@ -89,6 +93,12 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Identi
 }
 
 impl Identity {
+    /// The file that tells how far the chain of this identity has come.
+    #[must_use]
+    pub fn chain_file(state_dir: &Path) -> PathBuf {
+        state_dir.join(IDENTITY_DIR).join(CHAIN_FILE)
+    }
+
     /// Whether an identity is there, whole or not.
     #[must_use]
     pub fn is_enrolled(state_dir: &Path) -> bool {
@@ -184,12 +194,13 @@ impl Identity {
     fn store_by_way_of(&self, new: &Path, state_dir: &Path) -> Result<(), IdentityError> {
         let dir = state_dir.join(IDENTITY_DIR);
         let sensor_id = format!("{}\n", self.sensor_id());
-        let files: [(&str, &[u8]); 5] = [
+        let files: [(&str, &[u8]); 6] = [
             ("sensor_id", sensor_id.as_bytes()),
             ("signing.key", self.signing_seed()),
             ("tls.key", self.tls_key_bytes()),
             ("tls.der", self.certificate()),
             ("authority.der", self.authority()),
+            (CHAIN_FILE, b""),
         ];
         for (name, bytes) in files {
             let path = new.join(name);

@@ -41,6 +41,12 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// Those of the system.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
+    /// Whether an open file is what lies under a name.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn is_at(&self, file: &Self::File, path: &Path) -> io::Result<bool>;
+
     /// Renames, replacing.
     ///
     /// # Errors

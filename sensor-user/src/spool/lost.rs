@@ -26,6 +26,8 @@ pub enum LossReason {
     SpoolFull,
     /// The disk failed.
     SpoolIo,
+    /// The spool was removed, or what says where its chain stands.
+    SpoolRemoved,
     /// A segment that was written is not there, or is no regular file.
     SpoolSegmentMissing,
     /// One event alone is larger than a collector takes.
@@ -64,13 +66,14 @@ pub struct LostRange {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DiskFull,
         Self::IdentityReplaced,
         Self::Rejected,
         Self::SpoolCorrupted,
         Self::SpoolFull,
         Self::SpoolIo,
+        Self::SpoolRemoved,
         Self::SpoolSegmentMissing,
         Self::TooLarge,
     ];
@@ -85,6 +88,7 @@ impl LossReason {
             Self::SpoolCorrupted => "spool_corrupted",
             Self::SpoolFull => "spool_full",
             Self::SpoolIo => "spool_io",
+            Self::SpoolRemoved => "spool_removed",
             Self::SpoolSegmentMissing => "spool_segment_missing",
             Self::TooLarge => "too_large",
         }
@@ -106,6 +110,7 @@ impl LossReason {
             Self::SpoolCorrupted => "the spool is damaged",
             Self::SpoolFull => "it is at its max_bytes",
             Self::SpoolIo => "the disk failed",
+            Self::SpoolRemoved => "the spool was removed",
             Self::SpoolSegmentMissing => "a file of the spool is missing",
             Self::TooLarge => "it is larger than a collector takes",
         }

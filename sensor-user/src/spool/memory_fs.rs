@@ -136,6 +136,29 @@ impl MemoryFs {
         disk.sync_fails = false;
     }
 
+    /// The process ends and starts again: what it wrote is there, whether it was synced or not.
+    pub(super) fn end_process(&self) {
+        let mut disk = self.disk();
+        disk.operations_left = None;
+        disk.sync_fails = false;
+    }
+
+    /// Somebody removes all files of a directory, for good.
+    pub(super) fn remove_all(&self, dir: &Path) {
+        let mut disk = self.disk();
+        let Disk {
+            names,
+            durable_names,
+            pending,
+            ..
+        } = &mut *disk;
+        for change in pending.drain(..) {
+            apply(durable_names, &change);
+        }
+        names.retain(|path, _| path.parent() != Some(dir));
+        durable_names.retain(|path, _| path.parent() != Some(dir));
+    }
+
     /// Changes a byte of a file behind everybody's back.
     pub(super) fn flip(&self, path: &Path, offset: usize, with: u8) {
         let disk = self.disk();
@@ -237,6 +260,14 @@ impl FileSystem for MemoryFs {
             disk: self.clone(),
             node,
         })
+    }
+
+    fn is_at(&self, file: &MemoryFile, path: &Path) -> io::Result<bool> {
+        let disk = self.step()?;
+        Ok(disk
+            .names
+            .get(path)
+            .is_some_and(|node| Arc::ptr_eq(node, &file.node)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -7,8 +7,9 @@
 //!   host is never given to another event.
 //! - Bytes on disk stay below `max_bytes` (plus ledger and reserve, some 100 KiB); what is lost to that, to a full disk, to damage or to a
 //!   rejection is a [`Lost`], kept in the ledger until a batch was appended after it was taken (see [`Spool::take_lost`]).
-//! - What the ledger knows to have been written and is neither acknowledged nor in a segment is told as lost: a segment that is gone is
-//!   missed. A symbolic link, or whatever else is no regular file, is never read and counts as gone.
+//! - What the ledger or the anchor knows to have been written and is neither acknowledged nor in a segment is told as lost: a segment that is
+//!   gone is missed, and so is the whole spool, before an opening as while it is open. A symbolic link, or whatever else is no regular file, is
+//!   never read and counts as gone.
 //! - A damaged record costs that record. What stands behind it is found again and offered.
 //! - One process at a time: a lock on the directory.
 //!
@@ -37,13 +38,18 @@
 //! can be read. Where a record does not build on the one before it, what is between is lost and told so once.
 //!
 //! The ledger is written when a segment is begun, at each acknowledgement, when a loss is counted or told, and at a clean stop, but not
-//! with each batch, which would cost two more fsyncs. So after a clean stop whatever is gone is missed exactly. After kill -9 or a
-//! power cut one thing remains possible: if the *last* segment is removed by hand before the next opening, what was appended to it since
-//! the ledger was last written is not missed, and its sequences are given again. What it held before that, and every other segment, is
-//! missed. Whoever removes the ledger too can hide the loss of the last segments, not of those before one that is still there.
+//! with each batch, which would cost two more fsyncs. What it does not say the *anchor* does (`anchor.rs`), a small file elsewhere: where the
+//! chain stands, at each append. So whatever goes missing of the spool, or all of it, is missed exactly, also after kill -9. After a power cut
+//! the anchor can be as old as the last segment's beginning: what is missing is then told without a digest, for nobody knows what came last. Where
+//! the anchor is gone too, the chain goes on at a sequence that this boot cannot have come to. Whoever puts back an older anchor and an older
+//! spool together is not noticed here, but by the detector, which refuses what it has as a fork.
+//!
+//! An append first looks whether the last segment is still there under its name. If not, what of the spool is gone is counted as lost, and the
+//! rest is made anew (`removed.rs`).
 //!
 //! Memory: a few numbers per segment and one record at a time (4 MiB at most).
 
+mod anchor;
 mod error;
 mod fs;
 mod ledger;
@@ -56,18 +62,23 @@ mod queue;
 mod read;
 mod record;
 mod recover;
+mod removed;
 mod reserve;
 mod scan;
 mod segment;
+mod stats;
 #[cfg(test)]
 mod tests;
+mod written_down;
 
+pub use anchor::Anchor;
 pub use error::SpoolError;
 pub use fs::{FileSystem, SpoolFile};
 pub(crate) use lost::MAX_PENDING as UNTOLD_LOSSES_MAX;
 pub use lost::{LossReason, Lost, LostRange};
 pub use mark::Mark;
 pub use os_fs::{OsFile, OsFileSystem};
-pub use queue::{Spool, SpoolStats};
+pub use queue::Spool;
 pub use read::Waiting;
 pub use recover::Recovery;
+pub use stats::SpoolStats;

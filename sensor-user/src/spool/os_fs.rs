@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -76,6 +76,17 @@ impl FileSystem for OsFileSystem {
             .custom_flags(regular_only())
             .open(path)
             .map(OsFile)
+    }
+
+    fn is_at(&self, file: &OsFile, path: &Path) -> io::Result<bool> {
+        let open = file.0.metadata()?;
+        match fs::symlink_metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+            Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(why) => Err(why),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -4,21 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use super::error::{failed, is_disk_full};
-use super::ledger::{ChainAt, Ledger};
+use super::anchor::Anchor;
+use super::error::is_disk_full;
 use super::lost::{LossReason, Losses, Lost, LostRange};
 use super::record::{self, Meta};
 use super::reserve::Reserve;
 use super::segment::{self, FIRST_RECORD, Segment};
-use super::{FileSystem, Mark, SpoolError, SpoolFile as _, Waiting};
+use super::{FileSystem, Mark, SpoolError, SpoolFile as _};
 use crate::clock::{Clock, unix_milliseconds};
 use crate::config::{Spool as SpoolConfig, WhenFull};
 use crate::sign::{BootId, ChainState, Sealed};
-
-/// Most damaged places that are remembered as told; beyond, the oldest is told again after a restart.
-const MAX_KNOWN_BREAKS: usize = 4_096;
 
 /// An open spool. What it holds in memory is bounded by the number of segments.
 #[derive(Debug)]
@@ -45,19 +41,14 @@ pub struct Spool<F: FileSystem> {
     pub(super) totals: BTreeMap<LossReason, u64>,
     pub(super) known_breaks: BTreeSet<(u64, u64)>,
     pub(super) reserve: Reserve,
-}
-
-/// How full the spool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SpoolStats {
-    /// Bytes on the disk.
-    pub bytes: u64,
-    /// Batches that wait for the detector.
-    pub waiting_batches: u64,
-    /// When the oldest of them was sealed.
-    pub oldest_sealed_at: Option<SystemTime>,
-    /// The last acknowledged batch: its boot and last sequence.
-    pub acknowledged: Option<(BootId, u64)>,
+    pub(super) anchor: Option<Anchor>,
+    /// Counts the writes of the anchor.
+    pub(super) anchor_serial: u64,
+    /// Whether the next write of the anchor has to wait for the disk.
+    pub(super) anchor_due: bool,
+    /// Whether the anchor could not be written the last time.
+    pub(super) anchor_failed: bool,
+    pub(super) removals: u64,
 }
 
 /// Why a batch was not taken, before it is counted.
@@ -88,6 +79,8 @@ impl<F: FileSystem> Spool<F> {
                 if self.losses.told() {
                     // Where this fails, the gap is told once more after a restart.
                     let _ = self.save_ledger();
+                } else {
+                    self.write_anchor(false);
                 }
                 Ok(())
             }
@@ -149,14 +142,6 @@ impl<F: FileSystem> Spool<F> {
         self.acknowledge(mark)
     }
 
-    /// Writes down where the chain stands, so that whatever goes missing until the next opening is missed exactly. For a clean stop.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written; what is then not noticed stands at the top of this module.
-    pub fn save(&mut self) -> Result<(), SpoolError> {
-        self.save_ledger()
-    }
-
     /// Losses that no gap tells yet. The caller seals gaps of them into the next batch: when that is appended they count as told,
     /// and where it is refused they are given again. Losses that were not told survive a restart.
     pub fn take_lost(&mut self) -> Vec<Lost> {
@@ -193,35 +178,8 @@ impl<F: FileSystem> Spool<F> {
         self.losses.all().count()
     }
 
-    /// How full the spool is.
-    pub fn stats(&mut self) -> SpoolStats {
-        let acknowledged = self.acknowledged;
-        SpoolStats {
-            bytes: self.bytes(),
-            waiting_batches: self.waiting_batches(),
-            oldest_sealed_at: self
-                .next_after(None)
-                .ok()
-                .flatten()
-                .map(|Waiting { sealed_at, .. }| sealed_at),
-            acknowledged: acknowledged.map(|mark| (mark.boot_id, mark.last_sequence)),
-        }
-    }
-
-    /// Batches that wait for the detector.
-    #[must_use]
-    pub fn waiting_batches(&self) -> u64 {
-        self.segments
-            .iter()
-            .map(|segment| segment.waiting(self.acknowledged.as_ref()))
-            .sum()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.end).sum()
-    }
-
     fn try_append(&mut self, sealed: &Sealed) -> Result<(), NotTaken> {
+        self.notice_removal().map_err(not_taken)?;
         self.clean_up().map_err(not_taken)?;
         let size = record::encoded_len(sealed.envelope.len());
         if FIRST_RECORD + size > self.config.max_bytes {
@@ -337,6 +295,7 @@ impl<F: FileSystem> Spool<F> {
         self.next_number += 1;
         self.segments.push_back(Segment::new(number, Some(chain)));
         self.active = Some(file);
+        self.anchor_due = true;
         self.remove_acknowledged();
         // So that the segments before this one, and this one, are missed if they go. Where this fails, the next write makes up for it.
         let _ = self.save_ledger();
@@ -388,40 +347,6 @@ impl<F: FileSystem> Spool<F> {
                 _ => self.segments.pop_front(),
             };
         }
-    }
-
-    pub(super) fn save_ledger(&mut self) -> Result<(), SpoolError> {
-        self.write_ledger()
-            .map_err(failed("write the ledger in", &self.dir))
-    }
-
-    fn write_ledger(&mut self) -> io::Result<()> {
-        while self.known_breaks.len() > MAX_KNOWN_BREAKS {
-            self.known_breaks.pop_first();
-        }
-        let ledger = Ledger {
-            acknowledged: self.acknowledged,
-            first_segment: self.first_segment,
-            chain: self.chain_at(),
-            lost: self.losses.all().cloned().collect(),
-            known_breaks: self.known_breaks.clone(),
-        };
-        let mut written = ledger.write(&self.fs, &self.dir);
-        if written.as_ref().is_err_and(is_disk_full) && self.reserve.release(&self.fs, &self.dir) {
-            written = ledger.write(&self.fs, &self.dir);
-        }
-        // The ledger before this one is gone by now, so there is room for as much as there was.
-        self.reserve.restore(&self.fs, &self.dir);
-        written
-    }
-
-    fn chain_at(&self) -> Option<ChainAt> {
-        let (segment, end) = match (self.segments.back(), &self.acknowledged) {
-            (Some(last), _) => (last.number, last.end),
-            (None, Some(mark)) => mark.position(),
-            (None, None) => (0, 0),
-        };
-        self.chain.map(|chain| ChainAt { chain, segment, end })
     }
 }
 

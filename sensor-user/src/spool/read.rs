@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::error::failed;
-use super::recover::lost_between;
+use super::recover::{is_not_there, lost_between};
 use super::scan::{Found, record_at, search};
 use super::segment::{self, FIRST_RECORD};
 use super::{FileSystem, Mark, Spool, SpoolError};
@@ -48,7 +48,14 @@ impl<F: FileSystem> Spool<F> {
             if offset < end {
                 let expected = resumed.map(|mark| mark.leaves()).or(segment.begins);
                 let path = segment::path(&self.dir, number);
-                let file = self.fs.open(&path).map_err(failed("open", &path))?;
+                let file = match self.fs.open(&path) {
+                    Err(why) if is_not_there(&why) => {
+                        self.go_on_without_removed()
+                            .map_err(failed("make anew", &self.dir.clone()))?;
+                        return self.next_after(place.as_ref());
+                    }
+                    file => file.map_err(failed("open", &path))?,
+                };
                 let whole = |found: &Found| found.end <= end;
                 let here = record_at(&file, offset)
                     .map_err(failed("read", &path))?

@@ -1,10 +1,13 @@
 //! Opening: from whatever is on the disk to a spool that keeps its invariants.
 
+mod anchored;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::anchor::{self, Anchor};
 use super::error::{failed, is_disk_full};
 use super::ledger::{Ledger, TEMPORARY_NAME};
 use super::lost::{LossReason, Losses, Lost, LostRange};
@@ -31,12 +34,14 @@ pub struct Recovery {
     pub damaged_places: u64,
     /// How many of those are there because a segment is missing or is no regular file.
     pub missing_segments: u64,
+    /// Whether the whole spool was removed, or what says where its chain stands.
+    pub removed: bool,
     /// Whether the ledger was damaged. Batches may then be offered that the detector has already.
     pub ledger_damaged: bool,
 }
 
 /// Whether there is no segment under a name: nothing, or something that is not read because it is no regular file.
-fn is_not_there(why: &io::Error) -> bool {
+pub(super) fn is_not_there(why: &io::Error) -> bool {
     matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
 }
 
@@ -69,7 +74,7 @@ pub(super) fn lost_between(expected: &ChainState, found: &ChainState, now_ms: i6
 }
 
 impl<F: FileSystem> Spool<F> {
-    /// Opens the spool in a directory, made where it is not there.
+    /// Opens the spool in a directory, made where it is not there, without an anchor: if it is removed, that is not missed.
     ///
     /// # Errors
     /// Where another process has it open, and where files cannot be read or written.
@@ -79,6 +84,20 @@ impl<F: FileSystem> Spool<F> {
         config: &SpoolConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), SpoolError> {
+        Self::open_anchored(fs, dir, config, clock, None)
+    }
+
+    /// The same with a file outside of the directory that tells where the chain stands.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_anchored(
+        fs: F,
+        dir: &Path,
+        config: &SpoolConfig,
+        clock: Arc<dyn Clock>,
+        anchor: Option<Anchor>,
+    ) -> Result<(Self, Recovery), SpoolError> {
         fs.create_dir_all(dir).map_err(failed("make", dir))?;
         let lock_path = dir.join("lock");
         let lock = fs
@@ -87,12 +106,25 @@ impl<F: FileSystem> Spool<F> {
             .ok_or_else(|| SpoolError::InUse { dir: dir.to_owned() })?;
         let mut recovery = Recovery::default();
         let ledger = match Ledger::read(&fs, dir) {
-            Ok(ledger) => ledger.unwrap_or_default(),
+            Ok(ledger) => ledger,
             Err(why) if why.kind() == io::ErrorKind::InvalidData => {
                 recovery.ledger_damaged = true;
-                Ledger::default()
+                None
             }
             Err(why) => return Err(failed("read the ledger in", dir)(why)),
+        };
+        let has_ledger = ledger.is_some();
+        let mut ledger = ledger.unwrap_or_default();
+        let found = match &anchor {
+            Some(anchor) => Some(anchor.read(&fs).map_err(failed("read", &anchor.path))?),
+            None => None,
+        };
+        let anchor_serial = match &found {
+            Some(anchor::Found::At(anchored)) => {
+                ledger.add(anchored, has_ledger, unix_milliseconds(clock.now()));
+                anchored.serial
+            }
+            _ => 0,
         };
         let reserve = Reserve::make(&fs, dir);
         let spool = Self {
@@ -113,15 +145,24 @@ impl<F: FileSystem> Spool<F> {
             totals: BTreeMap::new(),
             known_breaks: ledger.known_breaks.clone(),
             reserve,
+            anchor,
+            anchor_serial,
+            anchor_due: true,
+            anchor_failed: false,
+            removals: 0,
         };
         let mut walk = Walk {
             spool,
             ledger,
+            has_ledger,
+            found,
+            is_removed: false,
             recovery,
             expected: None,
             due: 1,
         };
         walk.run()?;
+        walk.spool.write_anchor(false);
         walk.recovery.waiting_batches = walk.spool.waiting_batches();
         Ok((walk.spool, walk.recovery))
     }
@@ -131,6 +172,11 @@ impl<F: FileSystem> Spool<F> {
 struct Walk<F: FileSystem> {
     spool: Spool<F>,
     ledger: Ledger,
+    has_ledger: bool,
+    /// What the anchor says, where the spool has one.
+    found: Option<anchor::Found>,
+    /// Whether nothing is left of a spool that was there.
+    is_removed: bool,
     recovery: Recovery,
     /// Where the chain stands as far as the pass has come.
     expected: Option<ChainState>,
@@ -144,6 +190,9 @@ impl<F: FileSystem> Walk<F> {
             self.spool.lose(lost);
         }
         let numbers = self.tidy()?;
+        self.is_removed =
+            !self.has_ledger && numbers.is_empty() && matches!(self.found, Some(anchor::Found::At(_)));
+        self.recovery.removed = self.is_removed;
         self.expected = match self.spool.acknowledged {
             Some(mark) if self.spool.first_segment <= mark.segment => Some(mark.leaves()),
             _ => None,
@@ -341,10 +390,21 @@ impl<F: FileSystem> Walk<F> {
             self.recovery.damaged_places += 1;
             if !is_next {
                 self.recovery.missing_segments += 1;
-                lost.reason = LossReason::SpoolSegmentMissing;
+                lost.reason = if self.is_removed {
+                    LossReason::SpoolRemoved
+                } else {
+                    LossReason::SpoolSegmentMissing
+                };
+            }
+            if let Some(range) = lost.range.as_mut().filter(|_| !self.is_exact(&found)) {
+                range.last_digest = None;
             }
             if known.is_none() {
                 lost.events = 0;
+            }
+            // The range is of one boot; what waited may have been of several.
+            if let (true, Some(anchor::Found::At(anchored))) = (self.is_removed, &self.found) {
+                lost.events = anchored.waiting_events;
             }
             self.spool.lose(lost);
         }
@@ -361,6 +421,12 @@ impl<F: FileSystem> Walk<F> {
         self.spool.chain = self
             .expected
             .or(self.spool.acknowledged.as_ref().map(Mark::leaves));
+        if self.is_removed && self.recovery.damaged_places == 0 {
+            self.tell_removal(None);
+        }
+        if self.found == Some(anchor::Found::Removed) {
+            self.go_on_behind_all();
+        }
         if self.recovery.damaged_places > 0 {
             self.save_unless_full()?;
         }

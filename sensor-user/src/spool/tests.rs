@@ -4,6 +4,7 @@ mod cases;
 mod damage;
 mod missing;
 mod model;
+mod removed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,6 +52,33 @@ fn open(fs: &MemoryFs, config: &SpoolConfig) -> (Spool<MemoryFs>, Recovery) {
 fn try_open(fs: &MemoryFs, config: &SpoolConfig) -> Result<(Spool<MemoryFs>, Recovery), SpoolError> {
     let clock = Arc::new(At(UNIX_EPOCH + Duration::from_secs(1_000_000)));
     Spool::open(fs.clone(), &dir(), config, clock)
+}
+
+fn anchor_path() -> PathBuf {
+    PathBuf::from("/identity/chain")
+}
+
+/// A file system on which a sensor was enrolled.
+fn enrolled() -> MemoryFs {
+    let fs = MemoryFs::default();
+    fs.create(&anchor_path()).expect("made");
+    fs.sync_dir(Path::new("/identity")).expect("synced");
+    fs
+}
+
+/// Opens a spool that has an anchor, in a boot of which no more than so many events can have been sealed.
+fn open_anchored(
+    fs: &MemoryFs,
+    config: &SpoolConfig,
+    boot_id: BootId,
+    most: u64,
+) -> (Spool<MemoryFs>, Recovery) {
+    let anchor = Anchor {
+        path: anchor_path(),
+        behind_all: ChainState::behind_all(boot_id, Duration::from_micros(most + 1)),
+    };
+    let clock = Arc::new(At(UNIX_EPOCH + Duration::from_secs(1_000_000)));
+    Spool::open_anchored(fs.clone(), &dir(), config, clock, Some(anchor)).expect("the spool opens")
 }
 
 fn boot(number: u8) -> BootId {

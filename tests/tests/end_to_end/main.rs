@@ -1,5 +1,6 @@
 //! The whole way: a process opens a credential file, the detector stores a finding.
 
+mod accounts;
 mod arrival;
 mod cores;
 mod flood;
@@ -9,5 +10,6 @@ mod hotplug;
 mod metrics;
 mod neighbours;
 mod refusals;
+mod removal;
 mod restart;
 mod secrets;

@@ -51,6 +51,7 @@ formats! {
     record_program_secret: records::PROGRAM_SECRET,
     record_tamper: records::TAMPER,
     record_written: records::WRITTEN,
+    spool_anchor: spool::ANCHOR,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,
 }

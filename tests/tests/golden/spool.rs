@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use claviger_proto::envelope::batch_digest;
 use claviger_sensor::clock::{Clock, unix_milliseconds};
 use claviger_sensor::config::{Spool as SpoolConfig, WhenFull};
-use claviger_sensor::spool::{LossReason, Lost, OsFileSystem, Recovery, Spool, Waiting};
+use claviger_sensor::sign::ChainState;
+use claviger_sensor::spool::{Anchor, LossReason, Lost, OsFileSystem, Recovery, Spool, Waiting};
 use serde_json::{Value, json};
 
 use super::files::Format;
@@ -84,6 +85,39 @@ pub(crate) const LEDGER: Format = Format {
     },
 };
 
+/// Of a spool that holds the sample, of which the detector has the first batch. Read where the spool itself is gone.
+pub(crate) const ANCHOR: Format = Format {
+    name: "spool_anchor",
+    version: "v1",
+    reads_older: true,
+    encode: || {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("chain");
+        fs::write(&file, "").expect("written");
+        let (mut spool, _) = open_anchored(&directory.path().join("spool"), &file);
+        for sealed in batches() {
+            spool.append(&sealed).expect("appended");
+        }
+        let first = spool.next_after(None).expect("readable").expect("waits");
+        spool.acknowledge(&first.mark).expect("acknowledged");
+        fs::read(&file).expect("the anchor")
+    },
+    decode: |bytes| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("chain");
+        fs::write(&file, bytes).expect("written");
+        let (mut spool, recovery) = open_anchored(&directory.path().join("spool"), &file);
+        assert!(recovery.removed);
+        let chain = spool.chain_state().expect("a chain");
+        json!({
+            "next_sequence": chain.next_sequence,
+            "previous_digest": hex::encode(chain.previous_digest),
+            "acknowledged": spool.stats().acknowledged.map(|(boot, sequence)| (boot.to_string(), sequence)),
+            "lost": spool.take_lost().iter().map(lost_words).collect::<Vec<_>>(),
+        })
+    },
+};
+
 #[derive(Debug)]
 struct At(SystemTime);
 
@@ -100,6 +134,22 @@ fn open(directory: &Path) -> (Spool<OsFileSystem>, Recovery) {
         when_full: WhenFull::DropOldest,
     };
     Spool::open(OsFileSystem, directory, &config, Arc::new(At(sealed_at()))).expect("opens")
+}
+
+/// The same with an anchor, in the boot of the sample.
+fn open_anchored(directory: &Path, file: &Path) -> (Spool<OsFileSystem>, Recovery) {
+    let config = SpoolConfig {
+        max_bytes: 64 << 20,
+        segment_bytes: 8 << 20,
+        when_full: WhenFull::DropOldest,
+    };
+    let boot_id = batches().first().expect("some").boot_id;
+    let anchor = Anchor {
+        path: file.to_owned(),
+        behind_all: ChainState::behind_all(boot_id, Duration::from_secs(1)),
+    };
+    let clock = Arc::new(At(sealed_at()));
+    Spool::open_anchored(OsFileSystem, directory, &config, clock, Some(anchor)).expect("opens")
 }
 
 /// A spool that holds the sample.

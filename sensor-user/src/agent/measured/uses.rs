@@ -64,7 +64,7 @@ static LOST_BEHIND: Definition = counter(
     }],
     "Events that were lost behind the agent: before they could be kept, or out of the spool. Every one is in a signed gap.",
     "`spool_full`: the detector was away for longer than `spool.max_bytes` lasts. `disk_full`, `spool_io`: see to the disk. `rejected`: the detector refused \
-     a batch; its log says why. `spool_corrupted`, `spool_segment_missing`: somebody was at the spool's files.",
+     a batch; its log says why. `spool_corrupted`, `spool_removed`, `spool_segment_missing`: somebody was at the spool's files.",
 );
 
 static REPEATS_TOLD: Definition = counter(

@@ -51,6 +51,9 @@ impl<S: Sink> Agent<S> {
         let (word, found, before, after) = match self.tell_what(change) {
             Ok(told) => told,
             Err(not) => {
+                if self.changed_own(change) {
+                    return;
+                }
                 // By path nothing says whether it was a directory.
                 let may_be_directory = matches!(
                     change.what,

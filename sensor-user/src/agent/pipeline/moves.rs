@@ -32,8 +32,6 @@ const ARRIVALS_MAX: usize = 64;
 
 /// Scans after which nothing is waited for any more: the first may have begun before the directory came.
 const SCANS_MAX: u32 = 3;
-/// For so long one who waits until all is delivered waits for scans too: a worker may hang.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
 
 const TOO_MANY_MOVED: &str = "too_many_moved";
 const TOO_MANY_MOVES: &str = "too_many_moves";
@@ -238,17 +236,6 @@ impl<S: Sink> Agent<S> {
                 self.accounts.drop_record(NOT_IN_CATALOGUE);
             }
         }
-    }
-
-    /// Somebody is to be told when all is delivered that was seen until now.
-    pub(super) fn ask_to_flush(&mut self, back: oneshot::Sender<Option<EventId>>) {
-        self.flush_by = Instant::now() + FLUSH_PATIENCE;
-        self.flushing.push(back);
-    }
-
-    /// Whether nothing more is to be told of directories that have come, or it was waited for long enough.
-    pub(super) fn has_settled(&self) -> bool {
-        (self.arrivals.is_empty() && self.followed.is_empty()) || Instant::now() >= self.flush_by
     }
 
     /// At the end nothing is looked into any more.

@@ -23,6 +23,14 @@ const OTHERS_SIGNAL: &str = "signal_to_another";
 const OTHERS_MOUNT: &str = "mount_elsewhere";
 const READ_ONLY: &str = "own_file_read";
 
+/// By which probe something was seen, and when; with `repeats`, so many repeats of it, now.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub probe: Probe,
+    pub time_boot_ns: u64,
+    pub repeats: Option<u64>,
+}
+
 impl<S: Sink> Agent<S> {
     pub(super) fn tampered(&mut self, tamper: Tamper) {
         let told = self.tell_tamper(&tamper, None);
@@ -81,8 +89,12 @@ impl<S: Sink> Agent<S> {
             0 => (Outcome::Succeeded, 0),
             errno => (Outcome::Denied, errno),
         };
-        let seen = (tamper.time_boot_ns, repeats);
-        self.push_tamper(&tamper.task, what, target, outcome, Probe::SensorTamper, seen);
+        let seen = Seen {
+            probe: Probe::SensorTamper,
+            time_boot_ns: tamper.time_boot_ns,
+            repeats,
+        };
+        self.push_tamper(&tamper.task, what, target, outcome, seen);
         Ok(())
     }
 
@@ -92,9 +104,13 @@ impl<S: Sink> Agent<S> {
             return Err(self.leave_out(READ_ONLY));
         }
         let outcome = (Outcome::Succeeded, 0);
-        let seen = (file.time_boot_ns, repeats);
+        let seen = Seen {
+            probe: Probe::FileOpen,
+            time_boot_ns: file.time_boot_ns,
+            repeats,
+        };
         let target = file.path.display();
-        self.push_tamper(&file.task, "file_written", target, outcome, Probe::FileOpen, seen);
+        self.push_tamper(&file.task, "file_written", target, outcome, seen);
         Ok(())
     }
 
@@ -113,20 +129,28 @@ impl<S: Sink> Agent<S> {
             None => (Probe::FileOpen, (Outcome::Unknown, 0)),
         };
         let target = attempt.path.display();
-        let seen = (attempt.time_boot_ns, None);
-        self.push_tamper(&attempt.task, "file_written", target, outcome, probe, seen);
+        let seen = Seen {
+            probe,
+            time_boot_ns: attempt.time_boot_ns,
+            repeats: None,
+        };
+        self.push_tamper(&attempt.task, "file_written", target, outcome, seen);
         true
     }
 
-    fn push_tamper(
+    pub(super) fn push_tamper(
         &mut self,
         task: &Task,
         what: &str,
         target: String,
         outcome: (Outcome, u32),
-        probe: Probe,
-        (time_boot_ns, repeats): (u64, Option<u64>),
+        seen: Seen,
     ) {
+        let Seen {
+            probe,
+            time_boot_ns,
+            repeats,
+        } = seen;
         let mut observation = self.observation(probe);
         if probe == Probe::SensorTamper {
             let hook = hook_of(what, outcome.0, observation.hook.clone());
@@ -177,7 +201,7 @@ fn resolved(path: &Path) -> PathBuf {
 
 /// Whether a path means the same directory to a process as to the sensor. A process that is gone is taken to have had the host's root: the path
 /// is then all that is known.
-fn is_same_tree(task: &Task, path: &Path) -> bool {
+pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     let Some(directory) = path.parent() else {
         return true;
     };

@@ -98,12 +98,21 @@ impl<S: Sink> Agent<S> {
                 self.ask_to_flush(flushed);
                 tokio::spawn(async move {
                     let answer = match done.await {
-                        Ok(Some(id)) => Answer::Flushed(Flushed {
+                        Ok(Kept {
+                            last: Some(id),
+                            refusing,
+                            rejected_batches,
+                        }) => Answer::Flushed(Flushed {
                             sensor_id: id.sensor_id,
                             boot_id: id.boot_id,
                             sequence: id.sequence,
+                            refusing,
+                            rejected_batches,
                         }),
-                        Ok(None) => Answer::Error("nothing was observed yet".into()),
+                        Ok(Kept { refusing: true, .. }) => Answer::Error(
+                            "nothing can be kept; `claviger-sensor status` and its log say why".into(),
+                        ),
+                        Ok(_) => Answer::Error("nothing was observed yet".into()),
                         Err(_) => Answer::Error("the sensor is stopping".into()),
                     };
                     let _gone = back.send(answer);
@@ -177,17 +186,6 @@ impl<S: Sink> Agent<S> {
                 .map(|test| test.report(SystemTime::now())),
             processes: self.facts.processes.len(),
             evidence: evidence.map(EvidenceStatus::describe).unwrap_or_default(),
-        }
-    }
-
-    /// Answers who waits for a flush, once nothing waits any more.
-    pub(super) fn flush(&mut self) {
-        if !self.pending.is_empty() {
-            return;
-        }
-        for back in self.flushing.drain(..) {
-            // Who asked may be gone.
-            let _gone = back.send(self.last_id.clone());
         }
     }
 }

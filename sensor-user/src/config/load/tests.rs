@@ -147,6 +147,62 @@ fn values_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn directories_that_would_destroy_each_other_are_refused() {
+    for (text, expected) in [
+        (
+            "state_dir = '/c'\nruntime_dir = '/c/'",
+            "2:15: runtime_dir: /c/ is state_dir too: each needs a directory of its own",
+        ),
+        (
+            "runtime_dir = '/c'\n[catalogue]\ndirectory = '/c'",
+            "3:13: catalogue.directory: /c is runtime_dir too",
+        ),
+        (
+            "state_dir = '/run/c/state'\nruntime_dir = '/run/c'",
+            "1:13: state_dir: /run/c/state lies in runtime_dir, /run/c, which is emptied",
+        ),
+        (
+            "runtime_dir = '/var/lib'",
+            "1:15: runtime_dir: state_dir, /var/lib/claviger/sensor lies in runtime_dir",
+        ),
+        (
+            "state_dir = '/c'\n[catalogue]\ndirectory = '/c/spool/d'",
+            "3:13: catalogue.directory: /c/spool/d lies in /c/spool, which the sensor replaces",
+        ),
+        (
+            "state_dir = '/c'\nruntime_dir = '/c/identity'",
+            "2:15: runtime_dir: /c/identity lies in /c/identity",
+        ),
+        ("state_dir = '/'", "1:13: state_dir: / is the root"),
+    ] {
+        check_refused(text, expected);
+    }
+    parse("state_dir = '/c'\nruntime_dir = '/c/run'\n[catalogue]\ndirectory = '/c/catalogue.d'")
+        .expect("fine");
+}
+
+#[test]
+fn a_catalogue_directory_that_is_not_there_is_named_with_its_place() {
+    let dir = tempfile::tempdir().expect("made");
+    let file = dir.path().join("sensor.toml");
+    fs::write(&file, "# mine\n[catalogue]\ndirectory = '/nowhere/at/all'\n").expect("written");
+    let why = Config::load_with_policy(Some(&file))
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        why.contains(
+            "sensor.toml:3:13: catalogue.directory: /nowhere/at/all is not there: make it, or leave"
+        ),
+        "{why}"
+    );
+    fs::write(&file, format!("[catalogue]\ndirectory = {file:?}\n")).expect("written");
+    let why = Config::load_with_policy(Some(&file))
+        .expect_err("refused")
+        .to_string();
+    assert!(why.contains("2:13: ") && why.contains("is no directory"), "{why}");
+}
+
+#[test]
 fn values_are_taken() {
     let config = parse(
         "state_dir = '/s'\nruntime_dir = '/r'\nhost_name = 'web-1'\n[detector]\naddress = 'd.example:1'\n[spool]\n\

@@ -216,6 +216,8 @@ async fn what_an_earlier_identity_left_is_counted_once() {
     drop(outbox);
     let other = dir.path().join("spool").join(boot(9).to_string());
     std::fs::rename(dir.path().join("spool").join(boot(7).to_string()), &other).expect("renamed");
+    // As enrolment does it.
+    std::fs::write(Identity::chain_file(dir.path()), "").expect("written");
     let clock = Arc::new(SystemClock);
     let (outbox, lost) =
         Outbox::open_with(&config, authority.sensor(VALID), boot(1), clock, quick()).expect("opens");
@@ -254,4 +256,43 @@ async fn a_spool_that_is_emptied_while_stopped_is_told() {
     assert_eq!((lost.len(), lost[0].reason.word()), (1, "spool_segment_missing"));
     assert_eq!(lost[0].gap().last_lost_sequence, 63);
     assert_eq!(submit(&outbox, 1).first, 64, "a sequence came again");
+}
+
+/// As an attacker does it who wants its last hour gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_is_removed_is_told_and_the_detector_goes_on_taking() {
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
+    let collector = Collector::start(authority.server(VALID, true), Manners::default()).await;
+    let config = config(dir.path(), collector.address);
+    let outbox = open(&config, authority.sensor(VALID));
+    submit(&outbox, 3);
+    until_sent(&outbox).await;
+    std::fs::remove_dir_all(dir.path().join("spool")).expect("removed");
+    assert_eq!(submit(&outbox, 2).first, 4);
+    until_sent(&outbox).await;
+    assert_eq!(
+        outbox
+            .take_lost()
+            .iter()
+            .map(|lost| lost.reason.word())
+            .collect::<Vec<_>>(),
+        ["spool_removed"]
+    );
+    submit(&outbox, 1);
+    until_sent(&outbox).await;
+    outbox.flush_and_stop(Duration::from_secs(5)).await;
+    drop(outbox);
+    std::fs::remove_dir_all(dir.path().join("spool")).expect("removed");
+    let clock = Arc::new(SystemClock);
+    let (outbox, lost) =
+        Outbox::open_with(&config, authority.sensor(VALID), boot(1), clock, quick()).expect("opens");
+    assert_eq!(
+        lost.iter()
+            .map(|lost| (lost.reason.word(), lost.events))
+            .collect::<Vec<_>>(),
+        [("spool_removed", 0)]
+    );
+    assert_eq!(submit(&outbox, 1).first, 7, "a sequence came again");
+    until_sent(&outbox).await;
+    assert_whole(&collector.received(), 7);
 }

@@ -22,6 +22,10 @@ enum Action {
     SyncFails,
     /// The host boots.
     Boot,
+    /// Somebody removes the spool while it is open.
+    RemoveOpen,
+    /// Somebody removes the spool between two runs; with the flag, also what says where the chain stands.
+    RemoveClosed(bool),
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -34,6 +38,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => prop_oneof![1 => (0..600_u64).prop_map(Some), 2 => Just(None)].prop_map(Action::Room),
         1 => Just(Action::SyncFails),
         1 => Just(Action::Boot),
+        1 => Just(Action::RemoveOpen),
+        1 => any::<bool>().prop_map(Action::RemoveClosed),
     ]
 }
 
@@ -43,6 +49,8 @@ struct Kept {
     sealed: Sealed,
     /// Whether `append` returned.
     returned: bool,
+    /// Whether it was removed with what says that it was there.
+    may_be_untold: bool,
 }
 
 struct World {
@@ -59,6 +67,16 @@ struct World {
     /// Sequences that were told as lost.
     lost: BTreeSet<(BootId, u64)>,
     choices: Choices,
+    /// So long ago the host was booted, in microseconds: longer than events were sealed.
+    since_boot: u64,
+    /// The highest sequence of this boot of which `append` returned.
+    highest: u64,
+    /// Whether the disk may refuse to take a ledger.
+    disk_is_bad: bool,
+    /// How often it was told that the spool was removed.
+    removals: u64,
+    /// Whether the disk may have lost what the anchor was not synced with.
+    anchor_is_old: bool,
 }
 
 impl World {
@@ -66,11 +84,96 @@ impl World {
         self.spool.as_mut().expect("open")
     }
 
+    /// A disk that took no ledger after a removal has what is lost in memory only.
+    fn excuse_unwritten(&mut self) {
+        if !self.disk_is_bad {
+            return;
+        }
+        let removed = |lost: &&Lost| lost.reason == LossReason::SpoolRemoved;
+        let ranges: Vec<LostRange> = self
+            .spool()
+            .losses
+            .all()
+            .filter(removed)
+            .filter_map(|lost| lost.range)
+            .collect();
+        for range in ranges {
+            for sequence in range.first_sequence..=range.last_sequence {
+                self.lost.insert((range.boot_id, sequence));
+            }
+        }
+    }
+
+    /// The process ends, and starts again.
     fn reopen(&mut self) {
+        self.excuse_unwritten();
+        self.spool = None;
+        self.fs.end_process();
+        self.open();
+    }
+
+    /// The power goes away and comes back.
+    fn reboot(&mut self) {
+        self.excuse_unwritten();
         self.spool = None;
         self.fs.restart(&mut self.choices);
+        self.boot += 1;
+        (self.since_boot, self.highest) = (0, 0);
+        self.anchor_is_old = true;
+        self.open();
+    }
+
+    fn open(&mut self) {
         self.fs.set_capacity(None);
-        self.spool = Some(open(&self.fs, &self.config).0);
+        let most = self.since_boot;
+        self.spool = Some(open_anchored(&self.fs, &self.config, boot(self.boot), most).0);
+    }
+
+    /// Removes the spool, and tells nothing less than that it was.
+    fn remove(&mut self, is_open: bool, anchor_too: bool) {
+        self.note_losses();
+        let had_any = self.kept.iter().any(|kept| kept.returned);
+        let untold: u64 = self.spool().losses.all().map(|lost| lost.events).sum();
+        let offered = waiting(self.spool());
+        let waits = offered
+            .iter()
+            .map(|batch| batch.mark.last_sequence() - batch.first_sequence + 1)
+            .sum::<u64>();
+        if !is_open {
+            self.spool = None;
+            self.fs.end_process();
+        }
+        self.fs.remove_all(&dir());
+        if anchor_too {
+            self.fs.remove_all(Path::new("/identity"));
+        }
+        if !is_open {
+            self.open();
+        }
+        // Whoever removes both, or what was not synced, leaves a bound and no numbers.
+        if !is_open && (anchor_too || self.anchor_is_old) {
+            for kept in &mut self.kept {
+                kept.may_be_untold = true;
+            }
+        }
+        // What waited of an earlier boot, and what was lost before and not told, is counted, and not named.
+        let (current, offered) = (boot(self.boot), digests(&offered));
+        for kept in &mut self.kept {
+            let is_named = kept.sealed.boot_id == current && offered.contains(&kept.sealed.digest);
+            kept.may_be_untold |= !is_open && !is_named;
+        }
+        let before = self.removals;
+        if !is_open && !anchor_too && !self.anchor_is_old && had_any {
+            let lost: u64 = self.spool().losses.all().map(|lost| lost.events).sum();
+            assert_eq!(lost, waits + untold, "not as many as waited");
+        }
+        self.append(1, 200);
+        self.note_losses();
+        let returned = self.kept.last().is_some_and(|kept| kept.returned);
+        // Of an open one without a segment there is nothing to miss.
+        if returned && had_any && !is_open {
+            assert!(self.removals > before, "a spool is gone and nobody says so");
+        }
     }
 
     fn append(&mut self, events: u64, size: usize) {
@@ -79,12 +182,23 @@ impl World {
         let sealed = sealed(chain, events, size);
         let returned = self.spool().append(&sealed).is_ok();
         if returned {
+            assert!(
+                sealed.first_sequence > self.highest,
+                "sequence {} of boot {boot} was given twice",
+                sealed.first_sequence
+            );
+            self.highest = sealed.last_sequence;
+            self.anchor_is_old = false;
             assert_eq!(
                 self.spool().chain_state(),
                 Some(ChainState::after(boot, sealed.last_sequence, sealed.digest))
             );
         }
-        self.kept.push(Kept { sealed, returned });
+        self.kept.push(Kept {
+            sealed,
+            returned,
+            may_be_untold: false,
+        });
     }
 
     fn acknowledge(&mut self, count: usize) {
@@ -104,6 +218,7 @@ impl World {
 
     fn note_losses(&mut self) {
         for lost in self.spool().take_lost() {
+            self.removals += u64::from(lost.reason == LossReason::SpoolRemoved);
             let Some(range) = lost.range else { continue };
             for sequence in range.first_sequence..=range.last_sequence {
                 self.lost.insert((range.boot_id, sequence));
@@ -141,7 +256,9 @@ impl World {
                 );
             } else if kept.returned {
                 assert!(
-                    self.maybe_acknowledged.contains(&digest) || self.is_lost(&kept.sealed),
+                    self.maybe_acknowledged.contains(&digest)
+                        || kept.may_be_untold
+                        || self.is_lost(&kept.sealed),
                     "a batch is gone: {:?}",
                     kept.sealed
                 );
@@ -166,9 +283,9 @@ proptest! {
         seed: u64,
     ) {
         let when_full = if newest { WhenFull::DropNewest } else { WhenFull::DropOldest };
-        let fs = MemoryFs::default();
+        let fs = enrolled();
         let config = config(max_bytes, 2_000, when_full);
-        let spool = Some(open(&fs, &config).0);
+        let spool = Some(open_anchored(&fs, &config, boot(1), 0).0);
         let mut world = World {
             fs,
             config,
@@ -179,9 +296,15 @@ proptest! {
             maybe_acknowledged: BTreeSet::new(),
             lost: BTreeSet::new(),
             choices: Choices::new(seed),
+            since_boot: 0,
+            highest: 0,
+            removals: 0,
+            disk_is_bad: false,
+            anchor_is_old: false,
         };
         let mut power = None;
         for action in actions {
+            world.since_boot += 1_000;
             match action {
                 Action::Append(events, size) => world.append(events, size),
                 Action::Acknowledge(count) if power.is_none() => world.acknowledge(count),
@@ -190,9 +313,10 @@ proptest! {
                     world.note_losses();
                     world.append(1, 200);
                 }
+                Action::Reopen if power.is_none() => world.reopen(),
                 Action::Reopen => {
                     power = None;
-                    world.reopen();
+                    world.reboot();
                 }
                 Action::CutPower(operations, cut_seed) => {
                     world.fs.cut_power_after(operations);
@@ -200,26 +324,35 @@ proptest! {
                     power = Some(2);
                 }
                 Action::Room(left) => {
+                    world.disk_is_bad |= left.is_some();
                     let used = world.fs.used_bytes();
                     world.fs.set_capacity(left.map(|left| used + left));
                 }
-                Action::SyncFails => world.fs.fail_next_sync(),
+                Action::SyncFails => {
+                    world.disk_is_bad = true;
+                    world.fs.fail_next_sync();
+                }
                 Action::Boot => {
                     power = None;
-                    world.boot += 1;
-                    world.reopen();
+                    world.reboot();
                 }
+                Action::RemoveOpen if power.is_none() => world.remove(true, false),
+                Action::RemoveClosed(anchor_too) if power.is_none() => world.remove(false, anchor_too),
+                Action::RemoveOpen | Action::RemoveClosed(_) => {}
             }
             // Two appends or so while the power goes away, then it comes back.
             match power {
                 Some(0) => {
                     power = None;
-                    world.reopen();
+                    world.reboot();
                     world.check();
                 }
                 Some(left) => power = Some(left - 1),
                 None => world.check(),
             }
+        }
+        if power.is_some() {
+            world.reboot();
         }
         world.reopen();
         world.check();

@@ -65,6 +65,14 @@ pub(super) fn ways() -> Vec<Way> {
                     .to(Sensor(Program)),
             ],
         ),
+        row(
+            "a name or the mode of its files",
+            [
+                Way::new("own_name_removed", Tamper("file_removed"), [Built, Built, Built])
+                    .to(Sensor(StateFile)),
+                Way::new("own_mode_set", Tamper("file_changed"), [Built, Built, Built]).to(Sensor(StateFile)),
+            ],
+        ),
     ];
     rows.concat()
 }

@@ -1,0 +1,232 @@
+//! A spool that is removed as a whole, while it is open and while it is not.
+
+use std::fs;
+
+use super::*;
+
+const MOST: u64 = 1_000_000;
+
+fn open_in(fs: &MemoryFs, number: u8) -> (Spool<MemoryFs>, Recovery) {
+    open_anchored(fs, &roomy(), boot(number), MOST)
+}
+
+/// Fills a spool, has the detector take so many batches, and gives those that it has not.
+fn filled(fs: &MemoryFs, acknowledged: usize) -> (Spool<MemoryFs>, Vec<Sealed>) {
+    let (mut spool, recovery) = open_in(fs, 1);
+    assert_eq!(recovery, Recovery::default(), "a sensor that was just enrolled");
+    let mut batches: Vec<Sealed> = (0..21).map(|_| append(&mut spool, 3)).collect();
+    if acknowledged > 0 {
+        let mark = waiting(&mut spool)[acknowledged - 1].mark;
+        spool.acknowledge(&mark).expect("acknowledged");
+    }
+    (spool, batches.split_off(acknowledged))
+}
+
+fn assert_exact(lost: &[Lost], unsent: &[Sealed]) {
+    let [lost] = lost else {
+        panic!("not one loss: {lost:?}")
+    };
+    let last = unsent.last().expect("some");
+    assert_eq!(
+        (lost.reason, lost.events),
+        (LossReason::SpoolRemoved, 3 * unsent.len() as u64)
+    );
+    let range = LostRange {
+        boot_id: boot(1),
+        first_sequence: unsent[0].first_sequence,
+        last_sequence: last.last_sequence,
+        last_digest: Some(last.digest),
+    };
+    assert_eq!(lost.range, Some(range));
+}
+
+/// Also after kill -9: what was appended is in the anchor at once.
+#[test]
+fn a_spool_removed_between_two_runs_is_told_exactly_and_no_sequence_comes_again() {
+    for acknowledged in [0, 6] {
+        let fs = enrolled();
+        let (spool, unsent) = filled(&fs, acknowledged);
+        drop(spool);
+        fs.end_process();
+        fs.remove_all(&dir());
+        let (mut spool, recovery) = open_in(&fs, 1);
+        assert!(recovery.removed);
+        assert_exact(&spool.take_lost(), &unsent);
+        let next = append(&mut spool, 1);
+        let last = unsent.last().expect("some");
+        assert_eq!((next.first_sequence, next.previous_digest), (64, last.digest));
+        drop(spool);
+        let (mut spool, recovery) = open_in(&fs, 1);
+        assert_eq!(
+            (recovery.removed, spool.take_lost()),
+            (false, vec![]),
+            "told twice"
+        );
+        assert_eq!(waiting(&mut spool).len(), 1);
+    }
+}
+
+#[test]
+fn the_chain_goes_on_in_another_boot() {
+    let fs = enrolled();
+    let (mut spool, unsent) = filled(&fs, 0);
+    spool.save().expect("saved");
+    crash(spool, &fs, 3);
+    fs.remove_all(&dir());
+    let (mut spool, _) = open_in(&fs, 2);
+    assert_exact(&spool.take_lost(), &unsent);
+    let last = unsent.last().expect("some").digest;
+    assert_eq!(chain_of(&spool, boot(2)).previous_digest, last);
+}
+
+/// The anchor may be older than what was sealed last: nothing is said of that which is not known.
+#[test]
+fn after_a_power_cut_the_last_digest_is_not_known() {
+    let fs = enrolled();
+    let (spool, _) = filled(&fs, 0);
+    crash(spool, &fs, 3);
+    fs.remove_all(&dir());
+    let (mut spool, recovery) = open_in(&fs, 2);
+    assert!(recovery.removed);
+    let lost = spool.take_lost();
+    assert_eq!((lost.len(), lost[0].reason), (1, LossReason::SpoolRemoved));
+    assert_eq!(lost[0].range.expect("known").last_digest, None);
+}
+
+#[test]
+fn a_spool_of_which_the_detector_has_all_is_told_to_be_removed_all_the_same() {
+    let fs = enrolled();
+    let (spool, unsent) = filled(&fs, 21);
+    assert_eq!(unsent, []);
+    drop(spool);
+    fs.remove_all(&dir());
+    let (mut spool, _) = open_in(&fs, 1);
+    let lost = spool.take_lost();
+    assert_eq!(
+        (lost.len(), lost[0].reason, lost[0].events, lost[0].range),
+        (1, LossReason::SpoolRemoved, 0, None)
+    );
+    assert_eq!(append(&mut spool, 1).first_sequence, 64);
+}
+
+/// Losses that no gap had told were in the spool only.
+#[test]
+fn losses_that_were_not_told_are_counted_still() {
+    let fs = enrolled();
+    let (mut spool, _) = filled(&fs, 21);
+    spool.count_lost(LossReason::TooLarge, 1, 5);
+    spool.save().expect("saved");
+    drop(spool);
+    fs.remove_all(&dir());
+    let (mut spool, _) = open_in(&fs, 1);
+    let told: u64 = spool.take_lost().iter().map(|lost| lost.events).sum();
+    assert_eq!(told, 5);
+}
+
+#[test]
+fn without_spool_and_anchor_the_chain_goes_on_behind_all_that_can_have_been() {
+    let fs = enrolled();
+    let (spool, _) = filled(&fs, 6);
+    drop(spool);
+    fs.remove_all(&dir());
+    fs.remove_all(Path::new("/identity"));
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert!(recovery.removed);
+    let range = LostRange {
+        boot_id: boot(1),
+        first_sequence: 1,
+        last_sequence: MOST,
+        last_digest: None,
+    };
+    let lost = spool.take_lost();
+    assert_eq!((lost.len(), lost[0].range, lost[0].events), (1, Some(range), 0));
+    assert_eq!(append(&mut spool, 1).first_sequence, MOST + 1);
+    drop(spool);
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert_eq!(
+        (recovery.removed, spool.take_lost()),
+        (false, vec![]),
+        "told twice"
+    );
+    assert_eq!(append(&mut spool, 1).first_sequence, MOST + 2);
+}
+
+/// The ledger knew nothing of what was in it after the last segment was begun.
+#[test]
+fn the_last_segment_and_the_ledger_gone_after_a_kill_are_told_exactly() {
+    let fs = enrolled();
+    let (mut spool, unsent) = filled(&fs, 0);
+    let offered = waiting(&mut spool);
+    let last = offered.last().expect("some").mark.segment;
+    let kept = offered.iter().filter(|batch| batch.mark.segment < last).count();
+    drop(spool);
+    fs.end_process();
+    fs.remove(&segment_path(last)).expect("removed");
+    fs.remove(&dir().join("acknowledged")).expect("removed");
+    let (mut spool, _) = open_in(&fs, 1);
+    let lost = spool.take_lost();
+    assert_eq!((lost.len(), lost[0].reason), (1, LossReason::SpoolSegmentMissing));
+    assert_eq!(lost[0].events, 3 * (unsent.len() - kept) as u64);
+    assert_eq!(append(&mut spool, 1).first_sequence, 64);
+}
+
+#[test]
+fn a_spool_removed_while_it_is_open_is_made_anew_and_told_exactly() {
+    let top = tempfile::tempdir().expect("made");
+    let (dir, file) = (top.path().join("spool"), top.path().join("chain"));
+    fs::write(&file, "").expect("written");
+    let anchor = Anchor {
+        path: file,
+        behind_all: ChainState::behind_all(boot(1), Duration::from_secs(1)),
+    };
+    let open = || {
+        let clock = Arc::new(At(UNIX_EPOCH));
+        Spool::open_anchored(OsFileSystem, &dir, &roomy(), clock, Some(anchor.clone())).expect("opens")
+    };
+    let append = |spool: &mut Spool<OsFileSystem>| {
+        let batch = sealed(chain_of(spool, boot(1)), 3, 300);
+        spool.append(&batch).expect("appended");
+        batch
+    };
+    let (mut spool, _) = open();
+    let gone: Vec<Sealed> = (0..9).map(|_| append(&mut spool)).collect();
+    fs::remove_dir_all(&dir).expect("removed");
+    let next = append(&mut spool);
+    assert_eq!(spool.removals(), 1);
+    assert_eq!(next.previous_digest, gone[8].digest);
+    assert_exact(&merged(&spool.take_lost()), &gone);
+    assert_eq!(digests(&waiting(&mut spool)), [next.digest]);
+    append(&mut spool);
+    assert_eq!(spool.removals(), 1, "noticed twice");
+    // Moved away is as good as removed.
+    fs::rename(&dir, top.path().join("elsewhere")).expect("moved");
+    let last = append(&mut spool);
+    assert_eq!(spool.removals(), 2);
+    drop(spool);
+    let (mut spool, recovery) = open();
+    assert_eq!((recovery.removed, recovery.damaged_places), (false, 0));
+    assert_eq!(digests(&waiting(&mut spool)), [last.digest]);
+}
+
+/// Noticed by who reads, where nothing is appended.
+#[test]
+fn an_older_segment_that_is_removed_is_passed_over_and_told() {
+    let fs = enrolled();
+    let (mut spool, batches) = filled(&fs, 0);
+    let offered = waiting(&mut spool);
+    let of_first = offered.iter().filter(|batch| batch.mark.segment == 1).count();
+    fs.remove(&segment_path(1)).expect("removed");
+    let left = waiting(&mut spool);
+    assert_eq!(left.len(), batches.len() - of_first);
+    assert_exact(&spool.take_lost(), &batches[..of_first]);
+    assert_eq!(append(&mut spool, 1).first_sequence, 64);
+}
+
+/// One loss of several that follow one another.
+fn merged(lost: &[Lost]) -> Vec<Lost> {
+    let mut losses = lost::Losses::default();
+    for one in lost {
+        losses.add(one.clone());
+    }
+    losses.take()
+}
