@@ -43,20 +43,14 @@ const PROC_ROOT_INODE: u64 = 1;
 pub(super) fn follow(process: ProcessKey, mount_namespace: u32, path: &Path) -> Result<Held, OpenError> {
     let (root, itself) = match (root_of(process), ProcessDirectory::of(process.pid)) {
         (Some(root), Some(itself)) => (root, Some(itself)),
-        _ if is_own_mount_namespace(mount_namespace) => {
-            (SeenFrom::Here.hold().ok_or(OpenError::Gone)?, None)
-        }
+        _ if is_own_mount_namespace(mount_namespace) => (SeenFrom::Here.hold().ok_or(OpenError::Gone)?, None),
         _ => return Err(OpenError::Gone),
     };
     let itself = || itself.as_ref()?.hold(".");
     Held::of(from_root(&root, &itself, path).map_err(OpenError::looking)?)
 }
 
-fn from_root(
-    root: &OwnedFd,
-    itself: &dyn Fn() -> Option<OwnedFd>,
-    path: &Path,
-) -> Result<OwnedFd, Errno> {
+fn from_root(root: &OwnedFd, itself: &dyn Fn() -> Option<OwnedFd>, path: &Path) -> Result<OwnedFd, Errno> {
     let mut rest = VecDeque::new();
     put_before(&mut rest, path.as_os_str());
     let mut at = root.try_clone().map_err(|_| Errno::MFILE)?;

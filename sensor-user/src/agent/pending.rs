@@ -252,11 +252,7 @@ mod tests {
         };
         assert!(pending.await_late(7, id.clone()));
         assert_eq!(pending.settle(7, &[identity()], None), Settled::Late(id));
-        assert_eq!(
-            pending.settle(7, &[identity()], None),
-            Settled::Unknown,
-            "once"
-        );
+        assert_eq!(pending.settle(7, &[identity()], None), Settled::Unknown, "once");
     }
 
     #[test]

@@ -198,7 +198,9 @@ impl<S: Sink> Agent<S> {
                 .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
         };
         let names_from = Arc::clone(&options.policy.catalogue);
-        let interval = options.look_interval.map(|interval| held::between_looks(interval, &probes));
+        let interval = options
+            .look_interval
+            .map(|interval| held::between_looks(interval, &probes));
         let looks = open_descriptors
             .filter(|_| options.look_interval.is_some())
             .map(|looks| Looks::start(looks, interval))

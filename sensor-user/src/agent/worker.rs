@@ -395,7 +395,11 @@ impl State {
         };
         if let Some((opened, object, Meaning::Credential { entry, path })) = found {
             let parsed = self.public.of_file(hands, object, &entry, &path, opened);
-            return Reached::Credential { entry, object, parsed };
+            return Reached::Credential {
+                entry,
+                object,
+                parsed,
+            };
         }
         let here = words.clone();
         let means_the_same = hands.run(&words, move |_| {

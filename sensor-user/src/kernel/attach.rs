@@ -49,7 +49,11 @@ impl<'a> Attacher<'a> {
                         && let Err(reason) = canary::ring_enter_seen(labeller)
                     {
                         tracing::debug!(reason, "ends of calls of io_uring");
-                        if !state.cannot_see.iter().any(|what| what == hooks::RING_ENDS.otherwise) {
+                        if !state
+                            .cannot_see
+                            .iter()
+                            .any(|what| what == hooks::RING_ENDS.otherwise)
+                        {
                             state.cannot_see.push(hooks::RING_ENDS.otherwise.to_owned());
                         }
                     }

@@ -143,7 +143,10 @@ const OPEN_TRACEPOINT: Hook = Hook {
 
 /// Sees what came of opens by io_uring whose completion is suppressed.
 pub(super) const RING_ENDS: Either = Either {
-    programs: &[program("sys_exit_io_uring_enter", Point::Exits(&["io_uring_enter"]))],
+    programs: &[program(
+        "sys_exit_io_uring_enter",
+        Point::Exits(&["io_uring_enter"]),
+    )],
     otherwise: "the object of an io_uring open without completion: only its path",
 };
 

@@ -8,6 +8,7 @@ mod host;
 mod hotplug;
 mod metrics;
 mod neighbours;
+mod raced;
 mod refusals;
 mod restart;
 mod secrets;

@@ -126,7 +126,8 @@ impl Watched {
                         );
                     }
                     // What is found by looking at what is open must stay open, and a path is followed while its process lives.
-                    if when == When::BeforeSensor || matches!(self.cell(&way), Some(Cell::Sweep | Cell::Path)) {
+                    if when == When::BeforeSensor || matches!(self.cell(&way), Some(Cell::Sweep | Cell::Path))
+                    {
                         self.held.push(running);
                     }
                     Attempt {

@@ -17,10 +17,7 @@ impl<S: Sink> Agent<S> {
             Found::Hanging(changed) => self.hangs_or_answers(changed),
             Found::Reached { number, reached } => self.path_led_to(number, reached),
             Found::Tested(tested) => self.tested(&tested),
-            Found::Identified {
-                token,
-                parsed,
-            } => {
+            Found::Identified { token, parsed } => {
                 match self
                     .pending
                     .settle(token, &parsed.identities, parsed.unknown_reason)

@@ -70,11 +70,17 @@ impl<S: Sink> Agent<S> {
             return;
         };
         match reached {
-            Reached::Credential { entry, object, parsed } => {
+            Reached::Credential {
+                entry,
+                object,
+                parsed,
+            } => {
                 self.accounts.received += 1;
                 self.tell_by_path(&attempt, &entry, Some(object), parsed);
             }
-            Reached::Other { means_the_same: false } => {
+            Reached::Other {
+                means_the_same: false,
+            } => {
                 self.accounts.received += 1;
                 self.accounts.drop_record(NOT_IN_CATALOGUE);
             }

@@ -191,10 +191,16 @@ mod tests {
     fn what_was_told_by_its_path_is_found_once() {
         let mut by_path = ByPath::default();
         by_path.told(process(1), &path(b"/key"), None);
-        assert!(!by_path.take(process(2), &path(b"/key"), ObjectKey::default()), "another's");
+        assert!(
+            !by_path.take(process(2), &path(b"/key"), ObjectKey::default()),
+            "another's"
+        );
         assert!(!by_path.take(process(1), &path(b"/other"), ObjectKey::default()));
         assert!(by_path.take(process(1), &path(b"/key"), ObjectKey::default()));
-        assert!(!by_path.take(process(1), &path(b"/key"), ObjectKey::default()), "it is over");
+        assert!(
+            !by_path.take(process(1), &path(b"/key"), ObjectKey::default()),
+            "it is over"
+        );
     }
 
     fn found(pid: u32, operation: u32) -> Held {
@@ -257,6 +263,9 @@ mod tests {
             by_path.told(process(pid), &path(b"/key"), None);
         }
         assert_eq!(by_path.told.len(), BY_PATH_MAX);
-        assert!(!by_path.take(process(0), &path(b"/key"), ObjectKey::default()), "the oldest went");
+        assert!(
+            !by_path.take(process(0), &path(b"/key"), ObjectKey::default()),
+            "the oldest went"
+        );
     }
 }

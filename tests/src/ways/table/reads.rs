@@ -103,11 +103,19 @@ fn fixed_files() -> Vec<Way> {
     let rows = [
         row(
             "an io_uring with a fixed file, inherited",
-            [Way::new("ring_inherited", Access("inherit"), [Built, Built, Built])],
+            [Way::new(
+                "ring_inherited",
+                Access("inherit"),
+                [Built, Built, Built],
+            )],
         ),
         row(
             "an io_uring with a fixed file, received",
-            [Way::new("ring_received", Access("receive"), [Built, Built, Built])],
+            [Way::new(
+                "ring_received",
+                Access("receive"),
+                [Built, Built, Built],
+            )],
         ),
         row(
             "a fixed file put in by another process",
