@@ -10,7 +10,8 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED, UNKNOWN_ID,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
+    UNKNOWN_ID,
 };
 
 use crate::{
@@ -383,7 +384,13 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let (what, errno) = (what & 0xffff, what >> 16);
-    held_file::<true>(what, errno, descriptors::checked_file(descriptor), attribute, after)
+    held_file::<true>(
+        what,
+        errno,
+        descriptors::checked_file(descriptor),
+        attribute,
+        after,
+    )
 }
 
 /// As [`held`], of the file of a request of io_uring, whose attribute's name the kernel has.
@@ -395,13 +402,7 @@ pub extern "C" fn changed_in_ring(what: u32, file: u64, attribute: u64) -> u32 {
 }
 
 #[inline(always)]
-fn held_file<const USER: bool>(
-    what: u32,
-    errno: u32,
-    file: *const u8,
-    attribute: u64,
-    after: u64,
-) -> u32 {
+fn held_file<const USER: bool>(what: u32, errno: u32, file: *const u8, attribute: u64, after: u64) -> u32 {
     if file.is_null() {
         return 0;
     }

@@ -8,15 +8,16 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED,
-    Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
+    Probe,
 };
 
 use crate::{
     attempts::{AT_FDCWD, is_refusal},
     changed_paths::{AT_REMOVEDIR, changed_in_ring, tell},
-    file_use::untyped,
     changes::RENAME_EXCHANGE,
+    file_use::untyped,
     given::Given,
     io_uring::COMPLETION_SUPPRESSED,
     offsets::{agent_pid, offset},
@@ -261,7 +262,8 @@ fn remember(request: u64, what: u32, from: &Given, to: &Given) {
 fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let opcode: u8 = Probed::read(request, offset!(ring_opcode));
     if is_by_descriptor(opcode) {
-        if ((SUCCESSES && result == 0) || is_refusal(i64::from(result))) && task::current_pid() != agent_pid() {
+        if ((SUCCESSES && result == 0) || is_refusal(i64::from(result))) && task::current_pid() != agent_pid()
+        {
             let command = request.wrapping_add(offset!(ring_command) as usize);
             let (what, attribute) = if opcode == IORING_OP_FTRUNCATE {
                 (CHANGE_TRUNCATED, 0)

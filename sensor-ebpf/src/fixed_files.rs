@@ -35,11 +35,11 @@ pub fn ring(file: *const u8) -> u64 {
 #[inline(never)]
 extern "C" fn named_ring(file: u64) -> u64 {
     let file = file as *const u8;
-    let name = pointer::<Probed>(pointer::<Probed>(file, offset!(file_dentry)), offset!(dentry_name));
-    let (begin, end) = (
-        Probed::read::<u64>(name, 0),
-        Probed::read::<[u8; 3]>(name, 8),
+    let name = pointer::<Probed>(
+        pointer::<Probed>(file, offset!(file_dentry)),
+        offset!(dentry_name),
     );
+    let (begin, end) = (Probed::read::<u64>(name, 0), Probed::read::<[u8; 3]>(name, 8));
     let [a, b, c, d, e, f, g, h, i, j, k] = RING_NAME;
     if begin != u64::from_ne_bytes([a, b, c, d, e, f, g, h]) || end != [i, j, k] {
         return 0;
@@ -69,7 +69,11 @@ pub fn places(ring: u64) -> u32 {
         return 0;
     }
     let count: u32 = Probed::read(ring as *const u8, offset!(ring_files_count));
-    if count < FIXED_FILES_MAX { count } else { FIXED_FILES_MAX }
+    if count < FIXED_FILES_MAX {
+        count
+    } else {
+        FIXED_FILES_MAX
+    }
 }
 
 /// What is left of the ring that [`each`] looks at.

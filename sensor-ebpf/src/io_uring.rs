@@ -27,8 +27,7 @@ use crate::{
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
     report::{count_of, submit},
-    ring_ends,
-    task,
+    ring_ends, task,
 };
 
 /// include/uapi/linux/io_uring.h
@@ -143,10 +142,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     );
     // A failure completes always.
     let ring: u64 = Probed::read(request, offset!(ring_context));
-    if !SUCCESSES
-        || flags & COMPLETION_SUPPRESSED == 0
-        || ring_ends::awaited(untyped(request), ring, slot)
-    {
+    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 || ring_ends::awaited(untyped(request), ring, slot) {
         remember(untyped(request), directory, open_flags, name);
         return;
     }

@@ -9,9 +9,8 @@ use claviger_sensor_common::{
 
 use crate::{
     copies, descriptors,
-    fixed_files,
     file_use::{untyped, used},
-    holders,
+    fixed_files, holders,
     offsets::{agent_pid, offset},
     path, program,
     read::{Probed, Read, Typed, pointer},

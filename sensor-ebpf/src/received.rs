@@ -16,9 +16,8 @@ use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 use crate::{
     arguments::{Arguments, number, result},
     descriptors::{self, Take},
-    fixed_files,
     file_use::{untyped, used},
-    labels,
+    fixed_files, labels,
     offsets::agent_pid,
     read::{Probed, Read, Typed},
     task,

@@ -9,6 +9,7 @@ mod host;
 mod hotplug;
 mod metrics;
 mod neighbours;
+mod raced;
 mod refusals;
 mod removal;
 mod restart;
