@@ -35,6 +35,7 @@ mod own;
 mod peers;
 mod pending;
 mod pipeline;
+mod placing;
 mod publicly;
 mod repeats;
 mod roots;

@@ -48,6 +48,7 @@ use super::{
     messages::{Answer as Found, Question, Wanted},
     peers::Peers,
     pending::{Pending, Settled},
+    placing::{Placed, Placing},
     repeats::Repeats,
     self_test::SelfTest,
     worker::{Setup, Worker},
@@ -108,6 +109,7 @@ pub struct Agent<S> {
     by_path: held::ByPath,
     just_found: held::JustFound,
     looks: Option<Looks>,
+    placing: Placing,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -184,6 +186,7 @@ impl<S: Sink> Agent<S> {
             processes,
             cgroups,
             users: Users::at("/etc/passwd"),
+            to_place: Vec::new(),
         };
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
@@ -201,6 +204,7 @@ impl<S: Sink> Agent<S> {
             .map(|looks| Looks::start(looks, interval))
             .transpose()
             .map_err(io("starting the thread that looks through open descriptors"))?;
+        let placing = Placing::start().map_err(io("starting the thread that looks up programs"))?;
         let publishing = match &options.metrics {
             Some(to) => Some(reconciling::Publishing {
                 to: to.clone(),
@@ -250,6 +254,7 @@ impl<S: Sink> Agent<S> {
             by_path: held::ByPath::default(),
             just_found: held::JustFound::default(),
             looks,
+            placing,
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
@@ -307,6 +312,7 @@ impl<S: Sink> Agent<S> {
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
+                Some(placed) = self.placing.placed.recv() => self.placed(&placed),
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
@@ -402,6 +408,8 @@ impl<S: Sink> Agent<S> {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);
+                    // While it is surely there: it may be replaced later, and the process gone.
+                    self.facts.processes.look_up_places(&exec.task);
                 }
                 Ok(Record::Fork { child, parent }) => {
                     self.facts.processes.fork(child, parent);

@@ -5,6 +5,7 @@
 //! - A pid means nothing without its start: every look into procfs is confirmed by field 22 of `stat`. It is a procfs that nobody can mount over
 //!   (`procfs.rs`).
 //! - What a process calls itself decides nothing: its executable is known by the object, its program run by a number of the kernel's.
+//! - The path of a program proves nothing: it is compared with what lies there (`program_place.rs`).
 //! - Unknown is said, with the reason. Every statement about a workload names what it rests on.
 //! - Bounds: the process table holds at most [`process_table::LIVE_MAX`] living and [`process_table::ENDED_MAX`] ended processes; the
 //!   cgroup cache at most [`cgroups::CACHE_MAX`] paths.
@@ -19,6 +20,7 @@ mod proc_fs;
 mod process_facts;
 pub mod process_table;
 mod procfs;
+mod program_place;
 mod run;
 mod users;
 mod workload;
@@ -35,6 +37,7 @@ pub use proc_fs::{
 pub use process_facts::ProcessFacts;
 pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessTable};
 pub use procfs::{ProcessDirectory, pids};
+pub use program_place::{Place, Sought};
 pub use run::Run;
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};
