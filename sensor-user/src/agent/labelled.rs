@@ -130,6 +130,15 @@ impl Table {
         }
     }
 
+    /// Whether these names, by their hashes, are watched in the directory that is labelled at this path.
+    pub(super) fn watches(&self, root: Root, path: &Path, names: &HashSet<u64>) -> bool {
+        let at = self.by_root.get(&root).and_then(|paths| paths.get(path));
+        let watched = at.and_then(|at| at.labelled.names.as_ref());
+        watched.is_some_and(|watched| {
+            watched.len() == names.len() && watched.iter().all(|(name_hash, _)| names.contains(name_hash))
+        })
+    }
+
     /// What is labelled below a root, in force or not.
     pub(super) fn below(&self, root: Root) -> Vec<(PathBuf, Seen)> {
         let paths = self.by_root.get(&root).into_iter().flatten();
