@@ -15,8 +15,8 @@ use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 
 use crate::{
     arguments::{Arguments, number, result},
-    descriptors,
-    file_use::used,
+    copies, descriptors,
+    file_use::{READ_FIRST, used},
     labels,
     offsets::agent_pid,
     read::{Probed, Read, Typed},
@@ -41,14 +41,14 @@ const CONTROLS_MAX: u32 = 8;
 /// Hook 1.
 #[lsm(hook = "file_receive")]
 pub fn lsm_file_receive(ctx: LsmContext) -> i32 {
-    received::<Typed>(ctx.arg(0));
+    taken(received::<Typed>(ctx.arg(0)));
     0
 }
 
 /// Hook 2.
 #[fentry(function = "security_file_receive")]
 pub fn fentry_security_file_receive(ctx: FEntryContext) -> i32 {
-    received::<Typed>(ctx.arg(0));
+    taken(received::<Typed>(ctx.arg(0)));
     0
 }
 
@@ -61,29 +61,48 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
     }
     let messages = match number(&ctx) {
         number::PIDFD_GETFD => {
-            received::<Probed>(descriptors::file(result as u32));
+            taken(received::<Probed>(descriptors::file(result as u32)));
             return 0;
         }
         number::RECVMMSG => result as u32,
         _ => 1,
     };
-    let mut first = Arguments::current().second();
+    let mut from = From {
+        first: Arguments::current().second(),
+        told: 0,
+    };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
             messages,
             message as *const () as *mut c_void,
-            (&raw mut first).cast(),
+            (&raw mut from).cast(),
             0,
         );
     }
+    taken(from.told as u32);
     0
 }
 
+/// Where the first of something stands in the process's memory, and what was told of all of them.
+struct From {
+    first: u64,
+    told: u64,
+}
+
+/// A credential that came open counts as read: what is open for writing meanwhile may take it up.
+#[inline(always)]
+fn taken(told: u32) {
+    if told & READ_FIRST != 0 {
+        copies::look_at_what_is_open();
+    }
+}
+
 /// The control messages of a message that was received, as the kernel wrote them a moment ago.
-extern "C" fn message(index: u64, first: *mut u64) -> i64 {
+extern "C" fn message(index: u64, from: *mut From) -> i64 {
     // SAFETY: what the caller keeps on its stack.
-    let message = unsafe { *first } + index * MESSAGE_BYTES;
+    let from = unsafe { &mut *from };
+    let message = from.first + index * MESSAGE_BYTES;
     let control: u64 = user(message + CONTROL_AT);
     let length: u64 = user(message + CONTROL_LENGTH_AT);
     if control == 0 || length < HEADER_BYTES {
@@ -102,27 +121,31 @@ extern "C" fn message(index: u64, first: *mut u64) -> i64 {
             break;
         }
         if level == SOL_SOCKET && kind == SCM_RIGHTS {
-            let mut first = at + HEADER_BYTES;
+            let mut descriptors = From {
+                first: at + HEADER_BYTES,
+                told: 0,
+            };
             // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
             unsafe {
                 bpf_loop(
                     ((size - HEADER_BYTES) / 4) as u32 & DESCRIPTORS_MASK,
                     one_descriptor as *const () as *mut c_void,
-                    (&raw mut first).cast(),
+                    (&raw mut descriptors).cast(),
                     0,
                 );
             }
+            from.told |= descriptors.told;
         }
         at += (size + 7) & !7;
     }
     0
 }
 
-extern "C" fn one_descriptor(index: u64, first: *mut u64) -> i64 {
+extern "C" fn one_descriptor(index: u64, from: *mut From) -> i64 {
     // SAFETY: what the caller keeps on its stack.
-    let first = unsafe { *first };
-    let descriptor: u32 = user(first + index * 4);
-    received::<Probed>(descriptors::checked_file(descriptor));
+    let from = unsafe { &mut *from };
+    let descriptor: u32 = user(from.first + index * 4);
+    from.told |= u64::from(received::<Probed>(descriptors::checked_file(descriptor)));
     0
 }
 
@@ -132,11 +155,12 @@ fn user<T: Copy + Default>(address: u64) -> T {
     unsafe { bpf_probe_read_user(address as *const T) }.unwrap_or_default()
 }
 
+/// What [`used`] tells.
 #[inline(always)]
-fn received<R: Read>(file: *const u8) {
+fn received<R: Read>(file: *const u8) -> u32 {
     if task::current_pid() == agent_pid() {
         labels::answer_seen(REQUEST_RECEIVED);
-        return;
+        return 0;
     }
-    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
+    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file)
 }

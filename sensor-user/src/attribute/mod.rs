@@ -16,6 +16,7 @@ pub mod cgroups;
 mod core_pattern;
 mod keys;
 mod mounted;
+mod open_files;
 mod proc_fs;
 mod process_facts;
 pub mod process_table;
@@ -30,6 +31,7 @@ pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
 pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
+pub use open_files::open_file_of;
 pub use proc_fs::{
     boot_id, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, process_in_namespace,
     program_of, root_of, start_ticks_of,

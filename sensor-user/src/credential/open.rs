@@ -107,6 +107,14 @@ impl Held {
         let descriptor =
             rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
                 .map_err(|source| failed("look at", source))?;
+        Self::of(descriptor)
+    }
+
+    /// Of a descriptor that names what is held (O_PATH).
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
         let stat = rustix::fs::fstat(&descriptor).map_err(|source| failed("look at", source))?;
         Ok(Self {
             descriptor,
@@ -114,6 +122,15 @@ impl Held {
             version: Version::of(&stat),
             kind: FileType::from_raw_mode(stat.st_mode),
         })
+    }
+
+    /// The same, as it is now.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn anew(&self) -> Result<Self, OpenError> {
+        let descriptor = rustix::io::fcntl_dupfd_cloexec(&self.descriptor, 0);
+        Self::of(descriptor.map_err(|source| failed("look at", source))?)
     }
 
     /// Which file it is.
