@@ -105,9 +105,10 @@ impl Default for Table {
 }
 
 impl Table {
-    /// A scan of one root begins.
-    pub(super) fn begin(&mut self) {
+    /// A scan of one root begins: its number, for its end. Scans of other roots may begin and end meanwhile.
+    pub(super) fn begin(&mut self) -> u64 {
         self.scan += 1;
+        self.scan
     }
 
     /// Another policy holds: from here on nothing counts as labelled until it was labelled anew.
@@ -211,11 +212,15 @@ impl Table {
         self.live.contains_key(&key(labelled))
     }
 
-    /// A scan of a root ended: what it did not find there is gone. Returns the labels that are to be taken away.
+    /// The scan that began last ended, of a root: what it did not find there is gone. Returns the labels that are to be taken away.
     pub(super) fn end(&mut self, root: Root) -> Vec<Dropped> {
-        let scan = self.scan;
+        self.end_of(root, self.scan)
+    }
+
+    /// The same, of the scan that began with this number.
+    pub(super) fn end_of(&mut self, root: Root, begun: u64) -> Vec<Dropped> {
         let paths = self.by_root.entry(root).or_default();
-        let left: Vec<_> = paths.extract_if(|_, at| at.scan != scan).collect();
+        let left: Vec<_> = paths.extract_if(|_, at| at.scan < begun).collect();
         if paths.is_empty() {
             self.by_root.remove(&root);
         }
