@@ -238,7 +238,7 @@ pub struct Process {
     /// Of an executable with many programs in it (busybox), the name of the one that runs, e.g. "cat"; empty where there is none or it is not known.
     #[prost(string, tag = "24")]
     pub applet: ::prost::alloc::string::String,
-    /// Whether the executable is the file that lies at `exe_path`; absent where that was not looked at, as for an ancestor.
+    /// Whether the executable is the file that lies at `exe_path`; absent where that was not looked at, which of an ancestor it need not be.
     #[prost(message, optional, tag = "25")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe_place: ::core::option::Option<ProgramPlace>,
