@@ -1,5 +1,6 @@
 //! Compiles the programs in `ways-c/`, which the tests carry inside them: `ways` for this machine, and `ways32`, which runs without a library,
-//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty. `attribution-c/actor.c` becomes `actor`.
+//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty. `attribution-c/actor.c` becomes `actor`, and
+//! `copier-c/copier.c` `copier`.
 
 use std::env;
 use std::error::Error;
@@ -9,7 +10,10 @@ use std::process::Command;
 
 const SOURCES: &str = "ways-c";
 const PROGRAM32: &str = "ways32.c";
-const ACTOR: &str = "attribution-c/actor.c";
+const PROGRAMS: [(&str, &str); 2] = [
+    ("actor", "attribution-c/actor.c"),
+    ("copier", "copier-c/copier.c"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={SOURCES}");
@@ -29,10 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{SOURCES} does not compile, see above: {dynamic:?}").into());
         }
     }
-    println!("cargo::rerun-if-changed={ACTOR}");
-    let actor = out.join("actor");
-    if !compiles(compiler()?.args(["-static", ACTOR]), &actor) && !compiles(compiler()?.arg(ACTOR), &actor) {
-        return Err(format!("{ACTOR} does not compile, see above").into());
+    for (name, source) in PROGRAMS {
+        println!("cargo::rerun-if-changed={source}");
+        let program = out.join(name);
+        if !compiles(compiler()?.args(["-static", source]), &program)
+            && !compiles(compiler()?.arg(source), &program)
+        {
+            return Err(format!("{source} does not compile, see above").into());
+        }
     }
     let program32 = out.join("ways32");
     let mut freestanding = compiler()?;

@@ -37,6 +37,7 @@ enumeration! {
     Operation = "OPERATION_",
     Outcome = "OUTCOME_",
     ProgramBasis = "PROGRAM_BASIS_",
+    Tree = "TREE_",
     Severity = "SEVERITY_",
     WorkloadKind = "WORKLOAD_KIND_",
 }

@@ -5,8 +5,9 @@
 
 use aya_ebpf::{
     helpers::generated::bpf_ktime_get_boot_ns,
-    macros::map,
+    macros::{map, tracepoint},
     maps::{HashMap, LruHashMap},
+    programs::TracePointContext,
 };
 use claviger_sensor_common::{
     Ancestor, Counter, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
@@ -14,12 +15,13 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    arguments::result,
     descriptors,
     file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
     labels,
     offsets::offset,
     path,
-    read::{Probed, Read, pointer},
+    read::{Probed, Read, Typed, pointer},
     report::{lose, submit},
     task,
 };
@@ -80,6 +82,40 @@ pub extern "C" fn has_read() -> u32 {
     0
 }
 
+/// A process that has read a credential, or was forked by one that has, forked: the child has its memory.
+#[inline(always)]
+pub fn forked(parent: *const u8, child: *const u8) {
+    // SAFETY: a torn copy would only have the child looked at once more or less.
+    let Some(reader) = (unsafe { READERS.get(task::identify::<Typed>(parent)) }).copied() else {
+        return;
+    };
+    if reader.exec_id != task::exec_id::<Typed>(parent) {
+        return;
+    }
+    let reader = Reader {
+        looked_ns: 0,
+        second: 0,
+        written: 0,
+        ..reader
+    };
+    if READERS
+        .insert(task::identify::<Typed>(child), reader, 0)
+        .is_err()
+    {
+        lose(Probe::FileCopied, Counter::LostReaders);
+    }
+}
+
+/// A file was made in memory (memfd_create): no open of it is seen.
+#[tracepoint]
+pub fn sys_exit_memfd_create(ctx: TracePointContext) -> u32 {
+    let made = result(&ctx);
+    if made >= 0 && is_reader() {
+        written(untyped(descriptors::file(made as u32)));
+    }
+    0
+}
+
 /// A process has ended.
 #[inline(always)]
 pub fn ended(process: &Ancestor) {
@@ -110,13 +146,21 @@ pub fn opened<R: Read>(file: *const u8) {
 }
 
 /// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. What was open when this was last
-/// done is not reported again for as long, so it is not looked at either. Global, as [`crate::file_use::known`].
+/// done is not reported again for as long, so it is not looked at either. Also when a reader has started another program, which has what it had open, as a
+/// file in memory, and nothing else of it. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_at_what_is_open() -> u32 {
-    let Some(reader) = reader(&task::current_process()) else {
+    let process = task::current_process();
+    let Some(reader) = READERS.get_ptr_mut(process) else {
         return 0;
     };
+    // SAFETY: a value of the map, which stays while this program runs.
+    if unsafe { (*reader).exec_id } != task::current_exec_id() {
+        descriptors::each::<Open>();
+        let _not_there = READERS.remove(process);
+        return 0;
+    }
     // SAFETY: the helper only returns a number.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     // SAFETY: a value of the map, which stays while this program runs; a torn time would only make for one look more or less.
@@ -156,7 +200,8 @@ pub extern "C" fn written(file: u64) -> u32 {
         exec_id: task::current_exec_id(),
         object: labels::key::<Probed>(inode),
     };
-    let Some(reader) = reader(&write.writer) else {
+    // Of the program run before too, for it may have left this open.
+    let Some(reader) = READERS.get_ptr_mut(write.writer) else {
         return 0;
     };
     // SAFETY: the helper only returns a number.
@@ -176,6 +221,8 @@ pub extern "C" fn written(file: u64) -> u32 {
         record.writer = write.writer;
         record.exec_id = write.exec_id;
         record.object = write.object;
+        record.marks = task::marks(untyped(file));
+        record.reserved = 0;
         path::walk(&path::of_file(file), &mut record.path);
         true
     });

@@ -58,16 +58,18 @@ fn keep(process: &Ancestor, holder: &Holder) {
     }
 }
 
-/// A process was forked: it has what its parent had.
+/// A process was forked: it has what its parent had. Whether that was anything.
 #[inline(always)]
-pub fn forked(parent: *const u8, child: *const u8) {
+pub fn forked(parent: *const u8, child: *const u8) -> bool {
     // SAFETY: a torn copy would name another executable for a core.
     let holder = unsafe { HOLDERS.get(task::identify::<Typed>(parent)) };
     if let Some(holder) = holder.copied()
         && holder.exec_id == task::exec_id::<Typed>(parent)
     {
         keep(&task::identify::<Typed>(child), &holder);
+        return true;
     }
+    false
 }
 
 /// A process has ended: what was kept of it, if its last program may have held a credential. Told once, whichever of its threads was last.

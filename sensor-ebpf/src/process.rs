@@ -51,9 +51,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>();
-        if copies::is_reader() {
-            copies::look_at_what_is_open();
-        }
+        copies::look_at_what_is_open();
     }
     0
 }
@@ -92,7 +90,9 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     if pid != tgid {
         return 0;
     }
-    holders::forked(parent, child);
+    if holders::forked(parent, child) {
+        copies::forked(parent, child);
+    }
     submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe {

@@ -15,8 +15,9 @@ use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 
 use crate::{
     arguments::{Arguments, number, result},
+    copies,
     descriptors::{self, Take},
-    file_use::{untyped, used},
+    file_use::{READ_FIRST, untyped, used},
     fixed_files, labels,
     offsets::agent_pid,
     read::{Probed, Read, Typed},
@@ -62,8 +63,8 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
     let messages = match number(&ctx) {
         number::PIDFD_GETFD => {
             let file = descriptors::file(result as u32);
-            received_by_call(untyped(file));
-            received_in(fixed_files::ring(file));
+            let told = received_by_call(untyped(file));
+            taken(told | received_in(fixed_files::ring(file)));
             return 0;
         }
         number::RECVMMSG => result as u32,
@@ -72,6 +73,7 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
     let mut messages_at = At {
         first: Arguments::current().second(),
         ring: 0,
+        told: 0,
     };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
@@ -83,14 +85,23 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
         );
     }
     // Here, for there may be no more calls within calls below the loops. Of several rings in one call the last; the others are found held.
-    received_in(messages_at.ring);
+    taken(messages_at.told as u32 | received_in(messages_at.ring));
     0
 }
 
-/// Where messages or descriptors are, and the last ring that was found among these.
+/// Where messages or descriptors are, the last ring that was found among these, and what was told of all of them.
 struct At {
     first: u64,
     ring: u64,
+    told: u64,
+}
+
+/// A credential that came open counts as read: what is open for writing meanwhile may take it up.
+#[inline(always)]
+fn taken(told: u32) {
+    if told & READ_FIRST != 0 {
+        copies::look_at_what_is_open();
+    }
 }
 
 /// The control messages of a message that was received, as the kernel wrote them a moment ago.
@@ -119,6 +130,7 @@ extern "C" fn message(index: u64, messages: *mut At) -> i64 {
             let mut descriptors_at = At {
                 first: at + HEADER_BYTES,
                 ring: messages.ring,
+                told: 0,
             };
             // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
             unsafe {
@@ -130,6 +142,7 @@ extern "C" fn message(index: u64, messages: *mut At) -> i64 {
                 );
             }
             messages.ring = descriptors_at.ring;
+            messages.told |= descriptors_at.told;
         }
         at += (size + 7) & !7;
     }
@@ -141,7 +154,7 @@ extern "C" fn one_descriptor(index: u64, descriptors: *mut At) -> i64 {
     let descriptors = unsafe { &mut *descriptors };
     let descriptor: u32 = user(descriptors.first + index * 4);
     let file = descriptors::checked_file(descriptor);
-    received_by_call(untyped(file));
+    descriptors.told |= u64::from(received_by_call(untyped(file)));
     let ring = fixed_files::ring(file);
     if ring != 0 {
         descriptors.ring = ring;
@@ -153,8 +166,7 @@ extern "C" fn one_descriptor(index: u64, descriptors: *mut At) -> i64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn received_by_call(file: u64) -> u32 {
-    received::<Probed>(file as *const u8);
-    0
+    received::<Probed>(file as *const u8)
 }
 
 #[inline(always)]
@@ -166,17 +178,17 @@ fn user<T: Copy + Default>(address: u64) -> T {
 /// A file was received, and with a ring what it has open.
 #[inline(always)]
 fn received_with_ring<R: Read>(file: *const u8) {
-    received::<R>(file);
-    received_in(fixed_files::ring(file));
+    taken(received::<R>(file) | received_in(fixed_files::ring(file)));
 }
 
+/// What [`used`] tells.
 #[inline(always)]
-fn received<R: Read>(file: *const u8) {
+fn received<R: Read>(file: *const u8) -> u32 {
     if task::current_pid() == agent_pid() {
         labels::answer_seen(REQUEST_RECEIVED);
-        return;
+        return 0;
     }
-    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
+    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file)
 }
 
 /// A ring was received, if it is one, and what it has open with it. Global, so that the verifier looks at it once.

@@ -12,7 +12,7 @@ mod service;
 mod trace;
 pub mod ways;
 
-pub use actor::{actor, script};
+pub use actor::{actor, copier, script};
 pub use decoy::{Decoy, SECRET};
 pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};

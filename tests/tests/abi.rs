@@ -109,7 +109,7 @@ compared! {
     ProgramSecretRecord { header, task, count, left_out, found }
     TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
     DirectoryListRecord { header, task, key, label, path }
-    WrittenRecord { header, writer, exec_id, object, path }
+    WrittenRecord { header, writer, exec_id, object, marks, reserved, path }
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }

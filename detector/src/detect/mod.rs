@@ -8,6 +8,7 @@
 
 mod chain;
 mod finding;
+mod place;
 mod program;
 mod removed;
 mod reported;

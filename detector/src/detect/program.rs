@@ -1,8 +1,51 @@
 //! Whether what a process truly runs is one of certain programs, by path. What only carries it out (an interpreter, the dynamic loader) is none of
 //! them, and what was added to a container is not what is meant by a path of its image.
+//!
+//! A path counts only for the file that lies there, in the host's tree or in one that only who administers the host can have given the process, and
+//! only if nobody else can have written it (`place.rs`). That holds for the interpreter or loader too, which does what it likes with what it is given.
 
 use claviger_proto::carried;
 use claviger_proto::v1::{Process, ProgramBasis};
+
+use super::place;
+
+/// What a process runs, as to certain programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// One of them.
+    Meant,
+    /// What has the path of one of them; that it is one is not proved, for this reason.
+    Claims {
+        /// That path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another.
+    Other,
+}
+
+/// Whether a process runs one of the programs whose paths `is_meant`.
+pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs {
+    if !runs(process, is_meant) {
+        return Runs::Other;
+    }
+    let exe = (&process.exe_path, &process.exe_place);
+    let argument = process
+        .script
+        .as_ref()
+        .filter(|script| script.basis() == ProgramBasis::Argument);
+    let file = carried(process)
+        .or(argument)
+        .map(|file| (&file.path, &file.place));
+    for (path, at) in file.into_iter().chain([exe]) {
+        if let Err(reason) = place::is_proved(path, at.as_ref(), process.euid) {
+            let path = path.clone();
+            return Runs::Claims { path, reason };
+        }
+    }
+    Runs::Meant
+}
 
 /// Where only who administers a host puts programs: an interpreter there does what its arguments say.
 const SYSTEM_DIRECTORIES: [&str; 5] = ["/bin", "/sbin", "/usr/bin", "/usr/local/bin", "/usr/sbin"];
@@ -12,7 +55,7 @@ const SYSTEM_DIRECTORIES: [&str; 5] = ["/bin", "/sbin", "/usr/bin", "/usr/local/
 /// - A script counts where the kernel was given it, whichever interpreter it names; what the dynamic loader has loaded counts, the loader never.
 /// - A script that only an argument names counts where the interpreter is one of the host's own, or is meant itself: whoever starts a program
 ///   chooses its arguments, but such an interpreter runs what they name.
-pub(super) fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
+fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
     // A path with dots in it leads elsewhere than it looks.
     let is_meant = |path: &str| !path.split('/').any(|part| matches!(part, "." | "..")) && is_meant(path);
     if process.exe_memfd || process.exe_upper_layer {
@@ -70,9 +113,11 @@ mod tests {
     fn run(exe_path: &str, script: Option<(&str, ProgramBasis)>) -> Process {
         Process {
             exe_path: exe_path.into(),
+            exe_place: place::proved(),
             script: script.map(|(path, basis)| Program {
                 path: path.into(),
                 basis: basis.into(),
+                place: place::proved(),
                 ..Program::default()
             }),
             ..Process::default()
@@ -80,9 +125,27 @@ mod tests {
     }
 
     fn is_aws(process: &Process) -> bool {
-        runs(process, |path| {
-            path == AWS || path == "/opt/aws/python3" || path.starts_with("/lib/aws/")
-        })
+        let is_meant =
+            |path: &str| path == AWS || path == "/opt/aws/python3" || path.starts_with("/lib/aws/");
+        judge(process, is_meant) == Runs::Meant
+    }
+
+    #[test]
+    fn the_interpreter_and_what_it_is_given_must_both_lie_where_they_are_said_to() {
+        let claims = |process: &Process| match judge(process, |path| path == AWS) {
+            Runs::Claims { path, .. } => path,
+            other => format!("{other:?}"),
+        };
+        for basis in [ProgramBasis::ExecutedFile, ProgramBasis::Argument] {
+            let good = run("/usr/bin/python3.11", Some((AWS, basis)));
+            assert!(is_aws(&good));
+            let mut forged = good.clone();
+            forged.exe_place = None;
+            assert_eq!(claims(&forged), "/usr/bin/python3.11");
+            let mut forged = good;
+            forged.script.as_mut().expect("set").place = None;
+            assert_eq!(claims(&forged), AWS);
+        }
     }
 
     #[test]
@@ -124,6 +187,7 @@ mod tests {
         assert!(!is_aws(&loader));
         loader.loaded_program = Some(Program {
             path: "/usr/bin/cat".into(),
+            place: place::proved(),
             basis: ProgramBasis::Mapped.into(),
             ..Program::default()
         });

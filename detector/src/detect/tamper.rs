@@ -1,12 +1,16 @@
 //! `sensor_tampered`: a process did something to a sensor that can blind it.
 //!
-//! Left out are signals that change nothing, the service manager's own (process 1), and writes of package managers, by the paths of their
-//! programs. What it cannot tell: whether a process at such a path is one, for a container has a tree of its own. A sensor that was
+//! Left out are signals that change nothing, the service manager's own (process 1), and writes of package managers, by their
+//! programs (`program.rs`). A sensor that was
 //! blinded before it could say so is told by the gap in its evidence.
 
 use claviger_proto::v1::{Event, Finding, Outcome, Process, Severity, Tamper};
 
-use super::{State, finding, program, wording};
+use super::{
+    State, finding,
+    program::{self, Runs},
+    wording,
+};
 use crate::verify::Verified;
 
 const NAME: &str = "sensor_tampered";
@@ -64,9 +68,9 @@ fn is_usual(tamper: &Tamper, process: Option<&Process>) -> bool {
     match tamper.what.as_str() {
         "signal" => is_manager || HARMLESS.contains(&tamper.target.as_str()),
         "mount_over" => is_manager,
-        "file_written" | "file_removed" | "file_changed" => {
-            process.is_some_and(|process| program::runs(process, |path| PACKAGE_MANAGERS.contains(&path)))
-        }
+        "file_written" | "file_removed" | "file_changed" => process.is_some_and(|process| {
+            program::judge(process, |path| PACKAGE_MANAGERS.contains(&path)) == Runs::Meant
+        }),
         _ => false,
     }
 }
@@ -121,7 +125,7 @@ mod tests {
     use claviger_proto::catalogue::Catalogue;
     use claviger_proto::v1::{Actor, EventKind};
 
-    use super::super::detect;
+    use super::super::{detect, place};
     use super::*;
     use crate::verify::testing::Signer;
 
@@ -132,6 +136,7 @@ mod tests {
             comm: "x".into(),
             exe_path: exe_path.into(),
             euid: Some(0),
+            exe_place: place::proved(),
             ..Process::default()
         };
         Event {

@@ -1,7 +1,8 @@
 //! `unusual_reader`: a credential is taken by a program that is not among its kind's usual readers.
 //!
-//! A program is what truly runs (`program.rs`): the script and not its interpreter. What it cannot tell: whether a program at a usual path is the
-//! usual program (a container has its own `/usr/bin/aws`, if it is of its image), and what a usual reader does with it. Attempts that were refused count too.
+//! A program is what truly runs (`program.rs`): the script and not its interpreter; and it is the file that lies at its path, in the host's tree or in
+//! one that it was given (`place.rs`), not what somebody has it see there. What it cannot tell: what a usual reader does with the credential, and what
+//! the image of a container has at a usual path. Attempts that were refused count too.
 //!
 //! A process that says it is a sensor (`is_sensor`, a `claviger-sensor trace`) opens every credential to recognise it. That it runs the sensor's program
 //! proves nothing, for it may have been started with a library of somebody else's in it, or been made to run something by another. It is told as any
@@ -9,7 +10,13 @@
 
 use claviger_proto::v1::{Event, Finding};
 
-use super::{State, finding, program, severity::severity, technique::technique, wording};
+use super::{
+    State, finding,
+    program::{self, Runs},
+    severity::severity,
+    technique::technique,
+    wording,
+};
 use crate::verify::Verified;
 
 const NAME: &str = "unusual_reader";
@@ -22,7 +29,8 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let severity = severity(&credential.kind, outcome);
     let says_it_is_a_sensor = event.actor.as_ref().is_some_and(|actor| actor.is_sensor);
     let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
-    if process.is_some_and(|process| program::runs(process, is_usual)) {
+    let runs = process.map_or(Runs::Other, |process| program::judge(process, is_usual));
+    if runs == Runs::Meant {
         return None;
     }
     let is_new = if says_it_is_a_sensor {
@@ -33,7 +41,7 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     if !is_new {
         return None;
     }
-    let mut summary = wording::summary(state.catalogue, event, credential);
+    let mut summary = wording::summary(state.catalogue, event, credential, &runs);
     if says_it_is_a_sensor {
         summary.push_str(
             ". It says that it is a sensor, as `claviger-sensor trace` does, which opens all credentials to recognise them; nothing proves that \
@@ -62,11 +70,11 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
 mod tests {
     use claviger_proto::catalogue::Catalogue;
     use claviger_proto::v1::{
-        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Program, ProgramBasis, Severity,
-        Workload,
+        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Program, ProgramBasis,
+        ProgramPlace, Severity, Tree, Workload,
     };
 
-    use super::super::detect;
+    use super::super::{detect, place};
     use super::*;
     use crate::verify::testing::Signer;
 
@@ -78,6 +86,7 @@ mod tests {
             comm,
             exe_path,
             euid: Some(0),
+            exe_place: place::proved(),
             ..Process::default()
         }
     }
@@ -145,6 +154,29 @@ mod tests {
     }
 
     #[test]
+    fn what_only_claims_to_be_the_usual_reader_is_reported_with_why() {
+        let mut forged = read_by("/usr/bin/aws");
+        let process = forged
+            .actor
+            .as_mut()
+            .and_then(|actor| actor.to_mut().process.as_mut());
+        process.expect("has one").exe_place = Some(ProgramPlace {
+            tree: Tree::None.into(),
+            reason: "another file lies at its path in the host's tree".into(),
+            ..ProgramPlace::default()
+        });
+        let found = findings(vec![forged]);
+        assert!(
+            found[0].summary.ends_with(
+                "; it has the path of a program that usually does so, /usr/bin/aws, but another file lies at its path \
+                 in the host's tree (AWS access key)"
+            ),
+            "{}",
+            found[0].summary
+        );
+    }
+
+    #[test]
     fn a_script_counts_for_itself() {
         let by_script = |path: &str| {
             let mut event = read_by("/usr/bin/python3.11");
@@ -155,6 +187,7 @@ mod tests {
             process.expect("has one").script = Some(Program {
                 path: path.into(),
                 basis: ProgramBasis::ExecutedFile.into(),
+                place: place::proved(),
                 ..Program::default()
             });
             event

@@ -5,6 +5,8 @@ use claviger_proto::catalogue::Catalogue;
 use claviger_proto::v1::{Actor, Credential, Event, Identity, Operation, Outcome, Process, Workload};
 use claviger_proto::{program_notes, program_words};
 
+use super::program::Runs;
+
 /// A kind that the catalogue does not know, or none. Its name is in the finding's credential.
 const UNKNOWN_KIND: &str = "an unknown kind of credential";
 
@@ -27,7 +29,7 @@ pub(super) fn title(catalogue: &Catalogue, credential: &Credential, outcome: Out
 }
 
 /// One sentence: who, started by whom, as which user, did what to which credential, how it ended.
-pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credential) -> String {
+pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credential, runs: &Runs) -> String {
     let sentence = who(event);
     let infinitive = match credential.operation() {
         Operation::Unspecified => "open",
@@ -58,7 +60,14 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
         }
         Outcome::Succeeded => format!("{past} {path}{proves}"),
     };
-    format!("{sentence} {did}; it is not among the programs that usually do so ({kind})")
+    match runs {
+        Runs::Claims { path, reason } => format!(
+            "{sentence} {did}; it has the path of a program that usually does so, {path}, but {reason} ({kind})"
+        ),
+        Runs::Meant | Runs::Other => {
+            format!("{sentence} {did}; it is not among the programs that usually do so ({kind})")
+        }
+    }
 }
 
 /// Who, started by whom, as which user.

@@ -13,6 +13,7 @@ const ENUM_FIELDS: &[(&str, &str)] = &[
     ("Credential.matched_by", "MatchBasis"),
     ("Finding.severity", "Severity"),
     ("Program.basis", "ProgramBasis"),
+    ("ProgramPlace.tree", "Tree"),
 ];
 
 /// Timestamp fields: their JSON form is RFC 3339 with nanoseconds.

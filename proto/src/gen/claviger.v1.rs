@@ -239,6 +239,30 @@ pub struct Process {
     /// Of an executable with many programs in it (busybox), the name of the one that runs, e.g. "cat"; empty where there is none or it is not known.
     #[prost(string, tag = "24")]
     pub applet: ::prost::alloc::string::String,
+    /// Whether the executable is the file that lies at `exe_path`; absent where that was not looked at, which of an ancestor it need not be.
+    #[prost(message, optional, tag = "25")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe_place: ::core::option::Option<ProgramPlace>,
+}
+/// Whether a file that is run is the one that lies at its path: of a path alone, who makes mounts or a root of his own decides what it shows.
+#[derive(serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProgramPlace {
+    /// In which tree of files it is.
+    #[prost(enumeration = "Tree", tag = "1")]
+    #[serde(serialize_with = "crate::json::enumeration::<Tree, _>")]
+    pub tree: i32,
+    /// Who owns the file, by user id in the initial user namespace; absent where it is not known.
+    #[prost(uint32, optional, tag = "2")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_uid: ::core::option::Option<u32>,
+    /// Its permission bits; absent where they are not known.
+    #[prost(uint32, optional, tag = "3")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: ::core::option::Option<u32>,
+    /// Why it is in no tree that is believed, or why that is not known; empty where it is in one.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// A file that is run without being the executable.
 #[derive(serde::Serialize)]
@@ -269,6 +293,10 @@ pub struct Program {
     /// Why it, or its object, is not known, e.g. "an option may name it"; empty where it is.
     #[prost(string, tag = "8")]
     pub unknown_reason: ::prost::alloc::string::String,
+    /// As Process.exe_place.
+    #[prost(message, optional, tag = "9")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: ::core::option::Option<ProgramPlace>,
 }
 /// Namespaces by inode number. They tell two apart; an inode alone is reused by the kernel and identifies nothing.
 #[derive(serde::Serialize)]
@@ -809,6 +837,44 @@ impl ActorBasis {
             "ACTOR_BASIS_UNSPECIFIED" => Some(Self::Unspecified),
             "ACTOR_BASIS_SOCKET_OPENER" => Some(Self::SocketOpener),
             "ACTOR_BASIS_SENDER" => Some(Self::Sender),
+            _ => None,
+        }
+    }
+}
+/// A tree of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Tree {
+    /// It is not known whether the file lies at its path.
+    Unspecified = 0,
+    /// The host's own: the one that the sensor sees.
+    Host = 1,
+    /// The one that the process has as its root and that only who administers the host can have given it, as a container runtime does. The file
+    /// lies in the root's own file system; nothing was mounted over it.
+    Own = 2,
+    /// None of these: another file lies at its path, or none, or the tree may have been made by anybody.
+    None = 3,
+}
+impl Tree {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TREE_UNSPECIFIED",
+            Self::Host => "TREE_HOST",
+            Self::Own => "TREE_OWN",
+            Self::None => "TREE_NONE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TREE_UNSPECIFIED" => Some(Self::Unspecified),
+            "TREE_HOST" => Some(Self::Host),
+            "TREE_OWN" => Some(Self::Own),
+            "TREE_NONE" => Some(Self::None),
             _ => None,
         }
     }

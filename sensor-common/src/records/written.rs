@@ -18,6 +18,10 @@ pub struct WrittenRecord {
     pub exec_id: u64,
     /// The file.
     pub object: ObjectKey,
+    /// What marks it: `MARK_` bits. One that is deleted, or in memory, lies at no path.
+    pub marks: u32,
+    /// Padding.
+    pub reserved: u32,
     /// Where.
     pub path: PathBytes,
 }

@@ -3,20 +3,26 @@
 //!
 //! A file is looked at again and again while a writer of it lives, at growing intervals; at once when a writer has ended; and from the
 //! beginning when a writer has read another credential. At most [`WAITING_MAX`] wait; one that finds no room is not looked at, which is counted as lost.
+//! One that lies at no path (in memory, unnamed, deleted, too deep) is held while it waits, so that it can be looked at when its writer has ended; of
+//! these at most [`HELD_MAX`] wait, for the system cannot free them meanwhile.
 
 use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use claviger_sensor_common::ObjectKey;
 
 use super::seen_from::SeenFrom;
-use crate::decode::ProcessKey;
+use crate::{credential::Held, decode::ProcessKey};
 
 /// Files that wait to be looked at.
 pub(super) const WAITING_MAX: usize = 1_024;
+
+/// Files held that wait to be looked at.
+pub(super) const HELD_MAX: usize = 64;
 
 /// Writers that are known of a file, as of a log that many programs write: the end of a further one is not waited for.
 const WRITERS_MAX: usize = 16;
@@ -30,17 +36,28 @@ const LOOKS: [Duration; 4] = [
 ];
 
 /// A file that may be a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Suspect {
     /// The file.
     pub object: ObjectKey,
+    /// By what it can be reached.
+    pub at: Reach,
+}
+
+/// By what a file can be reached.
+#[derive(Clone, Debug)]
+pub(super) enum Reach {
     /// Paths, and from where they are seen, that may lead to it.
-    pub paths: Vec<(SeenFrom, PathBuf)>,
+    Paths(Vec<(SeenFrom, PathBuf)>),
+    /// It itself, and how it is called.
+    Held(Arc<Held>, PathBuf),
+    /// Its number alone, and how it is called.
+    Number(PathBuf),
 }
 
 #[derive(Debug)]
 struct Waiting {
-    paths: Vec<(SeenFrom, PathBuf)>,
+    at: Reach,
     writers: Vec<ProcessKey>,
     told: Instant,
     /// How often it was looked at since.
@@ -76,8 +93,12 @@ impl Suspects {
         if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&object) {
             return false;
         }
+        let is_held = |at: &Reach| matches!(at, Reach::Held(..));
+        if is_held(&suspect.at) && self.waiting.values().filter(|one| is_held(&one.at)).count() >= HELD_MAX {
+            return false;
+        }
         let waiting = self.waiting.entry(object).or_insert_with(|| Waiting {
-            paths: Vec::new(),
+            at: Reach::Paths(Vec::new()),
             writers: Vec::new(),
             told: now,
             looks: 0,
@@ -85,7 +106,7 @@ impl Suspects {
         });
         self.by_time.remove(&(waiting.due, object));
         waiting.begin_anew(now);
-        waiting.paths = suspect.paths;
+        waiting.at = suspect.at;
         if waiting.writers.len() < WRITERS_MAX && !waiting.writers.contains(&writer) {
             waiting.writers.push(writer);
             self.of.entry(writer).or_default().push(object);
@@ -134,15 +155,15 @@ impl Suspects {
         self.by_time.remove(&(due, object));
         let waiting = self.waiting.get_mut(&object)?;
         waiting.looks += 1;
-        let paths = match LOOKS.get(waiting.looks) {
+        let at = match LOOKS.get(waiting.looks) {
             Some(after) => {
                 waiting.due = (waiting.told + *after).max(now);
                 self.by_time.insert((waiting.due, object));
-                waiting.paths.clone()
+                waiting.at.clone()
             }
-            None => self.take_out(object)?.paths,
+            None => self.take_out(object)?.at,
         };
-        Some(Suspect { object, paths })
+        Some(Suspect { object, at })
     }
 
     /// It is known what it is.
@@ -185,7 +206,7 @@ mod tests {
                 inode,
                 ..ObjectKey::default()
             },
-            paths: Vec::new(),
+            at: Reach::Paths(Vec::new()),
         }
     }
 
@@ -263,6 +284,25 @@ mod tests {
         suspects.forget(suspect(7).object);
         assert!(suspects.take(ONE, suspect(u64::MAX), begun));
         assert_eq!(suspects.by_time.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn what_is_held_is_bounded() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        let held = || {
+            let held = Held::of(tempfile::tempfile().expect("made").into()).expect("a file");
+            Reach::Held(Arc::new(held), PathBuf::new())
+        };
+        let held = |inode: usize| Suspect {
+            at: held(),
+            ..suspect(inode as u64)
+        };
+        for inode in 0..HELD_MAX {
+            assert!(suspects.take(ONE, held(inode), begun));
+        }
+        assert!(!suspects.take(ONE, held(HELD_MAX), begun));
+        assert!(suspects.take(ONE, suspect(HELD_MAX as u64), begun), "by a path");
     }
 
     #[test]

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     attribute::{
-        CgroupRole, Cgroups, ProcessFacts, ProcessTable, Users, WorkloadContext, classify, workload,
+        CgroupRole, Cgroups, Place, ProcessFacts, ProcessTable, Sought, Users, WorkloadContext, classify,
+        workload,
     },
     decode::{Access, FilePath, ProcessKey, ProgramRun, Task},
     kernel::{ProbeAccounts, ProbeState, kernel_losses},
@@ -38,6 +39,8 @@ pub(super) struct Facts {
     pub cgroups: Cgroups,
     pub users: Users,
     pub told: ToldActors,
+    /// What the last actor runs and could not be looked up without waiting.
+    pub to_place: Vec<Sought>,
 }
 
 /// What was used.
@@ -97,18 +100,22 @@ impl Facts {
     /// The acting process with its ancestors, and its workload.
     fn actor(&mut self, task: &Task) -> Who {
         if let Some(who) = self.told.of(task, self.processes.changes()) {
+            self.to_place.clear();
             return who;
         }
         let (actor, workload) = self.describe(task);
         let who = (actor.into(), workload.into());
-        // To describe it may have taken a look at procfs.
-        self.told.keep(task, self.processes.changes(), Who::clone(&who));
+        if self.to_place.is_empty() {
+            // To describe it may have taken a look at procfs.
+            self.told.keep(task, self.processes.changes(), Who::clone(&who));
+        }
         who
     }
 
     fn describe(&mut self, task: &Task) -> (Actor, Workload) {
         self.processes
             .look_up_argument(task.process, task.mount_namespace);
+        self.to_place = self.processes.look_up_places(task);
         let mut process = self.process(task.run(), &task.comm);
         let cgroup = self.cgroups.path_of(task.cgroup_id).map(str::to_owned);
         process.tid = task.tid;
@@ -165,11 +172,23 @@ impl Facts {
         let runs_it = |facts: &ProcessFacts| task.exe.is_none_or(|(_, inode)| facts.may_run(inode));
         if !self.processes.last_known(task.process).is_none_or(runs_it) {
             process.exe_path.clear();
+            process.exe_place = None;
             process.comm_at_exec.clear();
             process.script = None;
             process.loaded_program = None;
             process.applet.clear();
             process.unknown_reason = NOT_SEEN.into();
+        }
+        if !process.exe_path.is_empty() && process.exe_place.is_none() {
+            process.exe_place = Some((&Place::not_yet()).into());
+        }
+        for file in [&mut process.script, &mut process.loaded_program]
+            .into_iter()
+            .flatten()
+        {
+            if file.inode != 0 && file.place.is_none() {
+                file.place = Some((&Place::not_yet()).into());
+            }
         }
         process.exe_deleted = task.exe_marks.deleted();
         process.exe_memfd = task.exe_marks.memfd();
@@ -241,6 +260,7 @@ fn tell(process: &mut Process, facts: &ProcessFacts) {
     process.exe_deleted = facts.exe_marks.deleted();
     process.exe_memfd = facts.exe_marks.memfd();
     process.exe_upper_layer = facts.exe_marks.upper_layer();
+    process.exe_place = facts.exe_place.as_ref().map(|(_, place)| place.into());
     process.comm_at_exec.clone_from(&facts.comm_at_exec);
     process.script.clone_from(&facts.run.script);
     process.loaded_program.clone_from(&facts.run.loaded);

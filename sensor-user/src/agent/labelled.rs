@@ -105,9 +105,10 @@ impl Default for Table {
 }
 
 impl Table {
-    /// A scan of one root begins.
-    pub(super) fn begin(&mut self) {
+    /// A scan of one root begins: its number, for its end. Scans of other roots may begin and end meanwhile.
+    pub(super) fn begin(&mut self) -> u64 {
         self.scan += 1;
+        self.scan
     }
 
     /// Another policy holds: from here on nothing counts as labelled until it was labelled anew.
@@ -128,6 +129,15 @@ impl Table {
             }
             _ => false,
         }
+    }
+
+    /// Whether these names, by their hashes, are watched in the directory that is labelled at this path.
+    pub(super) fn watches(&self, root: Root, path: &Path, names: &HashSet<u64>) -> bool {
+        let at = self.by_root.get(&root).and_then(|paths| paths.get(path));
+        let watched = at.and_then(|at| at.labelled.names.as_ref());
+        watched.is_some_and(|watched| {
+            watched.len() == names.len() && watched.iter().all(|(name_hash, _)| names.contains(name_hash))
+        })
     }
 
     /// What is labelled below a root, in force or not.
@@ -202,11 +212,15 @@ impl Table {
         self.live.contains_key(&key(labelled))
     }
 
-    /// A scan of a root ended: what it did not find there is gone. Returns the labels that are to be taken away.
+    /// The scan that began last ended, of a root: what it did not find there is gone. Returns the labels that are to be taken away.
     pub(super) fn end(&mut self, root: Root) -> Vec<Dropped> {
-        let scan = self.scan;
+        self.end_of(root, self.scan)
+    }
+
+    /// The same, of the scan that began with this number.
+    pub(super) fn end_of(&mut self, root: Root, begun: u64) -> Vec<Dropped> {
         let paths = self.by_root.entry(root).or_default();
-        let left: Vec<_> = paths.extract_if(|_, at| at.scan != scan).collect();
+        let left: Vec<_> = paths.extract_if(|_, at| at.scan < begun).collect();
         if paths.is_empty() {
             self.by_root.remove(&root);
         }

@@ -3,6 +3,7 @@
 mod copies;
 mod own;
 mod setting;
+mod slices;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -61,6 +62,7 @@ pub(super) struct Labelling {
     /// Labels of copies, those that have left their path too.
     copies: HashSet<u32>,
     counts: BTreeMap<Root, ScanCounts>,
+    jobs: slices::Jobs,
     said: ScanCounts,
     buried: Instant,
 }
@@ -103,6 +105,7 @@ impl Labelling {
             replaced_names: HashSet::new(),
             copies: HashSet::new(),
             counts: BTreeMap::new(),
+            jobs: slices::Jobs::default(),
             said: ScanCounts::default(),
             buried: Instant::now(),
         }
@@ -122,7 +125,8 @@ impl Labelling {
                 let paths: HashSet<PathBuf> = found.ways.iter().map(|way| way.path.clone()).collect();
                 let objects = self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
                 self.knowledge.set_ways(paths, objects);
-                self.label(Root::Host, &root, &found, public);
+                let job = self.begin(Root::Host, Arc::clone(&root), found);
+                self.finish(job, public);
                 self.label_own(&root);
                 self.look_after_copies(&root);
             }
@@ -139,14 +143,15 @@ impl Labelling {
         self.total()
     }
 
-    /// Labels what was found elsewhere.
+    /// Takes up what was found elsewhere, to be labelled by [`Labelling::label_more`].
     pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
         match found {
             Found::Anywhere { root, found } => {
                 let holders = found.files.iter().filter_map(|file| file.path.parent());
                 let holders = holders.map(Path::to_owned).collect();
                 self.ways.watch(&mut self.labeller, Root::Search, &root, &holders);
-                self.label(Root::Search, &root, &found, public);
+                let job = self.begin(Root::Search, root, found);
+                self.put_off(job, public);
             }
             Found::Below {
                 id,
@@ -158,11 +163,13 @@ impl Labelling {
                     self.other_homes.insert(id, homes);
                     self.lay_out();
                 }
-                self.label(Root::Other(id), &root, &found, public);
+                let job = self.begin(Root::Other(id), root, found);
+                self.put_off(job, public);
             }
             Found::Roots { gone, left_out } => {
                 self.counts.entry(Root::Others).or_default().left_out = left_out;
                 for id in gone {
+                    self.jobs.forget(Root::Other(id));
                     self.table.begin();
                     for dropped in self.table.end(Root::Other(id)) {
                         self.drop_label(dropped);
@@ -184,6 +191,8 @@ impl Labelling {
         self.renew_copies(&catalogue);
         self.catalogue = catalogue;
         self.lay_out();
+        // By the catalogue before; the search and the look into other roots begin anew.
+        self.jobs.clear();
         self.table.new_policy();
         let counts = self.scan(public);
         let places = self.knowledge.places();
@@ -242,39 +251,6 @@ impl Labelling {
                 Err(Hangs::NoThread) => return Err(std::io::ErrorKind::OutOfMemory.into()),
             }
         }
-    }
-
-    /// Labels all of what was found below a root.
-    fn label(&mut self, root: Root, directory: &Arc<OwnedFd>, found: &ScanResult, public: &mut Public) {
-        let mut counts = ScanCounts {
-            left_out: found.limits_hit.total(),
-            roots: u64::from(matches!(root, Root::Other(_))),
-            ..ScanCounts::default()
-        };
-        self.table.begin();
-        // Directories first: a file that appears between is then known by its name.
-        for one in &found.directories {
-            match self.label_directory(root, directory, one) {
-                Done::Yes => counts.directories += 1,
-                Done::Gone | Done::Hangs => {}
-                Done::No => counts.not_labelled += 1,
-            }
-        }
-        for one in &found.files {
-            match self.label_file(root, directory, one, public) {
-                Done::Yes => counts.files += 1,
-                Done::Gone | Done::Hangs => {}
-                Done::No => counts.not_labelled += 1,
-            }
-        }
-        for hanging in self.hands.avoided() {
-            self.table.stays_below(root, &hanging);
-        }
-        for dropped in self.table.end(root) {
-            self.drop_label(dropped);
-        }
-        self.forget_names();
-        self.counts.insert(root, counts);
     }
 
     /// All roots together. Says what cannot be watched once, and again only when it changes.

@@ -37,6 +37,7 @@ mod own;
 mod peers;
 mod pending;
 mod pipeline;
+mod placing;
 mod publicly;
 mod repeats;
 mod roots;

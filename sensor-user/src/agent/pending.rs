@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use claviger_proto::v1::{Event, EventId, Identity};
+use claviger_proto::v1::{Event, EventId, Identity, Process};
+
+use crate::attribute::{Place, Sought};
 
 /// Events waiting. At the bound the oldest go out as they are.
 pub const PENDING_MAX: usize = 4_096;
@@ -32,6 +34,8 @@ struct Waiting {
     /// Its own question, or the last one before it: never less than that of those before, so that an answer's event is found quickly.
     order: u64,
     since: Duration,
+    /// Programs in it whose places it waits for.
+    to_place: Vec<Sought>,
 }
 
 /// The queue.
@@ -52,7 +56,29 @@ impl Pending {
             token,
             order: self.last_token,
             since: now,
+            to_place: Vec::new(),
         });
+    }
+
+    /// The event that was taken up last waits for this too.
+    pub(super) fn await_place(&mut self, sought: Sought) {
+        if let Some(waiting) = self.waiting.back_mut() {
+            waiting.to_place.push(sought);
+        }
+    }
+
+    /// It was found out where a program lies.
+    pub(super) fn placed(&mut self, sought: &Sought, place: &Place) {
+        for waiting in &mut self.waiting {
+            let before = waiting.to_place.len();
+            waiting.to_place.retain(|awaited| awaited != sought);
+            let actor = waiting.event.actor.as_mut();
+            if waiting.to_place.len() != before
+                && let Some(process) = actor.and_then(|actor| actor.to_mut().process.as_mut())
+            {
+                put_in_place(process, sought, place);
+            }
+        }
     }
 
     /// Whether nothing waits.
@@ -127,7 +153,8 @@ impl Pending {
         while events.len() < limit
             && let Some(waiting) = self.waiting.pop_front()
         {
-            let ripe = waiting.token.is_none() || crowded || waiting.since + delay <= now;
+            let answered = waiting.token.is_none() && waiting.to_place.is_empty();
+            let ripe = answered || crowded || waiting.since + delay <= now;
             if !ripe {
                 passed_over.push(waiting);
                 continue;
@@ -157,11 +184,26 @@ impl Pending {
     }
 }
 
+fn put_in_place(process: &mut Process, sought: &Sought, place: &Place) {
+    if process.exe_path == sought.path && (process.exe_device, process.exe_inode) == sought.object {
+        process.exe_place = Some(place.into());
+    }
+    let carried = [&mut process.script, &mut process.loaded_program];
+    for file in carried.into_iter().flatten() {
+        if file.path == sought.path && (file.device, file.inode) == sought.object {
+            file.place = Some(place.into());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::Credential;
+    use claviger_proto::v1::{Actor, Credential};
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
 
     use super::*;
+    use crate::decode::Task;
 
     const DELAY: Duration = Duration::from_millis(100);
 
@@ -283,5 +325,38 @@ mod tests {
             [0, 1, 2]
         );
         assert_eq!(pending.len(), 2);
+    }
+
+    #[test]
+    fn an_event_waits_for_where_its_program_lies_and_has_it_then() {
+        let task = Task::from(&TaskSnapshot::new_zeroed());
+        let sought = Sought::of(&task, "/usr/bin/aws", (1, 2));
+        let mut event = event(1);
+        event.actor = Some(
+            Actor {
+                process: Some(Process {
+                    exe_path: sought.path.clone(),
+                    exe_device: 1,
+                    exe_inode: 2,
+                    ..Process::default()
+                }),
+                ..Actor::default()
+            }
+            .into(),
+        );
+        let mut pending = Pending::default();
+        pending.push(event, None, at(0));
+        pending.await_place(sought.clone());
+        assert!(pending.take(at(1), DELAY, 10).0.is_empty());
+        pending.placed(&Sought::of(&task, "/usr/bin/other", (1, 2)), &Place::hangs());
+        assert!(pending.take(at(1), DELAY, 10).0.is_empty(), "that was another's");
+        pending.placed(&sought, &Place::hangs());
+        let (events, _) = pending.take(at(1), DELAY, 10);
+        let process = events[0].actor.as_ref().and_then(|actor| actor.process.as_ref());
+        assert_eq!(
+            process.expect("set").exe_place,
+            Some((&Place::hangs()).into()),
+            "it is told"
+        );
     }
 }

@@ -51,6 +51,7 @@ use super::{
     messages::{Answer as Found, Question},
     peers::Peers,
     pending::{Pending, Settled},
+    placing::{Placed, Placing},
     repeats::Repeats,
     self_test::SelfTest,
     told::{ToldActors, ToldHooks},
@@ -117,6 +118,7 @@ pub struct Agent<S> {
     followed: following::Followed,
     just_found: held::JustFound,
     looks: Option<Looks>,
+    placing: Placing,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
 }
 
@@ -194,6 +196,7 @@ impl<S: Sink> Agent<S> {
             cgroups,
             users: Users::at("/etc/passwd"),
             told: ToldActors::default(),
+            to_place: Vec::new(),
         };
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
@@ -213,6 +216,7 @@ impl<S: Sink> Agent<S> {
             .map(|looks| Looks::start(looks, interval))
             .transpose()
             .map_err(io("starting the thread that looks through open descriptors"))?;
+        let placing = Placing::start().map_err(io("starting the thread that looks up programs"))?;
         let publishing = match &options.metrics {
             Some(to) => Some(reconciling::Publishing {
                 to: to.clone(),
@@ -265,6 +269,7 @@ impl<S: Sink> Agent<S> {
             followed: following::Followed::default(),
             just_found: held::JustFound::default(),
             looks,
+            placing,
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
@@ -322,6 +327,7 @@ impl<S: Sink> Agent<S> {
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
+                Some(placed) = self.placing.placed.recv() => self.placed(&placed),
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
@@ -412,6 +418,8 @@ impl<S: Sink> Agent<S> {
                     self.worker.met_namespace(exec.task.mount_namespace);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);
+                    // While it is surely there: it may be replaced later, and the process gone.
+                    self.facts.processes.look_up_places(&exec.task);
                 }
                 Ok(Record::Fork { child, parent }) => {
                     self.facts.processes.fork(child, parent);

@@ -285,6 +285,11 @@ impl State {
             {
                 return;
             }
+            if let Some(counts) = self.labelling.label_more(&mut self.public)
+                && answer.blocking_send(Answer::Counted(counts)).is_err()
+            {
+                return;
+            }
             self.tell_kept();
             let changed = self.labelling.hands.changed();
             if changed != Changed::default() {
@@ -299,7 +304,11 @@ impl State {
             let others = self.next_test.into_iter().chain(self.suspects.due());
             let others = others.chain(self.labelling.hands.due(now));
             let wake = others.fold(next, Instant::min);
-            match asked.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+            let wait = match self.labelling.is_under_way() {
+                true => Duration::ZERO,
+                false => wake.saturating_duration_since(Instant::now()),
+            };
+            match asked.recv_timeout(wait) {
                 Ok(Ask::Follow(following)) => {
                     let reached = Answer::Reached {
                         number: following.number,

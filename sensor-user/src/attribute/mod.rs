@@ -5,6 +5,7 @@
 //! - A pid means nothing without its start: every look into procfs is confirmed by field 22 of `stat`. It is a procfs that nobody can mount over
 //!   (`procfs.rs`).
 //! - What a process calls itself decides nothing: its executable is known by the object, its program run by a number of the kernel's.
+//! - The path of a program proves nothing: it is compared with what lies there (`program_place.rs`).
 //! - Unknown is said, with the reason. Every statement about a workload names what it rests on.
 //! - Bounds: the process table holds at most [`process_table::LIVE_MAX`] living and [`process_table::ENDED_MAX`] ended processes; the
 //!   cgroup cache at most [`cgroups::CACHE_MAX`] paths.
@@ -15,10 +16,12 @@ pub mod cgroups;
 mod core_pattern;
 mod keys;
 mod mounted;
+mod open_files;
 mod proc_fs;
 mod process_facts;
 pub mod process_table;
 mod procfs;
+mod program_place;
 mod run;
 mod users;
 mod workload;
@@ -28,6 +31,7 @@ pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
 pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;
+pub use open_files::open_file_of;
 pub use proc_fs::{
     boot_id, is_ending, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of,
     process_in_namespace, program_of, root_of, start_ticks_of,
@@ -35,6 +39,7 @@ pub use proc_fs::{
 pub use process_facts::ProcessFacts;
 pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessTable};
 pub use procfs::{ProcessDirectory, pids};
+pub use program_place::{Place, Sought};
 pub use run::Run;
 pub use users::Users;
 pub use workload::{WorkloadContext, workload};

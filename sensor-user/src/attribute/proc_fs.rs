@@ -150,8 +150,13 @@ pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {
     let directory = ProcessDirectory::of(process.pid)?;
     let root = directory.hold("root")?;
     // Asked after: that of another process with the same number would not be told from it before.
-    let start_ticks = parse_stat(&directory.read("stat")?)?.start_ticks;
-    (start_ticks == process.start_ticks).then_some(root)
+    holds(&directory, process).then_some(root)
+}
+
+/// Whether a directory is that of this process, and not of another that had its number.
+pub(super) fn holds(directory: &ProcessDirectory, process: ProcessKey) -> bool {
+    let stat = directory.read("stat").and_then(|stat| parse_stat(&stat));
+    stat.is_some_and(|stat| stat.start_ticks == process.start_ticks)
 }
 
 /// The path without what procfs puts behind that of a deleted file, and, of one in memory, before it.

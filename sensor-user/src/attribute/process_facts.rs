@@ -1,6 +1,6 @@
 //! What is known of one process.
 
-use super::run::Run;
+use super::{program_place::Place, run::Run};
 use crate::decode::{Marks, ProcessKey, ProgramRun};
 
 /// What is known of a process beside its key.
@@ -16,6 +16,8 @@ pub struct ProcessFacts {
     pub exe_inode: Option<u64>,
     /// What marked it then.
     pub exe_marks: Marks,
+    /// Where it lies, once that was looked up, of which object.
+    pub exe_place: Option<((u64, u64), Place)>,
     /// What it carries out.
     pub run: Run,
     /// Of which program run of the process all this is; nothing where that is not known.

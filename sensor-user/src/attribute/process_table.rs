@@ -1,5 +1,7 @@
 //! The processes of this host, kept by events and seeded from procfs.
 
+mod places;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
@@ -99,6 +101,7 @@ impl ProcessTable {
             exe_path: exec.exe.display(),
             exe_inode: exec.task.exe.map(|(_, inode)| inode),
             exe_marks: exec.task.exe_marks,
+            exe_place: None,
             run: Run::start(exec, told, before.map(|facts| &facts.run)),
             exec_id: Some(exec.task.exec_id),
             uid: exec.task.uid,

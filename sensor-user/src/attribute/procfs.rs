@@ -115,6 +115,11 @@ impl ProcessDirectory {
         rustix::fs::openat(&self.0, name, HOLD, Mode::empty()).ok()
     }
 
+    /// A directory of it, to be listed.
+    pub(super) fn listed(&self, name: &str) -> Option<OwnedFd> {
+        open(self.0.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY).ok()
+    }
+
     /// A namespace by its inode number, as `ns/mnt` names it: `mnt:[4026531841]`.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<u32> {

@@ -102,6 +102,11 @@ impl Run {
         run
     }
 
+    /// What is run beside the executable.
+    pub(super) fn carried(&mut self) -> impl Iterator<Item = &mut File> {
+        [&mut self.script, &mut self.loaded].into_iter().flatten()
+    }
+
     /// The dynamic loader has mapped what it runs.
     pub(super) fn mapped(&mut self, file: &CarriedFile) {
         self.loaded = Some(known(file, ProgramBasis::Mapped));
@@ -171,6 +176,7 @@ fn known(file: &CarriedFile, basis: ProgramBasis) -> File {
         memfd: file.marks.memfd(),
         upper_layer: file.marks.upper_layer(),
         unknown_reason: String::new(),
+        place: None,
     }
 }
 

@@ -116,7 +116,7 @@ impl Held {
         Self::of(descriptor)
     }
 
-    /// Of a descriptor that holds it so.
+    /// Of a descriptor that names what is held (O_PATH).
     ///
     /// # Errors
     /// [`OpenError`].
@@ -128,6 +128,15 @@ impl Held {
             version: Version::of(&stat),
             kind: FileType::from_raw_mode(stat.st_mode),
         })
+    }
+
+    /// The same, as it is now.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn anew(&self) -> Result<Self, OpenError> {
+        let descriptor = rustix::io::fcntl_dupfd_cloexec(&self.descriptor, 0);
+        Self::of(descriptor.map_err(|source| failed("look at", source))?)
     }
 
     /// Which file it is.

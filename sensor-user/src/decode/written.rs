@@ -2,7 +2,7 @@
 
 use claviger_sensor_common::WrittenRecord;
 
-use super::{DecodeError, FilePath, Object, ProcessKey};
+use super::{DecodeError, FilePath, Marks, Object, ProcessKey};
 
 /// A process that has read a credential may write this file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Written {
     pub exec_id: u64,
     /// The file.
     pub object: Object,
+    /// What marks it.
+    pub marks: Marks,
     /// Where.
     pub path: FilePath,
 }
@@ -25,6 +27,7 @@ impl TryFrom<&WrittenRecord> for Written {
             writer: (&record.writer).into(),
             exec_id: record.exec_id,
             object: record.object.into(),
+            marks: Marks::new(record.marks),
             path: FilePath::from_record(&record.path)?,
         })
     }

@@ -313,14 +313,19 @@ pub(super) const LISTED: Hook = Hook {
     cannot_see: &["directories listed by 32-bit system calls"],
 };
 
-/// What may become a copy is seen by the programs that see opens.
+const MADE_IN_MEMORY: Either = Either {
+    programs: &[program("sys_exit_memfd_create", Point::Exits(&["memfd_create"]))],
+    otherwise: "copies in files that are made in memory",
+};
+
+/// What may become a copy is seen by the programs that see opens, and what is made in memory by one beside them.
 pub(super) const fn copied(level: FileOpenHook) -> Hook {
     Hook {
         name: at(Probe::FileOpen, level).name,
         programs: &[],
-        beside: &[],
+        beside: &[MADE_IN_MEMORY],
         cannot_see: &[
-            "copies that are written by another process than the one that read",
+            "copies that are written by another process than the one that read, or those that it forked",
             "copies that hold more than the credential, or hold it in another form",
         ],
     }

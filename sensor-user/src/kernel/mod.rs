@@ -8,6 +8,7 @@
 
 mod accounts;
 mod attach;
+mod by_number;
 pub mod canary;
 mod changes;
 #[cfg(feature = "debug-logs")]
@@ -32,6 +33,7 @@ mod secret_names;
 mod tamper;
 
 pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
+pub use by_number::hold_by_number;
 pub use error::KernelError;
 pub use fill::{Fill, MAPS, MapFill};
 pub use hooks::{HookTrial, ProbeState, name as hook_name};

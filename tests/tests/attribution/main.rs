@@ -1,5 +1,6 @@
 //! Processes that are hard to attribute: who reads a decoy is told rightly, whatever it does to be taken for another.
 
 mod cases;
+mod forged;
 mod programs;
 mod service;

@@ -94,7 +94,7 @@ fn hide(program: &Path, target: &Path) -> Child {
 }
 
 /// The first that `is_it`, once it is there.
-fn wait_for(detector: &Detector, what: &str, key: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn wait_for(detector: &Detector, what: &str, key: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         if let Some(found) = detector.read(what, key).into_iter().find(&is_it) {

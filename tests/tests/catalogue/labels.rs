@@ -199,3 +199,40 @@ fn what_lies_anywhere_is_found_by_the_search() {
     let seen = read_until_seen_within(&host, &key, Duration::from_secs(240));
     assert_eq!(seen["credential"]["catalogue_entry"], "private-key");
 }
+
+#[test]
+fn what_replaces_the_target_of_links_is_known_at_its_first_use() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| elsewhere.path().join(name);
+    fs::create_dir(at("first")).expect("made");
+    fs::create_dir(at("second")).expect("made");
+    fs::write(
+        at("second/creds"),
+        "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n",
+    )
+    .expect("written");
+    std::os::unix::fs::symlink("../second/creds", at("first/creds")).expect("linked");
+    let credentials = host.decoy.path(".aws/credentials");
+    fs::remove_file(&credentials).expect("removed");
+    std::os::unix::fs::symlink(at("first/creds"), &credentials).expect("linked");
+    host.sensor.start();
+    cat(&credentials);
+    assert_eq!(host.uses(&at("second/creds")).len(), 1, "{}", host.sensor.log());
+
+    // At the end of the chain, and at its middle; read at once, long before the next scan.
+    for (target, shown) in [("second/creds", 2), ("first/creds", 1)] {
+        fs::write(at("new"), "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n").expect("written");
+        fs::rename(at("new"), at(target)).expect("replaced");
+        cat(&credentials);
+        let uses = host.uses(&at(target));
+        assert_eq!(uses.len(), shown, "{target}: {uses:#?}\n{}", host.sensor.log());
+        assert_eq!(
+            uses[shown - 1]["credential"]["catalogue_entry"],
+            "aws-credentials"
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 mod changes;
 mod copies;
+mod hidden_copies;
 mod host;
 mod labels;
 mod policy;

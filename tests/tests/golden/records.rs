@@ -256,6 +256,8 @@ pub(crate) const WRITTEN: Format = format("record_written", || {
         writer: ancestor(4_242),
         exec_id: 3,
         object: key(OPERATION_OPEN, 0).object,
+        marks: MARK_MEMFD,
+        reserved: 0,
         path: path(b"copy\0tmp\0", 0),
     };
     record.as_bytes().to_vec()

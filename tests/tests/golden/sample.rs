@@ -5,8 +5,8 @@
 use claviger_proto::v1::{
     Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, Event, EventId,
     EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces, Observation, Operation,
-    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, SensorStatus, Tamper, Tls, Workload,
-    WorkloadKind,
+    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, ProgramPlace, SensorStatus, Tamper,
+    Tls, Tree, Workload, WorkloadKind,
 };
 use prost_types::Timestamp;
 
@@ -212,6 +212,16 @@ fn process(pid: u32) -> Process {
         script: Some(program("/usr/bin/aws", ProgramBasis::ExecutedFile)),
         loaded_program: Some(program("/usr/bin/cat", ProgramBasis::Mapped)),
         applet: "cat".into(),
+        exe_place: Some(place(Tree::None)),
+    }
+}
+
+fn place(tree: Tree) -> ProgramPlace {
+    ProgramPlace {
+        tree: tree.into(),
+        owner_uid: Some(1_000),
+        mode: Some(0o4755),
+        reason: "another file lies there".into(),
     }
 }
 
@@ -225,6 +235,7 @@ fn program(path: &str, basis: ProgramBasis) -> Program {
         memfd: true,
         upper_layer: true,
         unknown_reason: "nothing is unknown of a sample".into(),
+        place: Some(place(Tree::Own)),
     }
 }
 

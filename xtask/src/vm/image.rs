@@ -13,9 +13,33 @@ use crate::step::Progress;
 use crate::workspace::{Workspace, find_program};
 
 /// What tests start. One that the host lacks is left out; the test that needs it says so.
-const HOST_PROGRAMS: [&str; 25] = [
-    "bash", "busybox", "cat", "chmod", "chown", "chrt", "cp", "dd", "env", "head", "id", "ln", "ls", "mkdir",
-    "mount", "mv", "rm", "sh", "sleep", "stat", "sync", "true", "umount", "unshare", "setpriv",
+const HOST_PROGRAMS: [&str; 26] = [
+    "bash",
+    "busybox",
+    "cat",
+    "chmod",
+    "chown",
+    "chrt",
+    "cp",
+    "dd",
+    "env",
+    "head",
+    "id",
+    "ln",
+    "ls",
+    "mkdir",
+    "mount",
+    "mv",
+    "rm",
+    "sh",
+    "sleep",
+    "stat",
+    "sync",
+    "true",
+    "umount",
+    "unshare",
+    "setpriv",
+    "pivot_root",
 ];
 const DIRECTORIES: [&str; 9] = [
     "dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp",

@@ -110,3 +110,29 @@ fn what_lost_its_label_by_a_mishap_is_labelled_anew_where_it_is_known() {
 
 mod directories;
 mod model;
+
+#[test]
+fn scans_of_other_roots_may_begin_and_end_while_one_is_under_way() {
+    let mut table = Table::default();
+    table.begin();
+    assert_eq!(table.insert(Root::Search, "/srv/a".into(), file(1, 0)), None);
+    assert_eq!(table.insert(Root::Search, "/srv/b".into(), file(2, 0)), None);
+    assert_eq!(table.insert(Root::Search, "/srv/c".into(), file(3, 0)), None);
+    table.end(Root::Search);
+
+    let begun = table.begin();
+    assert!(table.is_labelled(Root::Search, Path::new("/srv/a"), file(1, 0).seen));
+    // The host's places are looked through twice before it goes on.
+    for inode in [10, 11] {
+        table.begin();
+        assert_eq!(table.insert(Root::Host, "/root/key".into(), file(inode, 0)), None);
+        table.end(Root::Host);
+    }
+    assert!(table.is_labelled(Root::Search, Path::new("/srv/b"), file(2, 0).seen));
+    table.end_of(Root::Search, begun);
+    for (path, inode, is_there) in [("/srv/a", 1, true), ("/srv/b", 2, true), ("/srv/c", 3, false)] {
+        let holds = table.holds(Root::Search, Path::new(path), file(inode, 0).seen);
+        assert_eq!(holds, is_there, "{path}");
+    }
+    assert!(table.holds(Root::Host, Path::new("/root/key"), file(11, 0).seen));
+}

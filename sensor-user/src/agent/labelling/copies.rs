@@ -4,29 +4,33 @@
 //! that have do.
 
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use claviger_proto::catalogue::{Catalogue, Entry};
-use claviger_sensor_common::Label;
+use claviger_sensor_common::{Label, ObjectKey};
+use rustix::fs::{Mode, OFlags};
 
 use super::{Done, Labelling};
 use crate::{
     agent::{
-        copies::Suspect,
+        copies::{Reach, Suspect},
         labelled::{Labelled, Root},
         labels::Meaning,
         messages::ScanCounts,
         publicly::{Opened, Public},
     },
-    credential::Held,
-    kernel::Purpose,
+    credential::{Held, mounts_of},
+    kernel::{Purpose, hold_by_number},
 };
 
 /// Copies that are there and labelled.
 pub(in crate::agent) const COPIES_MAX: usize = 1_024;
+
+/// Mounts of a file's file system by which it is looked for; one is enough, where it is a directory.
+const MOUNTS_MAX: usize = 4;
 
 /// What a look at a file told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,48 +43,103 @@ pub(in crate::agent) enum Looked {
     No,
 }
 
+/// A file of this number on the file system that is mounted there.
+fn by_number(mount: &Path, object: ObjectKey) -> Option<Held> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mount = rustix::fs::open(mount, flags, Mode::empty()).ok()?;
+    Held::of(hold_by_number(mount.as_fd(), object).ok()?).ok()
+}
+
+/// Where the file system of an object is mounted, as many as are tried.
+fn mounts_of_object(object: ObjectKey) -> Vec<PathBuf> {
+    let device = (object.device >> 20, object.device & 0xf_ffff);
+    mounts_of(device).into_iter().take(MOUNTS_MAX).collect()
+}
+
 impl Labelling {
     /// Looks whether a file is a copy of a credential, and labels it. It is opened only where its size speaks for that.
     pub(in crate::agent) fn look_at(&mut self, suspect: &Suspect, public: &mut Public) -> Looked {
         let places = self.knowledge.places();
         let is_named = |path: &Path| places.match_path(path.as_os_str().as_encoded_bytes()).is_some();
-        if self.table.is_known(suspect.object) || suspect.paths.iter().any(|(_, path)| is_named(path)) {
+        let is_elsewhere = match &suspect.at {
+            Reach::Paths(paths) => !paths.iter().any(|(_, path)| is_named(path)),
+            Reach::Held(..) | Reach::Number(_) => true,
+        };
+        if self.table.is_known(suspect.object) || !is_elsewhere {
             return Looked::Known;
         }
-        for (seen_from, path) in &suspect.paths {
-            let Some(root) = seen_from.hold() else { continue };
-            let at = path.clone();
-            let held = self.hands.run(path, move |_| Held::at(root, &at).ok());
-            let Ok(Some(held)) = held else { continue };
-            if !public.may_be_copy(held.size_bytes()) {
-                continue;
-            }
-            let held = Arc::new(held);
-            let theirs = Arc::clone(&held);
-            let asked = self
-                .hands
-                .ask(&mut self.labeller, Purpose::Identify, path, move || {
-                    theirs.open_file()
-                });
-            let file = match asked {
-                Ok((Ok(file), Some(object))) if object == suspect.object => file,
-                _ => continue,
-            };
-            let original = public.original_of(&mut self.hands, path, file);
-            // As the catalogue has it that holds now.
-            let entry = original.and_then(|original| {
-                let entries = self.catalogue.entries();
-                entries.iter().find(|entry| entry.id() == original.id()).cloned()
-            });
-            return match entry {
-                Some(entry) => {
-                    let done = self.label_copy(suspect, &held, path, &entry, public);
-                    self.count_copy(&done)
+        let mut called = Path::new("");
+        match &suspect.at {
+            Reach::Paths(paths) => {
+                for (seen_from, path) in paths {
+                    called = path;
+                    let Some(root) = seen_from.hold() else { continue };
+                    let at = path.clone();
+                    let held = self.hands.run(path, move |_| Held::at(root, &at).ok());
+                    if let Ok(Some(held)) = held
+                        && let Some(looked) = self.look_into(suspect, held, path, public)
+                    {
+                        return looked;
+                    }
                 }
-                None => Looked::No,
-            };
+            }
+            Reach::Held(held, path) => {
+                let held = Arc::clone(held);
+                let held = self.hands.run(path, move |_| held.anew().ok());
+                let held = held.ok().flatten();
+                let looked = held.and_then(|held| self.look_into(suspect, held, path, public));
+                return looked.unwrap_or(Looked::No);
+            }
+            Reach::Number(path) => called = path,
+        }
+        // It was renamed since, or nobody has it open any more.
+        for mount in mounts_of_object(suspect.object) {
+            let (object, at) = (suspect.object, mount.clone());
+            let held = self.hands.run(&mount, move |_| by_number(&at, object));
+            if let Ok(Some(held)) = held
+                && let Some(looked) = self.look_into(suspect, held, called, public)
+            {
+                return looked;
+            }
         }
         Looked::No
+    }
+
+    /// Looks whether what is held is a copy; nothing where it is another file than the suspect, or of a size that no credential has.
+    fn look_into(
+        &mut self,
+        suspect: &Suspect,
+        held: Held,
+        path: &Path,
+        public: &mut Public,
+    ) -> Option<Looked> {
+        if !public.may_be_copy(held.size_bytes()) {
+            return None;
+        }
+        let held = Arc::new(held);
+        let theirs = Arc::clone(&held);
+        let asked = self
+            .hands
+            .ask(&mut self.labeller, Purpose::Identify, path, move || {
+                theirs.open_file()
+            });
+        let file = match asked {
+            Ok((Ok(file), Some(object))) if object == suspect.object => file,
+            _ => return None,
+        };
+        let original = public.original_of(&mut self.hands, path, file);
+        // As the catalogue has it that holds now.
+        let entry = original.and_then(|original| {
+            let entries = self.catalogue.entries();
+            entries.iter().find(|entry| entry.id() == original.id()).cloned()
+        });
+        Some(match entry {
+            Some(entry) => {
+                let done = self.label_copy(suspect, &held, path, &entry, public);
+                self.count_copy(&done)
+            }
+            None => Looked::No,
+        })
     }
 
     fn label_copy(

@@ -26,7 +26,12 @@ impl Labelling {
         directory: &Arc<OwnedFd>,
         found: &LabelledDirectory,
     ) -> Done {
-        if self.table.is_labelled(root, &found.path, found.seen) {
+        // A link that leads there makes a name one of a credential's, whatever else is.
+        let names = found.names.iter().filter_map(|(name, _)| padded_name(name));
+        let names = names.map(|padded| name_hash(&padded)).collect();
+        if self.table.watches(root, &found.path, &names)
+            && self.table.is_labelled(root, &found.path, found.seen)
+        {
             return Done::Yes;
         }
         let Some(id) = self.knowledge.labels().hold(Meaning::Directory {

@@ -3,7 +3,12 @@
 use claviger_sensor_common::READERS_MAX;
 
 use super::{uses::paths_to, *};
-use crate::{agent::copies::Suspect, decode::Written};
+use crate::{
+    agent::copies::{Reach, Suspect},
+    attribute::open_file_of,
+    credential::Held,
+    decode::Written,
+};
 
 const NOT_LOOKED_AT: &str = "copy_not_looked_at";
 
@@ -23,18 +28,30 @@ impl Writers {
     }
 }
 
+/// By what a file that was written can be reached. One that lies at no path is taken hold of now, while its writer has it open, or else is found
+/// by its number, on file systems that find one by that.
+fn reach(written: &Written) -> Reach {
+    let marks = written.marks;
+    if !written.path.truncated && !marks.deleted() && !marks.memfd() {
+        return Reach::Paths(paths_to(written.writer, &written.path));
+    }
+    let called = PathBuf::from(written.path.display());
+    let held = open_file_of(written.writer, written.object.key.inode).and_then(|file| Held::of(file).ok());
+    match held {
+        Some(held) => Reach::Held(Arc::new(held), called),
+        None => Reach::Number(called),
+    }
+}
+
 impl<S: Sink> Agent<S> {
     pub(super) fn written(&mut self, written: &Written) {
-        if written.path.truncated {
-            return;
-        }
         if self.writers.known.len() >= READERS_MAX as usize {
             self.writers = Writers::default();
         }
         self.writers.known.insert(written.writer);
         let suspect = Suspect {
             object: written.object.key,
-            paths: paths_to(written.writer, &written.path),
+            at: reach(written),
         };
         if !self.worker.suspect(written.writer, suspect) {
             self.not_looked_at();

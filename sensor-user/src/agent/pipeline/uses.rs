@@ -296,7 +296,7 @@ impl<S: Sink> Agent<S> {
             credential.identities = known.identities;
             credential.unknown_reason = known.unknown_reason.unwrap_or_default().to_owned();
         }
-        self.pending.push(event, None, self.started.elapsed());
+        self.take_up(event, None);
     }
 
     /// Takes up an event of a process. `identities` is the question by which its credential's are found, or why there is none.
@@ -310,7 +310,23 @@ impl<S: Sink> Agent<S> {
             credential.unknown_reason = reason.to_owned();
         }
         let token = identities.and_then(Result::ok);
+        self.take_up(event, token);
+    }
+
+    fn take_up(&mut self, event: Event, token: Option<u64>) {
         self.pending.push(event, token, self.started.elapsed());
+        for sought in std::mem::take(&mut self.facts.to_place) {
+            if self.placing.ask(sought.clone()) {
+                self.pending.await_place(sought);
+            }
+        }
+    }
+
+    /// It was found out where a program lies.
+    pub(super) fn placed(&mut self, placed: &Placed) {
+        let Placed { sought, place } = placed;
+        self.facts.processes.placed(sought, place);
+        self.pending.placed(sought, place);
     }
 
     /// Says of an event whether another sensor did it.

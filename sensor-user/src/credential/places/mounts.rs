@@ -62,6 +62,23 @@ pub fn served_from(path: &Path) -> Option<PathBuf> {
     Mounts::parse(&mountinfo).served_from(path).map(Path::to_owned)
 }
 
+/// The mount points of this process on the file system of a device, by its major and minor number. Touches no file system but proc.
+pub fn mounts_of(device: (u32, u32)) -> Vec<PathBuf> {
+    let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    points_of(&mountinfo, device)
+}
+
+fn points_of(mountinfo: &[u8], (major, minor): (u32, u32)) -> Vec<PathBuf> {
+    let wanted = format!("{major}:{minor}").into_bytes();
+    let point = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(2);
+        let is_it = fields.next()? == wanted;
+        let point = fields.nth(1)?;
+        is_it.then(|| PathBuf::from(OsString::from_vec(unescape(point))))
+    };
+    mountinfo.split(|byte| *byte == b'\n').filter_map(point).collect()
+}
+
 fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = fields.nth(4)?;
@@ -143,6 +160,15 @@ mod tests {
         let untouchable = |path| mounts.is_untouchable(Path::new(path));
         assert!(untouchable("/etc/x") && untouchable("/home/c/mnt"));
         assert!(!untouchable("/home") && !untouchable("/etc") && !untouchable("/etc/y"));
+    }
+
+    #[test]
+    fn the_mounts_of_a_device_are_found() {
+        let mounts = b"1 0 8:1 / / rw - ext4 x rw\n36 25 0:32 / /a\\040b rw - tmpfs x rw\n9 1 8:1 /x /srv rw - ext4 x rw\n8:1\n";
+        let points = points_of(mounts, (8, 1));
+        assert_eq!(points, [Path::new("/"), Path::new("/srv")]);
+        assert_eq!(points_of(mounts, (0, 32)), [Path::new("/a b")]);
+        assert!(points_of(mounts, (8, 2)).is_empty());
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! - Files are never opened, only looked at (lstat).
 //! - A symbolic link is followed where a pattern names it exactly or where it is the credential itself, and only if it belongs to root
 //!   or to the owner of what it points at: else a user could have foreign files taken for credentials. So is a file with several names
-//!   that belongs to neither root nor the owner of the directory. Links met in a listing of directories are not followed.
+//!   that belongs to neither root nor the owner of the directory. Links met in a listing of directories are not followed. Where one that is followed
+//!   leads, a credential could appear under that name too ([`links`]).
 //! - What was seen is told with each path ([`Seen`]), for the path can mean another file a moment later.
 //! - FUSE is not touched, network file systems are not listed ([`super::mounts`]), both counted. One of the latter, or a link, can still
 //!   make the walk wait: give it a thread of its own, as [`Places::scan`] says.
 //! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
 
+mod links;
 mod state;
 mod walk;
 

@@ -468,3 +468,51 @@ fn the_directories_of_a_home_are_bounded_apart() {
     assert!(below("/home/bob") > 0);
     assert!(result.limits_hit.found > 0);
 }
+
+/// Where a credential could appear: directory and name.
+fn could_appear(result: &ScanResult) -> Vec<String> {
+    let names = |one: &super::LabelledDirectory| {
+        let path = one.path.display().to_string();
+        let names = one.names.iter();
+        names
+            .map(|(name, entry)| format!("{path}/{} {}", String::from_utf8_lossy(name), entry.id()))
+            .collect::<Vec<_>>()
+    };
+    result.directories.iter().flat_map(names).collect()
+}
+
+#[test]
+fn where_a_link_leads_a_credential_could_appear() {
+    let root = host(&["/home/ann/.aws/", "/opt/v1/creds", "/srv/", "/root/.aws/"]);
+    let link = |to: &str, at: &str| symlink(to, root.path().join(at)).expect("linked");
+    link("v1", "opt/current");
+    link("../opt/current/creds", "srv/creds");
+    link("../../../srv/creds", "home/ann/.aws/credentials");
+    // It names what is not there, or is away for a moment.
+    link("/srv/later", "root/.aws/credentials");
+    let result = scan(&root, &ScanLimits::default());
+    let found = could_appear(&result);
+    for wanted in ["/srv/creds", "/opt/current/creds", "/srv/later"] {
+        assert!(
+            found.contains(&format!("{wanted} aws-credentials")),
+            "{wanted}: {found:?}"
+        );
+    }
+    let ways: Vec<_> = result.ways.iter().filter_map(|way| way.path.to_str()).collect();
+    for wanted in ["/srv", "/opt/current", "/opt"] {
+        assert!(ways.contains(&wanted), "{wanted}: {ways:?}");
+    }
+}
+
+#[test]
+fn a_chain_of_links_ends() {
+    let root = host(&["/root/.aws/", "/srv/"]);
+    symlink("/srv/a", root.path().join("root/.aws/credentials")).expect("linked");
+    symlink("/srv/b", root.path().join("srv/a")).expect("linked");
+    symlink("/srv/a", root.path().join("srv/b")).expect("linked");
+    let found = could_appear(&scan(&root, &ScanLimits::default()));
+    for wanted in ["/srv/a aws-credentials", "/srv/b aws-credentials"] {
+        let times = found.iter().filter(|one| *one == wanted).count();
+        assert_eq!(times, 1, "{found:?}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The walk itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod appear;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,6 +13,7 @@ use claviger_proto::catalogue::Entry;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use super::links;
 use super::state::{self, Next, State};
 use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way};
 use crate::credential::open::Seen;
@@ -39,6 +42,8 @@ pub(super) fn walk(
         result,
         names_left: limits.names_elsewhere,
         directories_left: limits.directories_per_home,
+        labelled: HashMap::new(),
+        named: HashSet::new(),
     };
     let states = state::start(places);
     walk.directory(root.as_fd(), Path::new("/"), &states, 0, None);
@@ -57,6 +62,10 @@ struct Walk<'a> {
     names_left: usize,
     /// Of the home that the walk is in.
     directories_left: usize,
+    /// Which directories are in the result, and where.
+    labelled: HashMap<Seen, usize>,
+    /// Names in them that would be a credential.
+    named: HashSet<(Seen, Vec<u8>)>,
 }
 
 impl Walk<'_> {
@@ -240,6 +249,11 @@ impl Walk<'_> {
             .ok()
             .and_then(|target| rustix::fs::fstat(&target).ok().map(|stat| (target, stat)))
         else {
+            // What it names may be away for a moment.
+            if !self.places.searches {
+                let chain = links::follow(self.root, &here, self.step);
+                self.could_appear(&here, &chain, &as_file, link.st_uid, None);
+            }
             return;
         };
         if link.st_uid != 0 && link.st_uid != stat.st_uid {
@@ -247,8 +261,19 @@ impl Walk<'_> {
             return;
         }
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => self.file(here, Seen::of(&stat), &as_file),
+            FileType::RegularFile => {
+                if !self.places.searches {
+                    let chain = links::follow(self.root, &here, self.step);
+                    self.could_appear(&here, &chain, &as_file, link.st_uid, Some(stat.st_uid));
+                }
+                self.file(here, Seen::of(&stat), &as_file);
+            }
             FileType::Directory if self.goes_on(&as_folder) => {
+                if !self.places.searches {
+                    let chain = links::follow(self.root, &here, self.step);
+                    let above = chain.steps.into_iter().map(|step| step.directory);
+                    self.ways_at(above.chain(chain.turns));
+                }
                 self.directory(target.as_fd(), &here, &as_folder, depth + 1, served);
             }
             _ => {}
@@ -261,25 +286,21 @@ impl Walk<'_> {
             .is_ok_and(|directory| directory.st_uid == 0 || directory.st_uid == file.st_uid)
     }
 
+    fn take_way(&mut self, folder: BorrowedFd<'_>, path: &Path) {
+        if self.result.ways.len() >= self.limits.ways {
+            self.result.limits_hit.found += 1;
+        } else if let Ok(stat) = rustix::fs::fstat(folder) {
+            self.result.ways.push(Way {
+                path: path.to_owned(),
+                seen: Seen::of(&stat),
+            });
+        }
+    }
+
     fn file(&mut self, path: PathBuf, seen: Seen, states: &[State]) {
-        let rules: BTreeSet<usize> = states
-            .iter()
-            .filter_map(|one| state::finished(self.places, *one))
-            .collect();
-        let entry = rules.into_iter().map(|rule| &self.places.rules[rule].entry);
-        let mut entries = entry
-            .into_iter()
-            .filter(|entry| !self.is_exception(entry, &path))
-            .map(Arc::clone);
-        let Some(entry) = entries.next() else {
+        let Some((entry, or)) = self.entries(&path, states) else {
             return;
         };
-        let mut or = Vec::new();
-        let mut decided = !entry.needs_content();
-        while !decided && let Some(next) = entries.next() {
-            decided = !next.needs_content();
-            or.push(next);
-        }
         if self.take_found() {
             self.result.files.push(Candidate {
                 path,
@@ -288,6 +309,27 @@ impl Walk<'_> {
                 or,
             });
         }
+    }
+
+    /// The entry that names a path, and those that do where its content speaks against the one before.
+    fn entries(&self, path: &Path, states: &[State]) -> Option<(Arc<Entry>, Vec<Arc<Entry>>)> {
+        let rules: BTreeSet<usize> = states
+            .iter()
+            .filter_map(|one| state::finished(self.places, *one))
+            .collect();
+        let entry = rules.into_iter().map(|rule| &self.places.rules[rule].entry);
+        let mut entries = entry
+            .into_iter()
+            .filter(|entry| !self.is_exception(entry, path))
+            .map(Arc::clone);
+        let entry = entries.next()?;
+        let mut or = Vec::new();
+        let mut decided = !entry.needs_content();
+        while !decided && let Some(next) = entries.next() {
+            decided = !next.needs_content();
+            or.push(next);
+        }
+        Some((entry, or))
     }
 
     fn is_exception(&self, entry: &Entry, path: &Path) -> bool {
@@ -337,7 +379,7 @@ impl Walk<'_> {
                 .into_iter()
                 .map(|(name, rule)| (name, Arc::clone(&self.places.rules[rule].entry)))
                 .collect();
-            self.result.directories.push(LabelledDirectory {
+            self.take_label(LabelledDirectory {
                 path: path.to_owned(),
                 seen: Seen::of(&stat),
                 names,
@@ -348,20 +390,21 @@ impl Walk<'_> {
         }
     }
 
+    fn take_label(&mut self, directory: LabelledDirectory) {
+        let names = directory.names.iter();
+        self.named
+            .extend(names.map(|(name, _)| (directory.seen, name.clone())));
+        self.labelled
+            .insert(directory.seen, self.result.directories.len());
+        self.result.directories.push(directory);
+    }
+
     /// Takes down a directory in which one that does not exist yet would lead on.
     fn way(&mut self, folder: BorrowedFd<'_>, path: &Path, states: &[State]) {
         let leads_on =
             |one: &State| state::next(self.places, *one).is_some() && !state::is_last_step(self.places, *one);
-        if !states.iter().any(leads_on) {
-            return;
-        }
-        if self.result.ways.len() >= self.limits.ways {
-            self.result.limits_hit.found += 1;
-        } else if let Ok(stat) = rustix::fs::fstat(folder) {
-            self.result.ways.push(Way {
-                path: path.to_owned(),
-                seen: Seen::of(&stat),
-            });
+        if states.iter().any(leads_on) {
+            self.take_way(folder, path);
         }
     }
 
