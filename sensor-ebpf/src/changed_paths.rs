@@ -11,7 +11,6 @@ use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
     CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
-    UNKNOWN_ID,
 };
 
 use crate::{
@@ -219,7 +218,7 @@ pub fn concerned<const USER: bool>(what: u32, from: Given, to: Given) -> bool {
         // One name alone leads to a neighbour of the link.
         labels::is_watching() && (has_slash::<USER>(from.text) || concerns::<USER>(to))
     } else {
-        concerns::<USER>(from) || (to.text != 0 && what != CHANGE_ATTRIBUTE && concerns::<USER>(to))
+        concerns::<USER>(from) || (to.text != 0 && concerns::<USER>(to))
     }
 }
 
@@ -235,10 +234,6 @@ pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
     facts.by_path = true;
     if to.text == 0 {
         one(&facts, |path| fill::<USER>(path, from));
-    } else if what == CHANGE_ATTRIBUTE {
-        two(&facts, |path, name| {
-            fill::<USER>(path, from) && only::<USER>(name, to.text)
-        });
     } else {
         two(&facts, |path, out| {
             let filled = if is_symlink {
@@ -384,25 +379,7 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let (what, errno) = (what & 0xffff, what >> 16);
-    held_file::<true>(
-        what,
-        errno,
-        descriptors::checked_file(descriptor),
-        attribute,
-        after,
-    )
-}
-
-/// As [`held`], of the file of a request of io_uring, whose attribute's name the kernel has.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn changed_in_ring(what: u32, file: u64, attribute: u64) -> u32 {
-    let nothing = both(UNKNOWN_ID as i32, UNKNOWN_ID as i32);
-    held_file::<false>(what & 0xffff, what >> 16, file as *const u8, attribute, nothing)
-}
-
-#[inline(always)]
-fn held_file<const USER: bool>(what: u32, errno: u32, file: *const u8, attribute: u64, after: u64) -> u32 {
+    let file = descriptors::checked_file(descriptor);
     if file.is_null() {
         return 0;
     }
@@ -426,7 +403,7 @@ fn held_file<const USER: bool>(what: u32, errno: u32, file: *const u8, attribute
     if attribute == 0 {
         one(&facts, walk);
     } else {
-        two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
+        two(&facts, |path, name| walk(path) && only::<true>(name, attribute));
     }
     0
 }

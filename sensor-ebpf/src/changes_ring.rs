@@ -8,16 +8,14 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
-    Probe,
+    CHANGE_APPEARED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED,
+    Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe,
 };
 
 use crate::{
-    attempts::{AT_FDCWD, is_refusal},
-    changed_paths::{AT_REMOVEDIR, changed_in_ring, tell},
+    attempts::is_refusal,
+    changed_paths::{AT_REMOVEDIR, tell},
     changes::RENAME_EXCHANGE,
-    file_use::untyped,
     given::Given,
     io_uring::COMPLETION_SUPPRESSED,
     offsets::{agent_pid, offset},
@@ -32,10 +30,6 @@ const IORING_OP_UNLINKAT: u8 = 36;
 const IORING_OP_MKDIRAT: u8 = 37;
 const IORING_OP_SYMLINKAT: u8 = 38;
 const IORING_OP_LINKAT: u8 = 39;
-const IORING_OP_FSETXATTR: u8 = 41;
-const IORING_OP_SETXATTR: u8 = 42;
-/// From 6.9 on.
-const IORING_OP_FTRUNCATE: u8 = 55;
 
 /// What was asked, until its end: the names are gone by then.
 #[repr(C)]
@@ -125,20 +119,6 @@ pub fn io_uring_complete_result_changes_denied(ctx: BtfTracePointContext) -> i32
 #[inline(always)]
 fn is_change(opcode: u8) -> bool {
     (IORING_OP_RENAMEAT..=IORING_OP_LINKAT).contains(&opcode)
-        || (opcode == IORING_OP_SETXATTR && offset!(ring_attribute_path) != MISSING)
-}
-
-/// Whether a request changes what its file is: known by the object, when it ends.
-#[inline(always)]
-fn is_by_descriptor(opcode: u8) -> bool {
-    opcode == IORING_OP_FTRUNCATE
-        || (opcode == IORING_OP_FSETXATTR && offset!(ring_attribute_name) != MISSING)
-}
-
-/// The text of a `struct xattr_name`, which begins with it.
-#[inline(always)]
-fn attribute_name(command: *const u8) -> u64 {
-    untyped(pointer::<Probed>(command, offset!(ring_attribute_name)))
 }
 
 #[inline(always)]
@@ -208,13 +188,6 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
                 name(offset!(ring_link_new)),
             )
         }
-        IORING_OP_SETXATTR => (
-            CHANGE_ATTRIBUTE,
-            AT_FDCWD,
-            name(offset!(ring_attribute_path)),
-            0,
-            attribute_name(command) as *const u8,
-        ),
         _ => return,
     };
     let from = Given {
@@ -261,23 +234,6 @@ fn remember(request: u64, what: u32, from: &Given, to: &Given) {
 #[inline(always)]
 fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let opcode: u8 = Probed::read(request, offset!(ring_opcode));
-    if is_by_descriptor(opcode) {
-        if ((SUCCESSES && result == 0) || is_refusal(i64::from(result))) && task::current_pid() != agent_pid()
-        {
-            let command = request.wrapping_add(offset!(ring_command) as usize);
-            let (what, attribute) = if opcode == IORING_OP_FTRUNCATE {
-                (CHANGE_TRUNCATED, 0)
-            } else {
-                (CHANGE_ATTRIBUTE, attribute_name(command))
-            };
-            changed_in_ring(
-                what | (-result as u32) << 16,
-                Probed::read(request, offset!(ring_file)),
-                attribute,
-            );
-        }
-        return;
-    }
     if !is_change(opcode) {
         return;
     }
