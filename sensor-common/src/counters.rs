@@ -109,10 +109,12 @@ pub enum Counter {
     LostReaders = 6,
     /// Lost: a process that has read a credential opened more files for writing, in one second, than are looked at.
     LostWritten = 7,
+    /// Lost: a process has room for more open descriptors than are looked through.
+    LostDescriptors = 8,
 }
 
 /// Slots of one probe.
-pub const COUNTERS_PER_PROBE: u32 = 8;
+pub const COUNTERS_PER_PROBE: u32 = 9;
 
 impl Counter {
     /// Index of this account in the map of counters.

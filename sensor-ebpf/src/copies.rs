@@ -123,7 +123,7 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     let looked = unsafe { &mut (*reader).looked_ns };
     if *looked == 0 || now.wrapping_sub(*looked) >= WRITTEN_QUIET_NS {
         *looked = now;
-        descriptors::each::<Open>();
+        descriptors::each::<Open>(Probe::FileCopied);
     }
     0
 }

@@ -42,12 +42,13 @@ pub struct CpuAccounts {
 }
 
 /// The reasons for which the kernel half loses what it has observed, in the words of events, logs and metrics.
-const LOSSES: [(&str, Counter); 5] = [
+const LOSSES: [(&str, Counter); 6] = [
     ("ring_full", Counter::LostRingFull),
     ("unreadable", Counter::LostUnreadable),
     ("too_many_in_flight", Counter::LostInFlight),
     ("too_many_readers", Counter::LostReaders),
     ("too_many_written", Counter::LostWritten),
+    ("too_many_descriptors", Counter::LostDescriptors),
 ];
 
 /// Runs that the kernel left out.
