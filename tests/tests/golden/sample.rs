@@ -209,6 +209,7 @@ fn process(pid: u32) -> Process {
         script: Some(program("/usr/bin/aws", ProgramBasis::ExecutedFile)),
         loaded_program: Some(program("/usr/bin/cat", ProgramBasis::Mapped)),
         applet: "cat".into(),
+        exe_replaced: true,
     }
 }
 
@@ -257,6 +258,7 @@ fn credential() -> Credential {
             "environment AWS_SECRET_ACCESS_KEY".into(),
             "option --token".into(),
         ],
+        held_in_left_out: 5,
     }
 }
 
