@@ -13,7 +13,11 @@ pub(super) fn ways() -> Vec<Way> {
 fn contents() -> Vec<Way> {
     let write = Access("write");
     let truncated = Change("truncated");
-    row(
+    let by_kernel = row(
+        "`acct`",
+        [Way::new("acct_file", write, [Built, Built, Built]).to(Written)],
+    );
+    let by_process = row(
         "open for writing, truncate",
         [
             Way::new("open_write", write, [Built, Built, Built]).to(Written),
@@ -25,7 +29,8 @@ fn contents() -> Vec<Way> {
             Way::new("truncate", truncated, [Built, Built, Built]),
             Way::new("ftruncate", truncated, [Built, Built, Built]),
         ],
-    )
+    );
+    [by_process, by_kernel].concat()
 }
 
 fn names() -> Vec<Way> {
