@@ -22,13 +22,16 @@ pub(super) const ETXTBSY: u32 = 26;
 const OTHERS_SIGNAL: &str = "signal_to_another";
 const OTHERS_MOUNT: &str = "mount_elsewhere";
 const READ_ONLY: &str = "own_file_read";
+const SETTING: &str = "setting";
+const OTHERS_HELD: &str = "another_process_held";
 
 impl<S: Sink> Agent<S> {
     pub(super) fn tampered(&mut self, tamper: Tamper) {
         let told = self.tell_tamper(&tamper, None);
         if matches!(tamper.done, Done::Mount { .. }) {
             self.may_be_overlay();
-            // Told one by one.
+        }
+        if !tamper.done.repeats() {
             return;
         }
         self.repeats.keep(
@@ -76,13 +79,24 @@ impl<S: Sink> Agent<S> {
                 }
                 ("mount_over", path.display())
             }
+            Done::Held { how, given } => {
+                let given_in_own = *given == 0 || is_own_pid_namespace(tamper.task.pid_namespace);
+                if !given_in_own {
+                    return Err(self.leave_out(OTHERS_HELD));
+                }
+                how.told()
+            }
         };
         let outcome = match tamper.errno {
+            // The kernel still decides.
+            _ if what == SETTING => (Outcome::Unknown, 0),
             0 => (Outcome::Succeeded, 0),
             errno => (Outcome::Denied, errno),
         };
         let seen = (tamper.time_boot_ns, repeats);
-        self.push_tamper(&tamper.task, what, target, outcome, Probe::SensorTamper, seen);
+        let mut observation = self.observation(Probe::SensorTamper);
+        observation.hook = hook_of(what, outcome.0, observation.hook);
+        self.push_tamper(&tamper.task, what, target, outcome, observation, seen);
         Ok(())
     }
 
@@ -94,7 +108,8 @@ impl<S: Sink> Agent<S> {
         let outcome = (Outcome::Succeeded, 0);
         let seen = (file.time_boot_ns, repeats);
         let target = file.path.display();
-        self.push_tamper(&file.task, "file_written", target, outcome, Probe::FileOpen, seen);
+        let observation = self.observation(Probe::FileOpen);
+        self.push_tamper(&file.task, "file_written", target, outcome, observation, seen);
         Ok(())
     }
 
@@ -114,23 +129,20 @@ impl<S: Sink> Agent<S> {
         };
         let target = attempt.path.display();
         let seen = (attempt.time_boot_ns, None);
-        self.push_tamper(&attempt.task, "file_written", target, outcome, probe, seen);
+        let observation = self.observation(probe);
+        self.push_tamper(&attempt.task, "file_written", target, outcome, observation, seen);
         true
     }
 
-    fn push_tamper(
+    pub(super) fn push_tamper(
         &mut self,
         task: &Task,
         what: &str,
         target: String,
         outcome: (Outcome, u32),
-        probe: Probe,
+        observation: Observation,
         (time_boot_ns, repeats): (u64, Option<u64>),
     ) {
-        let mut observation = self.observation(probe);
-        if probe == Probe::SensorTamper {
-            observation.hook = hook_of(what, outcome.0, observation.hook);
-        }
         let mut event = self
             .facts
             .used(EventKind::SensorTamper, task, outcome, observation);
@@ -193,7 +205,7 @@ fn is_same_tree(task: &Task, path: &Path) -> bool {
     }
 }
 
-fn is_own_thread(id: u32) -> bool {
+pub(super) fn is_own_thread(id: u32) -> bool {
     id == std::process::id() || Path::new("/proc/self/task").join(id.to_string()).exists()
 }
 
@@ -210,6 +222,12 @@ fn hook_of(what: &str, outcome: Outcome, first: String) -> String {
         ("signal", Outcome::Denied) => "kill",
         ("bpf", _) => "bpf",
         ("mount_over", _) => "mount",
+        ("limit", _) => "prlimit64",
+        ("scheduling", _) => "sched_setscheduler",
+        ("oom_score", _) => return "tp_btf/oom_score_adj_update".to_owned(),
+        ("cgroup", _) => return "tp_btf/cgroup_attach_task".to_owned(),
+        (SETTING, _) => return "cgroup/sysctl".to_owned(),
+        ("freeze", _) => return "tp_btf/cgroup_freeze".to_owned(),
         _ => return first,
     };
     format!("tracepoint/syscalls/sys_exit_{call}")
