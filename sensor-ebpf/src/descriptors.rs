@@ -92,6 +92,13 @@ pub fn each<T: Take>(probe: Probe) {
     }
 }
 
+/// A word of the bitmap. Global, so that what it takes of the stack is not taken from uses.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn descriptor_word(open: u64, word: u32) -> u64 {
+    Probed::read(open as *const u8, word * 8)
+}
+
 /// What [`each`] does with a file.
 pub trait Take {
     /// Takes it.
@@ -110,7 +117,7 @@ extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
     if rest.next >= rest.words {
         return 1;
     }
-    rest.bits = Probed::read(rest.open as *const u8, rest.next * 8);
+    rest.bits = descriptor_word(rest.open, rest.next);
     rest.next += 1;
     0
 }
