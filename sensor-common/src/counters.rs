@@ -111,10 +111,12 @@ pub enum Counter {
     LostWritten = 7,
     /// Lost: another thread had closed the descriptor that an open returned before the call ended, so what was opened is not known.
     LostDescriptorGone = 8,
+    /// Lost: a process has room for more open descriptors than are looked through.
+    LostDescriptors = 9,
 }
 
 /// Slots of one probe.
-pub const COUNTERS_PER_PROBE: u32 = 9;
+pub const COUNTERS_PER_PROBE: u32 = 10;
 
 impl Counter {
     /// Index of this account in the map of counters.

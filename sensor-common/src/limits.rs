@@ -57,6 +57,13 @@ pub const SECRET_NAMES_MAX: u32 = 4_096;
 /// 64-bit words of the prefilter of these names, a power of two. Only its rate of false alarms depends on it.
 pub const SECRET_NAME_WORDS: u32 = 64;
 
+/// Threads of the sensor that are known as its own. At the bound, what is done to a further one alone is not seen.
+pub const AGENT_THREADS_MAX: u32 = 1_024;
+
+/// 64-bit words of a process's bitmap of open descriptors that are looked through: as many descriptors as a process may have where nobody has raised
+/// `fs.nr_open`. Of a process with room for more, those beyond are counted as lost.
+pub const DESCRIPTOR_WORDS_MAX: u32 = 16_384;
+
 /// Bytes of a script's path as it was given; a longer one is not told.
 pub const PROGRAM_GIVEN_BYTES: usize = 512;
 
@@ -75,8 +82,11 @@ pub const LOADING_MAX: u32 = 1_024;
 /// Files that wait to be closed, looked through for the script that was started. Behind more only the script's path is told.
 pub const CLOSING_MAX: u32 = 64;
 
-/// Names that a program start is told with; those beyond are counted in its record.
+/// Names in one record of a program start. Those beyond are in the next record.
 pub const FOUND_MAX: usize = 6;
+
+/// Records of one program start. Names beyond are counted in the last.
+pub const FOUND_RECORDS_MAX: u32 = 32;
 
 /// Bytes of such a name, a power of two; a longer one is never looked for.
 pub const FOUND_NAME_BYTES: usize = 64;

@@ -28,6 +28,10 @@ offsets! {
     task_cred,
     /// `task_struct.group_leader`
     task_group_leader,
+    /// `task_struct.ptrace`: 0 while nobody traces it
+    task_traced,
+    /// `task_struct.parent`: who traces it, while somebody does
+    task_tracer,
     /// `task_struct.real_parent`
     task_real_parent,
     /// `task_struct.pid`
@@ -54,6 +58,8 @@ offsets! {
     signal_live,
     /// `signal_struct.group_exit_code`
     signal_exit_code,
+    /// `signal_struct.oom_score_adj`
+    signal_oom_score,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`
@@ -94,6 +100,8 @@ offsets! {
     inode_mode,
     /// `inode.i_rdev`
     inode_rdev,
+    /// `inode.i_private`
+    inode_private,
     /// `inode.i_sb`
     inode_sb,
     /// `super_block.s_dev`

@@ -54,6 +54,8 @@ impl Arguments {
 pub mod number {
     pub const OPEN: i64 = 2;
     pub const KILL: i64 = 62;
+    pub const PTRACE: i64 = 101;
+    pub const SETPRIORITY: i64 = 141;
     pub const CREAT: i64 = 85;
     pub const RT_SIGQUEUEINFO: i64 = 129;
     pub const MOUNT: i64 = 165;
@@ -62,7 +64,9 @@ pub mod number {
     pub const OPENAT: i64 = 257;
     pub const RT_TGSIGQUEUEINFO: i64 = 297;
     pub const RECVMMSG: i64 = 299;
+    pub const PRLIMIT64: i64 = 302;
     pub const PROCESS_VM_READV: i64 = 310;
+    pub const PROCESS_VM_WRITEV: i64 = 311;
     pub const OPEN_BY_HANDLE_AT: i64 = 304;
     pub const OPENAT2: i64 = 437;
     pub const PIDFD_GETFD: i64 = 438;

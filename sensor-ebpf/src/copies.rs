@@ -157,7 +157,7 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     };
     // SAFETY: a value of the map, which stays while this program runs.
     if unsafe { (*reader).exec_id } != task::current_exec_id() {
-        descriptors::each::<Open>();
+        descriptors::each::<Open>(Probe::FileCopied);
         let _not_there = READERS.remove(process);
         return 0;
     }
@@ -167,7 +167,7 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     let looked = unsafe { &mut (*reader).looked_ns };
     if *looked == 0 || now.wrapping_sub(*looked) >= WRITTEN_QUIET_NS {
         *looked = now;
-        descriptors::each::<Open>();
+        descriptors::each::<Open>(Probe::FileCopied);
     }
     0
 }

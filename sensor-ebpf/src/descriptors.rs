@@ -3,15 +3,14 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_loop;
+use claviger_sensor_common::{Counter, DESCRIPTOR_WORDS_MAX, Probe};
 
 use crate::{
     offsets::offset,
-    read::{Probed, Read, Typed, cast, pointer},
+    read::{Probed, Read, Typed, cast, pointer, unknown},
+    report::lose,
     task,
 };
-
-/// Longest word list of the bitmap of open descriptors that is looked through: 1,024 descriptors.
-const WORDS_MAX: u32 = 16;
 
 /// `struct fdtable *` of the current task, typed.
 #[inline(always)]
@@ -52,41 +51,56 @@ pub fn checked_file(descriptor: u32) -> *const u8 {
     checked(descriptor).map_or(core::ptr::null(), file)
 }
 
-/// What is left of the word of the bitmap that [`each`] looks at.
+/// Where [`each`] stands in the bitmap of open descriptors.
 struct Rest {
+    /// The bitmap.
+    open: u64,
+    /// What is left of the word that is looked at.
     bits: u64,
-    first: u32,
+    /// The number of the next word, and of words.
+    next: u32,
+    words: u32,
+    /// How many were taken.
     taken: u32,
 }
 
-/// Hands each open file to `take`, up to descriptor 1,023; how many it took. `bpf_loop` has the verifier look at it once (5.17).
+/// Hands each open file to `take`; how many it took. `bpf_loop` has the verifier look at it once (5.17); one for words in one for bits would be a frame
+/// too deep for 6.1. A word without an open descriptor costs a read, and the bitmap is long only where a large descriptor is open. What is beyond
+/// [`DESCRIPTOR_WORDS_MAX`] is lost to this probe.
 #[inline(always)]
-pub fn each<T: Take>() -> u32 {
+pub fn each<T: Take>(probe: Probe) -> u32 {
     let table = table();
-    let open = pointer::<Typed>(table, offset!(fdtable_open));
     let max: u32 = Typed::read(table, offset!(fdtable_max));
-    let mut taken = 0;
-    for word in 0..WORDS_MAX {
-        if word * 64 >= max {
-            break;
-        }
-        let mut rest = Rest {
-            bits: Probed::read(open, word * 8),
-            first: word * 64,
-            taken: 0,
-        };
-        // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
-        unsafe {
-            bpf_loop(
-                rest.bits.count_ones(),
-                next::<T> as *const () as *mut c_void,
-                (&raw mut rest).cast(),
-                0,
-            );
-        }
-        taken += rest.taken;
+    let mut rest = Rest {
+        open: pointer::<Typed>(table, offset!(fdtable_open)) as u64,
+        bits: u64::from(unknown(0)),
+        next: unknown(0),
+        words: max / 64,
+        taken: unknown(0),
+    };
+    if rest.words > DESCRIPTOR_WORDS_MAX {
+        lose(probe, Counter::LostDescriptors);
+        rest.words = DESCRIPTOR_WORDS_MAX;
     }
-    taken
+    // Each step takes a word or a bit of one.
+    let steps = rest.words * 65;
+    // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
+    unsafe {
+        bpf_loop(
+            steps,
+            next::<T> as *const () as *mut c_void,
+            (&raw mut rest).cast(),
+            0,
+        );
+    }
+    rest.taken
+}
+
+/// A word of the bitmap. Global, so that what it takes of the stack is not taken from uses.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn descriptor_word(open: u64, word: u32) -> u64 {
+    Probed::read(open as *const u8, word * 8)
 }
 
 /// What [`each`] does with a file.
@@ -99,10 +113,15 @@ extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
     // SAFETY: [`each`] passes a pointer to what it keeps on its stack.
     let rest = unsafe { &mut *rest };
     let lowest = rest.bits & rest.bits.wrapping_neg();
-    if lowest == 0 {
+    if lowest != 0 {
+        rest.bits ^= lowest;
+        rest.taken += u32::from(T::take(file((rest.next - 1) * 64 + (lowest - 1).count_ones())));
+        return 0;
+    }
+    if rest.next >= rest.words {
         return 1;
     }
-    rest.bits ^= lowest;
-    rest.taken += u32::from(T::take(file(rest.first + (lowest - 1).count_ones())));
+    rest.bits = descriptor_word(rest.open, rest.next);
+    rest.next += 1;
     0
 }

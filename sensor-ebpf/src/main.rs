@@ -1,7 +1,8 @@
 //! The kernel half of the sensor: one file per family of hooks.
 //!
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
-//!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]
+//!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]; what the kernel opens
+//!   itself by [`accounting`]
 //! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (with [`names_asked`]) and
 //!   [`changes_ring`]
 //! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
@@ -16,7 +17,7 @@
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
 //! - [`core_dump`]: cores of processes that may hold a credential
 //! - [`kernel_keys`]: keys of the kernel's keyrings
-//! - [`tamper`], [`tamper_bpf`], [`tamper_mounts`]: what is done to the sensor itself
+//! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
 //! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
@@ -30,6 +31,8 @@
 #![expect(internal_features, reason = "atomic_xadd: see report.rs")]
 
 mod abi;
+mod accounting;
+mod agent_threads;
 mod arguments;
 mod attempts;
 mod changed_objects;
@@ -69,7 +72,9 @@ mod report;
 mod ring_ends;
 mod tamper;
 mod tamper_bpf;
+mod tamper_hold;
 mod tamper_mounts;
+mod tamper_setting;
 mod task;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.

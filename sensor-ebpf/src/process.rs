@@ -8,11 +8,11 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    copies, descriptors,
+    agent_threads, copies, descriptors,
     file_use::{untyped, used},
     fixed_files, holders,
     offsets::{agent_pid, offset},
-    path, program,
+    path, process_secrets, program,
     read::{Probed, Read, Typed, pointer},
     report::submit,
     task,
@@ -50,8 +50,10 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
-        descriptors::each::<Inherited>();
-        copies::look_at_what_is_open();
+        descriptors::each::<Inherited>(Probe::FileInherited);
+        if copies::is_reader() {
+            copies::look_at_what_is_open();
+        }
     }
     0
 }
@@ -88,11 +90,13 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     let pid: u32 = Typed::read(child, offset!(task_pid));
     let tgid: u32 = Typed::read(child, offset!(task_tgid));
     if pid != tgid {
+        agent_threads::began(tgid, pid);
         return 0;
     }
     if holders::forked(parent, child) {
         copies::forked(parent, child);
     }
+    process_secrets::created(child);
     submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe {
@@ -111,6 +115,7 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     let signal = pointer::<Typed>(ended, offset!(task_signal));
     let live: u32 = Probed::read(signal, offset!(signal_live));
     if live != 0 {
+        agent_threads::ended(ended);
         return 0;
     }
     let process = task::identify::<Typed>(ended);

@@ -146,7 +146,12 @@ extern "C" fn reached(file: u64, part: u32, device: u32) -> u32 {
 fn process_of(inode: *const u8) -> Ancestor {
     // `struct proc_inode` holds its inode.
     let holder = inode.wrapping_sub(offset!(proc_inode) as usize);
-    let pid = pointer::<Probed>(holder, offset!(proc_pid));
+    process_of_id(pointer::<Probed>(holder, offset!(proc_pid)))
+}
+
+/// The process of a `struct pid`.
+#[inline(always)]
+pub fn process_of_id(pid: *const u8) -> Ancestor {
     // The first task that has this id as its own; `pid_links` begins with that link.
     let link = pointer::<Probed>(pid, offset!(pid_tasks));
     if link.is_null() {

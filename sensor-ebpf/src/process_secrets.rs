@@ -1,23 +1,32 @@
-//! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv,pidfd_getfd}`, allowed or refused. The process is named as the
-//! caller names it, in its own pid namespace; the agent finds out which that is.
+//! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv}`, allowed or refused, and of the sensor also
+//! `process_vm_writev` and `pidfd_getfd`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is.
+//!
+//! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
+//! That is told of the tracer, which from then on may do all that an attached one may.
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    Ancestor, OPERATION_REACH, ObjectKey, PART_PTRACE, PART_VM_READ, Probe, ProcessSecretRecord,
-    RECORD_PROCESS_SECRET, REQUEST_REACHED,
+    Ancestor, OPERATION_REACH, ObjectKey, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
+    PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord, RECORD_PROCESS_SECRET, REQUEST_REACHED,
 };
 
 use crate::{
+    agent_threads,
     arguments::{Arguments, number, result},
     attempts::is_refusal,
+    descriptors,
+    file_use::untyped,
     labels,
-    offsets::agent_pid,
+    offsets::{agent_pid, offset},
+    process_files::process_of_id,
+    read::{Probed, Read, Typed, pointer},
     repeats,
     report::submit,
     task,
 };
 
 /// include/uapi/linux/ptrace.h
+const PTRACE_TRACEME: u64 = 0;
 const PTRACE_ATTACH: u64 = 16;
 const PTRACE_SEIZE: u64 = 0x4206;
 
@@ -27,17 +36,43 @@ const NOBODY: Ancestor = Ancestor {
     start_boottime_ns: 0,
 };
 
-/// Attaching by ptrace (what follows is done by right of it), and reading memory.
+/// Attaching by ptrace (what follows is done by right of it), reading memory, and what else is done to the sensor so.
 #[tracepoint]
 pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let first = arguments.first();
-    if number(&ctx) == number::PROCESS_VM_READV {
-        reached(result(&ctx), first as u32, PART_VM_READ);
-    } else if first == PTRACE_ATTACH || first == PTRACE_SEIZE {
-        reached(result(&ctx), arguments.second() as u32, PART_PTRACE);
+    match number(&ctx) {
+        number::PROCESS_VM_READV => reached(result(&ctx), first as u32, PART_VM_READ),
+        number::PROCESS_VM_WRITEV if agent_threads::has(first as u32) => {
+            reached(result(&ctx), first as u32, PART_VM_WRITE);
+        }
+        number::PIDFD_GETFD if behind(first as u32).pid == agent_pid() => {
+            reached(result(&ctx), agent_pid(), PART_DESCRIPTOR);
+        }
+        number::PTRACE if first == PTRACE_ATTACH || first == PTRACE_SEIZE => {
+            reached(result(&ctx), arguments.second() as u32, PART_PTRACE);
+        }
+        number::PTRACE if first == PTRACE_TRACEME => asked_for(result(&ctx)),
+        _ => {}
     }
     0
+}
+
+/// The process behind a process file descriptor of the caller.
+#[inline(always)]
+fn behind(descriptor: u32) -> Ancestor {
+    let file = descriptors::checked_file(descriptor);
+    // Since 6.9 such files have an inode each, which has it.
+    let own = pointer::<Probed>(file, offset!(file_private));
+    let id = if own.is_null() {
+        pointer::<Probed>(
+            pointer::<Probed>(file, offset!(file_inode)),
+            offset!(inode_private),
+        )
+    } else {
+        own
+    };
+    process_of_id(id)
 }
 
 #[inline(always)]
@@ -51,6 +86,61 @@ fn reached(result: i64, pid: u32, part: u32) {
     }
     let errno = if result < 0 { -result as u32 } else { 0 };
     report(Probe::ProcessSecret, part, NOBODY, pid, errno, 0, 0);
+}
+
+/// The current process asked to be traced by its parent.
+#[inline(always)]
+fn asked_for(result: i64) {
+    if result < 0 && !is_refusal(result) {
+        return;
+    }
+    let parent = pointer::<Typed>(task::current(), offset!(task_real_parent));
+    let errno = if result < 0 { -result as u32 } else { 0 };
+    traced(untyped(parent), untyped(task::current()), PART_TRACEME, errno);
+}
+
+/// A process was created: the kernel has attached it by now where its creator is traced so that what it creates is too.
+#[inline(always)]
+pub fn created(child: *const u8) {
+    if Typed::read::<u32>(child, offset!(task_traced)) != 0 {
+        let tracer = pointer::<Typed>(child, offset!(task_tracer));
+        traced(untyped(tracer), untyped(child), PART_TRACED_FROM_START, 0);
+    }
+}
+
+/// Reports that a task traces another one. Global, so that what it takes of the stack is not taken from its callers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
+    let tracer = tracer as *const u8;
+    let target = task::identify::<Probed>(target as *const u8);
+    let leader = pointer::<Probed>(tracer, offset!(task_group_leader));
+    let object = ObjectKey {
+        inode: target.start_boottime_ns,
+        device: target.pid,
+        generation: 0,
+    };
+    let key = repeats::key_of(
+        task::identify::<Probed>(tracer),
+        task::exec_id::<Probed>(leader),
+        OPERATION_REACH + part,
+        object,
+        0,
+        errno,
+    );
+    repeats::first_only(Probe::ProcessSecret as u32, &key, || {
+        submit::<ProcessSecretRecord>(Probe::ProcessSecret as u32, RECORD_PROCESS_SECRET, |record| {
+            // SAFETY: `record` is a reservation of this size.
+            let record = unsafe { &mut *record };
+            record.key = key;
+            record.target = target;
+            record.given_pid = 0;
+            record.device = 0;
+            task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
+            true
+        })
+    });
+    0
 }
 
 /// Reports.

@@ -13,17 +13,17 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    Counter, FOUND_MAX, FOUND_NAME_BYTES, ONLY_WITH_PASSWORD, PIECE_BYTES, PIECES_MAX, PLACE_HEADER,
-    PLACE_OPTION, PLACE_SUFFIX, PLACE_VARIABLE, Probe, ProgramSecretRecord, RECORD_PROGRAM_SECRET,
-    SECRET_NAME_MASK, SECRET_NAME_WORDS, SECRET_NAMES_MAX, secret_name_bit, secret_name_seed,
-    secret_name_step,
+    Counter, FOUND_MAX, FOUND_NAME_BYTES, FOUND_RECORDS_MAX, ONLY_WITH_PASSWORD, PIECE_BYTES, PIECES_MAX,
+    PLACE_HEADER, PLACE_OPTION, PLACE_SUFFIX, PLACE_VARIABLE, Probe, ProgramSecretRecord,
+    RECORD_PROGRAM_SECRET, SECRET_NAME_MASK, SECRET_NAME_WORDS, SECRET_NAMES_MAX, secret_name_bit,
+    secret_name_seed, secret_name_step,
 };
 
 use crate::{
     file_use::untyped,
     holders,
     offsets::{agent_pid, offset},
-    read::{Probed, Read, Typed, pointer},
+    read::{Probed, Read, Typed, pointer, unknown},
     report::{count, submit},
     task,
 };
@@ -37,6 +37,7 @@ static SECRET_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(SECRET_NAMES_
 static SECRET_NAME_BITS: Array<u64> = Array::with_max_entries(SECRET_NAME_WORDS, 0);
 
 /// A name that was found: where it lies in the memory of the process.
+#[repr(C)]
 #[derive(Clone, Copy)]
 struct Found {
     at: u64,
@@ -44,7 +45,8 @@ struct Found {
     named: u64,
 }
 
-/// The walk over the strings of an environment, or of arguments.
+/// The walk over the strings of an environment, or of arguments. Without padding, which the verifier takes for unset.
+#[repr(C)]
 struct Walk {
     at: u64,
     end: u64,
@@ -56,11 +58,8 @@ struct Walk {
     broken: u32,
     count: u32,
     left_out: u32,
-    #[expect(
-        dead_code,
-        reason = "stands where there would be padding, which the verifier takes for unset"
-    )]
-    reserved: u32,
+    /// Records that were made of what was found before.
+    told: u32,
     found: [Found; FOUND_MAX],
 }
 
@@ -75,11 +74,11 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
         at: Probed::read(mm, offset!(mm_env_start)),
         end: Probed::read(mm, offset!(mm_env_end)),
         place: PLACE_VARIABLE,
-        inside: 0,
+        inside: unknown(0),
         broken: 0,
-        count: 0,
+        count: unknown(0),
         left_out: 0,
-        reserved: 0,
+        told: unknown(0),
         found: [Found { at: 0, named: 0 }; FOUND_MAX],
     };
     each_string(&mut walk);
@@ -87,7 +86,7 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
     walk.at = Probed::read(mm, offset!(mm_arg_start));
     walk.end = Probed::read(mm, offset!(mm_arg_end));
     walk.place = PLACE_OPTION;
-    walk.inside = 0;
+    walk.inside = unknown(0);
     walk.broken = 0;
     each_string(&mut walk);
     if unread || walk.broken != 0 || walk.at < walk.end {
@@ -98,6 +97,20 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     holders::holds(untyped(task::current()));
+    tell_found(&raw mut walk);
+    0
+}
+
+/// Makes a record of what was found, and room for more. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_found(walk: *mut Walk) -> u32 {
+    // The verifier only knows that it may be null.
+    if walk.is_null() {
+        return 1;
+    }
+    // SAFETY: what the caller keeps on its stack.
+    let walk = unsafe { &mut *walk };
     submit::<ProgramSecretRecord>(Probe::ProgramSecrets as u32, RECORD_PROGRAM_SECRET, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
@@ -119,6 +132,8 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
         task::snapshot(&raw mut record.task);
         true
     });
+    walk.count = 0;
+    walk.told += 1;
     0
 }
 
@@ -162,8 +177,15 @@ extern "C" fn next(_index: u64, walk: *mut Walk) -> i64 {
     if named == 0 || (named & NEEDS_PASSWORD != 0 && has_password(begin + (named & LENGTH) + 1) == 0) {
         return 0;
     }
+    if walk.count == FOUND_MAX as u32 {
+        // The last record is made at the end, with the count of what is left out.
+        if walk.told + 1 >= FOUND_RECORDS_MAX {
+            walk.left_out += 1;
+            return 0;
+        }
+        tell_found(walk);
+    }
     let Some(room) = walk.found.get_mut(walk.count as usize) else {
-        walk.left_out += 1;
         return 0;
     };
     *room = Found { at: begin, named };

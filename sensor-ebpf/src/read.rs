@@ -39,6 +39,13 @@ pub fn pointer<R: Read>(base: *const u8, offset: u32) -> *const u8 {
     R::read::<usize>(base, offset) as *const u8
 }
 
+/// A number of which the verifier knows nothing any more. Before 6.7 it looks at the callback of `bpf_loop` as it is called first, and takes away what
+/// only a later call comes to: what such a callback counts must not be known to it at the beginning.
+#[inline(always)]
+pub fn unknown(number: u32) -> u32 {
+    Probed::read((&raw const number).cast(), 0)
+}
+
 /// Gives a pointer that is a mere number a type, by its BTF id, so that [`Typed`] can read from it: the kernel function
 /// `bpf_rdonly_cast` (6.2), which costs nothing at run time. The loader puts its id where its stand-in is called.
 #[inline(always)]

@@ -150,7 +150,7 @@ extern "C" fn ended(place: u32) -> u32 {
 #[inline(never)]
 extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
     match slot {
-        0 => descriptors::each::<Untold>(),
+        0 => descriptors::each::<Untold>(Probe::FileOpen),
         IORING_FILE_INDEX_ALLOC => fixed_files::each::<Untold>(ring),
         slot => {
             let file = fixed_files::file(ring, slot - 1);

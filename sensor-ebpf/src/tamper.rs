@@ -1,5 +1,6 @@
 //! What is done to the sensor itself: signals, by `tp_btf/signal_generate`, whoever sends them and by whichever call; refused ones by the exits of the
-//! calls. And what all records of such things share: [`crate::tamper_bpf`] and [`crate::tamper_mounts`] see the others.
+//! calls. And what all records of such things share: [`crate::tamper_bpf`],
+//! [`crate::tamper_hold`] and [`crate::tamper_mounts`] see the others.
 //!
 //! Its files are labelled, and opens of them are seen as those of credentials are.
 
@@ -20,6 +21,7 @@ use crate::{
     read::{Probed, Read, Typed},
     repeats,
     report::submit,
+    tamper_hold::learn_cgroup,
     task,
 };
 
@@ -36,6 +38,7 @@ pub fn signal_generate(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     if task::current_pid() == agent_pid() {
+        learn_cgroup();
         labels::answer_seen(REQUEST_SIGNAL);
         return 0;
     }

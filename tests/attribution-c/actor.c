@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,64 @@ static void behind_another(const char *path, int waits) {
         fail("umount");
 }
 
+/* Field `number` of /proc/self/stat, as proc(5) counts them. */
+static unsigned long fact(int number) {
+    char text[2048] = {0};
+    int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof text - 1) <= 0)
+        fail("/proc/self/stat");
+    close(file);
+    char *field = strrchr(text, ')') + 1;
+    for (int at = 3; at < number; at++)
+        field = strchr(field + 1, ' ');
+    return strtoul(field, NULL, 10);
+}
+
+/* Puts a copy in memory in the place of each part of this program that is mapped from its file. */
+static void forget_own_file(void) {
+    static char text[16384];
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    for (ssize_t got; length < sizeof text - 1 && (got = read(file, text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)got;
+    close(file);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        unsigned long begin, end;
+        char rights[8];
+        if (!strchr(line, '/') || sscanf(line, "%lx-%lx %7s", &begin, &end, rights) != 3)
+            continue;
+        int protection = (rights[0] == 'r' ? PROT_READ : 0) | (rights[1] == 'w' ? PROT_WRITE : 0) | (rights[2] == 'x' ? PROT_EXEC : 0);
+        void *copy = mmap(NULL, end - begin, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (copy == MAP_FAILED)
+            fail("mmap");
+        memcpy(copy, (void *)begin, end - begin);
+        if (mprotect(copy, end - begin, protection) != 0 ||
+            mremap(copy, end - begin, end - begin, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)begin) == MAP_FAILED)
+            fail("mremap");
+    }
+}
+
+/* Sets another file as its executable. */
+static void pretend_to_be(const char *path) {
+    forget_own_file();
+    struct prctl_mm_map map = {
+        .start_code = fact(26),
+        .end_code = fact(27),
+        .start_data = fact(45),
+        .end_data = fact(46),
+        .start_brk = fact(47),
+        .brk = (unsigned long)sbrk(0),
+        .start_stack = fact(28),
+        .arg_start = fact(48),
+        .arg_end = fact(49),
+        .env_start = fact(50),
+        .env_end = fact(51),
+        .exe_fd = (uint32_t)open(path, O_RDONLY | O_CLOEXEC),
+    };
+    if (prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) != 0)
+        fail("PR_SET_MM_MAP");
+}
+
 int main(int count, char **values) {
     const char *called = strrchr(values[0], '/');
     called = called ? called + 1 : values[0];
@@ -196,6 +255,9 @@ int main(int count, char **values) {
         char *kept = strdup(path);
         call_itself(values, "[kworker/0:1]");
         read_it(kept);
+    } else if (strcmp(what, "pretends") == 0) {
+        pretend_to_be(values[3]);
+        read_it(path);
     } else if (strcmp(what, "orphan") == 0) {
         orphan(path);
     } else if (strcmp(what, "memfd") == 0) {

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -31,6 +32,22 @@ static void inherit(void) {
     cannot("execve");
 }
 static void inherited(void) { say(0); }
+
+/* The same, under a number that few programs use. */
+static void inherit_as(int descriptor) {
+    struct rlimit limit;
+    must("the limit of descriptors", getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = (rlim_t)descriptor + 1;
+    if (limit.rlim_max < limit.rlim_cur)
+        limit.rlim_max = limit.rlim_cur;
+    must("more descriptors", setrlimit(RLIMIT_NOFILE, &limit));
+    must("dup2", dup2(opened(), descriptor));
+    actor();
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+static void inherit_high(void) { inherit_as(5000); }
+static void inherit_highest(void) { inherit_as(1048575); }
 
 /* A message with room for one descriptor. */
 struct parcel {
@@ -183,6 +200,8 @@ static void held(void) { say(opened()); }
 const struct way descriptor_ways[] = {
     {"mmap", way_mmap},
     {"inherit", inherit},
+    {"inherit_high", inherit_high},
+    {"inherit_highest", inherit_highest},
     {"inherited", inherited},
     {"scm_recvmsg", scm_recvmsg},
     {"scm_peek", scm_peek},

@@ -69,6 +69,50 @@ static void denied_ptrace(void) {
     say(syscall(SYS_ptrace, PTRACE_SEIZE, target, 0, 0));
 }
 
+/* Whoever asks to be traced is the target; the actor is its parent, and lets it go on. */
+static void ptrace_traceme(void) {
+    pid_t child = (pid_t)must("fork", fork());
+    if (child == 0) {
+        close(opened());
+        syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    int status;
+    target = child;
+    must("wait", waitpid(child, &status, __WALL));
+    if (!WIFSTOPPED(status)) {
+        errno = ECHILD;
+        cannot("the child stops as one that is traced");
+    }
+    say(syscall(SYS_ptrace, PTRACE_CONT, child, 0, 0));
+}
+/* The setup is traced so that what it forks is too. That one is the target. */
+static void ptrace_from_start(void) {
+    pid_t child, creator = getpid();
+    int status, ends[2];
+    unsigned long forked = 0;
+    must("pipe", pipe2(ends, O_CLOEXEC));
+    if (!part(&child)) {
+        char byte;
+        must("read", read(ends[0], &byte, 1));
+        pid_t forked_here = fork();
+        if (forked_here == 0)
+            _exit(0);
+        waitpid(forked_here, NULL, 0);
+        await(child);
+    }
+    must("seize", syscall(SYS_ptrace, PTRACE_SEIZE, creator, 0, PTRACE_O_TRACEFORK));
+    must("write", write(ends[1], "", 1));
+    must("wait for the fork", waitpid(creator, &status, __WALL));
+    must("who was forked", syscall(SYS_ptrace, PTRACE_GETEVENTMSG, creator, 0, &forked));
+    target = (long)forked;
+    must("wait for what was forked", waitpid((pid_t)target, &status, __WALL));
+    syscall(SYS_ptrace, PTRACE_DETACH, target, 0, 0);
+    syscall(SYS_ptrace, PTRACE_DETACH, creator, 0, 0);
+    say(0);
+}
+
 /* Only where cores go to a plain file of the working directory, which becomes OTHER, and only this size. */
 static void place_of_cores(void) {
     char pattern[128] = {0};
@@ -174,6 +218,8 @@ const struct way secret_ways[] = {
     {"ptrace_attach", ptrace_attach},
     {"ptrace_seize", ptrace_seize},
     {"denied_ptrace", denied_ptrace},
+    {"ptrace_traceme", ptrace_traceme},
+    {"ptrace_from_start", ptrace_from_start},
     {"core_dump", core_dump},
     {"core_dump_of_forked", core_dump_of_forked},
     {"core_dump_of_started", core_dump_of_started},

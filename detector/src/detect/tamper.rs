@@ -1,6 +1,6 @@
 //! `sensor_tampered`: a process did something to a sensor that can blind it.
 //!
-//! Left out are signals that change nothing, the service manager's own (process 1), and writes of package managers, by their
+//! Left out are signals that change nothing, what the service manager (process 1) does to its services, and writes of package managers, by their
 //! programs (`program.rs`). A sensor that was
 //! blinded before it could say so is told by the gap in its evidence.
 
@@ -67,7 +67,9 @@ fn is_usual(tamper: &Tamper, process: Option<&Process>) -> bool {
     let is_manager = process.is_some_and(|process| process.pid == 1);
     match tamper.what.as_str() {
         "signal" => is_manager || HARMLESS.contains(&tamper.target.as_str()),
-        "mount_over" => is_manager,
+        // It sets up a service's mounts, limits and cgroup, and freezes it where it is asked to.
+        "mount_over" | "limit" | "scheduling" | "oom_score" | "cgroup" | "freeze" => is_manager,
+        "file_written" if is_manager => tamper.target.starts_with("/sys/fs/cgroup/"),
         "file_written" | "file_removed" | "file_changed" => process.is_some_and(|process| {
             program::judge(process, |path| PACKAGE_MANAGERS.contains(&path)) == Runs::Meant
         }),
@@ -83,6 +85,13 @@ fn title(tamper: &Tamper, outcome: Outcome) -> String {
         "file_written" => "file of the sensor opened for writing",
         "file_removed" => "file of the sensor removed",
         "file_changed" => "file of the sensor changed",
+        "process" => "the sensor's process reached for",
+        "limit" => "limit set on the sensor",
+        "scheduling" => "the sensor scheduled otherwise",
+        "oom_score" => "the sensor's turn set for when memory runs out",
+        "cgroup" => "the sensor moved to another cgroup",
+        "freeze" => "the sensor frozen",
+        "setting" => "setting of the kernel by which hooks run written",
         _ => "the sensor tampered with",
     };
     match outcome {
@@ -100,12 +109,24 @@ fn did(tamper: &Tamper, event: &Event) -> String {
         "file_written" => ("opened for writing", "open for writing"),
         "file_removed" => ("removed or renamed", "remove or rename"),
         "file_changed" => ("changed", "change"),
+        "process" => ("reached by", "reach by"),
+        "limit" | "scheduling" | "oom_score" => ("set", "set"),
+        "cgroup" => ("moved the sensor to cgroup", "move the sensor to cgroup"),
+        "freeze" => ("froze cgroup", "freeze cgroup"),
+        "setting" => ("wrote", "write"),
         _ => ("did something to", "do something to"),
     };
     let behind = match tamper.what.as_str() {
         "signal" => " to the sensor",
         "bpf" => ", which is the sensor's",
         "mount_over" => ", where the sensor's files lie",
+        "process" => " for the sensor's process",
+        "limit" => " of the sensor",
+        "scheduling" => " on the sensor",
+        "oom_score" => " as oom_score_adj of the sensor",
+        "cgroup" => "",
+        "freeze" => ", in which the sensor runs",
+        "setting" => ", by which hooks of the sensor run",
         _ => ", a file of the sensor",
     };
     match event.outcome() {
@@ -202,6 +223,11 @@ mod tests {
                 "/etc/x",
                 "opened for writing /etc/x, a file of the sensor;",
             ),
+            ("process", "ptrace", "reached by ptrace for the sensor's process;"),
+            ("limit", "RLIMIT_NOFILE", "set RLIMIT_NOFILE of the sensor;"),
+            ("oom_score", "1000", "set 1000 as oom_score_adj of the sensor;"),
+            ("cgroup", "/x", "moved the sensor to cgroup /x;"),
+            ("freeze", "/x", "froze cgroup /x, in which the sensor runs;"),
             ("of_tomorrow", "it", "did something to it"),
         ] {
             let found = findings(vec![tampering(412, "/bin/sh", what, target)]);
@@ -225,12 +251,16 @@ mod tests {
         let usual = [
             tampering(1, systemd, "signal", "signal 15"),
             tampering(1, systemd, "mount_over", "/var/lib"),
+            tampering(1, systemd, "cgroup", "/system.slice/claviger-sensor.service"),
+            tampering(1, systemd, "file_written", "/sys/fs/cgroup/system.slice/cpu.max"),
             tampering(412, dpkg, "file_written", "/usr/bin/claviger-sensor"),
         ];
         assert_eq!(findings(usual.to_vec()), []);
         let unusual = [
             tampering(412, systemd, "signal", "signal 15"),
             tampering(1, systemd, "bpf", "LINK_DETACH of link 1 of program x"),
+            tampering(1, systemd, "file_written", "/etc/claviger/sensor.toml"),
+            tampering(412, "/bin/sh", "freeze", "/system.slice"),
             tampering(412, dpkg, "signal", "signal 19"),
             tampering(
                 413,
@@ -240,7 +270,7 @@ mod tests {
             ),
             tampering(414, "", "file_written", "/usr/bin/claviger-sensor"),
         ];
-        assert_eq!(findings(unusual.to_vec()).len(), 5);
+        assert_eq!(findings(unusual.to_vec()).len(), 7);
     }
 
     #[test]

@@ -65,8 +65,12 @@ pub(super) fn done(credential: &Credential) -> String {
 /// A credential's path, or in which names it stands, and its kind.
 pub(super) fn place(credential: &Credential) -> String {
     if credential.path.is_empty() && !credential.held_in.is_empty() {
+        let more = match credential.held_in_left_out {
+            0 => String::new(),
+            count => format!(" and {count} more that are not told"),
+        };
         return format!(
-            "{} ({})",
+            "{}{more} ({})",
             clean(&credential.held_in.join(", ")),
             clean(&credential.kind)
         );

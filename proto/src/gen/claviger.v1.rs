@@ -243,6 +243,10 @@ pub struct Process {
     #[prost(message, optional, tag = "25")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe_place: ::core::option::Option<ProgramPlace>,
+    /// True where the process has set another file as its executable since (PR_SET_MM_EXE_FILE). All that is said here is of the one that it was started
+    /// from.
+    #[prost(bool, tag = "30")]
+    pub exe_replaced: bool,
 }
 /// Whether a file that is run is the one that lies at its path: of a path alone, who makes mounts or a root of his own decides what it shows.
 #[derive(serde::Serialize)]
@@ -407,6 +411,10 @@ pub struct Credential {
     /// "option --token", "header authorization".
     #[prost(string, repeated, tag = "13")]
     pub held_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many more names, of this or of other kinds, the program was started with (environment_credential): a program start is told with 192 at
+    /// most. 0 but in the events of such a start's last names.
+    #[prost(uint32, tag = "20")]
+    pub held_in_left_out: u32,
 }
 /// A machine identity that a credential proves.
 #[derive(serde::Serialize)]
@@ -517,7 +525,9 @@ pub struct ProcessSecret {
     #[prost(message, optional, tag = "1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: ::core::option::Option<Process>,
-    /// What of it: "environ", "mem", "maps", "fd", "ptrace", "process_vm_readv", "core"; of everybody: "kcore", "dev_mem", "block_device".
+    /// What of it: "environ", "mem", "maps", "ptrace", "process_vm_readv", "core"; of everybody: "kcore", "dev_mem", "block_device".
+    /// "ptrace_traceme": the target itself asked to be traced by the actor, which is its parent. "ptrace_from_start": the target was created by a process
+    /// that the actor traces, and is traced by it from its start.
     #[prost(string, tag = "2")]
     pub part: ::prost::alloc::string::String,
     /// Device number of a block device, as st_rdev of stat(2) encodes it; 0 otherwise.
@@ -573,11 +583,14 @@ pub struct Change {
 #[derive(serde::Serialize)]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tamper {
-    /// "signal", "bpf", "file_written" (one of its files was opened for writing), "file_removed" (or renamed), "file_changed" (made, linked, cut, or its
-    /// mode, owner or attributes changed), "mount_over".
+    /// "signal", "bpf", "file_written" (one of its files was opened for writing, or one that bounds what its cgroup may use), "file_removed" (or renamed),
+    /// "file_changed" (made, linked, cut, or its mode, owner or attributes changed), "mount_over", "process" (its process was reached for in a way that can
+    /// change it), "limit" (prlimit64), "scheduling" (scheduling class, priority or CPUs of one of its threads), "oom_score", "cgroup" (it was moved to
+    /// another), "freeze" (its cgroup was frozen), "setting" (of the kernel, without which hooks do not run).
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
-    /// What it was done to, or with: "signal 9", "LINK_DETACH of link 12 of program sys_exit_opens", or a path.
+    /// What it was done to, or with: "signal 9", "LINK_DETACH of link 12 of program sys_exit_opens", "ptrace", "RLIMIT_NOFILE", a path, or the name of a
+    /// setting.
     #[prost(string, tag = "2")]
     pub target: ::prost::alloc::string::String,
 }

@@ -14,7 +14,8 @@ pub const PART_MAPS: u32 = 3;
 pub const PART_PTRACE: u32 = 4;
 /// Part of a process, behind [`OPERATION_REACH`]: process_vm_readv.
 pub const PART_VM_READ: u32 = 5;
-/// Part of a process, behind [`OPERATION_REACH`]: a descriptor was taken by pidfd_getfd.
+/// Part of a process, behind [`OPERATION_REACH`]: a descriptor was taken by pidfd_getfd. Of the sensor only: what others give away is known
+/// by the file.
 pub const PART_DESCRIPTOR: u32 = 6;
 /// Part of a process, behind [`OPERATION_REACH`]: `/proc/kcore` was opened: the memory of all.
 pub const PART_KERNEL_MEMORY: u32 = 7;
@@ -22,6 +23,12 @@ pub const PART_KERNEL_MEMORY: u32 = 7;
 pub const PART_PHYSICAL_MEMORY: u32 = 8;
 /// Part of a process, behind [`OPERATION_REACH`]: a block device was opened: the files of all.
 pub const PART_BLOCK_DEVICE: u32 = 9;
+/// Part of a process, behind [`OPERATION_REACH`]: it asked to be traced by its parent, who is the one that reached for it.
+pub const PART_TRACEME: u32 = 10;
+/// Part of a process, behind [`OPERATION_REACH`]: it was created by a process that is traced, and is traced by the same.
+pub const PART_TRACED_FROM_START: u32 = 11;
+/// Part of a process, behind [`OPERATION_REACH`]: process_vm_writev. Of the sensor only.
+pub const PART_VM_WRITE: u32 = 12;
 
 /// What a process keeps to itself was reached for by another.
 #[repr(C)]
@@ -29,7 +36,7 @@ pub const PART_BLOCK_DEVICE: u32 = 9;
 pub struct ProcessSecretRecord {
     /// Begins every record.
     pub header: RecordHeader,
-    /// Who.
+    /// Who: of [`PART_TRACEME`] and [`PART_TRACED_FROM_START`] who traces, who need not be the one that runs.
     pub task: TaskSnapshot,
     /// What of whom, and how it ended: what the repeats are counted under.
     pub key: RepeatKey,

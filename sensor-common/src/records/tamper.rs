@@ -19,6 +19,18 @@ pub const TAMPER_LINK: u32 = 5;
 /// Behind [`super::OPERATION_TAMPER`]: something was mounted somewhere. `number` has `COVERS_` bits, of what lies there; 0 where only the path is
 /// known, of which the agent knows whether it leads to a file of its own.
 pub const TAMPER_MOUNT: u32 = 6;
+/// Behind [`super::OPERATION_TAMPER`]: a limit of its process was set. `number` is the resource, `id` the process or thread id given.
+pub const TAMPER_LIMIT: u32 = 7;
+/// Behind [`super::OPERATION_TAMPER`]: how a thread of it is scheduled was set. `number` is the system call, `id` the thread id given.
+pub const TAMPER_SCHEDULING: u32 = 8;
+/// Behind [`super::OPERATION_TAMPER`]: whom the kernel ends first when memory runs out was set. `number` is the new value, as two's complement.
+pub const TAMPER_OOM_SCORE: u32 = 9;
+/// Behind [`super::OPERATION_TAMPER`]: it was moved to another cgroup, whose path is given.
+pub const TAMPER_CGROUP: u32 = 10;
+/// Behind [`super::OPERATION_TAMPER`]: its cgroup, whose path is given, was frozen.
+pub const TAMPER_FREEZE: u32 = 11;
+/// Behind [`super::OPERATION_TAMPER`]: a setting of the kernel was written without which hooks do not run. Its name is given.
+pub const TAMPER_SETTING: u32 = 12;
 
 /// A file of the sensor, or a directory of its own, or a file in one.
 pub const COVERS_OWN: u32 = 1;
@@ -39,7 +51,7 @@ pub struct TamperRecord {
     pub number: u32,
     /// To which, by the `TAMPER_` value.
     pub id: u32,
-    /// Bytes used of `given`, without the terminating zero; 0 but for a mount.
+    /// Bytes used of `given`, without the terminating zero; 0 where nothing is given.
     pub given_length: u32,
     /// 1 where the path given was longer than `given`.
     pub given_truncated: u32,

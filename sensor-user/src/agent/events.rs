@@ -168,9 +168,20 @@ impl Facts {
     }
 
     /// Takes away what is said of the program where the kernel says that another one runs, and marks the one that does as the kernel has it now.
+    /// Where the start of that very run was seen, no other does: the process has only said so, and what it was started from stays.
     fn confirm_program(&self, process: &mut Process, task: &Task) {
+        let facts = self.processes.last_known(task.process);
         let runs_it = |facts: &ProcessFacts| task.exe.is_none_or(|(_, inode)| facts.may_run(inode));
-        if !self.processes.last_known(task.process).is_none_or(runs_it) {
+        let runs_it = facts.is_none_or(runs_it);
+        if !runs_it
+            && let Some(facts) = facts
+            && let Some(started) = facts.started(task.run())
+        {
+            (process.exe_device, process.exe_inode) = started;
+            process.exe_replaced = true;
+            return;
+        }
+        if !runs_it {
             process.exe_path.clear();
             process.exe_place = None;
             process.comm_at_exec.clear();

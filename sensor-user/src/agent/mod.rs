@@ -12,6 +12,7 @@ mod accounts;
 mod asks;
 mod balance;
 mod boot_clock;
+mod bounds;
 mod condition;
 mod control;
 mod copies;

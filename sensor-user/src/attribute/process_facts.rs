@@ -14,6 +14,8 @@ pub struct ProcessFacts {
     pub exe_path: String,
     /// Its inode, as the kernel half tells it or stat(2).
     pub exe_inode: Option<u64>,
+    /// Its device, as st_dev of stat(2); nothing where its start was not seen.
+    pub exe_device: Option<u64>,
     /// What marked it then.
     pub exe_marks: Marks,
     /// Where it lies, once that was looked up, of which object.
@@ -34,6 +36,13 @@ impl ProcessFacts {
     /// Whether this is, or may be, of that run of the process.
     pub(super) fn is_of(&self, run: ProgramRun) -> bool {
         self.exec_id.is_none_or(|exec_id| exec_id == run.exec_id)
+    }
+
+    /// The device and inode of the executable of that run of the process, where its start was seen.
+    #[must_use]
+    pub fn started(&self, run: ProgramRun) -> Option<(u64, u64)> {
+        let is_it = self.exec_id == Some(run.exec_id);
+        self.exe_device.zip(self.exe_inode).filter(|_| is_it)
     }
 
     /// Whether this may be of an executable with this inode. What stat(2) says of one on an overlay can differ in the upper half.
@@ -58,5 +67,29 @@ mod tests {
         assert!(facts(Some(1 << 40 | 7)).may_run(7));
         assert!(!facts(Some(8)).may_run(7));
         assert!(facts(None).may_run(7));
+    }
+
+    #[test]
+    fn what_was_started_is_known_where_that_was_seen() {
+        let run = |exec_id| ProgramRun {
+            process: ProcessKey {
+                pid: 1,
+                start_ticks: 2,
+            },
+            exec_id,
+        };
+        let seen = ProcessFacts {
+            exe_device: Some(3),
+            exe_inode: Some(7),
+            exec_id: Some(4),
+            ..ProcessFacts::default()
+        };
+        assert_eq!(seen.started(run(4)), Some((3, 7)));
+        assert_eq!(seen.started(run(5)), None, "another program by now");
+        let seeded = ProcessFacts {
+            exec_id: None,
+            ..seen
+        };
+        assert_eq!(seeded.started(run(4)), None);
     }
 }

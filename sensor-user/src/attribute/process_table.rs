@@ -100,6 +100,7 @@ impl ProcessTable {
             comm_at_exec: exec.task.comm.clone(),
             exe_path: exec.exe.display(),
             exe_inode: exec.task.exe.map(|(_, inode)| inode),
+            exe_device: exec.task.exe.map(|(device, _)| device),
             exe_marks: exec.task.exe_marks,
             exe_place: None,
             run: Run::start(exec, told, before.map(|facts| &facts.run)),

@@ -8,9 +8,11 @@ mod core_dump;
 mod directory_list;
 mod error;
 mod held;
+mod hold;
 mod kernel_key;
 mod numbers;
 mod path;
+mod process_secret;
 mod program;
 mod program_secret;
 mod record;
@@ -24,15 +26,14 @@ pub use core_dump::CoreDump;
 pub use directory_list::DirectoryList;
 pub use error::DecodeError;
 pub use held::Held;
+pub use hold::Hold;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
+pub use process_secret::{ProcessSecret, SecretPart, Target};
 pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
-pub use record::{
-    Access, Attempt, Exec, FileOperation, FileUse, Match, Object, ProcessSecret, Record, SecretPart, Target,
-    decode,
-};
+pub use record::{Access, Attempt, Exec, FileOperation, FileUse, Match, Object, Record, decode};
 pub use runs::{NotTold, Runs};
 pub use tamper::{Covers, Done, Tamper};
 pub use task::{ProcessKey, ProgramRun, Task};

@@ -6,18 +6,16 @@ use claviger_sensor_common::{
     AttemptRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion,
     ForkRecord, HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
     OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN,
-    OPERATION_REACH, OPERATION_RECEIVE, ObjectKey, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON,
-    PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_VM_READ,
-    ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC,
-    RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET,
-    RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey,
-    WrittenRecord,
+    OPERATION_RECEIVE, ObjectKey, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
+    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
+    RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey, Program,
-    ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
+    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey,
+    ProcessSecret, Program, ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
 };
 
 /// One record.
@@ -162,59 +160,6 @@ pub struct Attempt {
     pub as_given: FilePath,
 }
 
-/// What of a process, or of all, was reached for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretPart {
-    /// Its environment.
-    Environ,
-    /// Its memory, by procfs.
-    Mem,
-    /// The layout of its memory.
-    Maps,
-    /// Everything: it was attached to.
-    Ptrace,
-    /// Its memory, by process_vm_readv.
-    VmRead,
-    /// A descriptor of it.
-    Descriptor,
-    /// The memory of the kernel, `/proc/kcore`.
-    KernelMemory,
-    /// The memory of the machine, `/dev/mem`.
-    PhysicalMemory,
-    /// A block device, by its `st_rdev`.
-    BlockDevice(u64),
-}
-
-/// Whose it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// This process's.
-    Process(ProcessKey),
-    /// The process's that has this id in the pid namespace of who reached for it.
-    Given(u32),
-    /// Everybody's, or one's who had ended.
-    Unnamed,
-}
-
-/// What a process keeps to itself was reached for by another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProcessSecret {
-    /// Nanoseconds since boot.
-    pub time_boot_ns: u64,
-    /// Who.
-    pub task: Task,
-    /// Whose.
-    pub target: Target,
-    /// What the kernel half counts repeats under.
-    pub key: RepeatKey,
-    /// What of it.
-    pub part: SecretPart,
-    /// The errno of a refusal, positive; 0 where it was allowed.
-    pub errno: u32,
-    /// What it was opened for, where it was opened.
-    pub access: Access,
-}
-
 /// A process started a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {
@@ -278,19 +223,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         }
         RECORD_PROCESS_SECRET => {
             let record: ProcessSecretRecord = prefix(bytes, header.kind)?;
-            Ok(Record::ProcessSecret(Box::new(ProcessSecret {
-                time_boot_ns,
-                task: Task::from(&record.task),
-                target: match (record.target.pid, record.given_pid) {
-                    (0, 0) => Target::Unnamed,
-                    (0, given) => Target::Given(given),
-                    _ => Target::Process((&record.target).into()),
-                },
-                key: record.key,
-                part: secret_part(record.key.operation, record.device)?,
-                errno: record.key.errno,
-                access: access_of_bits(record.key.access),
-            })))
+            Ok(Record::ProcessSecret(Box::new(ProcessSecret::from_record(
+                &record,
+            )?)))
         }
         RECORD_CORE_DUMP => {
             let record: CoreDumpRecord = prefix(bytes, header.kind)?;
@@ -385,24 +320,6 @@ pub(super) fn file_operation(operation: u32) -> Result<FileOperation, DecodeErro
         value => Err(DecodeError::OutOfRange {
             field: "operation",
             value,
-        }),
-    }
-}
-
-fn secret_part(operation: u32, device: u32) -> Result<SecretPart, DecodeError> {
-    match operation.wrapping_sub(OPERATION_REACH) {
-        PART_ENVIRON => Ok(SecretPart::Environ),
-        PART_MEM => Ok(SecretPart::Mem),
-        PART_MAPS => Ok(SecretPart::Maps),
-        PART_PTRACE => Ok(SecretPart::Ptrace),
-        PART_VM_READ => Ok(SecretPart::VmRead),
-        PART_DESCRIPTOR => Ok(SecretPart::Descriptor),
-        PART_KERNEL_MEMORY => Ok(SecretPart::KernelMemory),
-        PART_PHYSICAL_MEMORY => Ok(SecretPart::PhysicalMemory),
-        PART_BLOCK_DEVICE => Ok(SecretPart::BlockDevice(stat_device(device))),
-        _ => Err(DecodeError::OutOfRange {
-            field: "operation",
-            value: operation,
         }),
     }
 }

@@ -1,11 +1,12 @@
 //! What is done to the sensor.
 
 use claviger_sensor_common::{
-    COVERS_OWN, OPERATION_TAMPER, RepeatKey, TAMPER_LINK, TAMPER_MAP, TAMPER_MOUNT, TAMPER_PROGRAM,
+    COVERS_OWN, OPERATION_TAMPER, RepeatKey, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT, TAMPER_LINK,
+    TAMPER_MAP, TAMPER_MOUNT, TAMPER_OOM_SCORE, TAMPER_PROGRAM, TAMPER_SCHEDULING, TAMPER_SETTING,
     TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
 };
 
-use super::{DecodeError, FilePath, Task};
+use super::{DecodeError, FilePath, Hold, Task};
 use crate::kernel::BpfObject;
 
 /// Something was done to the sensor, or may have been.
@@ -56,6 +57,25 @@ pub enum Done {
         /// What lies there.
         covers: Covers,
     },
+    /// It was starved, or held still.
+    Held {
+        /// How.
+        how: Hold,
+        /// The thread that was named, in the caller's pid namespace; 0 where the kernel half knows that it is the sensor's.
+        given: u32,
+    },
+}
+
+impl Done {
+    /// Whether the kernel half counts repeats of it. What is told with a path is told each time.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        match self {
+            Self::Mount { .. } => false,
+            Self::Held { how, .. } => how.repeats(),
+            _ => true,
+        }
+    }
 }
 
 /// What a mount covers.
@@ -76,6 +96,15 @@ impl Tamper {
             command: number,
             object,
         };
+        let given = || {
+            FilePath::given(
+                &record.base,
+                &record.given,
+                record.given_length,
+                record.given_truncated,
+            )
+        };
+        let held = |how| Done::Held { how, given: id };
         let done = match record.key.operation.wrapping_sub(OPERATION_TAMPER) {
             TAMPER_SIGNAL if id == 0 => Done::Signal(number),
             TAMPER_SIGNAL => Done::RefusedSignal { number, given: id },
@@ -87,18 +116,19 @@ impl Tamper {
             TAMPER_PROGRAM => bpf(BpfObject::Program(id)),
             TAMPER_LINK => bpf(BpfObject::Link(id)),
             TAMPER_MOUNT => Done::Mount {
-                path: FilePath::given(
-                    &record.base,
-                    &record.given,
-                    record.given_length,
-                    record.given_truncated,
-                )?,
+                path: given()?,
                 covers: match number {
                     0 => Covers::Unknown,
                     bits if bits & COVERS_OWN != 0 => Covers::Own,
                     _ => Covers::Above,
                 },
             },
+            TAMPER_LIMIT => held(Hold::Limit(number)),
+            TAMPER_SCHEDULING => held(Hold::Scheduling(number)),
+            TAMPER_OOM_SCORE => held(Hold::OomScore(number.cast_signed())),
+            TAMPER_CGROUP => held(Hold::Moved(given()?)),
+            TAMPER_FREEZE => held(Hold::Frozen(given()?)),
+            TAMPER_SETTING => held(Hold::Setting(given()?)),
             _ => {
                 return Err(DecodeError::OutOfRange {
                     field: "operation",

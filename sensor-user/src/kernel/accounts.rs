@@ -42,13 +42,14 @@ pub struct CpuAccounts {
 }
 
 /// The reasons for which the kernel half loses what it has observed, in the words of events, logs and metrics.
-const LOSSES: [(&str, Counter); 6] = [
+const LOSSES: [(&str, Counter); 7] = [
     ("ring_full", Counter::LostRingFull),
     ("unreadable", Counter::LostUnreadable),
     ("too_many_in_flight", Counter::LostInFlight),
     ("too_many_readers", Counter::LostReaders),
     ("too_many_written", Counter::LostWritten),
     ("descriptor_gone", Counter::LostDescriptorGone),
+    ("too_many_descriptors", Counter::LostDescriptors),
 ];
 
 /// Runs that the kernel left out.

@@ -1,10 +1,17 @@
 //! For each probe the first hook that loads, attaches, and is seen to work.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+};
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, FExit, Lsm, ProgramError, ProgramFd, TracePoint},
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSysctl, FEntry, FExit, Lsm, ProgramError, ProgramFd,
+        TracePoint,
+    },
 };
 use claviger_sensor_common::Probe;
 
@@ -262,6 +269,11 @@ impl<'a> Attacher<'a> {
                     program.load(tracepoint, btf)?;
                     program.attach()?;
                 }
+                Point::Settings => {
+                    let program: &mut CgroupSysctl = loaded.try_into()?;
+                    program.load()?;
+                    program.attach(topmost_cgroup()?, CgroupAttachMode::Single)?;
+                }
                 Point::Exits(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
                     program.load()?;
@@ -325,6 +337,17 @@ impl<'a> Attacher<'a> {
             };
         }
     }
+}
+
+/// The topmost cgroup of v2 that is shown here.
+fn topmost_cgroup() -> io::Result<File> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let place = mounts.lines().find_map(|mount| {
+        let mut fields = mount.split(' ').skip(1);
+        let (place, kind) = (fields.next()?, fields.next()?);
+        (kind == "cgroup2").then_some(place)
+    });
+    File::open(place.ok_or(io::ErrorKind::NotFound)?)
 }
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.

@@ -9,14 +9,14 @@ use std::{
 
 use aya::maps::{MapFd, MapInfo};
 use claviger_sensor_common::{
-    CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, IN_FLIGHT_MAX, NAMES_MAX, OBJECTS_MAX, OWN_BPF_MAX, READERS_MAX,
-    REPEATS_MAX, SECRET_NAMES_MAX, WAYS_MAX, WRITTEN_MAX,
+    AGENT_THREADS_MAX, CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, IN_FLIGHT_MAX, NAMES_MAX, OBJECTS_MAX,
+    OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, WAYS_MAX, WRITTEN_MAX,
 };
 
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 12] = [
+pub const MAPS: [(&str, &str, u32); 13] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
@@ -29,6 +29,7 @@ pub const MAPS: [(&str, &str, u32); 12] = [
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),
     ("SECRET_NAMES", "secret_names", SECRET_NAMES_MAX),
     ("OWN_BPF", "own_bpf", OWN_BPF_MAX),
+    ("AGENT_THREADS", "own_threads", AGENT_THREADS_MAX),
 ];
 
 /// How full one map is.

@@ -21,6 +21,8 @@ pub(super) enum Point {
     BtfTracepoint(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
     Exits(&'static [&'static str]),
+    /// `cgroup/sysctl` on the topmost cgroup of v2
+    Settings,
     /// `tracepoint/syscalls/sys_enter_NAME` for each name
     Enters(&'static [&'static str]),
     /// As [`Point::Exits`], with calls that only newer kernels have
@@ -135,6 +137,10 @@ const OPEN_TRACEPOINT: Hook = Hook {
             otherwise: NO_RING,
         },
         RING_ENDS,
+        Either {
+            programs: &[program("sys_exit_acct", Point::Exits(&["acct"]))],
+            otherwise: "the file that process accounting is written to (acct)",
+        },
     ],
     cannot_see: &[
         "the object of an io_uring open without completion whose file is gone when the call that submits it ends, or that a thread of the kernel submits: only its path",
@@ -279,7 +285,10 @@ pub(super) const REACHED: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_ptrace",
     programs: &[program(
         "sys_exit_reaches",
-        Point::Exits(&["ptrace", "process_vm_readv"]),
+        Point::ExitsAndNewer(
+            &["ptrace", "process_vm_readv", "process_vm_writev"],
+            &["pidfd_getfd"],
+        ),
     )],
     beside: &[],
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],

@@ -15,7 +15,7 @@ use zerocopy::IntoBytes as _;
 use super::{
     Accounts, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf, ProbeState,
     Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
-    functions::with_read_only_cast, offsets, open_descriptors, preconditions,
+    functions::with_read_only_cast, offsets, open_descriptors, own_threads, preconditions,
     private_mounts::with_private_mounts,
 };
 use crate::config::FileOpenHook;
@@ -137,6 +137,7 @@ impl Kernel {
             probes.extend(attach.others(level, &mut labeller));
             probes.extend(attach.process(&options.canary_command));
             let programs = attach.programs;
+            own_threads::announce(&mut ebpf)?;
             let accounts = Accounts::new(&mut ebpf, programs)?;
             let repeats = Repeats::new(&mut ebpf)?;
             let found = open_descriptors::load(&mut ebpf, &btf, &mut labeller);

@@ -25,6 +25,7 @@ mod object;
 mod offsets;
 mod open_descriptors;
 mod own;
+mod own_threads;
 mod preconditions;
 mod private_mounts;
 mod repeats;

@@ -55,9 +55,45 @@ pub(super) const TAMPER: Hook = Hook {
             programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],
             otherwise: "mounts over the sensor's files",
         },
+        Either {
+            programs: &[program(
+                "sys_exit_holds",
+                Point::Exits(&[
+                    "prlimit64",
+                    "sched_setscheduler",
+                    "sched_setparam",
+                    "sched_setattr",
+                    "sched_setaffinity",
+                    "setpriority",
+                ]),
+            )],
+            otherwise: "limits and priorities set on the sensor",
+        },
+        Either {
+            programs: &[program(
+                "oom_score_adj_update",
+                Point::BtfTracepoint("oom_score_adj_update"),
+            )],
+            otherwise: "whether the sensor is made the first to end when memory runs out",
+        },
+        Either {
+            programs: &[program(
+                "cgroup_attach_task",
+                Point::BtfTracepoint("cgroup_attach_task"),
+            )],
+            otherwise: "the sensor moved to another cgroup",
+        },
+        Either {
+            programs: &[program("cgroup_freeze", Point::BtfTracepoint("cgroup_freeze"))],
+            otherwise: "the sensor's cgroup frozen",
+        },
+        Either {
+            programs: &[program("sysctl", Point::Settings)],
+            otherwise: "who has the kernel call no trampolines (kernel.ftrace_enabled)",
+        },
     ],
     cannot_see: &[
         "signals that the kernel sends because a process asked for them (F_SETOWN)",
-        "refused signals, bpf() and mounts by 32-bit system calls",
+        "refused signals, bpf(), mounts, limits and priorities by 32-bit system calls",
     ],
 };

@@ -63,6 +63,9 @@ pub fn judge(done: &Done<'_>, events: &[Value]) -> Result<(), String> {
     if matches!(done.way.sees, Sees::OwnSecret(_)) {
         of_actor.retain(|event| event["kind"] == "process_secret_access");
     }
+    if let Sees::SecretBeside(part) = done.way.sees {
+        of_actor.retain(|event| event["process_secret"]["part"] == part);
+    }
     match (&of_actor[..], done.way.sees) {
         ([], Sees::Nothing) => Ok(()),
         ([], _) => Err("no event".to_owned()),
@@ -100,7 +103,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
             is("the change", &event["change"]["what"], what.into())?;
             object(done, &event["credential"])?;
         }
-        Sees::Secret(part) => {
+        Sees::Secret(part) | Sees::SecretBeside(part) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
             is(

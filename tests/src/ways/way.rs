@@ -79,6 +79,8 @@ pub enum Sees {
     Change(&'static str),
     /// A `process_secret_access` to this part of another process.
     Secret(&'static str),
+    /// The same, beside what it took to get there.
+    SecretBeside(&'static str),
     /// A `process_secret_access` to this, which is everybody's.
     MachineSecret(&'static str),
     /// A `process_secret_access` to this part of itself, after a read of the decoy.

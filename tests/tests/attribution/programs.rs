@@ -178,6 +178,8 @@ fn disguised(cases: &mut Cases) {
     let place = cases.place("overlay");
     std::fs::create_dir(&place).expect("made");
     cases.run(&format!("{actor} overlay {} {place}", cases.target("overlay")));
+    // What another file is for the kernel by now.
+    cases.run(&format!("{actor} pretends {} /bin/sh", cases.target("pretends")));
 }
 
 fn disguised_is_told(seen: &Seen) {
@@ -211,6 +213,12 @@ fn disguised_is_told(seen: &Seen) {
     let hidden = seen.process("hidden");
     assert_eq!(hidden["exe_path"], actor, "not that of process 1");
     assert_eq!(hidden["comm_at_exec"], "actor");
+
+    let pretends = seen.process("pretends");
+    assert_eq!(pretends["exe_path"], actor, "{pretends:#}");
+    assert_eq!(pretends["exe_replaced"], true, "{pretends:#}");
+    assert_eq!(pretends["exe_inode"], renamed["exe_inode"], "{pretends:#}");
+    assert_eq!(renamed["exe_replaced"], false);
 
     let in_overlay = seen.all("overlay");
     assert_eq!(in_overlay.len(), 2, "{in_overlay:#?}");

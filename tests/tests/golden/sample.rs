@@ -213,6 +213,7 @@ fn process(pid: u32) -> Process {
         loaded_program: Some(program("/usr/bin/cat", ProgramBasis::Mapped)),
         applet: "cat".into(),
         exe_place: Some(place(Tree::None)),
+        exe_replaced: true,
     }
 }
 
@@ -271,6 +272,7 @@ fn credential() -> Credential {
             "environment AWS_SECRET_ACCESS_KEY".into(),
             "option --token".into(),
         ],
+        held_in_left_out: 5,
     }
 }
 

@@ -11,6 +11,7 @@ pub(in crate::agent) use places::Places as OwnPlaces;
 use super::Labelling;
 use crate::{
     agent::{
+        bounds,
         labelled::{Labelled, Root},
         labels::Meaning,
     },
@@ -19,13 +20,15 @@ use crate::{
 };
 
 impl Labelling {
-    /// Labels the program, the configuration, and directories in which every file is the sensor's. What the catalogue names keeps its label.
+    /// Labels the program, the configuration, directories in which every file is the sensor's, and what
+    /// bounds it. What the catalogue names keeps its label.
     pub(super) fn label_own(&mut self, root: &OwnedFd) {
         self.table.begin();
         for path in self.own.directories() {
             self.label_one(root, &path, true);
         }
-        for path in self.own.files().to_vec() {
+        let files = self.own.files().to_vec();
+        for path in files.into_iter().chain(bounds::files()) {
             self.label_one(root, &path, false);
         }
         for dropped in self.table.end(Root::Own) {

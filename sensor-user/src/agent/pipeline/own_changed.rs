@@ -34,7 +34,7 @@ impl<S: Sink> Agent<S> {
             End::Unknown => (Outcome::Unknown, 0),
         };
         let seen = Seen {
-            probe: Probe::CredentialChange,
+            observation: self.observation(Probe::CredentialChange),
             time_boot_ns: change.time_boot_ns,
             repeats: None,
         };

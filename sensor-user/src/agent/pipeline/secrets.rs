@@ -8,14 +8,17 @@ use std::{
     },
 };
 
-use claviger_proto::v1::ProcessSecret as Part;
+use claviger_proto::{Shared, v1::ProcessSecret as Part};
 use claviger_sensor_common::RepeatKey;
 
-use super::*;
+use super::{
+    tampering::{Seen, is_own_thread},
+    *,
+};
 use crate::{
     agent::{events::operation, repeats::First},
     attribute::{is_mounted, is_own_pid_namespace, process_in_namespace},
-    decode::{Attempt, ProcessSecret, SecretPart, Target},
+    decode::{Access, Attempt, ProcessSecret, SecretPart, Target},
 };
 
 impl<S: Sink> Agent<S> {
@@ -74,6 +77,10 @@ impl<S: Sink> Agent<S> {
         repeats: Option<u64>,
     ) -> Result<(), &'static str> {
         self.accounts.received += 1;
+        if self.is_attack(secret) {
+            self.tell_reach_for_own(secret, outcome, repeats);
+            return Ok(());
+        }
         let mut part = Part {
             part: word(secret.part).to_owned(),
             operation: operation(secret.access).into(),
@@ -106,11 +113,7 @@ impl<S: Sink> Agent<S> {
                 }
             }
         }
-        let mut observation = self.observation(Probe::ProcessSecret);
-        if !is_call(secret.part) {
-            let hook = self.observation(Probe::FileOpen).hook.clone();
-            observation.to_mut().hook = hook;
-        }
+        let observation = self.observation_of(secret.part);
         let mut event = self
             .facts
             .used(EventKind::ProcessSecretAccess, &secret.task, outcome, observation);
@@ -118,6 +121,45 @@ impl<S: Sink> Agent<S> {
         event.process_secret = Some(Box::new(part));
         self.push(event, None);
         Ok(())
+    }
+
+    fn observation_of(&mut self, part: SecretPart) -> Shared<Observation> {
+        let mut observation = self.observation(Probe::ProcessSecret);
+        let other = match part {
+            SecretPart::TracedFromStart => Probe::ProcessFork,
+            _ if is_call(part) => return observation,
+            _ => Probe::FileOpen,
+        };
+        let hook = self.observation(other).hook.clone();
+        observation.to_mut().hook = hook;
+        observation
+    }
+
+    /// Whether the sensor itself was reached for in a way by which it can be changed, or made to do what another wants. What only reads of it is
+    /// told as of any process.
+    fn is_attack(&self, secret: &ProcessSecret) -> bool {
+        let changes = match secret.part {
+            SecretPart::Ptrace | SecretPart::VmWrite | SecretPart::Descriptor => true,
+            SecretPart::Mem => matches!(secret.access, Access::Write | Access::ReadWrite),
+            _ => false,
+        };
+        let is_own = match secret.target {
+            Target::Process(process) => process.pid == std::process::id(),
+            Target::Given(id) => is_own_pid_namespace(secret.task.pid_namespace) && is_own_thread(id),
+            Target::Unnamed => false,
+        };
+        changes && is_own && secret.task.process.pid != std::process::id()
+    }
+
+    fn tell_reach_for_own(&mut self, secret: &ProcessSecret, outcome: (Outcome, u32), repeats: Option<u64>) {
+        let observation = self.observation_of(secret.part);
+        let seen = Seen {
+            observation,
+            time_boot_ns: secret.time_boot_ns,
+            repeats,
+        };
+        let target = word(secret.part).to_owned();
+        self.push_tamper(&secret.task, "process", target, outcome, seen);
     }
 }
 
@@ -157,7 +199,12 @@ const OWN: &str = "own_process";
 fn is_call(part: SecretPart) -> bool {
     matches!(
         part,
-        SecretPart::Ptrace | SecretPart::VmRead | SecretPart::Descriptor
+        SecretPart::Ptrace
+            | SecretPart::TraceMe
+            | SecretPart::TracedFromStart
+            | SecretPart::VmRead
+            | SecretPart::VmWrite
+            | SecretPart::Descriptor
     )
 }
 
@@ -167,7 +214,10 @@ fn word(part: SecretPart) -> &'static str {
         SecretPart::Mem => "mem",
         SecretPart::Maps => "maps",
         SecretPart::Ptrace => "ptrace",
+        SecretPart::TraceMe => "ptrace_traceme",
+        SecretPart::TracedFromStart => "ptrace_from_start",
         SecretPart::VmRead => "process_vm_readv",
+        SecretPart::VmWrite => "process_vm_writev",
         SecretPart::Descriptor => "fd",
         SecretPart::KernelMemory => "kcore",
         SecretPart::PhysicalMemory => "dev_mem",

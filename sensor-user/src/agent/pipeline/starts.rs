@@ -45,12 +45,6 @@ impl<S: Sink> Agent<S> {
             self.accounts.received += 1;
             return self.accounts.drop_record(NOT_IN_CATALOGUE);
         }
-        if program.left_out > 0 {
-            tracing::debug!(
-                left_out = program.left_out,
-                "a program was started with more credentials than are told"
-            );
-        }
         for (start, held_in) in told {
             self.accounts.received += 1;
             let observation = self.observation(Probe::ProgramSecrets);
@@ -62,6 +56,7 @@ impl<S: Sink> Agent<S> {
                 kind: start.kind().to_owned(),
                 catalogue_entry: start.id().to_owned(),
                 held_in,
+                held_in_left_out: program.left_out,
                 ..Credential::default()
             });
             self.push(event, Some(Err("its value is not looked at")));

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use claviger_proto::v1::Tamper as Part;
+use claviger_proto::{Shared, v1::Tamper as Part};
 
 use super::*;
 use crate::{
@@ -22,11 +22,12 @@ pub(super) const ETXTBSY: u32 = 26;
 const OTHERS_SIGNAL: &str = "signal_to_another";
 const OTHERS_MOUNT: &str = "mount_elsewhere";
 const READ_ONLY: &str = "own_file_read";
+const SETTING: &str = "setting";
+const OTHERS_HELD: &str = "another_process_held";
 
-/// By which probe something was seen, and when; with `repeats`, so many repeats of it, now.
-#[derive(Clone, Copy)]
+/// By which hook something was seen, and when; with `repeats`, so many repeats of it, now.
 pub(super) struct Seen {
-    pub probe: Probe,
+    pub observation: Shared<Observation>,
     pub time_boot_ns: u64,
     pub repeats: Option<u64>,
 }
@@ -36,7 +37,8 @@ impl<S: Sink> Agent<S> {
         let told = self.tell_tamper(&tamper, None);
         if matches!(tamper.done, Done::Mount { .. }) {
             self.may_be_overlay();
-            // Told one by one.
+        }
+        if !tamper.done.repeats() {
             return;
         }
         self.repeats.keep(
@@ -84,13 +86,25 @@ impl<S: Sink> Agent<S> {
                 }
                 ("mount_over", path.display())
             }
+            Done::Held { how, given } => {
+                let given_in_own = *given == 0 || is_own_pid_namespace(tamper.task.pid_namespace);
+                if !given_in_own {
+                    return Err(self.leave_out(OTHERS_HELD));
+                }
+                how.told()
+            }
         };
         let outcome = match tamper.errno {
+            // The kernel still decides.
+            _ if what == SETTING => (Outcome::Unknown, 0),
             0 => (Outcome::Succeeded, 0),
             errno => (Outcome::Denied, errno),
         };
+        let mut observation = self.observation(Probe::SensorTamper);
+        let hook = hook_of(what, outcome.0, observation.hook.clone());
+        observation.to_mut().hook = hook;
         let seen = Seen {
-            probe: Probe::SensorTamper,
+            observation,
             time_boot_ns: tamper.time_boot_ns,
             repeats,
         };
@@ -105,7 +119,7 @@ impl<S: Sink> Agent<S> {
         }
         let outcome = (Outcome::Succeeded, 0);
         let seen = Seen {
-            probe: Probe::FileOpen,
+            observation: self.observation(Probe::FileOpen),
             time_boot_ns: file.time_boot_ns,
             repeats,
         };
@@ -130,7 +144,7 @@ impl<S: Sink> Agent<S> {
         };
         let target = attempt.path.display();
         let seen = Seen {
-            probe,
+            observation: self.observation(probe),
             time_boot_ns: attempt.time_boot_ns,
             repeats: None,
         };
@@ -147,15 +161,10 @@ impl<S: Sink> Agent<S> {
         seen: Seen,
     ) {
         let Seen {
-            probe,
+            observation,
             time_boot_ns,
             repeats,
         } = seen;
-        let mut observation = self.observation(probe);
-        if probe == Probe::SensorTamper {
-            let hook = hook_of(what, outcome.0, observation.hook.clone());
-            observation.to_mut().hook = hook;
-        }
         let mut event = self
             .facts
             .used(EventKind::SensorTamper, task, outcome, observation);
@@ -218,7 +227,7 @@ pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     }
 }
 
-fn is_own_thread(id: u32) -> bool {
+pub(super) fn is_own_thread(id: u32) -> bool {
     id == std::process::id() || Path::new("/proc/self/task").join(id.to_string()).exists()
 }
 
@@ -235,6 +244,12 @@ fn hook_of(what: &str, outcome: Outcome, first: String) -> String {
         ("signal", Outcome::Denied) => "kill",
         ("bpf", _) => "bpf",
         ("mount_over", _) => "mount",
+        ("limit", _) => "prlimit64",
+        ("scheduling", _) => "sched_setscheduler",
+        ("oom_score", _) => return "tp_btf/oom_score_adj_update".to_owned(),
+        ("cgroup", _) => return "tp_btf/cgroup_attach_task".to_owned(),
+        (SETTING, _) => return "cgroup/sysctl".to_owned(),
+        ("freeze", _) => return "tp_btf/cgroup_freeze".to_owned(),
         _ => return first,
     };
     format!("tracepoint/syscalls/sys_exit_{call}")

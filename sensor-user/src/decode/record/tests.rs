@@ -1,9 +1,11 @@
-use claviger_sensor_common::{Ancestor, Label, PathBytes, TaskSnapshot};
+use claviger_sensor_common::{
+    Ancestor, Label, OPERATION_REACH, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, TaskSnapshot,
+};
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use super::*;
-use crate::decode::ProgramRun;
+use crate::decode::{ProcessKey, ProgramRun, SecretPart, Target};
 
 fn task() -> TaskSnapshot {
     let mut task = TaskSnapshot::new_zeroed();

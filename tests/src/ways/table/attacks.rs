@@ -74,5 +74,38 @@ pub(super) fn ways() -> Vec<Way> {
             ],
         ),
     ];
-    rows.concat()
+    [rows.concat(), holds()].concat()
+}
+
+/// What starves it, holds it still, or changes it.
+fn holds() -> Vec<Way> {
+    let of_pid = |name, what| Way::new(name, Tamper(what), [Built, Built, Built]).to(Sensor(Pid));
+    let limits = row(
+        "limits and priorities",
+        [
+            of_pid("limit", "limit"),
+            of_pid("limit_of_thread", "limit"),
+            of_pid("denied_limit", "limit"),
+            of_pid("affinity", "scheduling"),
+            of_pid("priority", "scheduling"),
+        ],
+    );
+    let score = row("its `oom_score_adj`", [of_pid("oom_score", "oom_score")]);
+    let cgroups = row(
+        "moved to another cgroup",
+        [
+            of_pid("cgroup_moved", "cgroup"),
+            of_pid("cgroup_frozen", "freeze"),
+        ],
+    );
+    let process = row(
+        "its process:",
+        [
+            of_pid("sensor_traced", "process"),
+            of_pid("sensor_mem", "process"),
+            of_pid("sensor_written", "process"),
+            of_pid("sensor_descriptor", "process"),
+        ],
+    );
+    [limits, score, cgroups, process].concat()
 }

@@ -13,7 +13,11 @@ pub(super) fn ways() -> Vec<Way> {
 fn contents() -> Vec<Way> {
     let write = Access("write");
     let truncated = Change("truncated");
-    row(
+    let by_kernel = row(
+        "`acct`",
+        [Way::new("acct_file", write, [Built, Built, Built]).to(Written)],
+    );
+    let by_process = row(
         "open for writing, truncate",
         [
             Way::new("open_write", write, [Built, Built, Built]).to(Written),
@@ -26,7 +30,8 @@ fn contents() -> Vec<Way> {
             Way::new("ftruncate", truncated, [Built, Built, Built]),
             Way::new("uring_ftruncate", truncated, [Built, Built, NotYet]),
         ],
-    )
+    );
+    [by_process, by_kernel].concat()
 }
 
 fn names() -> Vec<Way> {

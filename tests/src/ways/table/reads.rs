@@ -160,7 +160,11 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "`execve` that inherits",
-            [Way::new("inherit", Access("inherit"), [Built, Built, Built])],
+            [
+                Way::new("inherit", Access("inherit"), [Built, Built, Built]),
+                Way::new("inherit_high", Access("inherit"), [Built, Built, Built]),
+                Way::new("inherit_highest", Access("inherit"), [Built, Built, Built]),
+            ],
         ),
         row(
             "descriptor received by `SCM_RIGHTS`",

@@ -2,7 +2,7 @@
 
 use super::row;
 use crate::ways::Place::{BlockDevice, Device, KeyDirectory, Nowhere};
-use crate::ways::Sees::{Discovery, Environment, KernelKey, MachineSecret, OwnSecret, Secret};
+use crate::ways::Sees::{Discovery, Environment, KernelKey, MachineSecret, OwnSecret, Secret, SecretBeside};
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -37,6 +37,17 @@ fn processes() -> Vec<Way> {
                 Way::new("ptrace_attach", Secret("ptrace"), [Built, Built, Built]),
                 Way::new("ptrace_seize", Secret("ptrace"), [Built, Built, Built]),
                 Way::new("denied_ptrace", Secret("ptrace"), [Built, Built, Built]),
+            ],
+        ),
+        row(
+            "`PTRACE_TRACEME`",
+            [
+                Way::new("ptrace_traceme", Secret("ptrace_traceme"), [Built, Built, Built]),
+                Way::new(
+                    "ptrace_from_start",
+                    SecretBeside("ptrace_from_start"),
+                    [Built, Built, Built],
+                ),
             ],
         ),
         row(

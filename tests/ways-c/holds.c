@@ -1,0 +1,175 @@
+/* The sensor held still, starved or changed, in forms that change nothing, or are undone when the actor has ended. OBJECT is its pid. */
+#include "ways.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+static pid_t sensor(void) {
+    target = atol(object);
+    return (pid_t)target;
+}
+
+static const char *of_sensor(const char *name) {
+    char *path;
+    if (asprintf(&path, "/proc/%d/%s", sensor(), name) < 0)
+        abort();
+    return path;
+}
+
+/* The limit that it has. */
+static void limit_of(pid_t thread) {
+    struct rlimit limit;
+    must("the limit", syscall(SYS_prlimit64, thread, RLIMIT_NOFILE, NULL, &limit));
+    say(syscall(SYS_prlimit64, thread, RLIMIT_NOFILE, &limit, NULL));
+}
+static void limit(void) { limit_of(sensor()); }
+
+/* A thread of it stands for all of it. */
+static void limit_of_thread(void) {
+    pid_t thread = 0;
+    DIR *threads = opendir(of_sensor("task"));
+    for (struct dirent *entry; threads && (entry = readdir(threads));)
+        if (atoi(entry->d_name) > sensor())
+            thread = atoi(entry->d_name);
+    if (thread == 0) {
+        errno = ESRCH;
+        cannot("a thread");
+    }
+    limit_of(thread);
+}
+
+static void denied_limit(void) {
+    struct rlimit limit = {1024, 1024};
+    nobody();
+    say(syscall(SYS_prlimit64, sensor(), RLIMIT_NOFILE, &limit, NULL));
+}
+
+/* The CPUs that it has, and the priority. */
+static void affinity(void) {
+    cpu_set_t cpus;
+    must("its CPUs", sched_getaffinity(sensor(), sizeof cpus, &cpus));
+    say(syscall(SYS_sched_setaffinity, sensor(), sizeof cpus, &cpus));
+}
+static void priority(void) {
+    int now = getpriority(PRIO_PROCESS, (id_t)sensor());
+    say(syscall(SYS_setpriority, PRIO_PROCESS, sensor(), now));
+}
+
+/* The score that it has. */
+static void oom_score(void) {
+    char score[16];
+    int file = (int)must("open the score", open(of_sensor("oom_score_adj"), O_RDWR | O_CLOEXEC));
+    long length = must("read the score", read(file, score, sizeof score));
+    actor();
+    say(write(file, score, (size_t)length));
+}
+
+/* Where cgroups of v2 are, and the sensor's; a new one below it, named OTHER. */
+static char top[4096], home[8192];
+static const char *cgroup, *procs;
+
+static void write_number(const char *path, int number) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    int file = (int)must("open a file of a cgroup", open(path, O_WRONLY | O_CLOEXEC));
+    must("write a file of a cgroup", write(file, text, strlen(text)));
+    close(file);
+}
+
+static void new_cgroup(void) {
+    char line[4096], type[64], own[4096] = {0};
+    FILE *mounts = fopen("/proc/self/mounts", "r");
+    while (mounts && fgets(line, sizeof line, mounts))
+        if (top[0] == 0 && sscanf(line, "%*s %4095s %63s", own, type) == 2 && strcmp(type, "cgroup2") == 0)
+            strcpy(top, own);
+    own[0] = 0;
+    FILE *membership = fopen(of_sensor("cgroup"), "r");
+    while (membership && fgets(line, sizeof line, membership))
+        sscanf(line, "0::%4095s", own);
+    if (top[0] == 0 || own[0] == 0) {
+        errno = ENOENT;
+        cannot("cgroups of v2");
+    }
+    snprintf(home, sizeof home, "%s%s/cgroup.procs", top, own);
+    cgroup = joined(joined(top, own), name_of(other));
+    procs = joined(cgroup, "cgroup.procs");
+    must("make a cgroup", mkdir(cgroup, 0755));
+}
+
+/* When the actor has ended the sensor runs where it was, and the cgroup is gone. */
+static _Noreturn void undo(pid_t child) {
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+    write_number(joined(cgroup, "cgroup.freeze"), 0);
+    write_number(home, sensor());
+    rmdir(cgroup);
+    _exit(0);
+}
+
+static void cgroup_moved(void) {
+    pid_t child;
+    new_cgroup();
+    if (!part(&child))
+        undo(child);
+    write_number(procs, sensor());
+    say(0);
+}
+static void cgroup_frozen(void) {
+    pid_t child;
+    new_cgroup();
+    write_number(procs, sensor());
+    if (!part(&child))
+        undo(child);
+    write_number(joined(cgroup, "cgroup.freeze"), 1);
+    say(0);
+}
+
+static void sensor_traced(void) { say(syscall(SYS_ptrace, PTRACE_SEIZE, sensor(), 0, 0)); }
+
+/* Opened for writing, and not written. */
+static void sensor_mem(void) { say(syscall(SYS_openat, AT_FDCWD, of_sensor("mem"), O_WRONLY | O_CLOEXEC)); }
+
+/* At the end of the stack stands a word of zeros, which is written once more. */
+static void sensor_written(void) {
+    char line[512], zeros[8] = {0};
+    unsigned long end = 0, found;
+    FILE *maps = fopen(of_sensor("maps"), "r");
+    while (maps && fgets(line, sizeof line, maps))
+        if (strstr(line, "[stack]") && sscanf(line, "%*lx-%lx", &found) == 1)
+            end = found;
+    if (end == 0) {
+        errno = ENOENT;
+        cannot("its stack");
+    }
+    struct iovec here = {zeros, sizeof zeros}, there = {(void *)(end - sizeof zeros), sizeof zeros};
+    actor();
+    say(syscall(SYS_process_vm_writev, target, &here, 1, &there, 1, 0));
+}
+
+/* Its standard input. */
+static void sensor_descriptor(void) {
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, sensor(), 0));
+    actor();
+    say(syscall(SYS_pidfd_getfd, process, 0, 0));
+}
+
+const struct way hold_ways[] = {
+    {"limit", limit},
+    {"limit_of_thread", limit_of_thread},
+    {"denied_limit", denied_limit},
+    {"affinity", affinity},
+    {"priority", priority},
+    {"oom_score", oom_score},
+    {"cgroup_moved", cgroup_moved},
+    {"cgroup_frozen", cgroup_frozen},
+    {"sensor_traced", sensor_traced},
+    {"sensor_mem", sensor_mem},
+    {"sensor_written", sensor_written},
+    {"sensor_descriptor", sensor_descriptor},
+    {0},
+};
