@@ -6,6 +6,7 @@ use aya_ebpf::helpers::generated::bpf_loop;
 use claviger_sensor_common::{Counter, DESCRIPTOR_WORDS_MAX, Probe};
 
 use crate::{
+    file_use::untyped,
     offsets::offset,
     read::{Probed, Read, Typed, cast, pointer, unknown},
     report::lose,
@@ -72,7 +73,7 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
     let table = table();
     let max: u32 = Typed::read(table, offset!(fdtable_max));
     let mut rest = Rest {
-        open: pointer::<Typed>(table, offset!(fdtable_open)) as u64,
+        open: untyped(pointer::<Typed>(table, offset!(fdtable_open))),
         bits: u64::from(unknown(0)),
         next: unknown(0),
         words: max / 64,
