@@ -47,9 +47,32 @@ pub struct NameKey {
 pub struct Label {
     /// Index in the agent's own table.
     pub id: u32,
-    /// For a directory: `DIRECTORY_` bits; for an object: the number of the last look through all open descriptors that had begun when it was
-    /// labelled, which the kernel half writes; otherwise 0.
+    /// The bits below, in the lowest four. For an object also the number of the last look through all open descriptors that had begun when it was
+    /// labelled, which the kernel half puts behind them ([`Label::at_look`]).
     pub flags: u32,
+}
+
+/// Where the number of a look stands in the flags of a label, and how much of it: the three highest bits are the kernel half's own.
+const LOOK_AT: u32 = 4;
+const LOOKS: u32 = (1 << 25) - 1;
+
+impl Label {
+    /// The label of an object that was labelled after a look had begun.
+    #[inline(always)]
+    #[must_use]
+    pub const fn at_look(self, number: u32) -> Self {
+        Self {
+            id: self.id,
+            flags: self.flags & ((1 << LOOK_AT) - 1) | (number & LOOKS) << LOOK_AT,
+        }
+    }
+
+    /// How many looks have begun since an object was labelled, at the look of this number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn looks_since(self, number: u32) -> u32 {
+        number.wrapping_sub(self.flags >> LOOK_AT) & LOOKS
+    }
 }
 
 /// Names are not all known beforehand: every regular file opened in this directory is reported and the agent looks at its name.
@@ -140,5 +163,20 @@ mod tests {
         ];
         assert_eq!(flags.map(u32::count_ones), [1; 4]);
         assert_eq!(flags.iter().fold(0, |all, flag| all | flag).count_ones(), 4);
+    }
+
+    #[test]
+    fn the_number_of_a_look_is_no_flag() {
+        let label = Label {
+            id: 7,
+            flags: LABEL_OF_SENSOR,
+        };
+        for number in [0, 1, 8, 13, 4_095, LOOKS, LOOKS + 5] {
+            let labelled = label.at_look(number);
+            assert_eq!((labelled.id, labelled.flags & 0b1111), (7, LABEL_OF_SENSOR));
+            assert!(labelled.flags < 1 << 29, "the rest is the kernel half's");
+            assert_eq!(labelled.looks_since(number), 0);
+            assert_eq!(labelled.looks_since(number + 3), 3);
+        }
     }
 }

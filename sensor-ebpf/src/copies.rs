@@ -98,10 +98,7 @@ pub fn forked(parent: *const u8, child: *const u8) {
         written: 0,
         ..reader
     };
-    if READERS
-        .insert(task::identify::<Typed>(child), reader, 0)
-        .is_err()
-    {
+    if READERS.insert(task::identify::<Typed>(child), reader, 0).is_err() {
         lose(Probe::FileCopied, Counter::LostReaders);
     }
 }

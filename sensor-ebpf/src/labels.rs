@@ -146,10 +146,7 @@ pub fn answer(file: *const u8, inode: *const u8) {
     let purpose = request.state & REQUEST_PURPOSE;
     let set = match purpose {
         REQUEST_OBJECT => {
-            let label = Label {
-                flags: open_descriptors::look().number,
-                ..request.label
-            };
+            let label = request.label.at_look(open_descriptors::look().number);
             OBJECTS.insert(key, label, 0).is_ok()
         }
         REQUEST_DIRECTORY => DIRECTORIES.insert(key, request.label, 0).is_ok(),

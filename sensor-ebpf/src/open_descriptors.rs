@@ -291,7 +291,7 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         record.matched = matched;
         record.pre_existing = u32::from(look.number <= 1);
         // The look before would have found it, if the file was known before that one began.
-        let was_looked_for = matched == MATCHED_OBJECT && label.flags + 1 < look.number;
+        let was_looked_for = matched == MATCHED_OBJECT && label.looks_since(look.number) > 1;
         record.since_boot_ns = if was_looked_for && look.before_boot_ns > process.start_boottime_ns {
             look.before_boot_ns
         } else {

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -198,6 +199,25 @@ fn what_lies_anywhere_is_found_by_the_search() {
     // This host may be large and busy.
     let seen = read_until_seen_within(&host, &key, Duration::from_secs(240));
     assert_eq!(seen["credential"]["catalogue_entry"], "private-key");
+}
+
+/// The number of the look through open descriptors is in the label, beside what the label is.
+#[test]
+fn a_credential_is_seen_whatever_look_it_was_labelled_after() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "[probes]\nlook_interval_ms = 1000\n");
+    host.sensor.start();
+    for round in 0..18 {
+        let key = format!(".ssh/id_{round}");
+        host.decoy.write(&key, KEY);
+        let key = host.decoy.path(&key);
+        // By then it is known as an object, and no longer by its name.
+        thread::sleep(Duration::from_millis(1_000));
+        cat(&key);
+        assert_eq!(host.uses(&key).len(), 1, "{} of {round}", key.display());
+    }
 }
 
 #[test]
