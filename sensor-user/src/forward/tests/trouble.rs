@@ -53,11 +53,12 @@ async fn a_detector_that_went_and_came_back_is_found_again() {
     submit(&outbox, 1);
     until_sent(&outbox).await;
     drop(first);
-    submit(&outbox, 1);
+    // Until then the first may still take what is sent.
     Collector::until("the loss of the connection", || {
         !outbox.watch().borrow().connected
     })
     .await;
+    submit(&outbox, 1);
     // The kernel keeps the port for what is left of the old connection only as long as it takes.
     let mut listener = None;
     for _ in 0..1_500 {
