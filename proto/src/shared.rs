@@ -31,24 +31,9 @@ impl<T> Shared<T> {
     where
         T: Clone,
     {
-        if Arc::get_mut(&mut self.0).is_none() {
-            *self = Self::from(self.0.message.clone());
-        }
         let kept = Arc::make_mut(&mut self.0);
         kept.encoded.take();
         &mut kept.message
-    }
-
-    /// The message itself.
-    #[must_use]
-    pub fn into_inner(self) -> T
-    where
-        T: Clone,
-    {
-        match Arc::try_unwrap(self.0) {
-            Ok(kept) => kept.message,
-            Err(shared) => shared.message.clone(),
-        }
     }
 }
 
