@@ -97,7 +97,7 @@ pub(crate) fn events() -> Vec<Event> {
                     boot_id: "b0b0b0b0-b0b0-b0b0-b0b0-b0b0b0b0b0b0".into(),
                     sequence: 1,
                 }),
-                workload: Some(workload().into()),
+                workload: Some(workload()),
                 identities: vec![identity()],
             })),
             ..of(EventKind::Amendment)
