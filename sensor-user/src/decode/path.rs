@@ -90,10 +90,7 @@ impl FilePath {
         given_length: u32,
         given_truncated: u32,
     ) -> Result<Self, DecodeError> {
-        let given = used(given, given_length)?;
-        let mut path = Self::from_record(base)?.join(given);
-        path.truncated |= given_truncated != 0;
-        Ok(path)
+        Self::given_by(Self::join, base, used(given, given_length)?, given_truncated)
     }
 
     /// As [`Self::given`], with nothing resolved by names.
@@ -103,8 +100,21 @@ impl FilePath {
         given_length: u32,
         given_truncated: u32,
     ) -> Result<Self, DecodeError> {
-        let given = used(given, given_length)?;
-        let mut path = Self::from_record(base)?.join_as_given(given);
+        Self::given_by(
+            Self::join_as_given,
+            base,
+            used(given, given_length)?,
+            given_truncated,
+        )
+    }
+
+    fn given_by(
+        join: impl FnOnce(&Self, &[u8]) -> Self,
+        base: &PathBytes,
+        given: &[u8],
+        given_truncated: u32,
+    ) -> Result<Self, DecodeError> {
+        let mut path = join(&Self::from_record(base)?, given);
         path.truncated |= given_truncated != 0;
         Ok(path)
     }
