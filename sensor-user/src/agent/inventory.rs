@@ -8,6 +8,7 @@
 use std::{
     collections::HashSet,
     io,
+    ops::ControlFlow,
     os::{
         fd::{AsFd, OwnedFd},
         unix::fs::{MetadataExt as _, PermissionsExt as _},
@@ -76,7 +77,7 @@ pub struct Part {
     pub left_out: LimitsHit,
 }
 
-/// Looks through all parts, one after the other, and hands each over when it is done. `step` is told each path before it is looked at.
+/// Looks through all parts, one after the other, and hands each over when it is done, until `done` breaks off. `step` is told each path before it is looked at.
 ///
 /// # Errors
 /// Where the root cannot be opened, or the mounts not be read.
@@ -84,7 +85,7 @@ pub fn inventory(
     catalogue: &Catalogue,
     extra_homes: &[PathBuf],
     step: &dyn Fn(&Path),
-    mut done: impl FnMut(Part),
+    mut done: impl FnMut(Part) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open("/", flags, Mode::empty())?;
@@ -97,17 +98,23 @@ pub fn inventory(
     };
     let places = Places::new(catalogue, homes.clone());
     let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::default(), &[], step);
-    done(look.part("places", &root, found));
+    if done(look.part("places", &root, found)).is_break() {
+        return Ok(());
+    }
     if let Some(places) = Places::for_search(catalogue, homes) {
         let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::of_search(), &[], step);
-        done(look.part("search", &root, found));
+        if done(look.part("search", &root, found)).is_break() {
+            return Ok(());
+        }
     }
     for other in Roots::default().look().roots {
         look.told.clear();
         let places = Places::new(catalogue, homes_of(&other.directory, &other.mountinfo));
         let limits = ScanLimits::default();
         let found = places.scan_avoiding(&other.directory, &other.mountinfo, &limits, &[], step);
-        done(look.part("container", &other.directory, found));
+        if done(look.part("container", &other.directory, found)).is_break() {
+            return Ok(());
+        }
     }
     Ok(())
 }
