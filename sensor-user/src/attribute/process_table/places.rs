@@ -26,11 +26,13 @@ impl ProcessTable {
                 .inspect_err(|WouldWait| to_come.push(sought))
                 .ok()
         };
-        if let Some(exe) = task.exe
+        // A process may say that it runs another file than it was started from.
+        if let Some(exe) = facts.started(task.run()).or(task.exe)
             && !facts.exe_path.is_empty()
             && facts.exe_place.as_ref().is_none_or(|(object, _)| *object != exe)
+            && let Some(place) = look(&facts.exe_path, exe)
         {
-            facts.exe_place = look(&facts.exe_path, exe).map(|place| (exe, place));
+            facts.exe_place = Some((exe, place));
         }
         for file in facts.run.carried() {
             if file.place.is_none() && file.inode != 0 {
@@ -57,5 +59,37 @@ impl ProcessTable {
         for file in facts.run.carried().filter(is_it) {
             file.place = Some(place.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
+
+    use super::*;
+    use crate::attribute::ProcessFacts;
+
+    #[test]
+    fn the_place_is_that_of_what_was_started_whatever_it_says_that_it_runs() {
+        let mut task = Task::from(&TaskSnapshot::new_zeroed());
+        let started = (1, 2);
+        task.exe = Some((3, 4));
+        let mut table = ProcessTable::default();
+        let facts = ProcessFacts {
+            exe_path: "/".into(),
+            exe_device: Some(started.0),
+            exe_inode: Some(started.1),
+            exec_id: Some(task.exec_id),
+            ..ProcessFacts::default()
+        };
+        table.facts.insert(task.process, facts);
+        let to_come = table.look_up_places(&task);
+        let place = &table.facts[&task.process].exe_place;
+        let looked = place.as_ref().map(|(object, _)| *object);
+        assert_eq!(
+            looked.or(to_come.first().map(|sought| sought.object)),
+            Some(started)
+        );
     }
 }
