@@ -92,7 +92,7 @@ impl From<&Place> for ProgramPlace {
 }
 
 /// A file that a process runs, and whose place is sought.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sought {
     /// In which of its program runs.
     pub run: ProgramRun,

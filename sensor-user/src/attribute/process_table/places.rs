@@ -52,6 +52,8 @@ impl ProcessTable {
         else {
             return;
         };
+        // What was told of it before it was known is not told again.
+        self.changes += 1;
         if facts.exe_path == sought.path {
             facts.exe_place = Some((sought.object, place.clone()));
         }
@@ -91,5 +93,19 @@ mod tests {
             looked.or(to_come.first().map(|sought| sought.object)),
             Some(started)
         );
+    }
+
+    #[test]
+    fn what_was_told_is_told_anew_when_a_place_is_known() {
+        let task = Task::from(&TaskSnapshot::new_zeroed());
+        let mut table = ProcessTable::default();
+        let facts = ProcessFacts {
+            exe_path: "/bin/sh".into(),
+            ..ProcessFacts::default()
+        };
+        table.facts.insert(task.process, facts);
+        let before = table.changes();
+        table.placed(&Sought::of(&task, "/bin/sh", (1, 2)), &Place::hangs());
+        assert!(table.changes() > before);
     }
 }
