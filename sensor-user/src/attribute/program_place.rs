@@ -259,13 +259,14 @@ fn is_it(
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Mount {
-    device: u64,
+pub(super) struct Mount {
+    /// As `st_dev` has it.
+    pub(super) device: u64,
     is_overlay: bool,
 }
 
 /// A mount by its number, of mountinfo as proc(5) has it. Where mounts lie may be any bytes: whoever may mount has chosen them.
-fn mount_of(mounts: &[u8], number: u64) -> Option<Mount> {
+pub(super) fn mount_of(mounts: &[u8], number: u64) -> Option<Mount> {
     let mut lines = mounts
         .split(|byte| *byte == b'\n')
         .map(|line| line.split(|byte| *byte == b' '));

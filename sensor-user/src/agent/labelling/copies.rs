@@ -86,13 +86,16 @@ impl Labelling {
             Reach::Held(held, path) => {
                 let held = Arc::clone(held);
                 let held = self.hands.run(path, move |_| held.anew().ok());
-                let held = held.ok().flatten();
-                let looked = held.and_then(|held| self.look_into(suspect, held, path, public));
-                return looked.unwrap_or(Looked::No);
+                if let Ok(Some(held)) = held
+                    && let Some(looked) = self.look_into(suspect, held, path, public)
+                {
+                    return looked;
+                }
+                called = path;
             }
             Reach::Number(path) => called = path,
         }
-        // It was renamed since, or nobody has it open any more.
+        // It was renamed since, or nobody has it open any more, or what was held is another.
         for mount in mounts_of_object(suspect.object) {
             let (object, at) = (suspect.object, mount.clone());
             let held = self.hands.run(&mount, move |_| by_number(&at, object));
