@@ -100,7 +100,9 @@ fn a_spool_of_which_the_detector_has_all_is_told_to_be_removed_all_the_same() {
     assert_eq!(unsent, []);
     drop(spool);
     fs.remove_all(&dir());
-    let (mut spool, _) = open_in(&fs, 1);
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert!(recovery.removed);
+    assert_eq!(recovery.damaged_places, 0, "nothing is missing");
     let lost = spool.take_lost();
     assert_eq!(
         (lost.len(), lost[0].reason, lost[0].events, lost[0].range),
