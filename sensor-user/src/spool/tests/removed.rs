@@ -153,6 +153,20 @@ fn without_spool_and_anchor_the_chain_goes_on_behind_all_that_can_have_been() {
     assert_eq!(append(&mut spool, 1).first_sequence, MOST + 2);
 }
 
+#[test]
+fn an_anchor_removed_while_the_sensor_runs_is_there_again_whenever_the_power_is_cut() {
+    for seed in 0..20 {
+        let fs = enrolled();
+        let (mut spool, _) = filled(&fs, 0);
+        fs.remove(&anchor_path()).expect("removed");
+        fs.sync_dir(Path::new("/identity")).expect("synced");
+        append(&mut spool, 3);
+        crash(spool, &fs, seed);
+        let (_, recovery) = open_in(&fs, 2);
+        assert!(!recovery.removed, "{seed}");
+    }
+}
+
 /// The ledger knew nothing of what was in it after the last segment was begun.
 #[test]
 fn the_last_segment_and_the_ledger_gone_after_a_kill_are_told_exactly() {
