@@ -9,15 +9,12 @@ use std::{
     collections::HashSet,
     io,
     ops::ControlFlow,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::{MetadataExt as _, PermissionsExt as _},
-    },
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use claviger_proto::{catalogue::Catalogue, v1::Credential};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
 
 use super::roots::Roots;
 use crate::{
@@ -151,9 +148,8 @@ fn look_at(root: &OwnedFd, candidate: &Candidate) -> Option<Lying> {
     if held.seen() != candidate.seen {
         return None;
     }
-    // Through procfs, for a descriptor that opens nothing tells no metadata elsewhere.
-    let metadata = std::fs::metadata(held_path(&held)).ok()?;
-    let mode = metadata.permissions().mode() & 0o7777;
+    let stat = fstat(held.descriptor()).ok()?;
+    let mode = stat.st_mode & 0o7777;
     let kind = candidate.entry.kind();
     let parsed = match held.open_file() {
         Ok(file) => match read_public(&file) {
@@ -169,23 +165,18 @@ fn look_at(root: &OwnedFd, candidate: &Candidate) -> Option<Lying> {
             kind: kind.to_owned(),
             path: display(bytes),
             path_bytes: std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |_| Vec::new()),
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            device: stat.st_dev,
+            inode: stat.st_ino,
             catalogue_entry: candidate.entry.id().to_owned(),
             identities: parsed.identities,
             unknown_reason: parsed.unknown_reason.unwrap_or_default().to_owned(),
             ..Credential::default()
         },
-        owner: metadata.uid(),
-        group: metadata.gid(),
+        owner: stat.st_uid,
+        group: stat.st_gid,
         mode,
         exposure: exposure(root, &candidate.path, mode),
     })
-}
-
-fn held_path(held: &Held) -> PathBuf {
-    use std::os::fd::AsRawFd as _;
-    format!("/proc/self/fd/{}", held.descriptor().as_raw_fd()).into()
 }
 
 /// Others reach a file only through directories that they may pass; so does its group, whichever groups those are of.
@@ -194,8 +185,8 @@ fn exposure(root: impl AsFd, path: &Path, mode: u32) -> Exposure {
         path.ancestors().skip(1).all(|directory| {
             Held::at(root.as_fd(), directory)
                 .ok()
-                .and_then(|held| std::fs::metadata(held_path(&held)).ok())
-                .is_some_and(|metadata| metadata.permissions().mode() & bit != 0)
+                .and_then(|held| fstat(held.descriptor()).ok())
+                .is_some_and(|stat| stat.st_mode & bit != 0)
         })
     };
     if mode & 0o004 != 0 && passable(0o001) {
@@ -209,7 +200,10 @@ fn exposure(root: impl AsFd, path: &Path, mode: u32) -> Exposure {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::{
+        fs::{self, File},
+        os::unix::fs::PermissionsExt as _,
+    };
 
     use super::*;
 
