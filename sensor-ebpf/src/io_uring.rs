@@ -140,12 +140,16 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         pointer::<Probed>(command, offset!(ring_open_name)),
         offset!(filename_name),
     );
-    // A failure completes always.
     let ring: u64 = Probed::read(request, offset!(ring_context));
-    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 || ring_ends::awaited(untyped(request), ring, slot) {
-        remember(untyped(request), directory, open_flags, name);
+    let is_kept = remember(untyped(request), directory, open_flags, name);
+    // A failure completes always, and is counted then where it was not kept.
+    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 {
         return;
     }
+    if is_kept && ring_ends::awaited(untyped(request), ring, slot) {
+        return;
+    }
+    over(untyped(request));
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
@@ -160,16 +164,16 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     });
 }
 
-/// Keeps what was asked for the case that it is refused.
+/// Keeps what was asked until its end; false where there is no room.
 #[inline(always)]
-fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
+fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // By reference: it has no room on the stack.
     let nothing: &Asked = &NOTHING_ASKED;
     if IN_FLIGHT.insert(request, nothing, 0).is_err() {
-        return;
+        return false;
     }
     let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
-        return;
+        return false;
     };
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
@@ -178,6 +182,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
     asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+    true
 }
 
 #[inline(always)]
