@@ -62,13 +62,13 @@ struct Inherited;
 
 impl descriptors::Take for Inherited {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
+    fn take(file: *const u8) -> u32 {
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
         let ring = fixed_files::ring(file);
         if ring != 0 {
             fixed_files::each::<InheritedInRing>(ring);
         }
-        true
+        0
     }
 }
 
@@ -77,8 +77,8 @@ struct InheritedInRing;
 
 impl descriptors::Take for InheritedInRing {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
-        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file) != 0
+    fn take(file: *const u8) -> u32 {
+        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file)
     }
 }
 
