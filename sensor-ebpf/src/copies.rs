@@ -129,7 +129,7 @@ fn reader(process: &Ancestor) -> Option<*mut Reader> {
 
 /// Whether the current program run has read a credential.
 #[inline(always)]
-pub fn is_reader() -> bool {
+fn is_reader() -> bool {
     reader(&task::current_process()).is_some()
 }
 

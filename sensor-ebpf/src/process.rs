@@ -51,9 +51,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>(Probe::FileInherited);
-        if copies::is_reader() {
-            copies::look_at_what_is_open();
-        }
+        copies::look_at_what_is_open();
     }
     0
 }
