@@ -20,7 +20,7 @@ use claviger_sensor_common::{
 use crate::{
     attempts::{finish, is_refusal},
     descriptors,
-    file_open::opened,
+    file_open::returned,
     file_use::untyped,
     fixed_files,
     offsets::agent_pid,
@@ -201,9 +201,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
                 IORING_FILE_INDEX_ALLOC => fixed_files::file(ring, result as u32),
                 slot => fixed_files::file(ring, slot - 1),
             };
-            if !file.is_null() {
-                opened_by_ring(file as u64);
-            }
+            opened_by_ring(untyped(file));
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
         refused(untyped(request), -result as u32);
@@ -215,7 +213,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn opened_by_ring(file: u64) -> u32 {
-    opened::<Probed>(file as *const u8);
+    returned::<Probed>(file as *const u8);
     0
 }
 
