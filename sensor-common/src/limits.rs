@@ -103,7 +103,9 @@ pub const WAYS_MAX: u32 = 16_384;
 /// Changes whose end is awaited. At the bound a further one is counted as lost.
 pub const CHANGES_IN_FLIGHT_MAX: u32 = 1_024;
 
-/// Opens given to io_uring whose end is awaited. At the bound a refusal of a further one is counted as lost.
+/// Opens and changes given to io_uring whose end is awaited, opens without completion that a call is to tell of, and changes of names under way; so
+/// many of each. At the bound a further change and the refusal of a further open are counted as lost, and of a further open without completion the path
+/// is told at once.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 
 /// Places of a ring that are looked at for fixed files. What is open at a further one is not seen to be held, inherited or received.

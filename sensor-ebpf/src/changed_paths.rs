@@ -19,7 +19,8 @@ use crate::{
     changes::{Attributes, Facts, RENAME_EXCHANGE, known, nothing_given, one, two},
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
-    labels, names_asked,
+    labels,
+    names_asked::{self, READ_AT_END},
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -141,8 +142,10 @@ fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
 #[inline(always)]
 fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let end = end::<SUCCESSES>(ctx);
-    if SUCCESSES && names_asked::are_kept() {
-        names_asked::names_ended(u32::from(end.is_some()), end.unwrap_or_default());
+    if SUCCESSES
+        && names_asked::are_kept()
+        && names_asked::names_ended(u32::from(end.is_some()), end.unwrap_or_default()) != READ_AT_END
+    {
         return;
     }
     let Some(errno) = end else {

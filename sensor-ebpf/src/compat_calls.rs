@@ -6,7 +6,7 @@ use aya_ebpf::{helpers::bpf_probe_read_user, macros::btf_tracepoint, programs::B
 use crate::{
     attempts::{AT_FDCWD, O_CREAT_WRONLY_TRUNC, is_refusal, refused_by},
     descriptors,
-    file_open::opened,
+    file_open::returned,
     handles,
     offsets::offset,
     read::{Probed, Read, Typed},
@@ -43,7 +43,7 @@ pub fn compat_exits(ctx: BtfTracePointContext) -> i32 {
     // The upper half of a 32-bit call's result means nothing.
     let result = i64::from(ctx.arg::<i32>(1));
     if result >= 0 {
-        opened::<Probed>(descriptors::file(result as u32));
+        returned::<Probed>(descriptors::file(result as u32));
     } else if is_refusal(result) {
         failed(number, -result as u32, regs);
     }

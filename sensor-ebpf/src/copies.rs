@@ -129,7 +129,7 @@ fn reader(process: &Ancestor) -> Option<*mut Reader> {
 
 /// Whether the current program run has read a credential.
 #[inline(always)]
-pub fn is_reader() -> bool {
+fn is_reader() -> bool {
     reader(&task::current_process()).is_some()
 }
 
@@ -173,12 +173,12 @@ struct Open;
 
 impl descriptors::Take for Open {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
+    fn take(file: *const u8) -> u32 {
         let mode: u32 = Probed::read(file, offset!(file_mode));
         if mode & FMODE_WRITE != 0 {
             written(untyped(file));
         }
-        true
+        0
     }
 }
 

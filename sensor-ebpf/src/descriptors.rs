@@ -61,11 +61,11 @@ struct Rest {
     /// The number of the next word, and of words.
     next: u32,
     words: u32,
-    /// How many were taken.
-    taken: u32,
+    /// What `take` has told, of all.
+    told: u32,
 }
 
-/// Hands each open file to `take`; how many it took. `bpf_loop` has the verifier look at it once (5.17); one for words in one for bits would be a frame
+/// Hands each open file to `take`; all that it told of them. `bpf_loop` has the verifier look at it once (5.17); one for words in one for bits would be a frame
 /// too deep for 6.1. A word without an open descriptor costs a read, and the bitmap is long only where a large descriptor is open. What is beyond
 /// [`DESCRIPTOR_WORDS_MAX`] is lost to this probe.
 #[inline(always)]
@@ -77,7 +77,7 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
         bits: u64::from(unknown(0)),
         next: unknown(0),
         words: max / 64,
-        taken: unknown(0),
+        told: unknown(0),
     };
     if rest.words > DESCRIPTOR_WORDS_MAX {
         lose(probe, Counter::LostDescriptors);
@@ -94,7 +94,7 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
             0,
         );
     }
-    rest.taken
+    rest.told
 }
 
 /// A word of the bitmap. Global, so that what it takes of the stack is not taken from uses.
@@ -106,8 +106,8 @@ extern "C" fn descriptor_word(open: u64, word: u32) -> u64 {
 
 /// What [`each`] does with a file.
 pub trait Take {
-    /// Takes it, or passes it over.
-    fn take(file: *const u8) -> bool;
+    /// What there is to tell of it, as bits; 0 where it is passed over.
+    fn take(file: *const u8) -> u32;
 }
 
 extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
@@ -116,7 +116,7 @@ extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
     let lowest = rest.bits & rest.bits.wrapping_neg();
     if lowest != 0 {
         rest.bits ^= lowest;
-        rest.taken += u32::from(T::take(file((rest.next - 1) * 64 + (lowest - 1).count_ones())));
+        rest.told |= T::take(file((rest.next - 1) * 64 + (lowest - 1).count_ones()));
         return 0;
     }
     if rest.next >= rest.words {

@@ -159,9 +159,9 @@ fn opened_by_any<R: Read>(file: *const u8) {
     }
 }
 
-/// A descriptor was returned. Another thread can have closed it since, and then nothing says what it was.
+/// A descriptor was returned, or a place of a ring. Another thread can have closed it since, and then nothing says what it was.
 #[inline(always)]
-fn returned<R: Read>(file: *const u8) {
+pub fn returned<R: Read>(file: *const u8) {
     if file.is_null() {
         lose(Probe::FileOpen, Counter::LostDescriptorGone);
         return;
@@ -171,7 +171,7 @@ fn returned<R: Read>(file: *const u8) {
 
 /// A file was opened.
 #[inline(always)]
-pub fn opened<R: Read>(file: *const u8) {
+fn opened<R: Read>(file: *const u8) {
     if task::current_pid() == agent_pid() {
         answer(untyped(file));
         return;

@@ -79,13 +79,14 @@ pub fn places(ring: u64) -> u32 {
 /// What is left of the ring that [`each`] looks at.
 struct Rest {
     ring: u64,
-    taken: u32,
+    /// What `take` has told, of all.
+    told: u32,
 }
 
-/// Hands each fixed file of a ring to `take`, at the first [`FIXED_FILES_MAX`] places; how many it took.
+/// Hands each fixed file of a ring to `take`, at the first [`FIXED_FILES_MAX`] places; all that it told of them.
 #[inline(always)]
 pub fn each<T: Take>(ring: u64) -> u32 {
-    let mut rest = Rest { ring, taken: 0 };
+    let mut rest = Rest { ring, told: 0 };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
@@ -95,7 +96,7 @@ pub fn each<T: Take>(ring: u64) -> u32 {
             0,
         );
     }
-    rest.taken
+    rest.told
 }
 
 extern "C" fn next<T: Take>(place: u64, rest: *mut Rest) -> i64 {
@@ -103,7 +104,7 @@ extern "C" fn next<T: Take>(place: u64, rest: *mut Rest) -> i64 {
     let rest = unsafe { &mut *rest };
     let file = file(rest.ring, place as u32);
     if !file.is_null() {
-        rest.taken += u32::from(T::take(file));
+        rest.told |= T::take(file);
     }
     0
 }

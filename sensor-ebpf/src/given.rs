@@ -84,12 +84,13 @@ fn base(directory: i32) -> *const u8 {
     }
 }
 
-/// Whether a text has a slash, or is too long to tell, or empty.
+/// Whether a text has a slash, or may have one: it is too long to tell, or cannot be read, as one in a page that is not in memory yet. An empty one
+/// counts as one that has.
 #[inline(always)]
 pub fn has_slash<const USER: bool>(text: u64) -> bool {
     let mut name = [0u64; LOOKED_AT / 8];
     let Some(length) = read::<USER>(text, name.as_mut_bytes()) else {
-        return false;
+        return true;
     };
     if length == 0 || length + 1 >= LOOKED_AT {
         return true;

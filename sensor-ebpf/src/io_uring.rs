@@ -20,7 +20,7 @@ use claviger_sensor_common::{
 use crate::{
     attempts::{finish, is_refusal},
     descriptors,
-    file_open::opened,
+    file_open::returned,
     file_use::untyped,
     fixed_files,
     offsets::agent_pid,
@@ -140,12 +140,16 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         pointer::<Probed>(command, offset!(ring_open_name)),
         offset!(filename_name),
     );
-    // A failure completes always.
     let ring: u64 = Probed::read(request, offset!(ring_context));
-    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 || ring_ends::awaited(untyped(request), ring, slot) {
-        remember(untyped(request), directory, open_flags, name);
+    let is_kept = remember(untyped(request), directory, open_flags, name);
+    // A failure completes always, and is counted then where it was not kept.
+    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 {
         return;
     }
+    if is_kept && ring_ends::awaited(untyped(request), ring, slot) {
+        return;
+    }
+    over(untyped(request));
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
@@ -160,16 +164,16 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     });
 }
 
-/// Keeps what was asked for the case that it is refused.
+/// Keeps what was asked until its end; false where there is no room.
 #[inline(always)]
-fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
+fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // By reference: it has no room on the stack.
     let nothing: &Asked = &NOTHING_ASKED;
     if IN_FLIGHT.insert(request, nothing, 0).is_err() {
-        return;
+        return false;
     }
     let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
-        return;
+        return false;
     };
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
@@ -178,6 +182,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) {
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
     asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+    true
 }
 
 #[inline(always)]
@@ -196,9 +201,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
                 IORING_FILE_INDEX_ALLOC => fixed_files::file(ring, result as u32),
                 slot => fixed_files::file(ring, slot - 1),
             };
-            if !file.is_null() {
-                opened_by_ring(file as u64);
-            }
+            opened_by_ring(untyped(file));
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
         refused(untyped(request), -result as u32);
@@ -210,7 +213,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn opened_by_ring(file: u64) -> u32 {
-    opened::<Probed>(file as *const u8);
+    returned::<Probed>(file as *const u8);
     0
 }
 

@@ -1,6 +1,7 @@
 //! Changes of names as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,…}`, where names are seen by system calls. The caller's memory
 //! can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
-//! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later.
+//! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later. A path in a page that was not in memory is
+//! read at the end, when the kernel has had it fetched; only there another thread's path may be told.
 
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_buf,
@@ -115,6 +116,9 @@ fn keep(what: u32, from: Given, to: Given) {
     names.is_read = u32::from(is_read);
 }
 
+/// What [`names_ended`] returns where the names are to be read at the end, for they could not be at the beginning.
+pub const READ_AT_END: u32 = 1;
+
 /// The change that this thread has asked for has ended; with `errno`, it is told. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -125,20 +129,21 @@ pub extern "C" fn names_ended(is_told: u32, errno: u32) -> u32 {
     };
     // SAFETY: a value of the map, of this thread alone, that stays until it is removed below.
     let names = unsafe { &*names };
-    if is_told != 0 {
+    let is_read = names.is_read != 0;
+    if is_told != 0 && is_read {
         let mut facts = Facts::new(names.what);
         facts.errno = errno;
         facts.by_path = true;
         if names.has_second == 0 {
-            one(&facts, |path| names.is_read != 0 && copy(&names.first, path));
+            one(&facts, |path| copy(&names.first, path));
         } else {
             two(&facts, |path, second| {
-                names.is_read != 0 && copy(&names.first, path) && copy(&names.second, second)
+                copy(&names.first, path) && copy(&names.second, second)
             });
         }
     }
     let _there = NAMES_ASKED.remove(thread);
-    1
+    if is_read { 0 } else { READ_AT_END }
 }
 
 #[inline(always)]

@@ -51,9 +51,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>(Probe::FileInherited);
-        if copies::is_reader() {
-            copies::look_at_what_is_open();
-        }
+        copies::look_at_what_is_open();
     }
     0
 }
@@ -62,13 +60,13 @@ struct Inherited;
 
 impl descriptors::Take for Inherited {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
+    fn take(file: *const u8) -> u32 {
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
         let ring = fixed_files::ring(file);
         if ring != 0 {
             fixed_files::each::<InheritedInRing>(ring);
         }
-        true
+        0
     }
 }
 
@@ -77,8 +75,8 @@ struct InheritedInRing;
 
 impl descriptors::Take for InheritedInRing {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
-        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file) != 0
+    fn take(file: *const u8) -> u32 {
+        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file)
     }
 }
 

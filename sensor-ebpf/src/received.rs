@@ -205,7 +205,7 @@ struct InRing;
 
 impl Take for InRing {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
-        used::<Probed>(Probe::FileReceived, OPERATION_RECEIVE, file) != 0
+    fn take(file: *const u8) -> u32 {
+        used::<Probed>(Probe::FileReceived, OPERATION_RECEIVE, file)
     }
 }

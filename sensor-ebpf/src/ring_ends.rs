@@ -169,9 +169,13 @@ struct Untold;
 
 impl descriptors::Take for Untold {
     #[inline(always)]
-    fn take(file: *const u8) -> bool {
+    fn take(file: *const u8) -> u32 {
         let found = may_be_known::<Probed>(file);
-        found != 0 && untold(untyped(file), found) != 0
+        if found == 0 {
+            0
+        } else {
+            untold(untyped(file), found)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include "ways.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -102,6 +103,27 @@ static void raced_unlink(void) {
     say(result);
 }
 
+/* The path lies in a page of a file that nobody has touched: the kernel has it fetched within the call. */
+static const char *untouched(const char *path) {
+    char text[4096] = {0};
+    strncpy(text, path, sizeof text - 1);
+    int file = (int)must("a file in memory", memfd_create("path", MFD_CLOEXEC));
+    must("write", write(file, text, sizeof text));
+    void *page = mmap(NULL, sizeof text, PROT_READ, MAP_PRIVATE, file, 0);
+    must("map", page == MAP_FAILED ? -1 : 0);
+    return page;
+}
+static void untouched_unlink(void) {
+    const char *path = untouched(object);
+    actor();
+    say(syscall(SYS_unlink, path));
+}
+static void untouched_rename(void) {
+    const char *from = untouched(object), *to = untouched(other);
+    actor();
+    say(syscall(SYS_rename, from, to));
+}
+
 static void denied_unlink(void) {
     nobody();
     say(syscall(SYS_unlink, object));
@@ -172,6 +194,8 @@ const struct way change_ways[] = {
     {"unlink", way_unlink},
     {"unlinkat", way_unlinkat},
     {"raced_unlink", raced_unlink},
+    {"untouched_unlink", untouched_unlink},
+    {"untouched_rename", untouched_rename},
     {"denied_unlink", denied_unlink},
     {"chmod", way_chmod},
     {"fchmodat", way_fchmodat},

@@ -81,6 +81,9 @@ fn a_copy_at_no_path_is_watched_too() {
     cat(&linked);
     assert_eq!(host.uses(&linked).len(), 1, "{}", host.sensor.log());
 
+    // What the next program has of it is what is open.
+    drop(copied("executed", Path::new("/")));
+
     // Somebody else reads it out of the process that has it.
     let in_memory = copied("memory", Path::new("/"));
     let pid = in_memory.0.id();
