@@ -35,7 +35,8 @@ pub const CREATORS_MAX: usize = claviger_sensor_common::ANCESTORS_MAX;
 /// The table.
 #[derive(Debug, Default)]
 pub struct ProcessTable {
-    facts: HashMap<ProcessKey, ProcessFacts>,
+    /// In boxes: a map that grows is there twice, and with much room to spare.
+    facts: HashMap<ProcessKey, Box<ProcessFacts>>,
     /// The process that has a pid now, or had it last; only of those in `facts`.
     latest: HashMap<u32, ProcessKey>,
     ended: VecDeque<ProcessKey>,
@@ -62,7 +63,7 @@ impl ProcessTable {
     pub fn fork(&mut self, child: ProcessKey, parent: ProcessKey) {
         let parents = self.facts.get_mut(&parent).map(|facts| {
             facts.is_creator = true;
-            facts.clone()
+            ProcessFacts::clone(facts)
         });
         let facts = ProcessFacts {
             parent: Some(parent),
@@ -163,7 +164,10 @@ impl ProcessTable {
                 );
             }
         }
-        self.facts.get(&process).filter(|facts| facts.is_of(run))
+        self.facts
+            .get(&process)
+            .map(|facts| &**facts)
+            .filter(|facts| facts.is_of(run))
     }
 
     /// Looks up what an argument of a process names, where that is still to be done.
@@ -187,7 +191,7 @@ impl ProcessTable {
     /// What is known of a creator, of whichever program it ran last.
     #[must_use]
     pub fn last_known(&self, process: ProcessKey) -> Option<&ProcessFacts> {
-        self.facts.get(&process)
+        self.facts.get(&process).map(|facts| &**facts)
     }
 
     /// The process that had this pid, of the initial pid namespace, when the last record came in.
@@ -252,7 +256,7 @@ impl ProcessTable {
             return;
         }
         self.changes += 1;
-        self.facts.insert(key, facts);
+        self.facts.insert(key, Box::new(facts));
         let latest = self.latest.entry(key.pid).or_insert(key);
         *latest = (*latest).max(key);
     }

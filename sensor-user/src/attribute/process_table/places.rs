@@ -85,7 +85,7 @@ mod tests {
             exec_id: Some(task.exec_id),
             ..ProcessFacts::default()
         };
-        table.facts.insert(task.process, facts);
+        table.facts.insert(task.process, Box::new(facts));
         let to_come = table.look_up_places(&task);
         let place = &table.facts[&task.process].exe_place;
         let looked = place.as_ref().map(|(object, _)| *object);
@@ -103,7 +103,7 @@ mod tests {
             exe_path: "/bin/sh".into(),
             ..ProcessFacts::default()
         };
-        table.facts.insert(task.process, facts);
+        table.facts.insert(task.process, Box::new(facts));
         let before = table.changes();
         table.placed(&Sought::of(&task, "/bin/sh", (1, 2)), &Place::hangs());
         assert!(table.changes() > before);
