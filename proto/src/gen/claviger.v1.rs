@@ -1081,7 +1081,7 @@ pub struct Batch {
     #[serde(serialize_with = "crate::json::timestamp")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Losses known at sealing, in total since the sensor was started.
+    /// Losses in total since the sensor was started: those up to this batch's newest gap, and those behind the agent.
     #[prost(message, repeated, tag = "7")]
     pub losses: ::prost::alloc::vec::Vec<LossCount>,
     /// The events, in the order of their sequence.

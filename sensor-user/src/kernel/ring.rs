@@ -8,7 +8,6 @@ use std::{
 };
 
 use aya::maps::{MapData, RingBuf};
-use claviger_sensor_common::RING_BYTES;
 use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
     param::page_size,
@@ -20,6 +19,8 @@ use super::KernelError;
 /// The ring buffer's reading end.
 pub struct Records {
     ring: Ring,
+    /// Its size.
+    bytes: u32,
     positions: Positions,
 }
 
@@ -31,7 +32,7 @@ struct Ring {
 }
 
 impl Records {
-    pub(super) fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
+    pub(super) fn new(ring: RingBuf<MapData>, bytes: u32) -> Result<Self, KernelError> {
         let positions =
             Positions::of(&ring).map_err(KernelError::io("mapping the positions of the ring buffer"))?;
         Ok(Self {
@@ -39,14 +40,21 @@ impl Records {
                 unwatched: Some(ring),
                 polled: None,
             },
+            bytes,
             positions,
         })
     }
 
-    /// Bytes between what was read and what was written, of [`RING_BYTES`].
+    /// Bytes between what was read and what was written.
     #[must_use]
     pub fn bytes_in_use(&self) -> u64 {
-        self.positions.between().min(RING_BYTES.into())
+        self.positions.between().min(self.bytes.into())
+    }
+
+    /// Bytes that the ring holds.
+    #[must_use]
+    pub fn bytes(&self) -> u32 {
+        self.bytes
     }
 
     /// Waits until there is something to read, always within the same tokio runtime.
@@ -58,18 +66,11 @@ impl Records {
         Ok(())
     }
 
-    /// Hands at most `limit` records to `take`, each once, and returns how many there were. Bounded, so that a flood cannot keep the
-    /// agent from everything else. A record that is longer than any of ours is handed out as it is; decoding refuses it.
-    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
-        let mut taken = 0;
-        while taken < limit {
-            let Some(record) = self.ring.get_mut().and_then(RingBuf::next) else {
-                break;
-            };
-            take(&record);
-            taken += 1;
-        }
-        taken
+    /// Hands the next record to `take`, where there is one: each is handed out once. A record that is longer than any of ours is handed out as it
+    /// is; decoding refuses it.
+    pub fn next<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let record = self.ring.get_mut().and_then(RingBuf::next)?;
+        Some(take(&record))
     }
 }
 
