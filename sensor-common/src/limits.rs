@@ -35,7 +35,7 @@ pub const PREFILTER_WORDS: u32 = 8_192;
 
 /// Bytes of the ring buffer where nothing else is configured, a power of two and a multiple of the page size. A record that finds it full is
 /// counted as lost.
-pub const RING_BYTES: u32 = 4 * 1024 * 1024;
+pub const RING_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Uses whose repeats are counted: one for each (program run, file, operation) that lives. At the bound a further use is reported every time,
 /// which costs more and loses nothing.

@@ -20,7 +20,7 @@ use crate::{
     },
     config::{Config, Policy},
     forward::Outbox,
-    kernel::{Kernel, LoadOptions},
+    kernel::{Kernel, LoadOptions, keep_little},
     metrics::{Listener, Published},
     sign::{BootId, Identity},
 };
@@ -39,6 +39,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        keep_little();
         let (config, policy) = Config::load_with_policy(self.config.config.as_deref())?;
         log::start(&config.log);
         warn_of(&policy);

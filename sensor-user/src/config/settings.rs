@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use claviger_sensor_common::OBJECTS_MAX;
+use claviger_sensor_common::{OBJECTS_MAX, RING_BYTES};
 use serde::{Deserialize, Serialize};
 
 use super::{DetectorAddress, policy::DEFAULT_DIRECTORY};
@@ -87,7 +87,7 @@ pub struct Probes {
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
     pub compat_calls: bool,
     /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
-    /// which is counted. A record of a use takes 2 KiB. Default 4 MiB.
+    /// which is counted. A record of a use takes 2 KiB. Default 16 MiB.
     pub ring_bytes: u32,
     /// By how much the nice value of the thread that takes records is lowered, 0 to 20: where a host is busy, records would wait for it until the
     /// ring is full. Default 4.
@@ -204,8 +204,8 @@ impl Default for Config {
                 self_test_interval: Duration::from_secs(60),
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
-                ring_bytes: 4 << 20,
-                priority_boost: 4,
+                ring_bytes: RING_BYTES,
+                priority_boost: 10,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

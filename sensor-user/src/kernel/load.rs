@@ -173,7 +173,7 @@ impl Kernel {
         });
         Ok(Self {
             attached: Attached { _ebpf: ebpf },
-            records: Records::new(ring)?,
+            records: Records::new(ring, options.ring_bytes)?,
             labeller,
             layers,
             accounts,

@@ -41,7 +41,7 @@ pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use layers::{Layers, NO_LAYERS};
 pub use load::{Attached, Kernel, LoadOptions};
-pub use memory::give_back;
+pub use memory::{give_back, keep_little};
 pub use object::OBJECT;
 pub use offsets::resolve as resolve_offsets;
 pub use open_descriptors::{LookError, OpenDescriptors};

@@ -1,6 +1,6 @@
 //! The kernel half: probes, what they saw, what became of it, and how full its maps and its ring are.
 
-use claviger_sensor_common::{PROBES, Probe, RING_BYTES};
+use claviger_sensor_common::{PROBES, Probe};
 
 use super::{
     Beside,
@@ -167,6 +167,6 @@ pub(super) fn measure(snapshot: &mut Snapshot, status: &Status, beside: &Beside<
         snapshot.set(&MAP_BOUND, [map.map], map.bound);
     }
     snapshot.set(&RING, [], beside.ring_bytes);
-    snapshot.set(&RING_BOUND, [], RING_BYTES);
+    snapshot.set(&RING_BOUND, [], beside.ring_bound_bytes);
     snapshot.set(&RING_RECORDS, [], beside.ring_records);
 }

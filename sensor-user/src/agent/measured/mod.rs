@@ -38,6 +38,8 @@ pub(super) struct Beside<'a> {
     pub maps: &'a [MapFill],
     /// Bytes of the ring that are not read yet.
     pub ring_bytes: u64,
+    /// What it holds.
+    pub ring_bound_bytes: u32,
     /// Records taken from the ring.
     pub ring_records: u64,
     /// What the agent holds.

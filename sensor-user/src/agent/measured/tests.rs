@@ -113,6 +113,7 @@ fn snapshot_of(status: &Status, evidence: &EvidenceStatus) -> Snapshot {
         started,
         maps: &maps,
         ring_bytes: 5,
+        ring_bound_bytes: 4096,
         ring_records: 6,
         held: Held {
             behind: Some([0, 0]),

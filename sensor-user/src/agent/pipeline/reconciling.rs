@@ -77,6 +77,7 @@ impl<S: Sink> Agent<S> {
                 started: publishing.started,
                 maps: &maps,
                 ring_bytes: self.kernel.records.bytes_in_use(),
+                ring_bound_bytes: self.kernel.records.bytes(),
                 ring_records: self.taken.records,
                 held: self.holding(evidence.as_ref()),
                 evidence: evidence.as_ref(),
