@@ -275,9 +275,11 @@ fn tell(process: &mut Process, facts: &ProcessFacts) {
     process.exe_upper_layer = facts.exe_marks.upper_layer();
     process.exe_place = facts.exe_place.as_ref().map(|(_, place)| place.into());
     process.comm_at_exec.clone_from(&facts.comm_at_exec);
-    process.script.clone_from(&facts.run.script);
-    process.loaded_program.clone_from(&facts.run.loaded);
-    process.applet = facts.run.applet.to_owned();
+    if let Some(run) = &facts.run {
+        process.script.clone_from(&run.script);
+        process.loaded_program.clone_from(&run.loaded);
+        process.applet = run.applet.to_owned();
+    }
     process.uid = facts.uid;
     if process.comm.is_empty() {
         process.comm.clone_from(&facts.comm);

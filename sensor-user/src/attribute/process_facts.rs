@@ -20,8 +20,8 @@ pub struct ProcessFacts {
     pub exe_marks: Marks,
     /// Where it lies, once that was looked up, of which object.
     pub exe_place: Option<((u64, u64), Place)>,
-    /// What it carries out.
-    pub run: Run,
+    /// What it carries out beside its executable; nothing in most processes.
+    pub run: Option<Box<Run>>,
     /// Of which program run of the process all this is; nothing where that is not known.
     pub exec_id: Option<u32>,
     /// Real user id.

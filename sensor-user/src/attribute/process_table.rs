@@ -79,7 +79,7 @@ impl ProcessTable {
             if let Some(facts) = self.facts.get_mut(&program.run.process)
                 && facts.exec_id == Some(program.run.exec_id)
             {
-                facts.run.mapped(file);
+                facts.run.get_or_insert_default().mapped(file);
                 self.changes += 1;
             }
             return;
@@ -96,6 +96,7 @@ impl ProcessTable {
         let before = self.facts.get(&process);
         let created_by = exec.task.ancestors.first().map(|parent| parent.process);
         let told = self.coming.remove(&exec.task.run());
+        let run = Run::start(exec, told, before.and_then(|facts| facts.run.as_deref()));
         let facts = ProcessFacts {
             comm: exec.task.comm.clone(),
             comm_at_exec: exec.task.comm.clone(),
@@ -104,7 +105,7 @@ impl ProcessTable {
             exe_device: exec.task.exe.map(|(device, _)| device),
             exe_marks: exec.task.exe_marks,
             exe_place: None,
-            run: Run::start(exec, told, before.map(|facts| &facts.run)),
+            run: (run != Run::default()).then(|| Box::new(run)),
             exec_id: Some(exec.task.exec_id),
             uid: exec.task.uid,
             parent: before.and_then(|facts| facts.parent).or(created_by),
@@ -172,10 +173,8 @@ impl ProcessTable {
 
     /// Looks up what an argument of a process names, where that is still to be done.
     pub fn look_up_argument(&mut self, process: ProcessKey, mount_namespace: u32) {
-        if let Some(facts) = self.facts.get_mut(&process) {
-            facts
-                .run
-                .look_up(process, || is_own_mount_namespace(mount_namespace));
+        if let Some(run) = self.facts.get_mut(&process).and_then(|facts| facts.run.as_mut()) {
+            run.look_up(process, || is_own_mount_namespace(mount_namespace));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::spool::Mark;
 /// Most batches without an answer.
 pub const MAX_IN_FLIGHT: usize = 64;
 /// Most bytes without an answer; a larger batch goes alone.
-pub const MAX_IN_FLIGHT_BYTES: usize = 4 << 20;
+pub const MAX_IN_FLIGHT_BYTES: usize = 2 << 20;
 
 /// A batch that was sent.
 #[derive(Debug, Clone)]

@@ -34,7 +34,7 @@ impl ProcessTable {
         {
             facts.exe_place = Some((exe, place));
         }
-        for file in facts.run.carried() {
+        for file in facts.run.iter_mut().flat_map(|run| run.carried()) {
             if file.place.is_none() && file.inode != 0 {
                 file.place = look(&file.path, (file.device, file.inode)).map(|place| (&place).into());
             }
@@ -58,7 +58,7 @@ impl ProcessTable {
             facts.exe_place = Some((sought.object, place.clone()));
         }
         let is_it = |file: &&mut File| file.path == sought.path && (file.device, file.inode) == sought.object;
-        for file in facts.run.carried().filter(is_it) {
+        for file in facts.run.iter_mut().flat_map(|run| run.carried()).filter(is_it) {
             file.place = Some(place.into());
         }
     }
