@@ -1,7 +1,8 @@
 //! Uses whose repeats the kernel half counts, as they were when they were first reported: a count alone would name nobody. No map, no clock:
 //! counts are handed in.
 //!
-//! At the bound of the kernel's map no further use is kept; it then reports each by itself, and nothing is lost.
+//! At the bound of the kernel's map no further use is counted; it then reports each by itself. What was kept of one that is not counted is let go
+//! when its count was missed twice: a use is counted a moment after it was reported.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -39,6 +40,8 @@ struct Kept {
     first: First,
     /// Repeats that were told.
     told: u64,
+    /// Whether it had no count when it was asked for last.
+    missed: bool,
 }
 
 /// All that are counted.
@@ -62,7 +65,14 @@ impl Repeats {
                 _ => of.task = Some(Arc::clone(&file.task)),
             }
         }
-        self.kept.insert(key, Kept { first, told: 0 });
+        self.kept.insert(
+            key,
+            Kept {
+                first,
+                told: 0,
+                missed: false,
+            },
+        );
     }
 
     /// How many keys are kept.
@@ -78,9 +88,24 @@ impl Repeats {
     /// What was first reported under a key, and how many repeats are to be told, where its count has grown. They are then told.
     pub(super) fn grown(&mut self, key: RepeatKey, count: u64) -> Option<(First, u64)> {
         let kept = self.kept.get_mut(&key)?;
+        kept.missed = false;
         let more = count.checked_sub(kept.told).filter(|more| *more > 0)?;
         kept.told = count;
         Some((kept.first.clone(), more))
+    }
+
+    /// A key has no count in the kernel's map.
+    pub(super) fn missed(&mut self, key: RepeatKey, process: ProcessKey) {
+        let Some(kept) = self.kept.get_mut(&key) else {
+            return;
+        };
+        if !std::mem::replace(&mut kept.missed, true) {
+            return;
+        }
+        self.kept.remove(&key);
+        if let Some(of) = self.of.get_mut(&process) {
+            of.keys.retain(|one| *one != key);
+        }
     }
 
     /// A process ended: its keys, which are kept until they are forgotten.
@@ -144,6 +169,19 @@ mod tests {
         assert!(repeats.grown(key(1, 1), 9).is_none());
         assert!(!repeats.holds(key(1, 1)) && repeats.holds(key(2, 1)));
         assert_eq!(repeats.processes(), [process(2)]);
+    }
+
+    #[test]
+    fn what_is_not_counted_is_let_go() {
+        let mut repeats = Repeats::default();
+        repeats.keep(key(1, 1), process(1), First::Dropped);
+        repeats.missed(key(1, 1), process(1));
+        assert!(repeats.grown(key(1, 1), 0).is_none() && repeats.holds(key(1, 1)));
+        repeats.missed(key(1, 1), process(1));
+        assert!(repeats.holds(key(1, 1)), "it was there in between");
+        repeats.missed(key(1, 1), process(1));
+        assert!(!repeats.holds(key(1, 1)));
+        assert_eq!(repeats.of(process(1)), []);
     }
 
     #[test]

@@ -91,7 +91,11 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tell_repeats_of(&mut self, process: ProcessKey) {
         for key in self.repeats.of(process) {
             let count = match self.kernel.repeats.count(key) {
-                Ok(count) => count.unwrap_or_default(),
+                Ok(Some(count)) => count,
+                Ok(None) => {
+                    self.repeats.missed(key, process);
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(error = %in_one_line(&error), "repeats cannot be read");
                     continue;
