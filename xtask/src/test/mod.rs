@@ -12,6 +12,7 @@ mod outcome;
 mod runners;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 
@@ -52,6 +53,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
     setup::ensure(workspace, &[Need::KernelHalf, Need::Vm, Need::Tests])?;
     let mut outcomes = Vec::new();
     for (name, step) in STEPS {
+        let begun = Instant::now();
         match step(workspace, options.full) {
             Ok(some) => outcomes.extend(some),
             Err(error) => {
@@ -59,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
                 outcomes.push(Outcome::check(name, false));
             }
         }
+        eprintln!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
     }
     println!("{}", outcome::table(&outcomes));
     let passed: usize = outcomes.iter().map(|outcome| outcome.passed).sum();
