@@ -15,7 +15,9 @@ mod libraries;
 mod serial;
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -108,7 +110,9 @@ pub(crate) fn run_all(workspace: &Workspace, whole: bool) -> anyhow::Result<Vec<
     boot_all(workspace, &Series::ALL, &boot::LSM_LISTS, &options, tests)
 }
 
-/// One after the other: a machine that emulates two cores has none left for a second one.
+/// Boots at a time. The tests of one keep little more than one of its emulated CPUs busy.
+const AT_ONCE: usize = 2;
+
 fn boot_all(
     workspace: &Workspace,
     series: &[Series],
@@ -127,12 +131,12 @@ fn boot_all(
         );
     }
     let image = image::build(workspace, &artefacts, options.keep)?;
-    let mut results = Vec::new();
+    let mut boots = Vec::new();
     for series in series {
         let kernel = kernel::fetch(workspace, *series)?;
         let image = image.with_modules_of(&kernel, &series.to_string())?;
         for list in lists {
-            let boot = Boot {
+            boots.push(Boot {
                 series: *series,
                 kernel: kernel.clone(),
                 image: image.clone(),
@@ -143,11 +147,23 @@ fn boot_all(
                     Machine::Emulated
                 },
                 tests: tests(*series, list),
-            };
-            let mut report = boot.run(workspace, options.keep)?;
+            });
+        }
+    }
+    let mut results = Vec::new();
+    for some in boots.chunks(AT_ONCE) {
+        let reports: Vec<_> = thread::scope(|scope| {
+            let started: Vec<_> = some
+                .iter()
+                .map(|boot| scope.spawn(|| boot.run(workspace, options.keep)))
+                .collect();
+            started.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        for (boot, report) in some.iter().zip(reports) {
+            let mut report = report.unwrap_or_else(|panic| resume_unwind(panic))?;
             // Where only some tests were asked for, there may be no results.
             if options.test.is_none() || !report.coverage.is_empty() {
-                compare_coverage(workspace, &boot, &mut report)?;
+                compare_coverage(workspace, boot, &mut report)?;
             }
             results.push((boot.name(), report));
         }
