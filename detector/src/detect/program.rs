@@ -18,6 +18,8 @@ pub(super) enum Runs {
     Claims {
         /// That path.
         path: String,
+        /// What is not proved: the file at that path, or what carries it out.
+        unproved: String,
         /// Why.
         reason: String,
     },
@@ -38,13 +40,38 @@ pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs 
     let file = carried(process)
         .or(argument)
         .map(|file| (&file.path, &file.place));
+    let (meant, _) = file.unwrap_or(exe);
     for (path, at) in file.into_iter().chain([exe]) {
         if let Err(reason) = place::is_proved(path, at.as_ref(), process.euid) {
-            let path = path.clone();
-            return Runs::Claims { path, reason };
+            return Runs::Claims {
+                path: meant.clone(),
+                unproved: path.clone(),
+                reason,
+            };
         }
     }
     Runs::Meant
+}
+
+impl Runs {
+    /// What it claims to be and why that is not believed, as a part of a sentence; nothing where it claims nothing.
+    pub(super) fn claim(&self) -> Option<String> {
+        match self {
+            Self::Claims {
+                path,
+                unproved,
+                reason,
+            } if path == unproved => Some(format!("{path}, but {reason}")),
+            Self::Claims {
+                path,
+                unproved,
+                reason,
+            } => Some(format!(
+                "{path}, but of what carries it out, {unproved}: {reason}"
+            )),
+            Self::Meant | Self::Other => None,
+        }
+    }
 }
 
 /// Where only who administers a host puts programs: an interpreter there does what its arguments say.
@@ -133,18 +160,18 @@ mod tests {
     #[test]
     fn the_interpreter_and_what_it_is_given_must_both_lie_where_they_are_said_to() {
         let claims = |process: &Process| match judge(process, |path| path == AWS) {
-            Runs::Claims { path, .. } => path,
-            other => format!("{other:?}"),
+            Runs::Claims { path, unproved, .. } => (path, unproved),
+            other => (format!("{other:?}"), String::new()),
         };
         for basis in [ProgramBasis::ExecutedFile, ProgramBasis::Argument] {
             let good = run("/usr/bin/python3.11", Some((AWS, basis)));
             assert!(is_aws(&good));
             let mut forged = good.clone();
             forged.exe_place = None;
-            assert_eq!(claims(&forged), "/usr/bin/python3.11");
+            assert_eq!(claims(&forged), (AWS.into(), "/usr/bin/python3.11".into()));
             let mut forged = good;
             forged.script.as_mut().expect("set").place = None;
-            assert_eq!(claims(&forged), AWS);
+            assert_eq!(claims(&forged), (AWS.into(), AWS.into()));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use claviger_proto::program_path;
-use claviger_proto::v1::{Credential, Event, Severity};
+use claviger_proto::v1::{Credential, Event, Severity, Tamper};
 use sha2::{Digest as _, Sha256};
 
 /// How many uses are remembered, at 16 bytes twice each. Beyond it the oldest is forgotten and may be reported once more.
@@ -22,18 +22,17 @@ pub(super) struct Reported {
 impl Reported {
     /// Whether the event is of a use that is new here; remembers it.
     pub(super) fn is_new(&mut self, event: &Event) -> bool {
-        key(event).is_none_or(|key| self.remember(key))
+        let of = match (&event.credential, &event.tamper) {
+            (Some(credential), _) => Of::Credential(credential),
+            (None, Some(tamper)) => Of::Tamper(tamper),
+            (None, None) => return true,
+        };
+        key(event, &of).is_none_or(|key| self.remember(key))
     }
 
-    /// The same where a process that says it is a sensor opens one credential after the other: one of each severity is new.
+    /// The same where a process that says it is a sensor opens one credential after the other: one of each severity and outcome is new.
     pub(super) fn is_new_sensor(&mut self, event: &Event, severity: Severity) -> bool {
-        let mut any = event.clone();
-        any.credential = Some(Credential {
-            kind: "any, opened by a sensor".into(),
-            operation: severity.into(),
-            ..Credential::default()
-        });
-        self.is_new(&any)
+        key(event, &Of::Sensor(severity)).is_none_or(|key| self.remember(key))
     }
 
     fn remember(&mut self, key: Key) -> bool {
@@ -50,14 +49,28 @@ impl Reported {
     }
 }
 
+/// What is done to what.
+enum Of<'a> {
+    Credential(&'a Credential),
+    Tamper(&'a Tamper),
+    /// Credentials of one severity, whichever, opened by who says that it is a sensor.
+    Sensor(Severity),
+}
+
 /// Nothing where the process is not known well enough to be told from another.
-fn key(event: &Event) -> Option<Key> {
+fn key(event: &Event, of: &Of<'_>) -> Option<Key> {
     let id = event.id.as_ref()?;
     let process = event.actor.as_ref()?.process.as_ref()?;
-    let (what, to, numbers, operation) = match (&event.credential, &event.tamper) {
-        (Some(it), _) => (&it.kind, &it.path, [it.device, it.inode], it.operation),
-        (None, Some(it)) => (&it.what, &it.target, [0; 2], 0),
-        (None, None) => return None,
+    let (sort, what, to, numbers, how) = match of {
+        Of::Credential(it) => (
+            0,
+            it.kind.as_str(),
+            it.path.as_str(),
+            [it.device, it.inode],
+            it.operation,
+        ),
+        Of::Tamper(it) => (1, it.what.as_str(), it.target.as_str(), [0; 2], 0),
+        Of::Sensor(severity) => (2, "", "", [0; 2], i32::from(*severity)),
     };
     if process.start_time_ticks == 0 {
         return None;
@@ -75,7 +88,7 @@ fn key(event: &Event) -> Option<Key> {
         numbers[1],
     ];
     hash.update(numbers.map(u64::to_le_bytes).concat());
-    hash.update([event.outcome, operation].map(i32::to_le_bytes).concat());
+    hash.update([event.outcome, sort, how].map(i32::to_le_bytes).concat());
     let digest: [u8; 32] = hash.finalize().into();
     let (key, _) = digest.split_first_chunk::<16>()?;
     Some(*key)

@@ -1,8 +1,7 @@
 //! `sensor_tampered`: a process did something to a sensor that can blind it.
 //!
 //! Left out are signals that change nothing, what the service manager (process 1) does to its services, and writes of package managers, by their
-//! programs (`program.rs`). A sensor that was
-//! blinded before it could say so is told by the gap in its evidence.
+//! programs (`program.rs`). A sensor that was blinded before it could say so is told by the gap in its evidence.
 
 use claviger_proto::v1::{Event, Finding, Outcome, Process, Severity, Tamper};
 
@@ -38,9 +37,14 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let id = event.id.as_ref()?;
     let tamper = event.tamper.as_ref()?;
     let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
-    if is_usual(tamper, process) || !state.reported.is_new(event) {
+    let runs = process.map_or(Runs::Other, |process| {
+        program::judge(process, |path| PACKAGE_MANAGERS.contains(&path))
+    });
+    if is_usual(tamper, process, &runs) || !state.reported.is_new(event) {
         return None;
     }
+    let claim = runs.claim().filter(|_| is_upgrade(tamper));
+    let claim = claim.map(|claim| format!("; it has the path of a package manager, {claim}"));
     Some(Finding {
         id: finding::id(NAME, id, b""),
         time: None,
@@ -48,9 +52,10 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
         detection: NAME.into(),
         title: title(tamper, event.outcome()),
         summary: format!(
-            "{} {}; whoever can do this can blind the sensor",
+            "{} {}; whoever can do this can blind the sensor{}",
             wording::who(event),
-            did(tamper, event)
+            did(tamper, event),
+            claim.unwrap_or_default()
         ),
         evidence: vec![id.clone()],
         credential: None,
@@ -63,17 +68,22 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     })
 }
 
-fn is_usual(tamper: &Tamper, process: Option<&Process>) -> bool {
+/// Whether it is what replacing the sensor's files by others takes.
+fn is_upgrade(tamper: &Tamper) -> bool {
+    matches!(
+        tamper.what.as_str(),
+        "file_written" | "file_removed" | "file_changed"
+    )
+}
+
+fn is_usual(tamper: &Tamper, process: Option<&Process>, runs: &Runs) -> bool {
     let is_manager = process.is_some_and(|process| process.pid == 1);
     match tamper.what.as_str() {
         "signal" => is_manager || HARMLESS.contains(&tamper.target.as_str()),
         // It sets up a service's mounts, limits and cgroup, and freezes it where it is asked to.
         "mount_over" | "limit" | "scheduling" | "oom_score" | "cgroup" | "freeze" => is_manager,
         "file_written" if is_manager => tamper.target.starts_with("/sys/fs/cgroup/"),
-        "file_written" | "file_removed" | "file_changed" => process.is_some_and(|process| {
-            program::judge(process, |path| PACKAGE_MANAGERS.contains(&path)) == Runs::Meant
-        }),
-        _ => false,
+        _ => is_upgrade(tamper) && *runs == Runs::Meant,
     }
 }
 

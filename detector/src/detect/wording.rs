@@ -60,13 +60,11 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
         }
         Outcome::Succeeded => format!("{past} {path}{proves}"),
     };
-    match runs {
-        Runs::Claims { path, reason } => format!(
-            "{sentence} {did}; it has the path of a program that usually does so, {path}, but {reason} ({kind})"
-        ),
-        Runs::Meant | Runs::Other => {
-            format!("{sentence} {did}; it is not among the programs that usually do so ({kind})")
+    match runs.claim() {
+        Some(claim) => {
+            format!("{sentence} {did}; it has the path of a program that usually does so, {claim} ({kind})")
         }
+        None => format!("{sentence} {did}; it is not among the programs that usually do so ({kind})"),
     }
 }
 

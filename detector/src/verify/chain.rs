@@ -9,7 +9,8 @@
 //!   would break it, it prevents the break; in a later one it explains it ([`Judgement::explained`]). Sensors drop the oldest
 //!   of a full spool, so the explanation usually comes behind all that was waiting.
 //! - Where a gap event names what is missing and not the digest of the last of it, nobody knows what was sealed last: the sequences are accounted
-//!   for, the link is not and never will be. That is a break of its own kind ([`BreakKind::Unproven`]), and waits for nothing.
+//!   for, the link is not and never will be. In the batch that follows on what is missing, that is a break of its own kind
+//!   ([`BreakKind::Unproven`]), and waits for nothing.
 //! - Breaks not yet explained are remembered, [`MAX_OPEN_BREAKS`] of them for each sensor; beyond that the oldest is forgotten
 //!   and can then no longer be explained (its finding stands).
 
@@ -183,7 +184,7 @@ impl ChainState {
         let is_unproven = |open: &OpenBreak| {
             own(open)
                 && open.missing_first > open.missing_last
-                && dropped.iter().any(|dropped| dropped.last_digest.is_none())
+                && dropped.iter().any(|dropped| self.leads_up_to(header, dropped))
         };
         let waiting = next.open.len();
         next.open.retain(|open| !is_unproven(open));
@@ -203,6 +204,18 @@ impl ChainState {
             next,
             explained,
         }
+    }
+
+    /// Whether a gap without a digest is of what came right before a batch, and not of something else that was lost. A gap does not say of which boot
+    /// its sequences are: where the batch begins one, they must begin within what was stored of the boot before, or right behind it.
+    fn leads_up_to(&self, header: &Header, dropped: &Dropped) -> bool {
+        let follows = match &self.head {
+            Some(head) if head.boot != header.boot => {
+                dropped.first <= head.last_sequence.saturating_add(1) && dropped.last > head.last_sequence
+            }
+            _ => dropped.last.checked_add(1) == Some(header.first_sequence),
+        };
+        dropped.last_digest.is_none() && follows
     }
 
     fn find_break(&self, header: &Header) -> Option<Break> {

@@ -302,6 +302,20 @@ fn a_gap_without_a_digest_accounts_for_sequences_and_proves_nothing() {
     assert_eq!((exact.verdict, exact.explained.len()), (Verdict::Accept, 0));
     exact = model.state.clone().judge(&after, None, &[]);
     assert!(matches!(exact.verdict, Verdict::Break(found) if found.kind == BreakKind::Missing));
+    let elsewhere = Dropped {
+        last: 500,
+        ..gap(None)
+    };
+    let exactly = Dropped {
+        first: 501,
+        ..gap(Some([9; 32]))
+    };
+    let other = model.state.clone().judge(&after, None, &[elsewhere, exactly]);
+    assert!(
+        matches!(&other.verdict, Verdict::Break(found) if found.kind == BreakKind::Missing),
+        "another gap proves nothing of this link: {:?}",
+        other.verdict
+    );
     let (verdict, explained) = model.offer(&after, &[gap(None)]);
     assert!(
         matches!(&verdict, Verdict::Break(found) if found.kind == BreakKind::Unproven),

@@ -67,11 +67,17 @@ impl Asks {
 }
 
 impl AskedQueue {
-    /// The next question.
-    pub(super) fn recv_timeout(&self, timeout: Duration) -> Result<Ask, RecvTimeoutError> {
-        let ask = self.questions.recv_timeout(timeout)?;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Ok(ask)
+    /// The questions that wait, at most `most`; where none does, the next one that comes before the time is over. [`Ask::Stop`] where nobody asks any
+    /// more.
+    pub(super) fn take(&self, timeout: Duration, most: usize) -> Vec<Ask> {
+        let mut taken = match self.questions.recv_timeout(timeout) {
+            Ok(ask) => vec![ask],
+            Err(RecvTimeoutError::Timeout) => return Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return vec![Ask::Stop],
+        };
+        taken.extend(self.questions.try_iter().take(most.saturating_sub(1)));
+        self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
+        taken
     }
 }
 
@@ -84,10 +90,24 @@ mod tests {
         let (asks, asked) = queue();
         while asks.try_send(Ask::Look) {}
         assert_eq!(asks.waiting(), QUEUE_MAX);
-        assert!(matches!(asked.recv_timeout(Duration::ZERO), Ok(Ask::Look)));
+        assert!(matches!(asked.take(Duration::ZERO, 1)[..], [Ask::Look]));
         assert_eq!(asks.waiting(), QUEUE_MAX - 1);
         drop(asked);
         assert!(!asks.send(Ask::Look));
         assert_eq!(asks.waiting(), QUEUE_MAX - 1);
+    }
+
+    #[test]
+    fn what_waits_is_taken_at_once_up_to_a_bound() {
+        let (asks, asked) = queue();
+        for _ in 0..5 {
+            assert!(asks.try_send(Ask::Look));
+        }
+        assert_eq!(asked.take(Duration::ZERO, 3).len(), 3);
+        assert_eq!(asks.waiting(), 2);
+        assert_eq!(asked.take(Duration::ZERO, 3).len(), 2);
+        assert!(asked.take(Duration::ZERO, 3).is_empty());
+        drop(asks);
+        assert!(matches!(asked.take(Duration::ZERO, 3)[..], [Ask::Stop]));
     }
 }

@@ -1,9 +1,12 @@
 //! The files that bound what the sensor may use: those of its cgroups, and of the cgroups above. Who writes them can starve it, or hold it still.
 
 use std::{
-    fs,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
+
+use crate::{attribute::ProcessDirectory, credential::mounted_path};
 
 /// Of v2, then what only v1 has. `cgroup.kill` cannot be opened for reading, so it cannot be labelled; what it does is seen as a signal.
 const NAMES: [&str; 14] = [
@@ -23,59 +26,66 @@ const NAMES: [&str; 14] = [
     "memory.limit_in_bytes",
 ];
 
-/// Directories of cgroups that are looked at, at most; those farther from the sensor are left out.
+/// Directories of one hierarchy that are looked at, at most; those farther from the sensor are left out. There are no more hierarchies than the kernel
+/// has controllers, and the one of v2.
 const DIRECTORIES_MAX: usize = 64;
 
-/// Those that are there now. The topmost cgroup of a hierarchy has none that bounds.
-pub(super) fn files() -> Vec<PathBuf> {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let directories = directories(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+/// Those that are there now; nothing where the kernel does not tell. The topmost cgroup of a hierarchy has none that bounds.
+pub(super) fn files() -> Option<Vec<PathBuf>> {
+    let own = ProcessDirectory::own()?;
+    let directories = directories(&own.read("cgroup")?, &own.read("mountinfo")?);
     let paths = directories
         .iter()
         .flat_map(|directory| NAMES.map(|name| directory.join(name)));
-    paths.filter(|path| path.exists()).collect()
+    Some(paths.filter(|path| path.exists()).collect())
 }
 
-/// The directories of its cgroups, and those above them, by /proc/PID/cgroup and /proc/PID/mountinfo.
-fn directories(cgroups: &str, mounts: &str) -> Vec<PathBuf> {
+/// The directories of its cgroups, and those above them, by /proc/PID/cgroup and /proc/PID/mountinfo. A line that is not understood is passed over: of
+/// a mount that anybody may make.
+fn directories(cgroups: &[u8], mounts: &[u8]) -> Vec<PathBuf> {
     let mut all = Vec::new();
-    for line in cgroups.lines() {
-        let mut fields = line.splitn(3, ':');
+    for line in lines(cgroups) {
+        let mut fields = line.splitn(3, |byte| *byte == b':');
         let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
             continue;
         };
-        let Some((root, place)) = mounts.lines().find_map(|mount| mounted(mount, controllers)) else {
+        // One with a name and no controller bounds nothing.
+        if controllers.starts_with(b"name=") {
+            continue;
+        }
+        let Some((root, place)) = lines(mounts).find_map(|mount| mounted(mount, controllers)) else {
             continue;
         };
-        let Ok(below) = Path::new(path).strip_prefix(root) else {
+        let Ok(below) = Path::new(OsStr::from_bytes(path)).strip_prefix(root) else {
             continue;
         };
         let own = place.join(below);
         let bounds = own.ancestors().take_while(|directory| *directory != place);
-        all.extend(bounds.map(Path::to_owned));
+        all.extend(bounds.take(DIRECTORIES_MAX).map(Path::to_owned));
     }
-    all.truncate(DIRECTORIES_MAX);
     all
 }
 
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
+}
+
 /// What of a hierarchy a line of mountinfo shows, and where, if it is the one with these controllers; none for v2.
-fn mounted<'a>(mount: &'a str, controllers: &str) -> Option<(&'a str, PathBuf)> {
-    let (place, system) = mount.split_once(" - ")?;
-    let mut place = place.split(' ').skip(3);
-    let (root, place) = (place.next()?, place.next()?);
-    let mut system = system.split(' ');
+fn mounted(mount: &[u8], controllers: &[u8]) -> Option<(PathBuf, PathBuf)> {
+    let mut fields = mount.split(|byte| *byte == b' ').skip(3);
+    let (root, place) = (fields.next()?, fields.next()?);
+    let mut system = fields.skip_while(|field| *field != b"-").skip(1);
     let (kind, options) = (system.next()?, system.nth(1)?);
+    let words = |field| <[u8]>::split(field, |byte| *byte == b',');
     let is_it = match kind {
-        "cgroup2" => controllers.is_empty(),
-        "cgroup" => {
+        b"cgroup2" => controllers.is_empty(),
+        b"cgroup" => {
             !controllers.is_empty()
-                && controllers
-                    .split(',')
-                    .all(|controller| options.split(',').any(|option| option == controller))
+                && words(controllers).all(|controller| words(options).any(|option| option == controller))
         }
         _ => false,
     };
-    is_it.then(|| (root, PathBuf::from(place)))
+    is_it.then(|| (mounted_path(root), mounted_path(place)))
 }
 
 #[cfg(test)]
@@ -89,7 +99,11 @@ mod tests {
 ";
 
     fn found(cgroups: &str, mounts: &str) -> Vec<String> {
-        let found = directories(cgroups, mounts);
+        found_in(cgroups, mounts.as_bytes())
+    }
+
+    fn found_in(cgroups: &str, mounts: &[u8]) -> Vec<String> {
+        let found = directories(cgroups.as_bytes(), mounts);
         found.iter().map(|path| path.display().to_string()).collect()
     }
 
@@ -119,8 +133,34 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_cgroup_is_bounded() {
-        let deep = format!("0::{}\n", "/x".repeat(200));
-        assert_eq!(found(&deep, MOUNTS).len(), DIRECTORIES_MAX);
+    fn a_mount_that_anybody_made_hides_nothing() {
+        let mut mounts = b"40 30 0:50 / /home/a/\xff rw - fuse x rw\nodd\n".to_vec();
+        mounts.extend_from_slice(MOUNTS.as_bytes());
+        assert_eq!(found_in("0::/x\n", &mounts), ["/sys/fs/cgroup/unified/x"]);
+    }
+
+    #[test]
+    fn a_place_with_a_space_is_found() {
+        let mounts = MOUNTS.replace("0:29 / /sys/fs", "0:29 /a\\040b /my\\040fs");
+        assert_eq!(found("0::/a b/c\n", &mounts), ["/my fs/cgroup/unified/c"]);
+    }
+
+    #[test]
+    fn a_deep_cgroup_is_bounded_and_takes_no_room_from_another() {
+        let deep = format!("9:freezer:{}\n0::/x\n", "/x".repeat(200));
+        let found = found(&deep, MOUNTS);
+        assert_eq!(found.len(), DIRECTORIES_MAX + 1);
+        assert!(found.contains(&"/sys/fs/cgroup/unified/x".to_owned()));
+    }
+
+    #[test]
+    fn a_hierarchy_without_a_controller_is_left_out() {
+        let mounts = "31 30 0:27 / /sys/fs/cgroup/a rw - cgroup cgroup rw,name=a\n";
+        assert!(found("9:name=a:/x\n", mounts).is_empty());
+    }
+
+    #[test]
+    fn the_own_are_told_by_the_kernel() {
+        assert!(files().is_some());
     }
 }

@@ -94,7 +94,11 @@ impl Suspects {
             return false;
         }
         let is_held = |at: &Reach| matches!(at, Reach::Held(..));
-        if is_held(&suspect.at) && self.waiting.values().filter(|one| is_held(&one.at)).count() >= HELD_MAX {
+        let others = self
+            .waiting
+            .iter()
+            .filter(|(other, one)| **other != object && is_held(&one.at));
+        if is_held(&suspect.at) && others.count() >= HELD_MAX {
             return false;
         }
         let waiting = self.waiting.entry(object).or_insert_with(|| Waiting {
@@ -302,6 +306,7 @@ mod tests {
             assert!(suspects.take(ONE, held(inode), begun));
         }
         assert!(!suspects.take(ONE, held(HELD_MAX), begun));
+        assert!(suspects.take(ONE, held(7), begun), "it waits already");
         assert!(suspects.take(ONE, suspect(HELD_MAX as u64), begun), "by a path");
     }
 

@@ -113,6 +113,8 @@ impl Facts {
     }
 
     fn describe(&mut self, task: &Task) -> (Actor, Workload) {
+        // What is not known yet is read from procfs, before anything of it is looked up.
+        self.processes.describe(task.run());
         self.processes
             .look_up_argument(task.process, task.mount_namespace);
         self.to_place = self.processes.look_up_places(task);
@@ -385,4 +387,32 @@ pub(super) fn losses_of(probe: Probe, accounts: &ProbeAccounts) -> Vec<LossCount
             count: *count,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
+
+    use super::*;
+    use crate::attribute::program_of;
+
+    #[test]
+    fn the_program_of_a_process_that_was_not_known_is_looked_up_at_its_first_event() {
+        let mut task = Task::from(&TaskSnapshot::new_zeroed());
+        let (process, program) = program_of(std::process::id()).expect("this process");
+        task.process = process;
+        task.exe = Some(program);
+        let mut facts = Facts {
+            host: "host".into(),
+            processes: ProcessTable::default(),
+            cgroups: Cgroups::at(None),
+            users: Users::at("/nowhere"),
+            told: ToldActors::default(),
+            to_place: Vec::new(),
+        };
+        facts.describe(&task);
+        let known = facts.processes.last_known(process).expect("read from procfs");
+        assert!(known.exe_place.is_some() || !facts.to_place.is_empty());
+    }
 }

@@ -95,14 +95,14 @@ fn from_root(root: &OwnedFd, itself: &dyn Fn() -> Option<OwnedFd>, path: &Path) 
 
 /// Puts the names of a path before what is left.
 fn put_before(rest: &mut VecDeque<OsString>, path: &OsStr) {
+    // What comes before has to be a directory.
+    if path.as_bytes().ends_with(b"/") || path.as_bytes().ends_with(b"/.") {
+        rest.push_front(OsString::from("."));
+    }
     for component in Path::new(path).components().rev() {
         if component != Component::CurDir {
             rest.push_front(component.as_os_str().to_owned());
         }
-    }
-    // What has to be a directory.
-    if path.as_bytes().ends_with(b"/") && rest.is_empty() {
-        rest.push_front(OsString::from("/"));
     }
 }
 
@@ -152,6 +152,31 @@ mod tests {
         assert_eq!(reach("/loop"), Err(Errno::LOOP));
         assert_eq!(reach("/nothing"), Err(Errno::NOENT));
         assert_eq!(reach("/home/key/below"), Err(Errno::NOTDIR));
+    }
+
+    #[test]
+    fn what_ends_with_a_slash_has_to_be_a_directory() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("home")).expect("made");
+        fs::write(at("home/key"), "x").expect("written");
+        symlink("./", at("home/here")).expect("linked");
+        symlink("key/", at("home/slash")).expect("linked");
+        let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
+        let (top, home) = (fs::metadata(at(".")), fs::metadata(at("home")));
+        let (top, home) = (top.expect("there").ino(), home.expect("there").ino());
+        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path)));
+        for (path, inode) in [
+            ("/", top),
+            ("/home/", home),
+            ("/home/here", home),
+            ("/home/here/.", home),
+        ] {
+            assert_eq!(reach(path), Ok(inode), "{path}");
+        }
+        for path in ["/home/key/", "/home/key/.", "/home/slash"] {
+            assert_eq!(reach(path), Err(Errno::NOTDIR), "{path}");
+        }
     }
 
     #[test]

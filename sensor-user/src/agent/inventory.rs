@@ -8,15 +8,13 @@
 use std::{
     collections::HashSet,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::{MetadataExt as _, PermissionsExt as _},
-    },
+    ops::ControlFlow,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use claviger_proto::{catalogue::Catalogue, v1::Credential};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
 
 use super::roots::Roots;
 use crate::{
@@ -76,7 +74,7 @@ pub struct Part {
     pub left_out: LimitsHit,
 }
 
-/// Looks through all parts, one after the other, and hands each over when it is done. `step` is told each path before it is looked at.
+/// Looks through all parts, one after the other, and hands each over when it is done, until `done` breaks off. `step` is told each path before it is looked at.
 ///
 /// # Errors
 /// Where the root cannot be opened, or the mounts not be read.
@@ -84,7 +82,7 @@ pub fn inventory(
     catalogue: &Catalogue,
     extra_homes: &[PathBuf],
     step: &dyn Fn(&Path),
-    mut done: impl FnMut(Part),
+    mut done: impl FnMut(Part) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open("/", flags, Mode::empty())?;
@@ -97,17 +95,23 @@ pub fn inventory(
     };
     let places = Places::new(catalogue, homes.clone());
     let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::default(), &[], step);
-    done(look.part("places", &root, found));
+    if done(look.part("places", &root, found)).is_break() {
+        return Ok(());
+    }
     if let Some(places) = Places::for_search(catalogue, homes) {
         let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::of_search(), &[], step);
-        done(look.part("search", &root, found));
+        if done(look.part("search", &root, found)).is_break() {
+            return Ok(());
+        }
     }
     for other in Roots::default().look().roots {
         look.told.clear();
         let places = Places::new(catalogue, homes_of(&other.directory, &other.mountinfo));
         let limits = ScanLimits::default();
         let found = places.scan_avoiding(&other.directory, &other.mountinfo, &limits, &[], step);
-        done(look.part("container", &other.directory, found));
+        if done(look.part("container", &other.directory, found)).is_break() {
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -144,9 +148,8 @@ fn look_at(root: &OwnedFd, candidate: &Candidate) -> Option<Lying> {
     if held.seen() != candidate.seen {
         return None;
     }
-    // Through procfs, for a descriptor that opens nothing tells no metadata elsewhere.
-    let metadata = std::fs::metadata(held_path(&held)).ok()?;
-    let mode = metadata.permissions().mode() & 0o7777;
+    let stat = fstat(held.descriptor()).ok()?;
+    let mode = stat.st_mode & 0o7777;
     let kind = candidate.entry.kind();
     let parsed = match held.open_file() {
         Ok(file) => match read_public(&file) {
@@ -162,23 +165,18 @@ fn look_at(root: &OwnedFd, candidate: &Candidate) -> Option<Lying> {
             kind: kind.to_owned(),
             path: display(bytes),
             path_bytes: std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |_| Vec::new()),
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            device: stat.st_dev,
+            inode: stat.st_ino,
             catalogue_entry: candidate.entry.id().to_owned(),
             identities: parsed.identities,
             unknown_reason: parsed.unknown_reason.unwrap_or_default().to_owned(),
             ..Credential::default()
         },
-        owner: metadata.uid(),
-        group: metadata.gid(),
+        owner: stat.st_uid,
+        group: stat.st_gid,
         mode,
         exposure: exposure(root, &candidate.path, mode),
     })
-}
-
-fn held_path(held: &Held) -> PathBuf {
-    use std::os::fd::AsRawFd as _;
-    format!("/proc/self/fd/{}", held.descriptor().as_raw_fd()).into()
 }
 
 /// Others reach a file only through directories that they may pass; so does its group, whichever groups those are of.
@@ -187,8 +185,8 @@ fn exposure(root: impl AsFd, path: &Path, mode: u32) -> Exposure {
         path.ancestors().skip(1).all(|directory| {
             Held::at(root.as_fd(), directory)
                 .ok()
-                .and_then(|held| std::fs::metadata(held_path(&held)).ok())
-                .is_some_and(|metadata| metadata.permissions().mode() & bit != 0)
+                .and_then(|held| fstat(held.descriptor()).ok())
+                .is_some_and(|stat| stat.st_mode & bit != 0)
         })
     };
     if mode & 0o004 != 0 && passable(0o001) {
@@ -202,7 +200,10 @@ fn exposure(root: impl AsFd, path: &Path, mode: u32) -> Exposure {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::{
+        fs::{self, File},
+        os::unix::fs::PermissionsExt as _,
+    };
 
     use super::*;
 

@@ -56,6 +56,8 @@ pub(super) struct Labelling {
     ways: Ways,
     own: Own,
     own_places: own::OwnPlaces,
+    /// What bounds the sensor, as far as that is known.
+    bounds: Vec<PathBuf>,
     table: Table,
     /// Names whose labels were replaced in this scan, or left one of several paths; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
@@ -101,6 +103,7 @@ impl Labelling {
             ways: Ways::default(),
             own,
             own_places: own::OwnPlaces::default(),
+            bounds: Vec::new(),
             table: Table::default(),
             replaced_names: HashSet::new(),
             copies: HashSet::new(),

@@ -1,9 +1,10 @@
 //! The thread that looks up where programs lie, where that may have to wait for a disk. Hands of its own do it, so a file system that does not answer
 //! keeps nothing else from being looked up, and nobody waits for a scan.
 //!
-//! At most [`WAITING_MAX`] are asked for at once; beyond, an event goes out saying that its program was not looked up in time.
+//! At most [`WAITING_MAX`] are asked for at once, each once; beyond, an event goes out saying that its program was not looked up in time.
 
 use std::{
+    collections::HashSet,
     io,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -29,6 +30,8 @@ pub(super) struct Placed {
 /// The thread's ends; it ends when this is dropped.
 pub(super) struct Placing {
     wanted: SyncSender<Sought>,
+    /// What is asked for and not known yet: every event of a process asks for the same.
+    under_way: HashSet<Sought>,
     /// What was looked up.
     pub placed: mpsc::Receiver<Placed>,
 }
@@ -41,12 +44,32 @@ impl Placing {
         thread::Builder::new()
             .name("claviger-placing".into())
             .spawn(move || run(&sought, &told, Hands::default()))?;
-        Ok(Self { wanted, placed })
+        Ok(Self::new(wanted, placed))
     }
 
-    /// Has a place looked up; false where too many are.
-    pub(super) fn ask(&self, sought: Sought) -> bool {
-        self.wanted.try_send(sought).is_ok()
+    fn new(wanted: SyncSender<Sought>, placed: mpsc::Receiver<Placed>) -> Self {
+        Self {
+            wanted,
+            under_way: HashSet::new(),
+            placed,
+        }
+    }
+
+    /// Has a place looked up, where it is not being already; false where too many are.
+    pub(super) fn ask(&mut self, sought: &Sought) -> bool {
+        if self.under_way.contains(sought) {
+            return true;
+        }
+        if self.under_way.len() >= WAITING_MAX || self.wanted.try_send(sought.clone()).is_err() {
+            return false;
+        }
+        self.under_way.insert(sought.clone());
+        true
+    }
+
+    /// It came out of `placed`.
+    pub(super) fn known(&mut self, sought: &Sought) {
+        self.under_way.remove(sought);
     }
 }
 
@@ -60,5 +83,36 @@ fn run(wanted: &Receiver<Sought>, told: &mpsc::Sender<Placed>, mut hands: Hands)
         if told.blocking_send(Placed { sought, place }).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
+
+    use super::*;
+    use crate::decode::Task;
+
+    #[test]
+    fn what_is_under_way_is_not_asked_for_again_and_is_bounded() {
+        let (wanted, asked) = sync_channel(WAITING_MAX);
+        let (_told, placed) = mpsc::channel(1);
+        let mut placing = Placing::new(wanted, placed);
+        let task = Task::from(&TaskSnapshot::new_zeroed());
+        let sought = |inode: usize| Sought::of(&task, "/usr/bin/aws", (1, inode as u64));
+        for _ in 0..=WAITING_MAX {
+            assert!(placing.ask(&sought(0)));
+        }
+        assert_eq!(asked.try_iter().count(), 1);
+        placing.known(&sought(0));
+        for inode in 0..WAITING_MAX {
+            assert!(placing.ask(&sought(inode)));
+        }
+        assert_eq!(asked.try_iter().count(), WAITING_MAX);
+        assert!(!placing.ask(&sought(WAITING_MAX)), "none of them is known yet");
+        assert!(placing.ask(&sought(0)));
+        placing.known(&sought(0));
+        assert!(placing.ask(&sought(WAITING_MAX)));
     }
 }

@@ -13,7 +13,7 @@ use claviger_sensor_common::Probe;
 
 use crate::decode::Task;
 
-/// Tasks kept: more than there are CPUs to act at the same time. At the bound the one that was told of first is let go.
+/// Tasks kept; what more act in turns is put together anew each time. At the bound the one that was told of first is let go.
 pub(super) const TOLD_MAX: usize = 64;
 
 /// What is told holds for so long at most; names of users and cgroups are looked up anew then.

@@ -8,7 +8,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{RecvTimeoutError, SyncSender},
+        mpsc::SyncSender,
     },
     thread,
     time::{Duration, Instant},
@@ -68,6 +68,9 @@ pub(super) struct WorkerHeld {
 
 /// Mount namespaces remembered. At the bound all are forgotten, and looked for again when they are met.
 pub(super) const NAMESPACES_MAX: usize = 4_096;
+
+/// Questions that are taken up before anything else gets its turn: while it labels, that comes in slices, and all that waits is answered between them.
+const ASKS_AT_ONCE: usize = 64;
 
 /// A scan that something asked for waits so long, so that what follows at once is in it too.
 const SOON: Duration = Duration::from_millis(20);
@@ -279,10 +282,7 @@ impl State {
             {
                 return;
             }
-            if let Some(suspect) = self.suspects.ripe(now)
-                && let Some(counts) = self.look_at(&suspect)
-                && answer.blocking_send(Answer::Counted(counts)).is_err()
-            {
+            if !self.look_at_ripe(answer) {
                 return;
             }
             if let Some(counts) = self.labelling.label_more(&mut self.public)
@@ -308,60 +308,62 @@ impl State {
                 true => Duration::ZERO,
                 false => wake.saturating_duration_since(Instant::now()),
             };
-            match asked.recv_timeout(wait) {
-                Ok(Ask::Follow(following)) => {
-                    let reached = Answer::Reached {
-                        number: following.number,
-                        reached: self.follow(following),
-                    };
-                    if answer.blocking_send(reached).is_err() {
-                        return;
-                    }
-                }
-                Ok(Ask::Question(Question {
-                    token,
-                    object,
-                    entry,
-                    paths,
-                })) => {
-                    let Labelling { hands, labeller, .. } = &mut self.labelling;
-                    let parsed = self.public.of_use(hands, labeller, object, &entry, &paths);
-                    let answered = Answer::Identified { token, parsed };
-                    if answer.blocking_send(answered).is_err() {
-                        return;
-                    }
-                }
-                Ok(Ask::Catalogue(catalogue)) => {
-                    let digest = catalogue.digest();
-                    let counts = self.labelling.replace_catalogue(catalogue, &mut self.public);
-                    let told = [Answer::Scanned(counts), Answer::InForce(digest)];
-                    if told.into_iter().any(|one| answer.blocking_send(one).is_err()) {
-                        return;
-                    }
-                }
-                Ok(Ask::Found(found)) => {
-                    let counts = self.labelling.found(found, &mut self.public);
-                    if answer.blocking_send(Answer::Counted(counts)).is_err() {
-                        return;
-                    }
-                }
-                Ok(Ask::Suspect(writer, suspect)) => {
-                    if !self.suspects.take(writer, suspect, Instant::now())
-                        && answer.blocking_send(Answer::NotLookedAt).is_err()
-                    {
-                        return;
-                    }
-                }
-                Ok(Ask::HasReadMore(writer)) => self.suspects.has_read_more(writer, Instant::now()),
-                Ok(Ask::WriterEnded(writer)) => self.suspects.ended(writer, Instant::now()),
-                Ok(Ask::Look) => {
+            for ask in asked.take(wait, ASKS_AT_ONCE) {
+                if matches!(ask, Ask::Look) {
                     self.looks.store(false, Ordering::Relaxed);
                     next = next.min(earliest.max(Instant::now() + SOON));
+                } else if !self.take_up(ask, answer) || !self.look_at_ripe(answer) {
+                    return;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Does what is asked for, but for a scan; false where it is to end.
+    fn take_up(&mut self, ask: Ask, answer: &mpsc::Sender<Answer>) -> bool {
+        let tell = |told| answer.blocking_send(told).is_ok();
+        match ask {
+            Ask::Follow(following) => tell(Answer::Reached {
+                number: following.number,
+                reached: self.follow(following),
+            }),
+            Ask::Question(Question {
+                token,
+                object,
+                entry,
+                paths,
+            }) => {
+                let Labelling { hands, labeller, .. } = &mut self.labelling;
+                let parsed = self.public.of_use(hands, labeller, object, &entry, &paths);
+                tell(Answer::Identified { token, parsed })
+            }
+            Ask::Catalogue(catalogue) => {
+                let digest = catalogue.digest();
+                let counts = self.labelling.replace_catalogue(catalogue, &mut self.public);
+                tell(Answer::Scanned(counts)) && tell(Answer::InForce(digest))
+            }
+            Ask::Found(found) => tell(Answer::Counted(self.labelling.found(found, &mut self.public))),
+            Ask::Suspect(writer, suspect) => {
+                self.suspects.take(writer, suspect, Instant::now()) || tell(Answer::NotLookedAt)
+            }
+            Ask::HasReadMore(writer) => {
+                self.suspects.has_read_more(writer, Instant::now());
+                true
+            }
+            Ask::WriterEnded(writer) => {
+                self.suspects.ended(writer, Instant::now());
+                true
+            }
+            Ask::Look => true,
+            Ask::Stop => false,
+        }
+    }
+
+    /// Looks at the file that is to be looked at next, if it is time; false where nobody waits for answers any more.
+    fn look_at_ripe(&mut self, answer: &mpsc::Sender<Answer>) -> bool {
+        let ripe = self.suspects.ripe(Instant::now());
+        let counts = ripe.and_then(|suspect| self.look_at(&suspect));
+        counts.is_none_or(|counts| answer.blocking_send(Answer::Counted(counts)).is_ok())
     }
 
     fn tell_kept(&self) {

@@ -19,6 +19,10 @@ use super::{
 };
 use crate::decode::{ProcessKey, ProgramRun, Task};
 
+const NOT_KNOWN_THERE: &str = "whether the file at its path in the host's tree is it could not be found out";
+const NOT_KNOWN_IN_OWN: &str =
+    "whether the file at its path in the tree that the process sees is it could not be found out";
+const NOT_AS_SHOWN: &str = "its path holds bytes that are not shown as they are";
 const OTHER_THERE: &str = "another file lies at its path in the host's tree";
 const NONE_THERE: &str = "nothing lies at its path in the host's tree";
 const MOUNTED_OVER: &str = "something is mounted over its path in the tree that the process sees";
@@ -88,7 +92,7 @@ impl From<&Place> for ProgramPlace {
 }
 
 /// A file that a process runs, and whose place is sought.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sought {
     /// In which of its program runs.
     pub run: ProgramRun,
@@ -124,6 +128,10 @@ impl Sought {
     /// # Errors
     /// [`WouldWait`] where it may not wait.
     pub fn look(&self, may_wait: bool) -> Result<Place, WouldWait> {
+        // What is shown of other bytes is the path of another file.
+        if self.path.contains('\\') {
+            return Ok(Place::unknown(NOT_AS_SHOWN));
+        }
         let cached = if may_wait {
             ResolveFlags::empty()
         } else {
@@ -132,8 +140,9 @@ impl Sought {
         let at_path = open(CWD, &self.path, cached);
         let reason = match &at_path {
             Ok(file) => match is_it(file.as_fd(), self.object, ProcessDirectory::own) {
-                Some(stat) => return Ok(Place::in_tree(Tree::Host, &stat)),
-                None => OTHER_THERE,
+                Compared::Same(stat) => return Ok(Place::in_tree(Tree::Host, &stat)),
+                Compared::Other => OTHER_THERE,
+                Compared::Unknown => return Ok(Place::unknown(NOT_KNOWN_THERE)),
             },
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => NONE_THERE,
             Err(_) if !may_wait => return Err(WouldWait),
@@ -160,10 +169,11 @@ impl Sought {
         }
         let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_XDEV;
         match open(root.as_fd(), &self.path, within | cached) {
-            Ok(file) => Ok(is_it(file.as_fd(), self.object, || Some(process)).map_or_else(
-                || Place::nowhere(OTHER_IN_OWN),
-                |stat| Place::in_tree(Tree::Own, &stat),
-            )),
+            Ok(file) => Ok(match is_it(file.as_fd(), self.object, || Some(process)) {
+                Compared::Same(stat) => Place::in_tree(Tree::Own, &stat),
+                Compared::Other => Place::nowhere(OTHER_IN_OWN),
+                Compared::Unknown => Place::unknown(NOT_KNOWN_IN_OWN),
+            }),
             Err(Errno::XDEV) => Ok(Place::nowhere(MOUNTED_OVER)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => {
                 Ok(Place::nowhere(OTHER_IN_OWN))
@@ -209,46 +219,72 @@ fn known(file: BorrowedFd<'_>) -> Option<Statx> {
     statx(file, "", flags, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID).ok()
 }
 
-/// What is known of a file, if it is this object. Where stat(2) has another device than its superblock (btrfs, overlayfs), the mounts tell that.
+/// Whether a file is the one that is run.
+#[derive(Debug)]
+enum Compared {
+    /// It is, and this is known of it.
+    Same(Box<Statx>),
+    /// It is not.
+    Other,
+    /// The kernel did not tell.
+    Unknown,
+}
+
+/// Whether a file is this object. Where stat(2) has another device than its superblock (btrfs, overlayfs), the mounts tell that.
 fn is_it(
     file: BorrowedFd<'_>,
     (device, inode): (u64, u64),
     who_sees_it: impl FnOnce() -> Option<ProcessDirectory>,
-) -> Option<Statx> {
-    let stat = known(file)?;
+) -> Compared {
+    let Some(stat) = known(file) else {
+        return Compared::Unknown;
+    };
     let low = |inode: u64| inode & u64::from(u32::MAX);
     if low(stat.stx_ino) != low(inode) {
-        return None;
+        return Compared::Other;
     }
     if stat.stx_ino == inode && makedev(stat.stx_dev_major, stat.stx_dev_minor) == device {
-        return Some(stat);
+        return Compared::Same(Box::new(stat));
     }
-    let mounts = who_sees_it()?.text("mountinfo")?;
-    let mount = mount_of(&mounts, stat.stx_mnt_id)?;
+    let mounts = who_sees_it().and_then(|process| process.read("mountinfo"));
+    let Some(mount) = mounts.and_then(|mounts| mount_of(&mounts, stat.stx_mnt_id)) else {
+        return Compared::Unknown;
+    };
     // Of a file in an overlay stat(2) may say more in the upper half.
-    (mount.device == device && (mount.is_overlay || stat.stx_ino == inode)).then_some(stat)
+    if mount.device == device && (mount.is_overlay || stat.stx_ino == inode) {
+        Compared::Same(Box::new(stat))
+    } else {
+        Compared::Other
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Mount {
-    device: u64,
+pub(super) struct Mount {
+    /// As `st_dev` has it.
+    pub(super) device: u64,
     is_overlay: bool,
 }
 
-/// A mount by its number, of mountinfo as proc(5) has it.
-fn mount_of(mounts: &str, number: u64) -> Option<Mount> {
-    let mut lines = mounts.lines().map(|line| line.split_ascii_whitespace());
+/// A mount by its number, of mountinfo as proc(5) has it. Where mounts lie may be any bytes: whoever may mount has chosen them.
+pub(super) fn mount_of(mounts: &[u8], number: u64) -> Option<Mount> {
+    let mut lines = mounts
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.split(|byte| *byte == b' '));
     let mut fields = lines.find_map(|mut fields| {
-        let is_it = fields.next()?.parse() == Ok(number);
+        let is_it = text(fields.next()?)?.parse() == Ok(number);
         is_it.then_some(fields)
     })?;
-    let (major, minor) = fields.nth(1)?.split_once(':')?;
+    let (major, minor) = text(fields.nth(1)?)?.split_once(':')?;
     let device = makedev(major.parse().ok()?, minor.parse().ok()?);
-    let kind = fields.skip_while(|field| *field != "-").nth(1)?;
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
     Some(Mount {
         device,
-        is_overlay: kind == "overlay",
+        is_overlay: kind == b"overlay",
     })
+}
+
+fn text(field: &[u8]) -> Option<&str> {
+    std::str::from_utf8(field).ok()
 }
 
 fn own_user_namespace() -> Option<u32> {

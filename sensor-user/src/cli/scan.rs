@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     io::{IsTerminal as _, Write as _},
+    ops::ControlFlow,
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -71,8 +72,10 @@ impl Scan {
                 let exposed = part.lying.iter().filter(|one| one.exposure == Exposure::Others);
                 open += exposed.count() as u64;
                 complete &= part.left_out.total() == 0;
-                if failed.is_none() {
-                    failed = self.show(&part).err();
+                failed = self.show(&part).err();
+                match failed {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
                 }
             },
         )

@@ -12,8 +12,17 @@ const STATE: &str = "state_dir";
 const RUNTIME: &str = "runtime_dir";
 const CATALOGUE: &str = "catalogue.directory";
 
+/// Where the identity lies, below the state directory.
+pub(crate) const IDENTITY_DIR: &str = "identity";
+
+/// Where the next identity comes into being, below the state directory.
+pub(crate) const NEW_IDENTITY_DIR: &str = "identity.new";
+
+/// Where batches wait, below the state directory; one directory more below it for each sensor id.
+pub(crate) const SPOOL_DIR: &str = "spool";
+
 /// What the sensor itself makes, replaces and removes below the state directory.
-const KEPT_IN_STATE: [&str; 3] = ["identity", "identity.new", "spool"];
+const KEPT_IN_STATE: [&str; 3] = [IDENTITY_DIR, NEW_IDENTITY_DIR, SPOOL_DIR];
 
 /// Refuses directories that would destroy each other. The spans are those of the three keys, in this order, where they are set.
 pub(super) fn check(config: &Config, spans: &[Option<Range<usize>>; 3]) -> Result<(), Refused> {

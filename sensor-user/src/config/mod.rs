@@ -21,6 +21,7 @@ mod resolve;
 mod settings;
 
 pub use address::{DetectorAddress, InvalidAddress};
+pub(crate) use directories::{IDENTITY_DIR, NEW_IDENTITY_DIR, SPOOL_DIR};
 pub use error::ConfigError;
 pub use load::DEFAULT_PATH;
 pub use policy::{DEFAULT_DIRECTORY, Policy};

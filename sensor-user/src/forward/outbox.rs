@@ -20,13 +20,10 @@ use super::shared_spool::SharedSpool;
 use super::state::ForwardState;
 use super::tls::{TlsError, client_config};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, SPOOL_DIR};
 use crate::error::in_one_line;
 use crate::sign::{BootId, ChainState, Identity, SealError, Sealer, SensorId};
 use crate::spool::{LossReason, Lost, OsFileSystem, Spool, SpoolError, SpoolStats};
-
-/// The directory below the state directory; one more below it for each sensor id.
-const SPOOL_DIR: &str = "spool";
 
 /// Signs events, keeps them on disk, and has them forwarded.
 #[derive(Debug)]

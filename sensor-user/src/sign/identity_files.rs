@@ -15,15 +15,11 @@ use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::config::{IDENTITY_DIR, NEW_IDENTITY_DIR};
+
 use super::durable::{create_private_dir, sync_dir, write_private};
 use super::trust::{Untrusted, trust, trust_dir};
 use super::{Identity, ValidityError};
-
-/// The directory below the state directory.
-const IDENTITY_DIR: &str = "identity";
-
-/// Where the next identity comes into being.
-const NEW_DIR: &str = "identity.new";
 
 /// Where the chain stands, below the identity's directory: another identity begins another chain.
 const CHAIN_FILE: &str = "chain";
@@ -221,7 +217,7 @@ impl Identity {
 
 /// Makes the directory in which an identity comes into being.
 fn make_new(state_dir: &Path) -> Result<PathBuf, IdentityError> {
-    let new = state_dir.join(NEW_DIR);
+    let new = state_dir.join(NEW_IDENTITY_DIR);
     // Left by an enrolment that was killed, or the identity that one replaced.
     remove_if_there(&new)?;
     create_private_dir(&new).map_err(io_error("make", &new))?;

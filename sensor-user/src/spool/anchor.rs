@@ -97,7 +97,7 @@ impl Anchor {
         })
     }
 
-    /// Writes where the chain stands; `durably` waits for the disk.
+    /// Writes where the chain stands; `durably` waits for the disk, and so does a file that has to be made: a power cut would leave none.
     pub(super) fn write<F: FileSystem>(&self, fs: &F, anchored: &Anchored, durably: bool) -> io::Result<()> {
         let copy = encode(anchored);
         // Opened each time: what somebody puts in its place, or removes, is not to go unnoticed.
@@ -111,7 +111,7 @@ impl Anchor {
             file => (file?, false),
         };
         file.write_all_at(&copy, LATEST)?;
-        if !durably {
+        if !durably && !is_new {
             return Ok(());
         }
         file.sync()?;

@@ -427,7 +427,7 @@ impl<F: FileSystem> Walk<F> {
         if self.found == Some(anchor::Found::Removed) {
             self.go_on_behind_all();
         }
-        if self.recovery.damaged_places > 0 {
+        if self.recovery.removed || self.recovery.damaged_places > 0 {
             self.save_unless_full()?;
         }
         self.spool.remove_acknowledged();

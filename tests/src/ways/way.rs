@@ -140,6 +140,12 @@ impl Way {
         }
     }
 
+    /// Whether the file is found by following its path where only that is known, for which its process must live.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.name.starts_with("uring_suppressed_")
+    }
+
     /// For what the program calls otherwise.
     pub(super) const fn program(mut self, program: &'static str) -> Self {
         self.program = program;

@@ -209,11 +209,18 @@ fn a_credential_is_seen_whatever_look_it_was_labelled_after() {
     }
     let mut host = Host::new(EMPTY, "[probes]\nlook_interval_ms = 1000\n");
     host.sensor.start();
+    let labelled = || host.sensor.status()["labelled"]["files"].as_u64();
     for round in 0..18 {
+        let before = labelled();
         let key = format!(".ssh/id_{round}");
         host.decoy.write(&key, KEY);
         let key = host.decoy.path(&key);
-        // By then it is known as an object, and no longer by its name.
+        // Then it is known as an object, and no longer by its name.
+        let begun = Instant::now();
+        while labelled() == before {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{}", host.sensor.log());
+        }
+        // The next is for another look.
         thread::sleep(Duration::from_millis(1_000));
         cat(&key);
         assert_eq!(host.uses(&key).len(), 1, "{} of {round}", key.display());

@@ -126,8 +126,12 @@ impl Watched {
                         );
                     }
                     // What is found by looking at what is open must stay open, and a path is followed while its process lives.
-                    if when == When::BeforeSensor || matches!(self.cell(&way), Some(Cell::Sweep | Cell::Path))
-                    {
+                    let must_live = match self.cell(&way) {
+                        Some(Cell::Sweep) => true,
+                        Some(Cell::Path) => way.is_followed(),
+                        _ => false,
+                    };
+                    if when == When::BeforeSensor || must_live {
                         self.held.push(running);
                     }
                     Attempt {

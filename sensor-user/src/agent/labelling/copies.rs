@@ -11,7 +11,7 @@ use std::{
 
 use claviger_proto::catalogue::{Catalogue, Entry};
 use claviger_sensor_common::{Label, ObjectKey};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, major, minor};
 
 use super::{Done, Labelling};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         messages::ScanCounts,
         publicly::{Opened, Public},
     },
-    credential::{Held, mounts_of},
+    credential::{Held, Seen, mounts_of},
     kernel::{Purpose, hold_by_number},
 };
 
@@ -52,8 +52,20 @@ fn by_number(mount: &Path, object: ObjectKey) -> Option<Held> {
 
 /// Where the file system of an object is mounted, as many as are tried.
 fn mounts_of_object(object: ObjectKey) -> Vec<PathBuf> {
-    let device = (object.device >> 20, object.device & 0xf_ffff);
-    mounts_of(device).into_iter().take(MOUNTS_MAX).collect()
+    mounts_of(device_of(object))
+        .into_iter()
+        .take(MOUNTS_MAX)
+        .collect()
+}
+
+/// The major and minor number of its superblock's device.
+fn device_of(object: ObjectKey) -> (u32, u32) {
+    (object.device >> 20, object.device & 0xf_ffff)
+}
+
+/// Whether a file is this object by what stat(2) says. Where that has another device than the superblock (btrfs, overlayfs), this does not tell.
+fn is_surely(seen: Seen, object: ObjectKey) -> bool {
+    (major(seen.device), minor(seen.device)) == device_of(object) && seen.inode == object.inode
 }
 
 impl Labelling {
@@ -86,13 +98,16 @@ impl Labelling {
             Reach::Held(held, path) => {
                 let held = Arc::clone(held);
                 let held = self.hands.run(path, move |_| held.anew().ok());
-                let held = held.ok().flatten();
-                let looked = held.and_then(|held| self.look_into(suspect, held, path, public));
-                return looked.unwrap_or(Looked::No);
+                if let Ok(Some(held)) = held
+                    && let Some(looked) = self.look_into(suspect, held, path, public)
+                {
+                    return looked;
+                }
+                called = path;
             }
             Reach::Number(path) => called = path,
         }
-        // It was renamed since, or nobody has it open any more.
+        // It was renamed since, or nobody has it open any more, or what was held is another.
         for mount in mounts_of_object(suspect.object) {
             let (object, at) = (suspect.object, mount.clone());
             let held = self.hands.run(&mount, move |_| by_number(&at, object));
@@ -105,7 +120,7 @@ impl Labelling {
         Looked::No
     }
 
-    /// Looks whether what is held is a copy; nothing where it is another file than the suspect, or of a size that no credential has.
+    /// Looks whether what is held is a copy; nothing where it is, or may be, another file than the suspect.
     fn look_into(
         &mut self,
         suspect: &Suspect,
@@ -114,7 +129,8 @@ impl Labelling {
         public: &mut Public,
     ) -> Option<Looked> {
         if !public.may_be_copy(held.size_bytes()) {
-            return None;
+            // Whatever else leads to it leads to the same size.
+            return is_surely(held.seen(), suspect.object).then_some(Looked::No);
         }
         let held = Arc::new(held);
         let theirs = Arc::clone(&held);
@@ -240,5 +256,27 @@ impl Labelling {
                 self.copies.insert(id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_surely_an_object_only_where_all_of_its_numbers_say_so() {
+        let seen = Seen {
+            device: rustix::fs::makedev(259, 70_000),
+            inode: 5,
+            owner: 0,
+        };
+        let object = ObjectKey {
+            device: 259 << 20 | 70_000,
+            inode: 5,
+            generation: 9,
+        };
+        assert!(is_surely(seen, object));
+        assert!(!is_surely(Seen { inode: 6, ..seen }, object));
+        assert!(!is_surely(Seen { device: 1, ..seen }, object));
     }
 }

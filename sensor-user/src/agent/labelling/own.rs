@@ -28,7 +28,12 @@ impl Labelling {
             self.label_one(root, &path, true);
         }
         let files = self.own.files().to_vec();
-        for path in files.into_iter().chain(bounds::files()) {
+        match bounds::files() {
+            Some(bounds) => self.bounds = bounds,
+            // Those that are known keep their labels.
+            None => tracing::warn!("which cgroups bound the sensor cannot be read; new ones are not watched"),
+        }
+        for path in files.into_iter().chain(self.bounds.clone()) {
             self.label_one(root, &path, false);
         }
         for dropped in self.table.end(Root::Own) {

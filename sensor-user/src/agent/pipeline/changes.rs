@@ -112,11 +112,7 @@ impl<S: Sink> Agent<S> {
             let hook = self.observation(Probe::FileOpen).hook.clone();
             observation.to_mut().hook = hook;
         }
-        let outcome = match change.end {
-            End::Succeeded => (Outcome::Succeeded, 0),
-            End::Refused(errno) => (Outcome::Denied, errno),
-            End::Unknown => (Outcome::Unknown, 0),
-        };
+        let outcome = outcome(change.end);
         let mut event = self
             .facts
             .used(EventKind::CredentialChange, &change.task, outcome, observation);
@@ -327,6 +323,15 @@ impl<S: Sink> Agent<S> {
         asked
             .then_some(token)
             .ok_or("too many uses at once to look at each")
+    }
+}
+
+/// What came of it, as the contract has it.
+pub(super) fn outcome(end: End) -> (Outcome, u32) {
+    match end {
+        End::Succeeded => (Outcome::Succeeded, 0),
+        End::Refused(errno) => (Outcome::Denied, errno),
+        End::Unknown => (Outcome::Unknown, 0),
     }
 }
 

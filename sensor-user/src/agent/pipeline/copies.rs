@@ -36,7 +36,8 @@ fn reach(written: &Written) -> Reach {
         return Reach::Paths(paths_to(written.writer, &written.path));
     }
     let called = PathBuf::from(written.path.display());
-    let held = open_file_of(written.writer, written.object.key.inode).and_then(|file| Held::of(file).ok());
+    let object = (written.object.device, written.object.key.inode);
+    let held = open_file_of(written.writer, object).and_then(|file| Held::of(file).ok());
     match held {
         Some(held) => Reach::Held(Arc::new(held), called),
         None => Reach::Number(called),

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{
-    changes::path_of,
+    changes::{outcome, path_of},
     tampering::{Seen, is_same_tree},
     *,
 };
-use crate::decode::{Change, Changed, End, FilePath, Known, Match};
+use crate::decode::{Change, Changed, FilePath, Known, Match};
 
 impl<S: Sink> Agent<S> {
     /// Tells a change of a file of the sensor's own. Returns whether it was one.
@@ -28,17 +28,12 @@ impl<S: Sink> Agent<S> {
             | Changed::DirectoryExchanged => "file_removed",
             _ => "file_changed",
         };
-        let outcome = match change.end {
-            End::Succeeded => (Outcome::Succeeded, 0),
-            End::Refused(errno) => (Outcome::Denied, errno),
-            End::Unknown => (Outcome::Unknown, 0),
-        };
         let seen = Seen {
             observation: self.observation(Probe::CredentialChange),
             time_boot_ns: change.time_boot_ns,
             repeats: None,
         };
-        self.push_tamper(&change.task, what, target, outcome, seen);
+        self.push_tamper(&change.task, what, target, outcome(change.end), seen);
         true
     }
 

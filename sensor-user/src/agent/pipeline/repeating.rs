@@ -11,18 +11,21 @@ const TURNS: usize = 10;
 #[derive(Default)]
 pub(super) struct Turns {
     waiting: Vec<ProcessKey>,
-    each: usize,
+    /// Turns that are left until it begins anew.
+    left: usize,
 }
 
 impl Turns {
-    /// Whose turn it is. Begins anew, with all that there are then, when every process had its own.
+    /// Whose turn it is. Begins anew, with all that there are then, after [`TURNS`] turns, however few had theirs in these; at once where there was
+    /// nobody.
     fn next(&mut self, all: impl FnOnce() -> Vec<ProcessKey>) -> Vec<ProcessKey> {
-        if self.waiting.is_empty() {
+        if self.left == 0 {
             self.waiting = all();
-            self.each = self.waiting.len().div_ceil(TURNS);
+            self.left = if self.waiting.is_empty() { 0 } else { TURNS };
         }
-        self.waiting
-            .split_off(self.waiting.len().saturating_sub(self.each))
+        let now = self.waiting.len().div_ceil(self.left.max(1));
+        self.left = self.left.saturating_sub(1);
+        self.waiting.split_off(self.waiting.len().saturating_sub(now))
     }
 }
 
@@ -135,12 +138,29 @@ mod tests {
 
     #[test]
     fn each_has_its_turn_before_any_has_another() {
-        let all: Vec<ProcessKey> = (0..95).map(|pid| ProcessKey { pid, start_ticks: 1 }).collect();
+        for (count, at_once) in [(1, 1), (10, 1), (11, 2), (95, 10)] {
+            let all: Vec<ProcessKey> = (0..count).map(|pid| ProcessKey { pid, start_ticks: 1 }).collect();
+            let mut turns = Turns::default();
+            let mut had = Vec::new();
+            for _ in 0..TURNS {
+                let these = turns.next(|| all.clone());
+                assert!(these.len() <= at_once, "{count}: {these:?}");
+                had.extend(these);
+            }
+            had.sort();
+            assert_eq!(had, all);
+            assert_eq!(turns.next(|| all.clone()).len(), at_once, "it begins anew");
+        }
+    }
+
+    #[test]
+    fn where_there_is_nobody_the_first_is_not_waited_for() {
         let mut turns = Turns::default();
-        let mut had: Vec<ProcessKey> = (0..TURNS).flat_map(|_| turns.next(|| all.clone())).collect();
-        had.sort();
-        assert_eq!(had, all);
-        assert_eq!(turns.next(|| all.clone()).len(), 10, "it begins anew");
-        assert_eq!(Turns::default().next(Vec::new), []);
+        assert_eq!(turns.next(Vec::new), []);
+        let one = ProcessKey {
+            pid: 1,
+            start_ticks: 1,
+        };
+        assert_eq!(turns.next(|| vec![one]), [one]);
     }
 }

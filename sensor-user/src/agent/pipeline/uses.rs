@@ -316,7 +316,7 @@ impl<S: Sink> Agent<S> {
     fn take_up(&mut self, event: Event, token: Option<u64>) {
         self.pending.push(event, token, self.started.elapsed());
         for sought in std::mem::take(&mut self.facts.to_place) {
-            if self.placing.ask(sought.clone()) {
+            if self.placing.ask(&sought) {
                 self.pending.await_place(sought);
             }
         }
@@ -325,6 +325,7 @@ impl<S: Sink> Agent<S> {
     /// It was found out where a program lies.
     pub(super) fn placed(&mut self, placed: &Placed) {
         let Placed { sought, place } = placed;
+        self.placing.known(sought);
         self.facts.processes.placed(sought, place);
         self.pending.placed(sought, place);
     }

@@ -26,11 +26,13 @@ impl ProcessTable {
                 .inspect_err(|WouldWait| to_come.push(sought))
                 .ok()
         };
-        if let Some(exe) = task.exe
+        // A process may say that it runs another file than it was started from.
+        if let Some(exe) = facts.started(task.run()).or(task.exe)
             && !facts.exe_path.is_empty()
             && facts.exe_place.as_ref().is_none_or(|(object, _)| *object != exe)
+            && let Some(place) = look(&facts.exe_path, exe)
         {
-            facts.exe_place = look(&facts.exe_path, exe).map(|place| (exe, place));
+            facts.exe_place = Some((exe, place));
         }
         for file in facts.run.carried() {
             if file.place.is_none() && file.inode != 0 {
@@ -50,6 +52,8 @@ impl ProcessTable {
         else {
             return;
         };
+        // What was told of it before it was known is not told again.
+        self.changes += 1;
         if facts.exe_path == sought.path {
             facts.exe_place = Some((sought.object, place.clone()));
         }
@@ -57,5 +61,51 @@ impl ProcessTable {
         for file in facts.run.carried().filter(is_it) {
             file.place = Some(place.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
+
+    use super::*;
+    use crate::attribute::ProcessFacts;
+
+    #[test]
+    fn the_place_is_that_of_what_was_started_whatever_it_says_that_it_runs() {
+        let mut task = Task::from(&TaskSnapshot::new_zeroed());
+        let started = (1, 2);
+        task.exe = Some((3, 4));
+        let mut table = ProcessTable::default();
+        let facts = ProcessFacts {
+            exe_path: "/".into(),
+            exe_device: Some(started.0),
+            exe_inode: Some(started.1),
+            exec_id: Some(task.exec_id),
+            ..ProcessFacts::default()
+        };
+        table.facts.insert(task.process, facts);
+        let to_come = table.look_up_places(&task);
+        let place = &table.facts[&task.process].exe_place;
+        let looked = place.as_ref().map(|(object, _)| *object);
+        assert_eq!(
+            looked.or(to_come.first().map(|sought| sought.object)),
+            Some(started)
+        );
+    }
+
+    #[test]
+    fn what_was_told_is_told_anew_when_a_place_is_known() {
+        let task = Task::from(&TaskSnapshot::new_zeroed());
+        let mut table = ProcessTable::default();
+        let facts = ProcessFacts {
+            exe_path: "/bin/sh".into(),
+            ..ProcessFacts::default()
+        };
+        table.facts.insert(task.process, facts);
+        let before = table.changes();
+        table.placed(&Sought::of(&task, "/bin/sh", (1, 2)), &Place::hangs());
+        assert!(table.changes() > before);
     }
 }

@@ -23,7 +23,7 @@ fn object_of(path: &std::path::Path) -> (u64, u64) {
     let file = open(CWD, path.to_str().expect("plain"), ResolveFlags::empty()).expect("there");
     let stat = known(file.as_fd()).expect("known");
     let mounts = ProcessDirectory::own()
-        .and_then(|own| own.text("mountinfo"))
+        .and_then(|own| own.read("mountinfo"))
         .expect("readable");
     let mount = mount_of(&mounts, stat.stx_mnt_id).expect("a mount");
     (mount.device, stat.stx_ino)
@@ -78,13 +78,36 @@ fn of_a_process_that_is_gone_its_tree_is_unknown() {
 
 #[test]
 fn the_device_of_a_mount_is_found_by_its_number() {
-    let mounts = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n\
-                  37 35 0:61 / / rw - overlay overlay rw,lowerdir=/a\n";
+    let mounts = b"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n\
+                  36a 35 98:0 / /\xff rw - fuse x rw\n\
+                  37 35 0:61 / /\xff rw - overlay overlay rw,lowerdir=/a\n";
     let found = mount_of(mounts, 37).expect("there");
     assert_eq!((found.device, found.is_overlay), (makedev(0, 61), true));
     assert!(!mount_of(mounts, 36).expect("there").is_overlay);
     assert_eq!(mount_of(mounts, 3), None);
     for broken in ["", "37", "37 35 x:y / / rw - overlay o rw", "37 35 0:61 / /"] {
-        assert_eq!(mount_of(broken, 37), None, "{broken}");
+        assert_eq!(mount_of(broken.as_bytes(), 37), None, "{broken}");
     }
+}
+
+#[test]
+fn what_the_kernel_does_not_tell_is_unknown() {
+    let file = tempfile::NamedTempFile::new().expect("made");
+    let (device, inode) = object_of(file.path());
+    let held = open(CWD, file.path().to_str().expect("plain"), ResolveFlags::empty()).expect("there");
+    let elsewhere = (device + 1, inode);
+    let compared = is_it(held.as_fd(), elsewhere, || None);
+    assert!(matches!(compared, Compared::Unknown), "{compared:?}");
+    let compared = is_it(held.as_fd(), elsewhere, ProcessDirectory::own);
+    assert!(matches!(compared, Compared::Other), "{compared:?}");
+}
+
+#[test]
+fn a_path_that_is_not_shown_as_it_is_is_not_looked_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // Made to be found under the words that stand for other bytes.
+    let decoy = directory.path().join("a\\xff");
+    std::fs::write(&decoy, "x").expect("written");
+    let sought = sought(decoy.to_str().expect("plain"), object_of(&decoy));
+    assert_eq!(sought.look(true), Ok(Place::unknown(NOT_AS_SHOWN)));
 }

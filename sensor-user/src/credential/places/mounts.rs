@@ -74,7 +74,7 @@ fn points_of(mountinfo: &[u8], (major, minor): (u32, u32)) -> Vec<PathBuf> {
         let mut fields = line.split(|byte| *byte == b' ').skip(2);
         let is_it = fields.next()? == wanted;
         let point = fields.nth(1)?;
-        is_it.then(|| PathBuf::from(OsString::from_vec(unescape(point))))
+        is_it.then(|| mounted_path(point))
     };
     mountinfo.split(|byte| *byte == b'\n').filter_map(point).collect()
 }
@@ -94,7 +94,13 @@ fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
         _ if kind.starts_with(b"fuse") => Some(Served::Program),
         _ => None,
     };
-    Some((PathBuf::from(OsString::from_vec(unescape(point))), served))
+    Some((mounted_path(point), served))
+}
+
+/// The path that a field of mountinfo(5) stands for.
+#[must_use]
+pub fn mounted_path(field: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(unescape(field)))
 }
 
 /// Space, tab, newline and backslash stand there as `\040` and the like.

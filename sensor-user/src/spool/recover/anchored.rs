@@ -42,7 +42,6 @@ impl<F: FileSystem> Walk<F> {
     /// Tells that somebody was at the files, also where nothing is missing that the detector does not have.
     pub(super) fn tell_removal(&mut self, range: Option<LostRange>) {
         let now = unix_milliseconds(self.spool.clock.now());
-        self.recovery.damaged_places += 1;
         self.recovery.removed = true;
         self.spool.lose(Lost {
             range,

@@ -100,7 +100,9 @@ fn a_spool_of_which_the_detector_has_all_is_told_to_be_removed_all_the_same() {
     assert_eq!(unsent, []);
     drop(spool);
     fs.remove_all(&dir());
-    let (mut spool, _) = open_in(&fs, 1);
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert!(recovery.removed);
+    assert_eq!(recovery.damaged_places, 0, "nothing is missing");
     let lost = spool.take_lost();
     assert_eq!(
         (lost.len(), lost[0].reason, lost[0].events, lost[0].range),
@@ -149,6 +151,20 @@ fn without_spool_and_anchor_the_chain_goes_on_behind_all_that_can_have_been() {
         "told twice"
     );
     assert_eq!(append(&mut spool, 1).first_sequence, MOST + 2);
+}
+
+#[test]
+fn an_anchor_removed_while_the_sensor_runs_is_there_again_whenever_the_power_is_cut() {
+    for seed in 0..20 {
+        let fs = enrolled();
+        let (mut spool, _) = filled(&fs, 0);
+        fs.remove(&anchor_path()).expect("removed");
+        fs.sync_dir(Path::new("/identity")).expect("synced");
+        append(&mut spool, 3);
+        crash(spool, &fs, seed);
+        let (_, recovery) = open_in(&fs, 2);
+        assert!(!recovery.removed, "{seed}");
+    }
 }
 
 /// The ledger knew nothing of what was in it after the last segment was begun.

@@ -11,7 +11,6 @@ const TICKS_A_SECOND: u64 = 100;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) resident_bytes: u64,
-    pub(super) most_resident_bytes: u64,
     pub(super) cpu_ms: u64,
 }
 
@@ -27,15 +26,16 @@ impl Usage {
 }
 
 fn parse(status: &str, stat: &str, mappings: &str) -> Option<Usage> {
-    let kibibytes = |name: &str| status.lines().find_map(|line| number_of_kibibytes(line, name));
+    let resident = status
+        .lines()
+        .find_map(|line| number_of_kibibytes(line, "VmRSS:"))?;
     let of_maps = of_maps(mappings) * 1024;
     // Behind the name, which may hold anything, in brackets: fields 3 and on. 14 and 15 are the times in user and kernel mode.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
     let ticks = times.next()?.ok()? + times.next()?.ok()?;
     Some(Usage {
-        resident_bytes: (kibibytes("VmRSS:")? * 1024).saturating_sub(of_maps),
-        most_resident_bytes: (kibibytes("VmHWM:")? * 1024).saturating_sub(of_maps),
+        resident_bytes: (resident * 1024).saturating_sub(of_maps),
         cpu_ms: ticks * 1000 / TICKS_A_SECOND,
     })
 }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn memory_and_time_are_read() {
-        let status = "Name:\tx\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\n";
+        let status = "Name:\tx\nVmRSS:\t   10240 kB\n";
         let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
         let mappings = "7f00-7f10 r--s 00000000 00:0f 9 anon_inode:bpf-map\nSize: 64 kB\nRss:  1024 kB\nPss: 8 kB\n\
                         7f20-7f30 rw-p 00000000 00:00 0 \nRss: 512 kB\n";
@@ -75,7 +75,6 @@ mod tests {
             parse(status, stat, mappings),
             Some(Usage {
                 resident_bytes: 9 << 20,
-                most_resident_bytes: 19 << 20,
                 cpu_ms: 3000
             })
         );

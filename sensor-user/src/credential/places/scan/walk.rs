@@ -252,7 +252,7 @@ impl Walk<'_> {
             // What it names may be away for a moment.
             if !self.places.searches {
                 let chain = links::follow(self.root, &here, self.step);
-                self.could_appear(&here, &chain, &as_file, link.st_uid, None);
+                self.could_appear(&here, &chain, &as_file, link.st_uid, false);
             }
             return;
         };
@@ -264,7 +264,7 @@ impl Walk<'_> {
             FileType::RegularFile => {
                 if !self.places.searches {
                     let chain = links::follow(self.root, &here, self.step);
-                    self.could_appear(&here, &chain, &as_file, link.st_uid, Some(stat.st_uid));
+                    self.could_appear(&here, &chain, &as_file, link.st_uid, true);
                 }
                 self.file(here, Seen::of(&stat), &as_file);
             }

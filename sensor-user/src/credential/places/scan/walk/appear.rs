@@ -12,21 +12,21 @@ use crate::credential::places::scan::links::Chain;
 use crate::credential::places::scan::state::State;
 
 impl Walk<'_> {
-    /// Takes down that a credential could appear under the names that links lead through. Of a link of a user's only in directories of his own, or of
-    /// whom the file belongs to.
+    /// Takes down that a credential could appear under the names that links lead through. Of a link of a user's only in directories of his own, or,
+    /// where it leads to a file (that is there), in any: the file is his then.
     pub(super) fn could_appear(
         &mut self,
         here: &Path,
         chain: &Chain,
         states: &[State],
         link_owner: u32,
-        file_owner: Option<u32>,
+        is_there: bool,
     ) {
         let Some((entry, _)) = self.entries(here, states) else {
             return;
         };
         for step in &chain.steps {
-            let may_name = link_owner == 0 || file_owner.is_some() || step.seen.owner == link_owner;
+            let may_name = link_owner == 0 || is_there || step.seen.owner == link_owner;
             if entry.needs_content() || !may_name {
                 continue;
             }
