@@ -158,6 +158,23 @@ static void sensor_descriptor(void) {
     say(syscall(SYS_pidfd_getfd, process, 0, 0));
 }
 
+/* The same from another pid namespace, where the sensor has no number. */
+static void sensor_descriptor_elsewhere(void) {
+    int said[2], error = ECHILD;
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, sensor(), 0));
+    must("pipe", pipe2(said, O_CLOEXEC));
+    must("unshare the pids", unshare(CLONE_NEWPID));
+    pid_t child = (pid_t)must("fork", fork());
+    if (child == 0) {
+        error = syscall(SYS_pidfd_getfd, process, 0, 0) < 0 ? errno : 0;
+        _exit(write(said[1], &error, sizeof error) != sizeof error);
+    }
+    close(said[1]);
+    must("what came of it", read(said[0], &error, sizeof error));
+    waitpid(child, NULL, 0);
+    say_for(child, error);
+}
+
 const struct way hold_ways[] = {
     {"limit", limit},
     {"limit_of_thread", limit_of_thread},
@@ -171,5 +188,6 @@ const struct way hold_ways[] = {
     {"sensor_mem", sensor_mem},
     {"sensor_written", sensor_written},
     {"sensor_descriptor", sensor_descriptor},
+    {"sensor_descriptor_elsewhere", sensor_descriptor_elsewhere},
     {0},
 };

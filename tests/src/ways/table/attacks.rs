@@ -105,6 +105,7 @@ fn holds() -> Vec<Way> {
             of_pid("sensor_mem", "process"),
             of_pid("sensor_written", "process"),
             of_pid("sensor_descriptor", "process"),
+            of_pid("sensor_descriptor_elsewhere", "process"),
         ],
     );
     [limits, score, cgroups, process].concat()
