@@ -133,7 +133,7 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
         0,
         errno,
     );
-    repeats::first_only(Probe::ProcessSecret as u32, &key, || {
+    let tell = || {
         submit::<ProcessSecretRecord>(Probe::ProcessSecret as u32, RECORD_PROCESS_SECRET, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
@@ -144,7 +144,13 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
             task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
             true
         })
-    });
+    };
+    if part == PART_TRACED_FROM_START {
+        // A process is created once, and a tracer may have any number created.
+        tell();
+    } else {
+        repeats::first_only(Probe::ProcessSecret as u32, &key, tell);
+    }
     0
 }
 

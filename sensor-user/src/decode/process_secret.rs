@@ -37,6 +37,14 @@ pub enum SecretPart {
     BlockDevice(u64),
 }
 
+impl SecretPart {
+    /// Whether the kernel half counts repeats of it: a process is created once.
+    #[must_use]
+    pub fn repeats(self) -> bool {
+        self != Self::TracedFromStart
+    }
+}
+
 /// Whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {

@@ -24,6 +24,9 @@ use crate::{
 impl<S: Sink> Agent<S> {
     pub(super) fn reached(&mut self, secret: ProcessSecret) {
         let first = self.tell_secret(&secret, None);
+        if !secret.part.repeats() {
+            return;
+        }
         self.repeats.keep(
             secret.key,
             secret.task.process,
