@@ -14,7 +14,7 @@ use claviger_sensor_common::{
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey,
+    Change, CoreDump, DecodeError, DirectoryList, End, FilePath, Held, KernelKey, Marks, ProcessKey,
     ProcessSecret, Program, ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
 };
 
@@ -143,15 +143,15 @@ pub struct FileUse {
     pub path: FilePath,
 }
 
-/// An open of which only the path is known: it was refused, or its end could not be seen.
+/// An open of which only the path is known: it was refused, or its end could not be seen, or the kernel opened it itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Nanoseconds since boot.
     pub time_boot_ns: u64,
     /// Who.
     pub task: Task,
-    /// The errno of a refusal, positive; nothing where the end is not known.
-    pub errno: Option<u32>,
+    /// How it ended.
+    pub end: End,
     /// What for.
     pub access: Access,
     /// Where, by names alone.
@@ -205,7 +205,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
             Ok(Record::Attempt(Box::new(Attempt {
                 time_boot_ns,
                 task: Task::from(&record.task),
-                errno: (record.errno != 0).then_some(record.errno),
+                end: End::of(record.errno),
                 access: access(reads, writes),
                 path: FilePath::given(
                     &record.base,

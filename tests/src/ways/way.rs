@@ -146,6 +146,12 @@ impl Way {
         self.name.starts_with("uring_suppressed_")
     }
 
+    /// Whether its end is seen where only the path is.
+    #[must_use]
+    pub fn is_end_seen(&self) -> bool {
+        self.name == "acct_file"
+    }
+
     /// For what the program calls otherwise.
     pub(super) const fn program(mut self, program: &'static str) -> Self {
         self.program = program;

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 use claviger_proto::catalogue::Entry;
 
 use super::{
+    changes::outcome,
     held::TOLD_BY_OBJECT,
     uses::{NOT_IN_CATALOGUE, NOT_WATCHED, PATH_CUT},
     *,
@@ -43,7 +44,7 @@ impl Followed {
 }
 
 impl<S: Sink> Agent<S> {
-    /// An open was asked for, and nobody saw how it ended.
+    /// An open was asked for of which no object was seen: nobody saw how it ended, or the kernel opened it itself.
     pub(super) fn follow(&mut self, attempt: Box<Attempt>) {
         let number = self.next_token;
         self.next_token += 1;
@@ -136,7 +137,7 @@ impl<S: Sink> Agent<S> {
         let mut event = self.facts.used(
             EventKind::CredentialAccess,
             &attempt.task,
-            (Outcome::Unknown, 0),
+            outcome(attempt.end),
             observation,
         );
         at(&mut event, attempt.time_boot_ns, None);

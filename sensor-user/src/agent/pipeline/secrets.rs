@@ -12,6 +12,7 @@ use claviger_proto::{Shared, v1::ProcessSecret as Part};
 use claviger_sensor_common::RepeatKey;
 
 use super::{
+    changes::outcome as outcome_of,
     tampering::{Seen, is_own_thread},
     *,
 };
@@ -42,18 +43,15 @@ impl<S: Sink> Agent<S> {
         let Some((part, target)) = reach_by_path(&attempt.path.bytes) else {
             return false;
         };
+        let outcome = outcome_of(attempt.end);
         let secret = ProcessSecret {
             time_boot_ns: attempt.time_boot_ns,
             task: attempt.task.clone(),
             target,
             key: RepeatKey::default(),
             part,
-            errno: attempt.errno.unwrap_or_default(),
+            errno: outcome.1,
             access: attempt.access,
-        };
-        let outcome = match attempt.errno {
-            Some(errno) => (Outcome::Denied, errno),
-            None => (Outcome::Unknown, 0),
         };
         // What is nothing to tell is counted there.
         let _told = self.tell_reach(&secret, outcome, None);

@@ -9,11 +9,11 @@ use std::{
 
 use claviger_proto::{Shared, v1::Tamper as Part};
 
-use super::*;
+use super::{changes::outcome as outcome_of, *};
 use crate::{
     agent::repeats::First,
     attribute::{is_own_pid_namespace, mount_namespace_of},
-    decode::{Access, Attempt, Covers, Done, FileOperation, FileUse, Tamper, Task},
+    decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Tamper, Task},
 };
 
 /// errno(3): a program that runs cannot be written.
@@ -138,10 +138,11 @@ impl<S: Sink> Agent<S> {
             return false;
         }
         self.accounts.received += 1;
-        let (probe, outcome) = match attempt.errno {
-            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
-            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
+        let probe = match attempt.end {
+            End::Refused(_) => Probe::FileOpenDenied,
+            End::Succeeded | End::Unknown => Probe::FileOpen,
         };
+        let outcome = outcome_of(attempt.end);
         let target = attempt.path.display();
         let seen = Seen {
             observation: self.observation(probe),

@@ -13,7 +13,7 @@ use crate::{
         seen_from::SeenFrom,
     },
     credential::Parsed,
-    decode::{Access, Attempt, FileOperation, FilePath, FileUse, Held, Match},
+    decode::{Access, Attempt, End, FileOperation, FilePath, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
@@ -249,7 +249,7 @@ impl<S: Sink> Agent<S> {
         if self.attempted_tamper(&attempt) || self.attempted_reach(&attempt) {
             return;
         }
-        let Some(errno) = attempt.errno else {
+        let End::Refused(errno) = attempt.end else {
             return self.follow(attempt);
         };
         self.accounts.received += 1;
