@@ -151,7 +151,7 @@ extern "C" fn ended(place: u32) -> u32 {
 extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
     match slot {
         0 => descriptors::each::<Untold>(Probe::FileOpen),
-        IORING_FILE_INDEX_ALLOC => fixed_files::each::<Untold>(ring),
+        IORING_FILE_INDEX_ALLOC => fixed_files::each::<Untold>(Probe::FileOpen, ring),
         slot => {
             let file = fixed_files::file(ring, slot - 1);
             if file.is_null() || file as u64 == before {
