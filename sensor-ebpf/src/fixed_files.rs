@@ -20,6 +20,9 @@ const RING_NAME: [u8; 11] = *b"[io_uring]\0";
 /// The lower bits of the pointer to a fixed file say something else.
 const FLAGS: u64 = 0b111;
 
+/// `IORING_FILE_INDEX_ALLOC`: as a place, any that is free.
+pub const ANY_FREE: u32 = u32::MAX;
+
 /// The ring, `struct io_ring_ctx *`, that an open file is; 0 where it is none.
 #[inline(always)]
 pub fn ring(file: *const u8) -> u64 {

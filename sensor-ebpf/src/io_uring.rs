@@ -33,8 +33,6 @@ use crate::{
 /// include/uapi/linux/io_uring.h
 const IORING_OP_OPENAT: u8 = 18;
 const IORING_OP_OPENAT2: u8 = 28;
-/// As a slot: any that is free.
-const IORING_FILE_INDEX_ALLOC: u32 = u32::MAX;
 /// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
 pub const COMPLETION_SUPPRESSED: u32 = 1 << 6;
 
@@ -198,7 +196,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
             let ring: u64 = Probed::read(request, offset!(ring_context));
             let file = match slot {
                 0 => descriptors::file(result as u32),
-                IORING_FILE_INDEX_ALLOC => fixed_files::file(ring, result as u32),
+                fixed_files::ANY_FREE => fixed_files::file(ring, result as u32),
                 slot => fixed_files::file(ring, slot - 1),
             };
             opened_by_ring(untyped(file));
