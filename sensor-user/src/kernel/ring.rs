@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, OwnedFd},
     ptr::{self, NonNull},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -19,15 +19,11 @@ use super::KernelError;
 
 /// The ring buffer's reading end.
 pub struct Records {
-    ring: Ring,
+    ring: RingBuf<MapData>,
+    /// Whoever waits for records first has its own runtime poll the ring, by a descriptor of its own: to be woken by another one's thread takes two
+    /// turns of the CPU, for which the ring has no room where there is much to do.
+    polled: Option<AsyncFd<OwnedFd>>,
     positions: Positions,
-}
-
-/// Whoever waits for records first has its own runtime poll the ring: to be woken by another one's thread takes two turns of the CPU, for which the
-/// ring has no room where there is much to do.
-struct Ring {
-    unwatched: Option<RingBuf<MapData>>,
-    polled: Option<AsyncFd<RingBuf<MapData>>>,
 }
 
 impl Records {
@@ -35,10 +31,8 @@ impl Records {
         let positions =
             Positions::of(&ring).map_err(KernelError::io("mapping the positions of the ring buffer"))?;
         Ok(Self {
-            ring: Ring {
-                unwatched: Some(ring),
-                polled: None,
-            },
+            ring,
+            polled: None,
             positions,
         })
     }
@@ -54,7 +48,11 @@ impl Records {
     /// # Errors
     /// Those of epoll.
     pub async fn ready(&mut self) -> io::Result<()> {
-        self.ring.poll()?.readable().await?.clear_ready();
+        let polled = match self.polled.take() {
+            Some(polled) => polled,
+            None => poll(self.ring.as_fd().try_clone_to_owned()?)?,
+        };
+        self.polled.insert(polled).readable().await?.clear_ready();
         Ok(())
     }
 
@@ -63,7 +61,7 @@ impl Records {
     pub fn drain(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> usize {
         let mut taken = 0;
         while taken < limit {
-            let Some(record) = self.ring.get_mut().and_then(RingBuf::next) else {
+            let Some(record) = self.ring.next() else {
                 break;
             };
             take(&record);
@@ -73,33 +71,14 @@ impl Records {
     }
 }
 
-impl Ring {
-    /// Has the current runtime poll it, where none does yet.
-    #[expect(
-        unsafe_code,
-        reason = "the runtime polls the descriptor that the ring says it has"
-    )]
-    fn poll(&mut self) -> io::Result<&mut AsyncFd<RingBuf<MapData>>> {
-        if let Some(ring) = self.unwatched.take() {
-            // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
-            match unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) } {
-                Ok(polled) => self.polled = Some(polled),
-                Err(refused) => {
-                    let (ring, error) = refused.into_parts();
-                    self.unwatched = Some(ring);
-                    return Err(error);
-                }
-            }
-        }
-        self.polled.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn get_mut(&mut self) -> Option<&mut RingBuf<MapData>> {
-        self.polled
-            .as_mut()
-            .map(AsyncFd::get_mut)
-            .or(self.unwatched.as_mut())
-    }
+#[expect(
+    unsafe_code,
+    reason = "the runtime polls the descriptor that its owner says it has"
+)]
+fn poll(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is one descriptor always, and closes it only when it is dropped.
+    let polled = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    polled.map_err(|refused| refused.into_parts().1)
 }
 
 /// Where the ring is read and written: the first words of its first two pages. aya keeps them to itself.

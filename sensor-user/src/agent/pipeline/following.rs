@@ -49,15 +49,17 @@ impl<S: Sink> Agent<S> {
         let number = self.next_token;
         self.next_token += 1;
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
-        let is_asked = !attempt.as_given.truncated
-            && self.followed.len() < FOLLOWING_MAX
-            && self.worker.follow(Following {
-                number,
-                process: attempt.task.process,
-                mount_namespace: attempt.task.mount_namespace,
-                path: path(&attempt.as_given.bytes),
-                words: path(&attempt.path.bytes),
-            });
+        let whole = attempt.as_given.as_ref().filter(|path| !path.truncated);
+        let is_asked = whole.is_some_and(|whole| {
+            self.followed.len() < FOLLOWING_MAX
+                && self.worker.follow(Following {
+                    number,
+                    process: attempt.task.process,
+                    mount_namespace: attempt.task.mount_namespace,
+                    path: path(&whole.bytes),
+                    words: path(&attempt.path.bytes),
+                })
+        });
         if is_asked {
             self.followed.0.insert(number, attempt);
         } else {
