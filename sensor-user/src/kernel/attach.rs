@@ -205,7 +205,10 @@ impl<'a> Attacher<'a> {
             if !works && !cannot_see.iter().any(|what| what == either.otherwise) {
                 cannot_see.push(either.otherwise.to_owned());
             }
-            let of_cgroup = either.programs.iter().any(|program| matches!(program.point, Point::Settings));
+            let of_cgroup = either
+                .programs
+                .iter()
+                .any(|program| matches!(program.point, Point::Settings));
             if works && of_cgroup && !topmost_cgroup::topmost().is_ok_and(|topmost| topmost.is_root) {
                 cannot_see.push(tamper::SETTINGS_ELSEWHERE.to_owned());
             }
@@ -330,7 +333,10 @@ impl<'a> Attacher<'a> {
 
 /// Has what stands beside a hook show that it works, where it can be made to.
 fn is_seen_to_work(either: &Either, labeller: &mut Labeller) -> bool {
-    let canary = either.programs.iter().find_map(|program| canary::of_beside(program.name));
+    let canary = either
+        .programs
+        .iter()
+        .find_map(|program| canary::of_beside(program.name));
     match canary.map(|canary| canary(labeller)) {
         Some(Err(reason)) => {
             tracing::debug!(reason, "{} cannot be seen", either.otherwise);

@@ -247,6 +247,7 @@ impl Resolver<'_> {
                 _ => optional(self.of("io_rsrc_node", "file_ptr"))?,
             },
             ring_file: optional(self.of("io_kiocb", "file"))?,
+            ring_descriptor: optional(self.of("io_kiocb", "cqe.fd"))?,
             ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
             ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
         })

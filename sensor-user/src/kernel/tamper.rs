@@ -5,8 +5,7 @@ use super::hooks::{Either, Hook, Point, program};
 const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
 
 /// What a program on a cgroup that is not the root of the hierarchy does not see.
-pub(super) const SETTINGS_ELSEWHERE: &str =
-    "who has the kernel call no trampolines (kernel.ftrace_enabled), outside of the cgroups that the sensor is shown";
+pub(super) const SETTINGS_ELSEWHERE: &str = "who has the kernel call no trampolines (kernel.ftrace_enabled), outside of the cgroups that the sensor is shown";
 
 /// What is done to the sensor itself; the same at every level, but that trampolines show more.
 pub(super) const TAMPER: Hook = Hook {

@@ -124,10 +124,7 @@ fn a_refused_open_has_the_path_that_was_asked_for() {
         panic!("a denial")
     };
     assert_eq!(denied.path.bytes, b"/home/demo/.ssh/id_rsa");
-    assert_eq!(
-        (denied.end, denied.access),
-        (End::Refused(13), Access::ReadWrite)
-    );
+    assert_eq!((denied.end, denied.access), (End::Refused(13), Access::ReadWrite));
     for (errno, end) in [(0, End::Succeeded), (END_UNKNOWN, End::Unknown)] {
         record.errno = errno;
         let Record::Attempt(attempt) = decode(record.as_bytes()).expect("decodes") else {
