@@ -60,6 +60,8 @@ offsets! {
     signal_exit_code,
     /// `signal_struct.oom_score_adj`
     signal_oom_score,
+    /// `signal_struct.pids`: of a process, by what it names; [`MISSING`] before 4.19
+    signal_pids,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`

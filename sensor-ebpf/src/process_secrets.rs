@@ -1,5 +1,5 @@
 //! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv}`, allowed or refused, and of the sensor also
-//! `process_vm_writev` and `pidfd_getfd`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is. Behind a
+//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is. Behind a
 //! process file descriptor it is known.
 //!
 //! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
@@ -7,7 +7,7 @@
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    Ancestor, OPERATION_REACH, ObjectKey, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
+    Ancestor, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
     PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord, RECORD_PROCESS_SECRET, REQUEST_REACHED,
 };
 
@@ -47,10 +47,15 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
         number::PROCESS_VM_WRITEV if agent_threads::has(first as u32) => {
             reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
         }
-        number::PIDFD_GETFD => {
+        call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
             let target = behind(first as u32);
+            let part = if call == number::PIDFD_GETFD {
+                PART_DESCRIPTOR
+            } else {
+                PART_ADVICE
+            };
             if target.pid == agent_pid() {
-                reached(result(&ctx), target, 0, PART_DESCRIPTOR);
+                reached(result(&ctx), target, 0, part);
             }
         }
         number::PTRACE if first == PTRACE_ATTACH || first == PTRACE_SEIZE => {

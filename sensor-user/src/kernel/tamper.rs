@@ -61,14 +61,18 @@ pub(super) const TAMPER: Hook = Hook {
         Either {
             programs: &[program(
                 "sys_exit_holds",
-                Point::Exits(&[
-                    "prlimit64",
-                    "sched_setscheduler",
-                    "sched_setparam",
-                    "sched_setattr",
-                    "sched_setaffinity",
-                    "setpriority",
-                ]),
+                Point::ExitsAndNewer(
+                    &[
+                        "prlimit64",
+                        "sched_setscheduler",
+                        "sched_setparam",
+                        "sched_setattr",
+                        "sched_setaffinity",
+                        "setpriority",
+                    ],
+                    // A kernel without block devices has none.
+                    &["ioprio_set"],
+                ),
             )],
             otherwise: "limits and priorities set on the sensor",
         },

@@ -140,7 +140,7 @@ impl<S: Sink> Agent<S> {
     /// told as of any process.
     fn is_attack(&self, secret: &ProcessSecret) -> bool {
         let changes = match secret.part {
-            SecretPart::Ptrace | SecretPart::VmWrite | SecretPart::Descriptor => true,
+            SecretPart::Ptrace | SecretPart::VmWrite | SecretPart::Descriptor | SecretPart::Advice => true,
             SecretPart::Mem => matches!(secret.access, Access::Write | Access::ReadWrite),
             _ => false,
         };
@@ -206,6 +206,7 @@ fn is_call(part: SecretPart) -> bool {
             | SecretPart::VmRead
             | SecretPart::VmWrite
             | SecretPart::Descriptor
+            | SecretPart::Advice
     )
 }
 
@@ -220,6 +221,7 @@ fn word(part: SecretPart) -> &'static str {
         SecretPart::VmRead => "process_vm_readv",
         SecretPart::VmWrite => "process_vm_writev",
         SecretPart::Descriptor => "fd",
+        SecretPart::Advice => "process_madvise",
         SecretPart::KernelMemory => "kcore",
         SecretPart::PhysicalMemory => "dev_mem",
         SecretPart::BlockDevice(_) => "block_device",

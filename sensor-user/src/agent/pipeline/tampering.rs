@@ -8,12 +8,13 @@ use std::{
 };
 
 use claviger_proto::{Shared, v1::Tamper as Part};
+use rustix::process::{getpgrp, getuid};
 
 use super::{changes::outcome as outcome_of, *};
 use crate::{
     agent::repeats::First,
     attribute::{is_own_pid_namespace, mount_namespace_of},
-    decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Tamper, Task},
+    decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Hold, Tamper, Task},
 };
 
 /// errno(3): a program that runs cannot be written.
@@ -87,8 +88,7 @@ impl<S: Sink> Agent<S> {
                 ("mount_over", path.display())
             }
             Done::Held { how, given } => {
-                let given_in_own = *given == 0 || is_own_pid_namespace(tamper.task.pid_namespace);
-                if !given_in_own {
+                if !is_own_held(how, *given, &tamper.task) {
                     return Err(self.leave_out(OTHERS_HELD));
                 }
                 how.told()
@@ -225,6 +225,22 @@ pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     match (numbers(directory), numbers(&theirs.join(below))) {
         (Some(own), Some(theirs)) => own == theirs,
         _ => true,
+    }
+}
+
+/// Whether what was held is the sensor, or the sensor among others.
+fn is_own_held(how: &Hold, given: u32, task: &Task) -> bool {
+    let is_here = || is_own_pid_namespace(task.pid_namespace);
+    match how {
+        Hold::SchedulingOfGroup(_) if given != 0 => {
+            u32::try_from(getpgrp().as_raw_nonzero().get()) == Ok(given) && is_here()
+        }
+        // The kernel goes through those that the caller can see.
+        Hold::SchedulingOfUser(_) => {
+            let user = if given == 0 { task.uid } else { Some(given) };
+            user == Some(getuid().as_raw()) && is_here()
+        }
+        _ => given == 0 || is_here(),
     }
 }
 

@@ -88,6 +88,9 @@ fn holds() -> Vec<Way> {
             of_pid("denied_limit", "limit"),
             of_pid("affinity", "scheduling"),
             of_pid("priority", "scheduling"),
+            of_pid("priority_of_group", "scheduling"),
+            of_pid("denied_priority_of_user", "scheduling"),
+            of_pid("io_priority", "scheduling"),
         ],
     );
     let score = row("its `oom_score_adj`", [of_pid("oom_score", "oom_score")]);
@@ -106,6 +109,7 @@ fn holds() -> Vec<Way> {
             of_pid("sensor_written", "process"),
             of_pid("sensor_descriptor", "process"),
             of_pid("sensor_descriptor_elsewhere", "process"),
+            of_pid("sensor_advised", "process"),
         ],
     );
     [limits, score, cgroups, process].concat()
