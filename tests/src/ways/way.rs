@@ -35,6 +35,8 @@ pub enum SensorPart {
     State,
     /// Its program.
     Program,
+    /// The file with its signing key.
+    Key,
 }
 
 /// What it is done to.

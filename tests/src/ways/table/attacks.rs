@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::Sensor;
 use crate::ways::Sees::Tamper;
-use crate::ways::SensorPart::{Config, Link, Map, Pid, Program, State as StateFile};
+use crate::ways::SensorPart::{Config, Key, Link, Map, Pid, Program, State as StateFile};
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -63,6 +63,14 @@ pub(super) fn ways() -> Vec<Way> {
                 Way::new("written_program", written, [Built, Built, Built])
                     .program("file_written")
                     .to(Sensor(Program)),
+            ],
+        ),
+        row(
+            "its keys opened",
+            [
+                Way::new("own_key_read", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
+                Way::new("own_key_by_link", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
+                Way::new("denied_own_key", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
             ],
         ),
         row(
