@@ -111,7 +111,7 @@ pub enum Counter {
     LostWritten = 7,
     /// Lost: another thread had closed the descriptor that an open returned before the call ended, so what was opened is not known.
     LostDescriptorGone = 8,
-    /// Lost: a process has room for more open descriptors than are looked through.
+    /// Lost: a process has room for more open descriptors, or a ring for more fixed files, than are looked through.
     LostDescriptors = 9,
 }
 

@@ -148,6 +148,8 @@ pub const REQUEST_CHANGED: u32 = 0xc;
 pub const REQUEST_WAY: u32 = 0xd;
 /// Purpose: the agent has called `io_uring_enter`, in vain.
 pub const REQUEST_RING_ENTERED: u32 = 0x20;
+/// Purpose: the agent has read a setting of the kernel.
+pub const REQUEST_SETTING: u32 = 0x21;
 
 #[cfg(test)]
 mod tests {

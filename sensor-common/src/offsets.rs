@@ -60,6 +60,8 @@ offsets! {
     signal_exit_code,
     /// `signal_struct.oom_score_adj`
     signal_oom_score,
+    /// `signal_struct.pids`: of a process, by what it names; [`MISSING`] before 4.19
+    signal_pids,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`
@@ -296,8 +298,10 @@ offsets! {
     ring_files_count,
     /// `io_rsrc_node.file_ptr`; [`MISSING`] before 6.13, where the file stands in the table itself
     ring_node_file,
-    /// `io_kiocb.file`
+    /// `io_kiocb.file`; [`MISSING`] before 5.15, as what follows
     ring_file,
+    /// `io_kiocb.cqe.fd`: the descriptor, or the place of a fixed file; [`MISSING`] before 5.19
+    ring_descriptor,
     /// `io_xattr.filename`
     ring_attribute_path,
     /// `io_xattr.ctx.kname`: a structure that begins with the name

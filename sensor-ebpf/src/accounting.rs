@@ -6,7 +6,7 @@ use claviger_sensor_common::{AttemptRecord, Probe, RECORD_ATTEMPT};
 
 use crate::{
     arguments::{Arguments, result},
-    attempts::{AT_FDCWD, finish},
+    attempts::{AT_FDCWD, finish, refused_by},
     report::submit,
 };
 
@@ -18,28 +18,32 @@ const O_WRONLY_APPEND: u32 = 0o2001;
 #[tracepoint]
 pub fn sys_exit_acct(ctx: TracePointContext) -> u32 {
     let path = Arguments::current().first();
-    let (probe, errno) = match result(&ctx) {
-        0 => (Probe::FileOpen, 0),
-        error if error == -EACCES => (Probe::FileOpenDenied, EACCES as u32),
-        _ => return 0,
-    };
     // Without a path, accounting ends.
     if path == 0 {
         return 0;
     }
-    submit::<AttemptRecord>(probe as u32, RECORD_ATTEMPT, |record| {
+    match result(&ctx) {
+        0 => succeeded(path),
+        error if error == -EACCES => {
+            refused_by(EACCES as u32, AT_FDCWD, path, O_WRONLY_APPEND);
+        }
+        _ => {}
+    }
+    0
+}
+
+#[inline(always)]
+fn succeeded(path: u64) {
+    submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
-        record.errno = errno;
+        record.errno = 0;
         record.flags = O_WRONLY_APPEND;
         // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
-        match unsafe { bpf_probe_read_user_str_bytes(path as *const u8, &mut record.given) } {
-            Ok(given) => {
-                let length = given.len();
-                finish(record, length, AT_FDCWD)
-            }
+        let read = unsafe { bpf_probe_read_user_str_bytes(path as *const u8, &mut record.given) };
+        match read.map(<[u8]>::len) {
+            Ok(length) => finish(record, length, AT_FDCWD),
             Err(_) => false,
         }
     });
-    0
 }

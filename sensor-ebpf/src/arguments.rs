@@ -62,6 +62,7 @@ pub mod number {
     pub const TKILL: i64 = 200;
     pub const TGKILL: i64 = 234;
     pub const OPENAT: i64 = 257;
+    pub const IOPRIO_SET: i64 = 251;
     pub const RT_TGSIGQUEUEINFO: i64 = 297;
     pub const RECVMMSG: i64 = 299;
     pub const PRLIMIT64: i64 = 302;
@@ -70,6 +71,7 @@ pub mod number {
     pub const OPEN_BY_HANDLE_AT: i64 = 304;
     pub const OPENAT2: i64 = 437;
     pub const PIDFD_GETFD: i64 = 438;
+    pub const PROCESS_MADVISE: i64 = 440;
 }
 
 /// Which call it is, in the context of `syscalls:sys_exit_*`: one program stands behind several calls, so that the verifier looks at it once.

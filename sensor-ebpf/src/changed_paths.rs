@@ -193,7 +193,7 @@ pub fn asked(number: i64, arguments: &Arguments) -> Option<(u32, Given, Given)> 
 
 /// Two numbers as one argument.
 #[inline(always)]
-const fn both(low: i32, high: i32) -> u64 {
+pub const fn both(low: i32, high: i32) -> u64 {
     low as u32 as u64 | (high as u32 as u64) << 32
 }
 
@@ -381,8 +381,19 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
-    let (what, errno) = (what & 0xffff, what >> 16);
     let file = descriptors::checked_file(descriptor);
+    held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
+}
+
+/// Of an open file; with `USER`, the name of an attribute is the caller's.
+#[inline(always)]
+pub fn held_file<const USER: bool>(
+    what: u32,
+    errno: u32,
+    file: *const u8,
+    attribute: u64,
+    after: u64,
+) -> u32 {
     if file.is_null() {
         return 0;
     }
@@ -406,7 +417,7 @@ pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -
     if attribute == 0 {
         one(&facts, walk);
     } else {
-        two(&facts, |path, name| walk(path) && only::<true>(name, attribute));
+        two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
     }
     0
 }

@@ -1,5 +1,8 @@
-//! Changes of names by io_uring, beside the exits of the system calls, or, beside [`crate::changed_objects`], refusals of such: `tp_btf`, in the forms that [`crate::io_uring`] names. What was asked is kept until
-//! its end. Where a completion is suppressed it is told at once, and its end is unknown; a refusal is never suppressed.
+//! Changes by io_uring, beside the exits of the system calls, or, beside [`crate::changed_objects`], refusals of such: `tp_btf`, in the forms that
+//! [`crate::io_uring`] names. What was asked is kept until its end, names of attributes too. Where a completion is suppressed it is told at once, and its
+//! end is unknown; a refusal is never suppressed.
+//!
+//! What tells is global, each part for itself: together they are more than the verifier's stack has room for (6.1).
 
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_str_bytes,
@@ -8,15 +11,19 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED,
-    Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
+    UNKNOWN_ID,
 };
 
 use crate::{
-    attempts::is_refusal,
-    changed_paths::{AT_REMOVEDIR, tell},
-    changes::RENAME_EXCHANGE,
-    given::Given,
+    attempts::{AT_FDCWD, is_refusal},
+    changed_paths::{AT_REMOVEDIR, both, held_file, tell},
+    changes::{Facts, RENAME_EXCHANGE, two},
+    descriptors,
+    file_use::untyped,
+    fixed_files,
+    given::{Given, concerns, fill, only},
     io_uring::COMPLETION_SUPPRESSED,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer},
@@ -30,6 +37,11 @@ const IORING_OP_UNLINKAT: u8 = 36;
 const IORING_OP_MKDIRAT: u8 = 37;
 const IORING_OP_SYMLINKAT: u8 = 38;
 const IORING_OP_LINKAT: u8 = 39;
+const IORING_OP_FSETXATTR: u8 = 41;
+const IORING_OP_SETXATTR: u8 = 42;
+const IORING_OP_FTRUNCATE: u8 = 55;
+/// REQ_F_FIXED_FILE: the same bit as IOSQE_FIXED_FILE.
+const FIXED_FILE: u32 = 1;
 
 /// What was asked, until its end: the names are gone by then.
 #[repr(C)]
@@ -119,6 +131,21 @@ pub fn io_uring_complete_result_changes_denied(ctx: BtfTracePointContext) -> i32
 #[inline(always)]
 fn is_change(opcode: u8) -> bool {
     (IORING_OP_RENAMEAT..=IORING_OP_LINKAT).contains(&opcode)
+        || is_of_attribute(opcode)
+        || opcode == IORING_OP_FTRUNCATE
+}
+
+#[inline(always)]
+fn is_of_attribute(opcode: u8) -> bool {
+    (opcode == IORING_OP_FSETXATTR || opcode == IORING_OP_SETXATTR)
+        && offset!(ring_attribute_path) != MISSING
+        && offset!(ring_attribute_name) != MISSING
+}
+
+/// The name of an attribute, which stands at the beginning of `struct xattr_name`.
+#[inline(always)]
+fn attribute_name(command: *const u8) -> *const u8 {
+    pointer::<Probed>(command, offset!(ring_attribute_name))
 }
 
 #[inline(always)]
@@ -188,7 +215,16 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
                 name(offset!(ring_link_new)),
             )
         }
-        _ => return,
+        IORING_OP_SETXATTR => (
+            CHANGE_ATTRIBUTE,
+            AT_FDCWD,
+            name(offset!(ring_attribute_path)),
+            0,
+            attribute_name(command),
+        ),
+        IORING_OP_FSETXATTR => (CHANGE_ATTRIBUTE, 0, attribute_name(command), 0, nobody),
+        // Nothing is to be kept of what has no name.
+        _ => (CHANGE_TRUNCATED, 0, nobody, 0, nobody),
     };
     let from = Given {
         directory,
@@ -199,11 +235,85 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         text: second as u64,
     };
     // A failure completes always.
-    if SUCCESSES && Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0 {
-        tell::<false>(what, END_UNKNOWN, from, to);
-    } else {
+    if SUCCESSES && is_suppressed(request) {
+        told(opcode, what, END_UNKNOWN, from, to, || asked_file(request));
+    } else if opcode != IORING_OP_FTRUNCATE {
         remember(request as u64, what, &from, &to);
     }
+}
+
+#[inline(always)]
+fn is_suppressed(request: *const u8) -> bool {
+    Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0
+}
+
+/// The file of a request that has just been submitted: it is taken when it runs.
+#[inline(always)]
+fn asked_file(request: *const u8) -> *const u8 {
+    if offset!(ring_descriptor) == MISSING {
+        return core::ptr::null();
+    }
+    let descriptor: u32 = Probed::read(request, offset!(ring_descriptor));
+    if Probed::read::<u32>(request, offset!(ring_flags)) & FIXED_FILE != 0 {
+        fixed_files::file(Probed::read(request, offset!(ring_context)), descriptor)
+    } else {
+        descriptors::checked_file(descriptor)
+    }
+}
+
+/// Tells a change, by how the request says what it is done to.
+#[inline(always)]
+fn told(opcode: u8, what: u32, errno: u32, from: Given, to: Given, file: impl FnOnce() -> *const u8) {
+    let (first, second) = (
+        untyped(from.text as *const u8),
+        untyped(to.text as *const u8),
+    );
+    match opcode {
+        IORING_OP_SETXATTR => attribute_by_path(errno, first, second),
+        IORING_OP_FSETXATTR | IORING_OP_FTRUNCATE => by_file(what, errno, untyped(file()), first),
+        _ => names(what, errno, both(from.directory, to.directory), first, second),
+    };
+}
+
+/// Tells a change of names.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
+    let from = Given {
+        directory: directories as i32,
+        text: from,
+    };
+    let to = Given {
+        directory: (directories >> 32) as i32,
+        text: to,
+    };
+    tell::<false>(what, errno, from, to);
+    0
+}
+
+/// Tells that an attribute was set of what a path leads to.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64) -> u32 {
+    let given = Given::here(path);
+    if !concerns::<false>(given) {
+        return 0;
+    }
+    let mut facts = Facts::new(CHANGE_ATTRIBUTE);
+    facts.errno = errno;
+    facts.by_path = true;
+    two(&facts, |path, name| {
+        fill::<false>(path, given) && only::<false>(name, attribute)
+    });
+    0
+}
+
+/// Tells what was done to an open file.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn by_file(what: u32, errno: u32, file: u64, attribute: u64) -> u32 {
+    let nothing = both(UNKNOWN_ID as i32, UNKNOWN_ID as i32);
+    held_file::<false>(what, errno, file as *const u8, attribute, nothing)
 }
 
 #[inline(always)]
@@ -237,6 +347,16 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     if !is_change(opcode) {
         return;
     }
+    let is_told = (SUCCESSES && result == 0) || is_refusal(i64::from(result));
+    let errno = -result as u32;
+    let file = || pointer::<Probed>(request, offset!(ring_file));
+    if opcode == IORING_OP_FTRUNCATE {
+        let is_over = SUCCESSES && is_suppressed(request);
+        if is_told && !is_over && task::current_pid() != agent_pid() {
+            told(opcode, CHANGE_TRUNCATED, errno, Given::NONE, Given::NONE, file);
+        }
+        return;
+    }
     if let Some(asked) = CHANGES_ASKED.get_ptr(request as u64) {
         // SAFETY: a value of the map that stays until it is removed below.
         let asked = unsafe { &*asked };
@@ -252,8 +372,8 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
                 0
             },
         };
-        if (SUCCESSES && result == 0) || is_refusal(i64::from(result)) {
-            tell::<false>(asked.what, -result as u32, from, to);
+        if is_told {
+            told(opcode, asked.what, errno, from, to, file);
         }
         let _removed = CHANGES_ASKED.remove(request as u64);
     }

@@ -13,9 +13,6 @@ use crate::{
     task,
 };
 
-/// arch/x86/include/asm/thread_info.h: the system call under way is a 32-bit one.
-const TS_COMPAT: u32 = 0x2;
-
 /// arch/x86/entry/syscalls/syscall_32.tbl
 mod number {
     pub const OPEN: u32 = 5;
@@ -28,8 +25,7 @@ mod number {
 /// `sys_exit(regs, result)`
 #[btf_tracepoint(function = "sys_exit")]
 pub fn compat_exits(ctx: BtfTracePointContext) -> i32 {
-    let status: u32 = Typed::read(task::current(), offset!(thread_status));
-    if status & TS_COMPAT == 0 {
+    if !task::is_in_compat_call() {
         return 0;
     }
     let regs: *const u8 = ctx.arg(0);

@@ -4,12 +4,13 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_loop;
-use claviger_sensor_common::{FIXED_FILES_MAX, MISSING};
+use claviger_sensor_common::{Counter, FIXED_FILES_MAX, MISSING, Probe};
 
 use crate::{
     descriptors::Take,
     offsets::offset,
     read::{Probed, Read, pointer},
+    report::lose,
 };
 
 /// include/uapi/linux/magic.h
@@ -18,6 +19,9 @@ const ANON_INODE_FS_MAGIC: u64 = 0x0904_1934;
 const RING_NAME: [u8; 11] = *b"[io_uring]\0";
 /// The lower bits of the pointer to a fixed file say something else.
 const FLAGS: u64 = 0b111;
+
+/// `IORING_FILE_INDEX_ALLOC`: as a place, any that is free.
+pub const ANY_FREE: u32 = u32::MAX;
 
 /// The ring, `struct io_ring_ctx *`, that an open file is; 0 where it is none.
 #[inline(always)]
@@ -62,18 +66,18 @@ pub fn file(ring: u64, place: u32) -> *const u8 {
     (file & !FLAGS) as *const u8
 }
 
-/// How many places of a ring are looked at.
+/// How many places of a ring are looked at. What is beyond [`FIXED_FILES_MAX`] is lost to this probe.
 #[inline(always)]
-pub fn places(ring: u64) -> u32 {
+pub fn places(probe: Probe, ring: u64) -> u32 {
     if offset!(ring_files) == MISSING {
         return 0;
     }
     let count: u32 = Probed::read(ring as *const u8, offset!(ring_files_count));
-    if count < FIXED_FILES_MAX {
-        count
-    } else {
-        FIXED_FILES_MAX
+    if count <= FIXED_FILES_MAX {
+        return count;
     }
+    lose(probe, Counter::LostDescriptors);
+    FIXED_FILES_MAX
 }
 
 /// What is left of the ring that [`each`] looks at.
@@ -85,12 +89,12 @@ struct Rest {
 
 /// Hands each fixed file of a ring to `take`, at the first [`FIXED_FILES_MAX`] places; all that it told of them.
 #[inline(always)]
-pub fn each<T: Take>(ring: u64) -> u32 {
+pub fn each<T: Take>(probe: Probe, ring: u64) -> u32 {
     let mut rest = Rest { ring, told: 0 };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
-            places(ring),
+            places(probe, ring),
             next::<T> as *const () as *mut c_void,
             (&raw mut rest).cast(),
             0,

@@ -14,7 +14,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe, RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
@@ -33,8 +33,6 @@ use crate::{
 /// include/uapi/linux/io_uring.h
 const IORING_OP_OPENAT: u8 = 18;
 const IORING_OP_OPENAT2: u8 = 28;
-/// As a slot: any that is free.
-const IORING_FILE_INDEX_ALLOC: u32 = u32::MAX;
 /// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
 pub const COMPLETION_SUPPRESSED: u32 = 1 << 6;
 
@@ -153,7 +151,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
-        record.errno = 0;
+        record.errno = END_UNKNOWN;
         record.flags = open_flags;
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
@@ -198,7 +196,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
             let ring: u64 = Probed::read(request, offset!(ring_context));
             let file = match slot {
                 0 => descriptors::file(result as u32),
-                IORING_FILE_INDEX_ALLOC => fixed_files::file(ring, result as u32),
+                fixed_files::ANY_FREE => fixed_files::file(ring, result as u32),
                 slot => fixed_files::file(ring, slot - 1),
             };
             opened_by_ring(untyped(file));
@@ -233,7 +231,7 @@ pub fn over(request: u64) {
 /// Nobody sees how an open ended.
 #[inline(always)]
 pub fn end_unknown(request: u64) {
-    told_by_asked(request, 0, Probe::FileOpen as u32);
+    told_by_asked(request, END_UNKNOWN, Probe::FileOpen as u32);
 }
 
 #[inline(always)]
@@ -241,7 +239,7 @@ fn refused(request: u64, errno: u32) {
     told_by_asked(request, errno, Probe::FileOpenDenied as u32);
 }
 
-/// Tells what was asked, and the errno where it is over. Global, so that the verifier looks at it once.
+/// Tells what was asked, and how it ended. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {

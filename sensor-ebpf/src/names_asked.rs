@@ -71,9 +71,8 @@ static BEGINNINGS_SEEN: Array<u32> = Array::with_max_entries(1, 0);
 /// A change of names is asked for.
 #[tracepoint]
 pub fn sys_enter_names(ctx: TracePointContext) -> u32 {
-    if let Some(seen) = BEGINNINGS_SEEN.get_ptr_mut(0) {
-        // SAFETY: an element of an array; only ever set to this.
-        unsafe { *seen = 1 };
+    if !are_kept() {
+        begin();
     }
     if task::current_pid() == agent_pid() {
         return 0;
@@ -84,6 +83,15 @@ pub fn sys_enter_names(ctx: TracePointContext) -> u32 {
         keep(what, from, to);
     }
     0
+}
+
+/// Written once: every CPU reads it at each change.
+#[inline(always)]
+fn begin() {
+    if let Some(seen) = BEGINNINGS_SEEN.get_ptr_mut(0) {
+        // SAFETY: an element of an array; only ever set to this.
+        unsafe { *seen = 1 };
+    }
 }
 
 /// Whether beginnings are seen.

@@ -134,7 +134,7 @@ fn ring_held(task: u64, file: u64, ring: u64, descriptor: u32) {
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
-            fixed_files::places(ring),
+            fixed_files::places(Probe::OpenDescriptors, ring),
             next_held as *const () as *mut c_void,
             (&raw mut held).cast(),
             0,

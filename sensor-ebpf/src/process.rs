@@ -64,7 +64,7 @@ impl descriptors::Take for Inherited {
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
         let ring = fixed_files::ring(file);
         if ring != 0 {
-            fixed_files::each::<InheritedInRing>(ring);
+            fixed_files::each::<InheritedInRing>(Probe::FileInherited, ring);
         }
         0
     }

@@ -1,12 +1,13 @@
 //! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv}`, allowed or refused, and of the sensor also
-//! `process_vm_writev` and `pidfd_getfd`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is.
+//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is. Behind a
+//! process file descriptor it is known.
 //!
 //! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
 //! That is told of the tracer, which from then on may do all that an attached one may.
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    Ancestor, OPERATION_REACH, ObjectKey, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
+    Ancestor, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
     PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord, RECORD_PROCESS_SECRET, REQUEST_REACHED,
 };
 
@@ -42,15 +43,23 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let first = arguments.first();
     match number(&ctx) {
-        number::PROCESS_VM_READV => reached(result(&ctx), first as u32, PART_VM_READ),
+        number::PROCESS_VM_READV => reached(result(&ctx), NOBODY, first as u32, PART_VM_READ),
         number::PROCESS_VM_WRITEV if agent_threads::has(first as u32) => {
-            reached(result(&ctx), first as u32, PART_VM_WRITE);
+            reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
         }
-        number::PIDFD_GETFD if behind(first as u32).pid == agent_pid() => {
-            reached(result(&ctx), agent_pid(), PART_DESCRIPTOR);
+        call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
+            let target = behind(first as u32);
+            let part = if call == number::PIDFD_GETFD {
+                PART_DESCRIPTOR
+            } else {
+                PART_ADVICE
+            };
+            if target.pid == agent_pid() {
+                reached(result(&ctx), target, 0, part);
+            }
         }
         number::PTRACE if first == PTRACE_ATTACH || first == PTRACE_SEIZE => {
-            reached(result(&ctx), arguments.second() as u32, PART_PTRACE);
+            reached(result(&ctx), NOBODY, arguments.second() as u32, PART_PTRACE);
         }
         number::PTRACE if first == PTRACE_TRACEME => asked_for(result(&ctx)),
         _ => {}
@@ -75,8 +84,9 @@ fn behind(descriptor: u32) -> Ancestor {
     process_of_id(id)
 }
 
+/// A process was reached for: the one that is known, or else the one that the caller named.
 #[inline(always)]
-fn reached(result: i64, pid: u32, part: u32) {
+fn reached(result: i64, target: Ancestor, given_pid: u32, part: u32) {
     if result < 0 && !is_refusal(result) {
         return;
     }
@@ -85,7 +95,7 @@ fn reached(result: i64, pid: u32, part: u32) {
         return;
     }
     let errno = if result < 0 { -result as u32 } else { 0 };
-    report(Probe::ProcessSecret, part, NOBODY, pid, errno, 0, 0);
+    report(Probe::ProcessSecret, part, target, given_pid, errno, 0, 0);
 }
 
 /// The current process asked to be traced by its parent.
@@ -128,7 +138,7 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
         0,
         errno,
     );
-    repeats::first_only(Probe::ProcessSecret as u32, &key, || {
+    let tell = || {
         submit::<ProcessSecretRecord>(Probe::ProcessSecret as u32, RECORD_PROCESS_SECRET, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
@@ -139,7 +149,13 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
             task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
             true
         })
-    });
+    };
+    if part == PART_TRACED_FROM_START {
+        // A process is created once, and a tracer may have any number created.
+        tell();
+    } else {
+        repeats::first_only(Probe::ProcessSecret as u32, &key, tell);
+    }
     0
 }
 

@@ -198,7 +198,7 @@ extern "C" fn received_in(ring: u64) -> u32 {
     if ring == 0 || task::current_pid() == agent_pid() {
         return 0;
     }
-    fixed_files::each::<InRing>(ring)
+    fixed_files::each::<InRing>(Probe::FileReceived, ring)
 }
 
 struct InRing;

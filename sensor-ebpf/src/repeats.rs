@@ -10,7 +10,7 @@ use crate::{report::count_of, task};
 /// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
 const NO_PREALLOC: u32 = 1;
 /// `BPF_NOEXIST`
-const NOT_THERE_YET: u64 = 1;
+pub const NOT_THERE_YET: u64 = 1;
 
 /// How often each use was repeated. Entries are made here, and taken away by the agent when their process has ended.
 #[map]

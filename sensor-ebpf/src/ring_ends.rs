@@ -16,19 +16,13 @@ use crate::{
     offsets::{agent_pid, offset},
     open_descriptors::is_told_of,
     read::{Probed, Read, Typed, pointer},
-    task,
+    repeats, task,
 };
 
 /// include/uapi/linux/io_uring.h: a thread of the kernel submits, and no call ends.
 const IORING_SETUP_SQPOLL: u32 = 1 << 1;
-/// As a place: any that is free.
-const IORING_FILE_INDEX_ALLOC: u32 = u32::MAX;
 /// Opens without completion, of one call, whose end is looked for; the path of a further one is told at once.
 const PLACES: u32 = 8;
-/// `BPF_NOEXIST`
-const NOT_THERE_YET: u64 = 1;
-/// arch/x86/include/asm/thread_info.h: the system call under way is a 32-bit one, whose exit is not seen.
-const TS_COMPAT: u32 = 0x2;
 
 /// An open of which this thread's call will tell.
 #[repr(C)]
@@ -80,9 +74,9 @@ pub fn sys_exit_io_uring_enter(_ctx: TracePointContext) -> u32 {
 /// Remembers to look for the end of an open that is submitted now; false where nobody would.
 #[inline(always)]
 pub fn awaited(request: u64, ring: u64, slot: u32) -> bool {
-    let status: u32 = Typed::read(task::current(), offset!(thread_status));
     let setup: u32 = Probed::read(ring as *const u8, offset!(ring_setup));
-    if status & TS_COMPAT != 0
+    // The exit of a 32-bit call is not seen.
+    if task::is_in_compat_call()
         || setup & IORING_SETUP_SQPOLL != 0
         || ENDS_SEEN.get(0).is_none_or(|seen| *seen == 0)
     {
@@ -105,7 +99,7 @@ extern "C" fn await_end(request: u64, ring: u64, slot: u32) -> u32 {
     let thread = task::current_tid();
     for place in 0..PLACES {
         if ENDS_AWAITED
-            .insert(Place { thread, place }, awaited, NOT_THERE_YET)
+            .insert(Place { thread, place }, awaited, repeats::NOT_THERE_YET)
             .is_ok()
         {
             return 1;
@@ -151,7 +145,7 @@ extern "C" fn ended(place: u32) -> u32 {
 extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
     match slot {
         0 => descriptors::each::<Untold>(Probe::FileOpen),
-        IORING_FILE_INDEX_ALLOC => fixed_files::each::<Untold>(ring),
+        fixed_files::ANY_FREE => fixed_files::each::<Untold>(Probe::FileOpen, ring),
         slot => {
             let file = fixed_files::file(ring, slot - 1);
             if file.is_null() || file as u64 == before {

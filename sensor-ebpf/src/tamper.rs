@@ -21,7 +21,7 @@ use crate::{
     read::{Probed, Read, Typed},
     repeats,
     report::submit,
-    tamper_hold::learn_cgroup,
+    tamper_hold::learn_where,
     task,
 };
 
@@ -38,7 +38,7 @@ pub fn signal_generate(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     if task::current_pid() == agent_pid() {
-        learn_cgroup();
+        learn_where();
         labels::answer_seen(REQUEST_SIGNAL);
         return 0;
     }

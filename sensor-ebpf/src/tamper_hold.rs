@@ -11,8 +11,8 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT,
-    TAMPER_OOM_SCORE, TAMPER_SCHEDULING, TamperRecord,
+    OPERATION_TAMPER, ObjectKey, MISSING, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT,
+    TAMPER_OOM_SCORE, TAMPER_SCHEDULING, TAMPER_SCHEDULING_GROUP, TAMPER_SCHEDULING_USER, TamperRecord,
 };
 
 use crate::{
@@ -27,18 +27,40 @@ use crate::{
     task,
 };
 
-/// include/uapi/linux/resource.h
+/// include/uapi/linux/resource.h; in include/uapi/linux/ioprio.h each is one more.
 const PRIO_PROCESS: u64 = 0;
+const PRIO_PGRP: u64 = 1;
+const PRIO_USER: u64 = 2;
+/// Where among a process's ids, each a pointer, its group's is: PIDTYPE_PGID.
+const GROUP: u32 = 2 * 8;
 
 /// The sensor's cgroup, by its v2 id; 0 until it has been seen to act.
 #[map]
 static AGENT_CGROUP: Array<u64> = Array::with_max_entries(1, 0);
 
-/// The agent acts: it is in this cgroup.
+/// The sensor's process group, by the address of the kernel's `struct pid`; 0 until it has been seen to act.
+#[map]
+static AGENT_GROUP: Array<u64> = Array::with_max_entries(1, 0);
+
+/// The agent acts: it is in this cgroup, and in this process group.
 #[inline(always)]
-pub fn learn_cgroup() {
+pub fn learn_where() {
     // SAFETY: the helper only returns a number.
     set_cgroup(unsafe { bpf_get_current_cgroup_id() });
+    if let Some(own) = AGENT_GROUP.get_ptr_mut(0) {
+        // SAFETY: eight aligned bytes of an array.
+        unsafe { own.write(current_group()) };
+    }
+}
+
+/// The process group of the current task; 0 where this kernel does not show it.
+#[inline(always)]
+fn current_group() -> u64 {
+    if offset!(signal_pids) == MISSING {
+        return 0;
+    }
+    let signal = pointer::<Typed>(task::current(), offset!(task_signal));
+    Probed::read(signal, offset!(signal_pids) + GROUP)
 }
 
 #[inline(always)]
@@ -49,7 +71,8 @@ fn set_cgroup(id: u64) {
     }
 }
 
-/// `prlimit64`, `sched_set{scheduler,param,attr,affinity}` and `setpriority`, of a thread of the sensor by another process.
+/// `prlimit64`, `sched_set{scheduler,param,attr,affinity}`, `setpriority` and `ioprio_set`, of a thread of the sensor by another process, or of all of a
+/// process group or a user.
 #[tracepoint]
 pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
@@ -58,21 +81,50 @@ pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
     }
     let arguments = Arguments::current();
     let first = arguments.first();
-    let (what, number, id) = match number(&ctx) {
+    let errno = if result < 0 { -result as u32 } else { 0 };
+    let call = number(&ctx);
+    let whose = match call {
+        number::SETPRIORITY => first,
+        number::IOPRIO_SET => first.wrapping_sub(1),
+        _ => PRIO_PROCESS,
+    };
+    if whose != PRIO_PROCESS {
+        of_many(whose, call as u32, arguments.second() as u32, errno);
+        return 0;
+    }
+    let (what, number, id) = match call {
         // Limits that are only asked for.
         number::PRLIMIT64 if arguments.third() == 0 => return 0,
         number::PRLIMIT64 => (TAMPER_LIMIT, arguments.second() as u32, first as u32),
-        // A group or a user: everybody's.
-        number::SETPRIORITY if first != PRIO_PROCESS => return 0,
-        call @ number::SETPRIORITY => (TAMPER_SCHEDULING, call as u32, arguments.second() as u32),
-        call => (TAMPER_SCHEDULING, call as u32, first as u32),
+        number::SETPRIORITY | number::IOPRIO_SET => (TAMPER_SCHEDULING, call as u32, arguments.second() as u32),
+        _ => (TAMPER_SCHEDULING, call as u32, first as u32),
     };
     if id == 0 || !agent_threads::has(id) || task::current_pid() == agent_pid() {
         return 0;
     }
-    let errno = if result < 0 { -result as u32 } else { 0 };
     report(what, number, id, errno);
     0
+}
+
+/// Done to all of a process group or of a user, named by a number or the caller's own. Whether the sensor is among them only the agent can tell, but of
+/// the caller's own group.
+#[inline(always)]
+fn of_many(whose: u64, call: u32, id: u32, errno: u32) {
+    let what = match whose {
+        PRIO_PGRP if id != 0 || is_in_own_group() => TAMPER_SCHEDULING_GROUP,
+        PRIO_USER => TAMPER_SCHEDULING_USER,
+        _ => return,
+    };
+    if task::current_pid() != agent_pid() {
+        report(what, call, id, errno);
+    }
+}
+
+/// Whether the current task is in the sensor's process group.
+#[inline(always)]
+fn is_in_own_group() -> bool {
+    let group = current_group();
+    group != 0 && AGENT_GROUP.get(0).is_some_and(|own| *own == group)
 }
 
 /// `oom_score_adj_update(task)`: the current task has written it.

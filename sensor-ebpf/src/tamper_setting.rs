@@ -4,13 +4,13 @@
 
 use aya_ebpf::{helpers::generated::bpf_sysctl_get_name, macros::cgroup_sysctl, programs::SysctlContext};
 use claviger_sensor_common::{
-    OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, TAMPER_SETTING, TamperRecord,
+    OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, REQUEST_SETTING, TAMPER_SETTING, TamperRecord,
 };
 
 use crate::{
     offsets::{agent_pid, offset},
     read::{Read, Typed},
-    repeats,
+    labels, repeats,
     report::submit,
     tamper::fill,
     task,
@@ -25,7 +25,10 @@ const FTRACE_ENABLED: &[u8; 21] = b"kernel/ftrace_enabled";
 #[cgroup_sysctl]
 pub fn sysctl(ctx: SysctlContext) -> i32 {
     // SAFETY: the context of this kind of program; the verifier admits a load of this member.
-    if unsafe { (*ctx.sysctl).write } != 0 {
+    let is_written = unsafe { (*ctx.sysctl).write } != 0;
+    if Typed::read::<u32>(task::current(), offset!(task_tgid)) == agent_pid() {
+        labels::answer_seen(REQUEST_SETTING);
+    } else if is_written {
         written(&ctx);
     }
     ALLOWED
@@ -37,9 +40,6 @@ fn written(ctx: &SysctlContext) {
     // SAFETY: the helper writes at most this many bytes, with a zero at their end.
     let length = unsafe { bpf_sysctl_get_name(ctx.sysctl, name.as_mut_ptr().cast(), name.len() as u64, 0) };
     if length != FTRACE_ENABLED.len() as i64 || name[..FTRACE_ENABLED.len()] != FTRACE_ENABLED[..] {
-        return;
-    }
-    if Typed::read::<u32>(task::current(), offset!(task_tgid)) == agent_pid() {
         return;
     }
     let key = repeats::key(OPERATION_TAMPER + TAMPER_SETTING, ObjectKey::default(), 0, 0);

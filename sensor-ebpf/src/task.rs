@@ -35,6 +35,14 @@ pub fn current_tid() -> u32 {
     aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32
 }
 
+/// Whether the system call under way is a 32-bit one.
+#[inline(always)]
+pub fn is_in_compat_call() -> bool {
+    /// arch/x86/include/asm/thread_info.h
+    const TS_COMPAT: u32 = 0x2;
+    Typed::read::<u32>(current(), offset!(thread_status)) & TS_COMPAT != 0
+}
+
 /// What identifies the current process.
 #[inline(always)]
 pub fn current_process() -> Ancestor {

@@ -125,7 +125,7 @@ compared! {
     LabelRequest { state, tid, label, object }
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_traced, task_tracer, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
-        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, signal_oom_score, files_fdt,
+        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, signal_oom_score, signal_pids, files_fdt,
         fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt,
         path_dentry, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s,
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
@@ -139,7 +139,7 @@ compared! {
         attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory, ring_rename_new_directory,
         ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name, ring_unlink_flags,
         ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory, ring_link_old, ring_link_new,
-        binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_attribute_path,
+        binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_descriptor, ring_attribute_path,
         ring_attribute_name,
     }
 }

@@ -1,4 +1,4 @@
-//! What is done to the kernel so that hooks do not run, or to the sensor's cgroup, is told; and where hooks do not run, that is said.
+//! What is done to the kernel so that hooks do not run, to the sensor's cgroup, or with its keys, is told; and where hooks do not run, that is said.
 
 use std::{
     fs,
@@ -140,6 +140,29 @@ fn hooks_that_the_kernel_was_told_not_to_run_are_found_out_and_who_told_it() {
     host.wait_for_status("that it sees again", |status| {
         status["self_test"]["blind"] == json!({})
     });
+}
+
+#[test]
+fn who_opens_a_key_of_the_sensor_is_found_and_the_sensor_itself_never() {
+    if !can_load() {
+        return;
+    }
+    let host = Host::start();
+    let key = host.sensor.state().join("identity/signing.key");
+    host.wait_for_tamper("key_read", "identity/signing.key", || {
+        drop(fs::File::open(&key).expect("opens"));
+    });
+    let begun = Instant::now();
+    let is_found = |finding: &Value| finding["title"] == "key of the sensor read";
+    while !host.detector.read("findings", "finding").iter().any(is_found) {
+        assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let own = host.pid();
+    for event in host.detector.read("events", "event") {
+        let is_own = event["actor"]["process"]["pid"] == own;
+        assert!(!is_own || event["kind"] != "sensor_tamper", "{event:#}");
+    }
 }
 
 /// A tracepoint's program hangs on a perf event, which whoever has its descriptor can switch off without a word. What is attached by a link keeps

@@ -136,6 +136,26 @@ static void mount_over_elsewhere(void) {
 /* Opened for writing, and not written. */
 static void file_written(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_WRONLY | O_CLOEXEC)); }
 
+/* Opened, and not read. */
+static void own_key_read(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_RDONLY | O_CLOEXEC)); }
+static void denied_own_key(void) {
+    nobody();
+    own_key_read();
+}
+
+/* Through another name of it, which is gone when it is opened. */
+static void own_key_by_link(void) {
+    char name[4096], by[64];
+    snprintf(name, sizeof name, "%s.way", object);
+    unlink(name);
+    must("a second name", link(object, name));
+    int file = (int)must("open by name", open(name, O_PATH | O_CLOEXEC));
+    must("unlink", unlink(name));
+    snprintf(by, sizeof by, "/proc/self/fd/%d", file);
+    actor();
+    say(syscall(SYS_openat, AT_FDCWD, by, O_RDONLY | O_CLOEXEC));
+}
+
 /* A second name that it was given for this. */
 static void own_name_removed(void) {
     static char name[4096];
@@ -172,5 +192,8 @@ const struct way attack_ways[] = {
     {"mount_over_detached", mount_over_detached},
     {"mount_over_elsewhere", mount_over_elsewhere},
     {"file_written", file_written},
+    {"own_key_read", own_key_read},
+    {"own_key_by_link", own_key_by_link},
+    {"denied_own_key", denied_own_key},
     {0},
 };

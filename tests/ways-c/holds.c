@@ -2,7 +2,9 @@
 #include "ways.h"
 
 #include <dirent.h>
+#include <linux/ioprio.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -59,6 +61,21 @@ static void priority(void) {
     int now = getpriority(PRIO_PROCESS, (id_t)sensor());
     say(syscall(SYS_setpriority, PRIO_PROCESS, sensor(), now));
 }
+
+/* Of all of its group, the one that it has. */
+static void priority_of_group(void) {
+    int now = getpriority(PRIO_PROCESS, (id_t)sensor());
+    say(syscall(SYS_setpriority, PRIO_PGRP, must("its group", getpgid(sensor())), now));
+}
+
+/* Of all of its user, by one who may not. */
+static void denied_priority_of_user(void) {
+    must("setresuid", syscall(SYS_setresuid, -1, 65534, -1));
+    say(syscall(SYS_setpriority, PRIO_USER, 0, 0));
+}
+
+/* None of its own, as it has. */
+static void io_priority(void) { say(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, sensor(), 0)); }
 
 /* The score that it has. */
 static void oom_score(void) {
@@ -158,12 +175,39 @@ static void sensor_descriptor(void) {
     say(syscall(SYS_pidfd_getfd, process, 0, 0));
 }
 
+/* The same from another pid namespace, where the sensor has no number. */
+static void sensor_descriptor_elsewhere(void) {
+    int said[2], error = ECHILD;
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, sensor(), 0));
+    must("pipe", pipe2(said, O_CLOEXEC));
+    must("unshare the pids", unshare(CLONE_NEWPID));
+    pid_t child = (pid_t)must("fork", fork());
+    if (child == 0) {
+        error = syscall(SYS_pidfd_getfd, process, 0, 0) < 0 ? errno : 0;
+        _exit(write(said[1], &error, sizeof error) != sizeof error);
+    }
+    close(said[1]);
+    must("what came of it", read(said[0], &error, sizeof error));
+    waitpid(child, NULL, 0);
+    say_for(child, error);
+}
+
+/* About none of its memory. */
+static void sensor_advised(void) {
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, sensor(), 0));
+    actor();
+    say(syscall(SYS_process_madvise, process, NULL, 0, MADV_COLD, 0));
+}
+
 const struct way hold_ways[] = {
     {"limit", limit},
     {"limit_of_thread", limit_of_thread},
     {"denied_limit", denied_limit},
     {"affinity", affinity},
     {"priority", priority},
+    {"priority_of_group", priority_of_group},
+    {"denied_priority_of_user", denied_priority_of_user},
+    {"io_priority", io_priority},
     {"oom_score", oom_score},
     {"cgroup_moved", cgroup_moved},
     {"cgroup_frozen", cgroup_frozen},
@@ -171,5 +215,7 @@ const struct way hold_ways[] = {
     {"sensor_mem", sensor_mem},
     {"sensor_written", sensor_written},
     {"sensor_descriptor", sensor_descriptor},
+    {"sensor_descriptor_elsewhere", sensor_descriptor_elsewhere},
+    {"sensor_advised", sensor_advised},
     {0},
 };

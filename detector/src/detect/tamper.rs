@@ -1,4 +1,4 @@
-//! `sensor_tampered`: a process did something to a sensor that can blind it.
+//! `sensor_tampered`: a process did something to a sensor that can blind it, or took a key of it.
 //!
 //! Left out are signals that change nothing, what the service manager (process 1) does to its services, and writes of package managers, by their
 //! programs (`program.rs`). A sensor that was blinded before it could say so is told by the gap in its evidence.
@@ -16,6 +16,9 @@ const NAME: &str = "sensor_tampered";
 
 /// Impair Defenses: Disable or Modify Tools.
 const TECHNIQUE: &str = "T1562.001";
+
+/// Unsecured Credentials: Private Keys.
+const PRIVATE_KEYS: &str = "T1552.004";
 
 /// Signals that neither end nor stop a sensor: SIGHUP has it read its catalogue again, the others are ignored (17, 18, 23 and 28 are SIGCHLD,
 /// SIGCONT, SIGURG and SIGWINCH).
@@ -43,6 +46,7 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     if is_usual(tamper, process, &runs) || !state.reported.is_new(event) {
         return None;
     }
+    let is_key = tamper.what == "key_read";
     let claim = runs.claim().filter(|_| is_upgrade(tamper));
     let claim = claim.map(|claim| format!("; it has the path of a package manager, {claim}"));
     Some(Finding {
@@ -52,9 +56,14 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
         detection: NAME.into(),
         title: title(tamper, event.outcome()),
         summary: format!(
-            "{} {}; whoever can do this can blind the sensor{}",
+            "{} {}; whoever can do this can {}{}",
             wording::who(event),
             did(tamper, event),
+            if is_key {
+                "speak in the sensor's name"
+            } else {
+                "blind the sensor"
+            },
             claim.unwrap_or_default()
         ),
         evidence: vec![id.clone()],
@@ -63,7 +72,7 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
         workload: event.workload.clone(),
         event_time: event.time,
         elapsed_us: 0,
-        attack_techniques: vec![TECHNIQUE.into()],
+        attack_techniques: vec![if is_key { PRIVATE_KEYS } else { TECHNIQUE }.into()],
         attack_version: finding::ATTACK_VERSION.into(),
     })
 }
@@ -93,6 +102,7 @@ fn title(tamper: &Tamper, outcome: Outcome) -> String {
         "bpf" => "the sensor's probes reached for by bpf()",
         "mount_over" => "mount over the sensor's files",
         "file_written" => "file of the sensor opened for writing",
+        "key_read" => "key of the sensor read",
         "file_removed" => "file of the sensor removed",
         "file_changed" => "file of the sensor changed",
         "process" => "the sensor's process reached for",
@@ -117,6 +127,7 @@ fn did(tamper: &Tamper, event: &Event) -> String {
         "bpf" => ("called bpf() with", "call bpf() with"),
         "mount_over" => ("mounted over", "mount over"),
         "file_written" => ("opened for writing", "open for writing"),
+        "key_read" => ("read", "read"),
         "file_removed" => ("removed or renamed", "remove or rename"),
         "file_changed" => ("changed", "change"),
         "process" => ("reached by", "reach by"),
@@ -137,6 +148,7 @@ fn did(tamper: &Tamper, event: &Event) -> String {
         "cgroup" => "",
         "freeze" => ", in which the sensor runs",
         "setting" => ", by which hooks of the sensor run",
+        "key_read" => ", a key of the sensor",
         _ => ", a file of the sensor",
     };
     match event.outcome() {
@@ -253,6 +265,22 @@ mod tests {
                 .summary
                 .contains("tried to send signal 9 to the sensor and was refused (errno 1)")
         );
+    }
+
+    #[test]
+    fn who_reads_a_key_can_speak_in_the_sensors_name() {
+        let key = "/var/lib/claviger/sensor/identity/signing.key";
+        let found = findings(vec![tampering(412, "/usr/bin/tar", "key_read", key)]);
+        let [finding] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            finding.summary,
+            format!(
+                "/usr/bin/tar (pid 412) as root read {key}, a key of the sensor; whoever can do this can speak in the sensor's name"
+            )
+        );
+        assert_eq!(finding.attack_techniques, ["T1552.004"]);
     }
 
     #[test]

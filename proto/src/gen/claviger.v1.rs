@@ -586,7 +586,8 @@ pub struct Tamper {
     /// "signal", "bpf", "file_written" (one of its files was opened for writing, or one that bounds what its cgroup may use), "file_removed" (or renamed),
     /// "file_changed" (made, linked, cut, or its mode, owner or attributes changed), "mount_over", "process" (its process was reached for in a way that can
     /// change it), "limit" (prlimit64), "scheduling" (scheduling class, priority or CPUs of one of its threads), "oom_score", "cgroup" (it was moved to
-    /// another), "freeze" (its cgroup was frozen), "setting" (of the kernel, without which hooks do not run).
+    /// another), "freeze" (its cgroup was frozen), "setting" (of the kernel, without which hooks do not run), "key_read" (a file with a key of its own came to
+    /// be open in another process).
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
     /// What it was done to, or with: "signal 9", "LINK_DETACH of link 12 of program sys_exit_opens", "ptrace", "RLIMIT_NOFILE", a path, or the name of a

@@ -5,7 +5,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::{PathBytes, RecordHeader, TaskSnapshot};
 use crate::limits::GIVEN_PATH_BYTES;
 
-/// An open of which only the path is known: it was refused, or it was given to io_uring in a way whose end cannot be seen.
+/// An open of which only the path is known: it was refused, or given to io_uring in a way whose end cannot be seen, or the
+/// kernel opened it itself.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct AttemptRecord {
@@ -13,7 +14,7 @@ pub struct AttemptRecord {
     pub header: RecordHeader,
     /// Who.
     pub task: TaskSnapshot,
-    /// The errno, positive; 0 where the end is not known.
+    /// The errno of a refusal, positive; 0 where it succeeded; or [`super::END_UNKNOWN`].
     pub errno: u32,
     /// The flags of the call (O_ACCMODE and others); 0 where they could not be read.
     pub flags: u32,

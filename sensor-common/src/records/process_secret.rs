@@ -29,6 +29,8 @@ pub const PART_TRACEME: u32 = 10;
 pub const PART_TRACED_FROM_START: u32 = 11;
 /// Part of a process, behind [`OPERATION_REACH`]: process_vm_writev. Of the sensor only.
 pub const PART_VM_WRITE: u32 = 12;
+/// Part of a process, behind [`OPERATION_REACH`]: process_madvise. Of the sensor only.
+pub const PART_ADVICE: u32 = 13;
 
 /// What a process keeps to itself was reached for by another.
 #[repr(C)]

@@ -31,6 +31,11 @@ pub const TAMPER_CGROUP: u32 = 10;
 pub const TAMPER_FREEZE: u32 = 11;
 /// Behind [`super::OPERATION_TAMPER`]: a setting of the kernel was written without which hooks do not run. Its name is given.
 pub const TAMPER_SETTING: u32 = 12;
+/// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SCHEDULING`], of a process group that may be its: `id` is the one given, 0 where it is the caller's own,
+/// and then the sensor is in it.
+pub const TAMPER_SCHEDULING_GROUP: u32 = 13;
+/// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SCHEDULING`], of a user that it may run as: `id` is the one given, 0 where it is the caller's own.
+pub const TAMPER_SCHEDULING_USER: u32 = 14;
 
 /// A file of the sensor, or a directory of its own, or a file in one.
 pub const COVERS_OWN: u32 = 1;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::{config::Config, sign::Identity};
 
 /// Directories of its own that are looked into, at most; a spool has few.
 const DIRECTORIES_MAX: usize = 64;
@@ -12,6 +12,8 @@ const DIRECTORIES_MAX: usize = 64;
 pub struct Own {
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
+    /// Whether or not they are there yet.
+    keys: Vec<PathBuf>,
 }
 
 impl Own {
@@ -35,7 +37,17 @@ impl Own {
                 .into_iter()
                 .filter_map(|path| path.canonicalize().ok())
                 .collect(),
+            keys: config
+                .state_dir
+                .canonicalize()
+                .map(|state| Identity::key_files(&state).to_vec())
+                .unwrap_or_default(),
         }
+    }
+
+    /// The files with its keys, which are not for others to read either.
+    pub(super) fn keys(&self) -> &[PathBuf] {
+        &self.keys
     }
 
     /// Its files that lie in directories of others.
@@ -81,6 +93,7 @@ mod tests {
         Own {
             files: vec!["/usr/bin/claviger-sensor".into()],
             directories: vec!["/var/lib/claviger/sensor".into()],
+            keys: Vec::new(),
         }
     }
 
@@ -122,6 +135,7 @@ mod tests {
         let own = Own {
             files: Vec::new(),
             directories: vec![top.path().to_owned()],
+            keys: Vec::new(),
         };
         let found = own.directories();
         assert_eq!(found.len(), 3);

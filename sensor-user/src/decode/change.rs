@@ -55,6 +55,16 @@ pub enum End {
     Unknown,
 }
 
+impl End {
+    pub(super) fn of(errno: u32) -> Self {
+        match errno {
+            0 => Self::Succeeded,
+            END_UNKNOWN => Self::Unknown,
+            errno => Self::Refused(errno),
+        }
+    }
+}
+
 /// What is known of a file or of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -115,11 +125,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
         time_boot_ns: record.header.time_boot_ns,
         task: Task::from(&record.task),
         what,
-        end: match record.errno {
-            0 => End::Succeeded,
-            END_UNKNOWN => End::Unknown,
-            errno => End::Refused(errno),
-        },
+        end: End::of(record.errno),
         is_by_path: record.by_path != 0,
         overwrote: record.overwrote != 0,
         before: Attributes {

@@ -9,6 +9,10 @@ pub enum Hold {
     Limit(u32),
     /// It is scheduled otherwise, by this system call.
     Scheduling(u32),
+    /// All of a process group are, by this system call.
+    SchedulingOfGroup(u32),
+    /// All of a user are, by this system call.
+    SchedulingOfUser(u32),
     /// When memory runs out it ends the sooner, the higher this is.
     OomScore(i32),
     /// It was moved to this cgroup.
@@ -26,6 +30,11 @@ impl Hold {
         match self {
             Self::Limit(resource) => ("limit", limit(*resource)),
             Self::Scheduling(call) => ("scheduling", scheduling(*call).to_owned()),
+            Self::SchedulingOfGroup(call) => (
+                "scheduling",
+                format!("{} of its process group", scheduling(*call)),
+            ),
+            Self::SchedulingOfUser(call) => ("scheduling", format!("{} of its user", scheduling(*call))),
             Self::OomScore(score) => ("oom_score", score.to_string()),
             Self::Moved(path) => ("cgroup", path.display()),
             Self::Frozen(path) => ("freeze", path.display()),
@@ -35,7 +44,7 @@ impl Hold {
 
     /// Whether repeats are counted.
     pub(super) fn repeats(&self) -> bool {
-        matches!(self, Self::Limit(_) | Self::Scheduling(_) | Self::OomScore(_))
+        !matches!(self, Self::Moved(_) | Self::Frozen(_) | Self::Setting(_))
     }
 }
 
@@ -70,6 +79,7 @@ fn scheduling(call: u32) -> &'static str {
         142 => "sched_setparam",
         144 => "sched_setscheduler",
         203 => "sched_setaffinity",
+        251 => "ioprio_set",
         314 => "sched_setattr",
         _ => "a system call",
     }
@@ -86,6 +96,10 @@ mod tests {
         assert_eq!(
             Hold::Scheduling(203).told(),
             ("scheduling", "sched_setaffinity".to_owned())
+        );
+        assert_eq!(
+            Hold::SchedulingOfUser(251).told(),
+            ("scheduling", "ioprio_set of its user".to_owned())
         );
         assert_eq!(Hold::OomScore(-17).told(), ("oom_score", "-17".to_owned()));
     }

@@ -1,9 +1,9 @@
 //! Reaching for what a process keeps to itself.
 
 use claviger_sensor_common::{
-    OPERATION_REACH, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS,
-    PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ,
-    PART_VM_WRITE, ProcessSecretRecord, RepeatKey,
+    OPERATION_REACH, PART_ADVICE, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
+    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
+    PART_VM_READ, PART_VM_WRITE, ProcessSecretRecord, RepeatKey,
 };
 
 use super::{Access, DecodeError, ProcessKey, Task, numbers::stat_device, record::access_of_bits};
@@ -29,12 +29,22 @@ pub enum SecretPart {
     Descriptor,
     /// Its memory was written, by process_vm_writev.
     VmWrite,
+    /// How the kernel keeps its memory was changed, by process_madvise.
+    Advice,
     /// The memory of the kernel, `/proc/kcore`.
     KernelMemory,
     /// The memory of the machine, `/dev/mem`.
     PhysicalMemory,
     /// A block device, by its `st_rdev`.
     BlockDevice(u64),
+}
+
+impl SecretPart {
+    /// Whether the kernel half counts repeats of it: a process is created once.
+    #[must_use]
+    pub fn repeats(self) -> bool {
+        self != Self::TracedFromStart
+    }
 }
 
 /// Whose it is.
@@ -92,6 +102,7 @@ fn secret_part(operation: u32, device: u32) -> Result<SecretPart, DecodeError> {
         PART_MAPS => Ok(SecretPart::Maps),
         PART_PTRACE => Ok(SecretPart::Ptrace),
         PART_VM_READ => Ok(SecretPart::VmRead),
+        PART_ADVICE => Ok(SecretPart::Advice),
         PART_VM_WRITE => Ok(SecretPart::VmWrite),
         PART_TRACEME => Ok(SecretPart::TraceMe),
         PART_TRACED_FROM_START => Ok(SecretPart::TracedFromStart),

@@ -14,7 +14,7 @@ use claviger_sensor_common::{
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, CoreDump, DecodeError, DirectoryList, FilePath, Held, KernelKey, Marks, ProcessKey,
+    Change, CoreDump, DecodeError, DirectoryList, End, FilePath, Held, KernelKey, Marks, ProcessKey,
     ProcessSecret, Program, ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
 };
 
@@ -143,21 +143,21 @@ pub struct FileUse {
     pub path: FilePath,
 }
 
-/// An open of which only the path is known: it was refused, or its end could not be seen.
+/// An open of which only the path is known: it was refused, or its end could not be seen, or the kernel opened it itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Nanoseconds since boot.
     pub time_boot_ns: u64,
     /// Who.
     pub task: Task,
-    /// The errno of a refusal, positive; nothing where the end is not known.
-    pub errno: Option<u32>,
+    /// How it ended.
+    pub end: End,
     /// What for.
     pub access: Access,
     /// Where, by names alone.
     pub path: FilePath,
-    /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say.
-    pub as_given: FilePath,
+    /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say. Nothing where it was refused, for that leads nowhere.
+    pub as_given: Option<FilePath>,
 }
 
 /// A process started a program.
@@ -202,10 +202,11 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_ATTEMPT => {
             let record: AttemptRecord = prefix(bytes, header.kind)?;
             let (reads, writes) = access_mode(record.flags);
+            let end = End::of(record.errno);
             Ok(Record::Attempt(Box::new(Attempt {
                 time_boot_ns,
                 task: Task::from(&record.task),
-                errno: (record.errno != 0).then_some(record.errno),
+                end,
                 access: access(reads, writes),
                 path: FilePath::given(
                     &record.base,
@@ -213,12 +214,15 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                     record.given_length,
                     record.given_truncated,
                 )?,
-                as_given: FilePath::given_whole(
-                    &record.base,
-                    &record.given,
-                    record.given_length,
-                    record.given_truncated,
-                )?,
+                as_given: match end {
+                    End::Refused(_) => None,
+                    End::Succeeded | End::Unknown => Some(FilePath::given_whole(
+                        &record.base,
+                        &record.given,
+                        record.given_length,
+                        record.given_truncated,
+                    )?),
+                },
             })))
         }
         RECORD_PROCESS_SECRET => {

@@ -2,8 +2,8 @@
 
 use claviger_sensor_common::{
     COVERS_OWN, OPERATION_TAMPER, RepeatKey, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT, TAMPER_LINK,
-    TAMPER_MAP, TAMPER_MOUNT, TAMPER_OOM_SCORE, TAMPER_PROGRAM, TAMPER_SCHEDULING, TAMPER_SETTING,
-    TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
+    TAMPER_MAP, TAMPER_MOUNT, TAMPER_OOM_SCORE, TAMPER_PROGRAM, TAMPER_SCHEDULING, TAMPER_SCHEDULING_GROUP,
+    TAMPER_SCHEDULING_USER, TAMPER_SETTING, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
 };
 
 use super::{DecodeError, FilePath, Hold, Task};
@@ -61,7 +61,8 @@ pub enum Done {
     Held {
         /// How.
         how: Hold,
-        /// The thread that was named, in the caller's pid namespace; 0 where the kernel half knows that it is the sensor's.
+        /// The thread or group that was named, in the caller's pid namespace, or the user; 0 where the kernel half knows that it is the sensor's, and of a
+        /// user the caller's own.
         given: u32,
     },
 }
@@ -125,6 +126,8 @@ impl Tamper {
             },
             TAMPER_LIMIT => held(Hold::Limit(number)),
             TAMPER_SCHEDULING => held(Hold::Scheduling(number)),
+            TAMPER_SCHEDULING_GROUP => held(Hold::SchedulingOfGroup(number)),
+            TAMPER_SCHEDULING_USER => held(Hold::SchedulingOfUser(number)),
             TAMPER_OOM_SCORE => held(Hold::OomScore(number.cast_signed())),
             TAMPER_CGROUP => held(Hold::Moved(given()?)),
             TAMPER_FREEZE => held(Hold::Frozen(given()?)),

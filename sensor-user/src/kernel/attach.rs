@@ -1,10 +1,6 @@
 //! For each probe the first hook that loads, attaches, and is seen to work.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io,
-};
+use std::ffi::OsString;
 
 use aya::{
     Btf, Ebpf,
@@ -18,7 +14,7 @@ use claviger_sensor_common::Probe;
 use super::{
     HookTrial, KernelError, Labeller, ProbeState, canary, changes,
     hooks::{self, Either, Hook, Point, Program},
-    tamper,
+    tamper, topmost_cgroup,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -52,18 +48,6 @@ impl<'a> Attacher<'a> {
             match self.one(Probe::FileOpen, &hook, labeller) {
                 Ok(mut state) => {
                     state.refused = refused;
-                    if level == FileOpenHook::Tracepoint
-                        && let Err(reason) = canary::ring_enter_seen(labeller)
-                    {
-                        tracing::debug!(reason, "ends of calls of io_uring");
-                        if !state
-                            .cannot_see
-                            .iter()
-                            .any(|what| what == hooks::RING_ENDS.otherwise)
-                        {
-                            state.cannot_see.push(hooks::RING_ENDS.otherwise.to_owned());
-                        }
-                    }
                     if level == FileOpenHook::Tracepoint
                         && !(compat_calls && self.either(&hooks::COMPAT, Probe::FileOpen))
                     {
@@ -217,8 +201,16 @@ impl<'a> Attacher<'a> {
             cannot_see.push(hooks::NOT_REFUSED_BY_LSM.to_owned());
         }
         for either in hook.beside {
-            if !self.either(either, probe) && !cannot_see.iter().any(|what| what == either.otherwise) {
+            let works = self.either(either, probe) && is_seen_to_work(either, labeller);
+            if !works && !cannot_see.iter().any(|what| what == either.otherwise) {
                 cannot_see.push(either.otherwise.to_owned());
+            }
+            let of_cgroup = either
+                .programs
+                .iter()
+                .any(|program| matches!(program.point, Point::Settings));
+            if works && of_cgroup && !topmost_cgroup::topmost().is_ok_and(|topmost| topmost.is_root) {
+                cannot_see.push(tamper::SETTINGS_ELSEWHERE.to_owned());
             }
         }
         Ok(ProbeState {
@@ -272,7 +264,7 @@ impl<'a> Attacher<'a> {
                 Point::Settings => {
                     let program: &mut CgroupSysctl = loaded.try_into()?;
                     program.load()?;
-                    program.attach(topmost_cgroup()?, CgroupAttachMode::Single)?;
+                    program.attach(topmost_cgroup::topmost()?.directory, CgroupAttachMode::Single)?;
                 }
                 Point::Exits(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
@@ -339,15 +331,19 @@ impl<'a> Attacher<'a> {
     }
 }
 
-/// The topmost cgroup of v2 that is shown here.
-fn topmost_cgroup() -> io::Result<File> {
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let place = mounts.lines().find_map(|mount| {
-        let mut fields = mount.split(' ').skip(1);
-        let (place, kind) = (fields.next()?, fields.next()?);
-        (kind == "cgroup2").then_some(place)
-    });
-    File::open(place.ok_or(io::ErrorKind::NotFound)?)
+/// Has what stands beside a hook show that it works, where it can be made to.
+fn is_seen_to_work(either: &Either, labeller: &mut Labeller) -> bool {
+    let canary = either
+        .programs
+        .iter()
+        .find_map(|program| canary::of_beside(program.name));
+    match canary.map(|canary| canary(labeller)) {
+        Some(Err(reason)) => {
+            tracing::debug!(reason, "{} cannot be seen", either.otherwise);
+            false
+        }
+        Some(Ok(())) | None => true,
+    }
 }
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.

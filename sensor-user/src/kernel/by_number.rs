@@ -50,21 +50,70 @@ pub fn hold_by_number(mount: BorrowedFd<'_>, object: ObjectKey) -> Result<OwnedF
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd as _;
+    use std::{
+        ffi::CString,
+        fs::{self, File},
+        os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+        path::Path,
+    };
 
     use super::*;
 
+    /// The numbers of a file, as its file system puts them into a handle; nothing where its handles are of another kind.
+    #[expect(unsafe_code, reason = "rustix has no name_to_handle_at")]
+    fn numbers(path: &Path) -> Option<ObjectKey> {
+        let path = CString::new(path.to_str()?).ok()?;
+        let mut handle = Handle {
+            bytes: 8,
+            kind: 0,
+            inode: 0,
+            generation: 0,
+        };
+        let mut mount = 0;
+        // SAFETY: the handle is as long as it says, and everything outlives the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_name_to_handle_at,
+                libc::AT_FDCWD,
+                path.as_ptr(),
+                &raw mut handle,
+                &raw mut mount,
+                0,
+            )
+        };
+        (result == 0 && handle.kind == FILEID_INO32_GEN).then_some(ObjectKey {
+            inode: handle.inode.into(),
+            generation: handle.generation,
+            ..ObjectKey::default()
+        })
+    }
+
     #[test]
-    fn numbers_that_no_file_has_name_none() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mount = std::fs::File::open(directory.path()).expect("opens");
-        for inode in [0, u64::from(u32::MAX), u64::MAX] {
+    fn a_file_is_found_by_its_own_numbers_alone() {
+        // On a disk, for a file system in memory has handles of another kind.
+        let directory = tempfile::tempdir_in("/var/tmp").expect("a directory");
+        let path = directory.path().join("file");
+        fs::write(&path, "x").expect("writes");
+        let mount = File::open(directory.path()).expect("opens");
+        let of = |object| hold_by_number(mount.as_fd(), object).map(File::from);
+        let Some(own) = numbers(&path) else {
+            let inode = fs::metadata(&path).expect("there").ino();
             let object = ObjectKey {
                 inode,
-                generation: 7,
                 ..ObjectKey::default()
             };
-            assert!(hold_by_number(mount.as_fd(), object).is_err(), "{inode}");
+            assert!(of(object).is_err(), "handles of another kind name nothing");
+            return;
+        };
+        match of(own) {
+            Ok(found) => assert_eq!(found.metadata().expect("open").ino(), own.inode),
+            // Who may not open by handle.
+            Err(errno) => return assert_eq!(errno, Errno::PERM),
         }
+        let other = ObjectKey {
+            generation: own.generation.wrapping_add(1),
+            ..own
+        };
+        assert_eq!(of(other).expect_err("another file"), Errno::STALE);
     }
 }

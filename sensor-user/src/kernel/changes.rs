@@ -38,7 +38,7 @@ const fn either(programs: &'static [Program], otherwise: &'static str) -> Either
     Either { programs, otherwise }
 }
 
-const NO_RING_REFUSALS: &str = "refused changes of names by io_uring";
+const NO_RING_REFUSALS: &str = "refused changes by io_uring";
 
 const FUNCTIONS: Hook = Hook {
     name: "fexit/notify_change",
@@ -152,10 +152,7 @@ const FUNCTIONS: Hook = Hook {
             NO_RING_REFUSALS,
         ),
     ],
-    cannot_see: &[
-        "refused changes by 32-bit system calls",
-        "refused changes of attributes and lengths by io_uring",
-    ],
+    cannot_see: &["refused changes by 32-bit system calls"],
 };
 
 const TRACEPOINT: Hook = Hook {
@@ -211,7 +208,6 @@ const TRACEPOINT: Hook = Hook {
     cannot_see: &[
         "changes by 32-bit system calls",
         "changes by path but by the path itself: not by another name of the file, nor through a symbolic link to its directory",
-        "changes of attributes and lengths by io_uring",
     ],
 };
 

@@ -16,7 +16,7 @@ use claviger_sensor_common::{
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 13] = [
+pub const MAPS: [(&str, &str, u32); 15] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
@@ -27,6 +27,8 @@ pub const MAPS: [(&str, &str, u32); 13] = [
     ("PENDING", "changes_in_flight", CHANGES_IN_FLIGHT_MAX),
     ("IN_FLIGHT", "io_uring_opens_in_flight", IN_FLIGHT_MAX),
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),
+    ("NAMES_ASKED", "changes_of_names_in_flight", IN_FLIGHT_MAX),
+    ("ENDS_AWAITED", "io_uring_ends_awaited", IN_FLIGHT_MAX),
     ("SECRET_NAMES", "secret_names", SECRET_NAMES_MAX),
     ("OWN_BPF", "own_bpf", OWN_BPF_MAX),
     ("AGENT_THREADS", "own_threads", AGENT_THREADS_MAX),

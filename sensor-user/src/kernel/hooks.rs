@@ -287,7 +287,7 @@ pub(super) const REACHED: Hook = Hook {
         "sys_exit_reaches",
         Point::ExitsAndNewer(
             &["ptrace", "process_vm_readv", "process_vm_writev"],
-            &["pidfd_getfd"],
+            &["pidfd_getfd", "process_madvise"],
         ),
     )],
     beside: &[],

@@ -32,6 +32,7 @@ mod repeats;
 mod ring;
 mod secret_names;
 mod tamper;
+mod topmost_cgroup;
 
 pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
 pub use by_number::hold_by_number;

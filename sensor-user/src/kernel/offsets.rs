@@ -122,6 +122,7 @@ impl Resolver<'_> {
             task_pid_links: self.member(&task, "task_struct", "pid_links")?,
             signal_live: self.of("signal_struct", "live")?,
             signal_oom_score: self.of("signal_struct", "oom_score_adj")?,
+            signal_pids: optional(self.of("signal_struct", "pids"))?,
             signal_exit_code: self.of("signal_struct", "group_exit_code")?,
             files_fdt: self.of("files_struct", "fdt")?,
             fdtable_fd: self.of("fdtable", "fd")?,
@@ -247,6 +248,7 @@ impl Resolver<'_> {
                 _ => optional(self.of("io_rsrc_node", "file_ptr"))?,
             },
             ring_file: optional(self.of("io_kiocb", "file"))?,
+            ring_descriptor: optional(self.of("io_kiocb", "cqe.fd"))?,
             ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
             ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
         })

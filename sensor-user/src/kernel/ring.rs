@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, OwnedFd},
     ptr::{self, NonNull},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -18,17 +18,13 @@ use super::KernelError;
 
 /// The ring buffer's reading end.
 pub struct Records {
-    ring: Ring,
+    ring: RingBuf<MapData>,
     /// Its size.
     bytes: u32,
+    /// Whoever waits for records first has its own runtime poll the ring, by a descriptor of its own: to be woken by another one's thread takes two
+    /// turns of the CPU, for which the ring has no room where there is much to do.
+    polled: Option<AsyncFd<OwnedFd>>,
     positions: Positions,
-}
-
-/// Whoever waits for records first has its own runtime poll the ring: to be woken by another one's thread takes two turns of the CPU, for which the
-/// ring has no room where there is much to do.
-struct Ring {
-    unwatched: Option<RingBuf<MapData>>,
-    polled: Option<AsyncFd<RingBuf<MapData>>>,
 }
 
 impl Records {
@@ -36,11 +32,9 @@ impl Records {
         let positions =
             Positions::of(&ring).map_err(KernelError::io("mapping the positions of the ring buffer"))?;
         Ok(Self {
-            ring: Ring {
-                unwatched: Some(ring),
-                polled: None,
-            },
+            ring,
             bytes,
+            polled: None,
             positions,
         })
     }
@@ -62,45 +56,30 @@ impl Records {
     /// # Errors
     /// Those of epoll.
     pub async fn ready(&mut self) -> io::Result<()> {
-        self.ring.poll()?.readable().await?.clear_ready();
+        let polled = match self.polled.take() {
+            Some(polled) => polled,
+            None => poll(self.ring.as_fd().try_clone_to_owned()?)?,
+        };
+        self.polled.insert(polled).readable().await?.clear_ready();
         Ok(())
     }
 
     /// Hands the next record to `take`, where there is one: each is handed out once. A record that is longer than any of ours is handed out as it
     /// is; decoding refuses it.
     pub fn next<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        let record = self.ring.get_mut().and_then(RingBuf::next)?;
+        let record = self.ring.next()?;
         Some(take(&record))
     }
 }
 
-impl Ring {
-    /// Has the current runtime poll it, where none does yet.
-    #[expect(
-        unsafe_code,
-        reason = "the runtime polls the descriptor that the ring says it has"
-    )]
-    fn poll(&mut self) -> io::Result<&mut AsyncFd<RingBuf<MapData>>> {
-        if let Some(ring) = self.unwatched.take() {
-            // SAFETY: a RingBuf owns its map's descriptor, returns the same one always, and closes it only when it is dropped.
-            match unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) } {
-                Ok(polled) => self.polled = Some(polled),
-                Err(refused) => {
-                    let (ring, error) = refused.into_parts();
-                    self.unwatched = Some(ring);
-                    return Err(error);
-                }
-            }
-        }
-        self.polled.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn get_mut(&mut self) -> Option<&mut RingBuf<MapData>> {
-        self.polled
-            .as_mut()
-            .map(AsyncFd::get_mut)
-            .or(self.unwatched.as_mut())
-    }
+#[expect(
+    unsafe_code,
+    reason = "the runtime polls the descriptor that its owner says it has"
+)]
+fn poll(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is one descriptor always, and closes it only when it is dropped.
+    let polled = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    polled.map_err(|refused| refused.into_parts().1)
 }
 
 /// Where the ring is read and written: the first words of its first two pages. aya keeps them to itself.

@@ -4,6 +4,9 @@ use super::hooks::{Either, Hook, Point, program};
 
 const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
 
+/// What a program on a cgroup that is not the root of the hierarchy does not see.
+pub(super) const SETTINGS_ELSEWHERE: &str = "who has the kernel call no trampolines (kernel.ftrace_enabled), outside of the cgroups that the sensor is shown";
+
 /// What is done to the sensor itself; the same at every level, but that trampolines show more.
 pub(super) const TAMPER: Hook = Hook {
     name: "tp_btf/signal_generate",
@@ -58,14 +61,18 @@ pub(super) const TAMPER: Hook = Hook {
         Either {
             programs: &[program(
                 "sys_exit_holds",
-                Point::Exits(&[
-                    "prlimit64",
-                    "sched_setscheduler",
-                    "sched_setparam",
-                    "sched_setattr",
-                    "sched_setaffinity",
-                    "setpriority",
-                ]),
+                Point::ExitsAndNewer(
+                    &[
+                        "prlimit64",
+                        "sched_setscheduler",
+                        "sched_setparam",
+                        "sched_setattr",
+                        "sched_setaffinity",
+                        "setpriority",
+                    ],
+                    // A kernel without block devices has none.
+                    &["ioprio_set"],
+                ),
             )],
             otherwise: "limits and priorities set on the sensor",
         },

@@ -21,6 +21,11 @@ use super::durable::{create_private_dir, sync_dir, write_private};
 use super::trust::{Untrusted, trust, trust_dir};
 use super::{Identity, ValidityError};
 
+/// What of an identity nobody else may have.
+const PRIVATE_FILES: [&str; 2] = [SIGNING_KEY, TLS_KEY];
+const SIGNING_KEY: &str = "signing.key";
+const TLS_KEY: &str = "tls.key";
+
 /// Where the chain stands, below the identity's directory: another identity begins another chain.
 const CHAIN_FILE: &str = "chain";
 
@@ -95,6 +100,12 @@ impl Identity {
         state_dir.join(IDENTITY_DIR).join(CHAIN_FILE)
     }
 
+    /// The files that hold its keys.
+    #[must_use]
+    pub fn key_files(state_dir: &Path) -> [PathBuf; 2] {
+        PRIVATE_FILES.map(|name| state_dir.join(IDENTITY_DIR).join(name))
+    }
+
     /// Whether an identity is there, whole or not.
     #[must_use]
     pub fn is_enrolled(state_dir: &Path) -> bool {
@@ -130,13 +141,13 @@ impl Identity {
             .ok()
             .and_then(|text| text.trim().parse().ok())
             .ok_or_else(|| malformed("sensor_id", "it holds no UUID"))?;
-        let seed = read(&dir.join("signing.key"), Secrecy::Private)?;
+        let seed = read(&dir.join(SIGNING_KEY), Secrecy::Private)?;
         let seed: Zeroizing<[u8; 32]> = Zeroizing::new(
             seed.as_slice()
                 .try_into()
-                .map_err(|_| malformed("signing.key", "it does not hold 32 bytes"))?,
+                .map_err(|_| malformed(SIGNING_KEY, "it does not hold 32 bytes"))?,
         );
-        let tls_key = read(&dir.join("tls.key"), Secrecy::Private)?;
+        let tls_key = read(&dir.join(TLS_KEY), Secrecy::Private)?;
         let certificate = CertificateDer::from(read(&dir.join("tls.der"), Secrecy::Public)?.to_vec());
         let authority = CertificateDer::from(read(&dir.join("authority.der"), Secrecy::Public)?.to_vec());
         Self::new(sensor_id, &seed, tls_key, certificate, authority).map_err(|source| {
@@ -192,8 +203,8 @@ impl Identity {
         let sensor_id = format!("{}\n", self.sensor_id());
         let files: [(&str, &[u8]); 6] = [
             ("sensor_id", sensor_id.as_bytes()),
-            ("signing.key", self.signing_seed()),
-            ("tls.key", self.tls_key_bytes()),
+            (SIGNING_KEY, self.signing_seed()),
+            (TLS_KEY, self.tls_key_bytes()),
             ("tls.der", self.certificate()),
             ("authority.der", self.authority()),
             (CHAIN_FILE, b""),

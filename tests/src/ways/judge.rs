@@ -146,7 +146,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     }
     is("the count", &event["count"], 1.into())?;
     let outcome = match (done.errno, done.cell, sees) {
-        (0, Some(Cell::Path), Sees::Access(_)) => "unknown",
+        (0, Some(Cell::Path), Sees::Access(_)) if !done.way.is_end_seen() => "unknown",
         (0, ..) => "succeeded",
         _ => "denied",
     };
@@ -194,8 +194,12 @@ mod tests {
     }
 
     fn verdict(cell: Cell, errno: u64, events: &[Value]) -> bool {
+        verdict_of("openat", cell, errno, events)
+    }
+
+    fn verdict_of(name: &str, cell: Cell, errno: u64, events: &[Value]) -> bool {
         let ways = all();
-        let way = ways.iter().find(|way| way.name == "openat").expect("there");
+        let way = ways.iter().find(|way| way.name == name).expect("there");
         let done = Done {
             way,
             cell: Some(cell),
@@ -265,6 +269,11 @@ mod tests {
         assert!(verdict(Cell::Path, 0, &unknown));
         assert!(!verdict(Cell::Path, 0, &[event()]));
         assert!(!verdict(Cell::Must, 0, &unknown));
+        let [mut written] = [event()];
+        written["credential"]["operation"] = "write".into();
+        assert!(verdict_of("acct_file", Cell::Path, 0, &[written.clone()]));
+        written["outcome"] = "unknown".into();
+        assert!(!verdict_of("acct_file", Cell::Path, 0, &[written]));
     }
 
     #[test]

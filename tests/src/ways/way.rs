@@ -35,6 +35,8 @@ pub enum SensorPart {
     State,
     /// Its program.
     Program,
+    /// The file with its signing key.
+    Key,
 }
 
 /// What it is done to.
@@ -144,6 +146,12 @@ impl Way {
     #[must_use]
     pub fn is_followed(&self) -> bool {
         self.name.starts_with("uring_suppressed_")
+    }
+
+    /// Whether its end is seen where only the path is.
+    #[must_use]
+    pub fn is_end_seen(&self) -> bool {
+        self.name == "acct_file"
     }
 
     /// For what the program calls otherwise.

@@ -330,7 +330,7 @@ fn words(bytes: &[u8]) -> Value {
         Record::Attempt(attempt) => json!({
             "time_boot_ns": attempt.time_boot_ns,
             "task": task_words(&attempt.task),
-            "errno": attempt.errno,
+            "end": format!("{:?}", attempt.end),
             "access": format!("{:?}", attempt.access),
             "path": path_words(&attempt.path),
         }),

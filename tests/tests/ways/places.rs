@@ -140,6 +140,7 @@ fn sensor_part(sensor: &Sensor, part: SensorPart, other: String) -> Result<Targe
     let file = match part {
         SensorPart::Config => Some(sensor.config().to_owned()),
         SensorPart::State => first_file(&sensor.state()),
+        SensorPart::Key => Some(sensor.state().join("identity/signing.key")),
         SensorPart::Program => fs::read_link(format!("/proc/{pid}/exe")).ok(),
         SensorPart::Pid | SensorPart::Link | SensorPart::Map => None,
     };
@@ -147,7 +148,9 @@ fn sensor_part(sensor: &Sensor, part: SensorPart, other: String) -> Result<Targe
         SensorPart::Pid => pid.to_string(),
         SensorPart::Link => bpf_id(pid, "link_id:", |_| true).ok_or(NONE)?,
         SensorPart::Map => bpf_id(pid, "map_id:", is_written).ok_or(NONE)?,
-        SensorPart::Config | SensorPart::State | SensorPart::Program => text(file.as_deref().ok_or(NONE)?),
+        SensorPart::Config | SensorPart::State | SensorPart::Program | SensorPart::Key => {
+            text(file.as_deref().ok_or(NONE)?)
+        }
     };
     Ok(Target {
         object,

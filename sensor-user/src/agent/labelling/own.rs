@@ -1,4 +1,4 @@
-//! Labels of the sensor's own files: an open for writing by another is known by the object, whatever path led there.
+//! Labels of the sensor's own files: an open for writing by another, and of its keys any, is known by the object, whatever path led there.
 
 mod places;
 
@@ -19,13 +19,25 @@ use crate::{
     kernel::Purpose,
 };
 
+/// What of the sensor's own is labelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Directory,
+    File,
+    /// Reads of it matter too.
+    Key,
+}
+
 impl Labelling {
     /// Labels the program, the configuration, directories in which every file is the sensor's, and what
     /// bounds it. What the catalogue names keeps its label.
     pub(super) fn label_own(&mut self, root: &OwnedFd) {
         self.table.begin();
         for path in self.own.directories() {
-            self.label_one(root, &path, true);
+            self.label_one(root, &path, Kind::Directory);
+        }
+        for path in self.own.keys().to_vec() {
+            self.label_one(root, &path, Kind::Key);
         }
         let files = self.own.files().to_vec();
         match bounds::files() {
@@ -34,7 +46,7 @@ impl Labelling {
             None => tracing::warn!("which cgroups bound the sensor cannot be read; new ones are not watched"),
         }
         for path in files.into_iter().chain(self.bounds.clone()) {
-            self.label_one(root, &path, false);
+            self.label_one(root, &path, Kind::File);
         }
         for dropped in self.table.end(Root::Own) {
             self.drop_label(dropped);
@@ -42,7 +54,7 @@ impl Labelling {
         self.own_places.tell(&mut self.labeller, root, &self.own);
     }
 
-    fn label_one(&mut self, root: &OwnedFd, path: &Path, is_directory: bool) {
+    fn label_one(&mut self, root: &OwnedFd, path: &Path, kind: Kind) {
         let Ok(held) = Held::at(root, path) else {
             return;
         };
@@ -56,6 +68,7 @@ impl Labelling {
         let Some(id) = self.knowledge.labels().hold(meaning) else {
             return unwatched(path);
         };
+        let is_directory = kind == Kind::Directory;
         let asked = if is_directory {
             let flags = DIRECTORY_HAS_PATTERNS | LABEL_OF_SENSOR;
             let label = Purpose::Directory(Label { id, flags });
@@ -63,7 +76,8 @@ impl Labelling {
         } else {
             let label = Purpose::Object(Label {
                 id,
-                flags: LABEL_OF_SENSOR,
+                // Without the mark reads are told too.
+                flags: if kind == Kind::Key { 0 } else { LABEL_OF_SENSOR },
             });
             self.labeller.ask(label, || held.open_file())
         };

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 use claviger_proto::catalogue::Entry;
 
 use super::{
+    changes::outcome,
     held::TOLD_BY_OBJECT,
     uses::{NOT_IN_CATALOGUE, NOT_WATCHED, PATH_CUT},
     *,
@@ -43,20 +44,22 @@ impl Followed {
 }
 
 impl<S: Sink> Agent<S> {
-    /// An open was asked for, and nobody saw how it ended.
+    /// An open was asked for of which no object was seen: nobody saw how it ended, or the kernel opened it itself.
     pub(super) fn follow(&mut self, attempt: Box<Attempt>) {
         let number = self.next_token;
         self.next_token += 1;
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
-        let is_asked = !attempt.as_given.truncated
-            && self.followed.len() < FOLLOWING_MAX
-            && self.worker.follow(Following {
-                number,
-                process: attempt.task.process,
-                mount_namespace: attempt.task.mount_namespace,
-                path: path(&attempt.as_given.bytes),
-                words: path(&attempt.path.bytes),
-            });
+        let whole = attempt.as_given.as_ref().filter(|path| !path.truncated);
+        let is_asked = whole.is_some_and(|whole| {
+            self.followed.len() < FOLLOWING_MAX
+                && self.worker.follow(Following {
+                    number,
+                    process: attempt.task.process,
+                    mount_namespace: attempt.task.mount_namespace,
+                    path: path(&whole.bytes),
+                    words: path(&attempt.path.bytes),
+                })
+        });
         if is_asked {
             self.followed.0.insert(number, attempt);
         } else {
@@ -136,7 +139,7 @@ impl<S: Sink> Agent<S> {
         let mut event = self.facts.used(
             EventKind::CredentialAccess,
             &attempt.task,
-            (Outcome::Unknown, 0),
+            outcome(attempt.end),
             observation,
         );
         at(&mut event, attempt.time_boot_ns, None);

@@ -12,6 +12,7 @@ use claviger_proto::{Shared, v1::ProcessSecret as Part};
 use claviger_sensor_common::RepeatKey;
 
 use super::{
+    changes::outcome as outcome_of,
     tampering::{Seen, is_own_thread},
     *,
 };
@@ -24,6 +25,9 @@ use crate::{
 impl<S: Sink> Agent<S> {
     pub(super) fn reached(&mut self, secret: ProcessSecret) {
         let first = self.tell_secret(&secret, None);
+        if !secret.part.repeats() {
+            return;
+        }
         self.repeats.keep(
             secret.key,
             secret.task.process,
@@ -39,18 +43,15 @@ impl<S: Sink> Agent<S> {
         let Some((part, target)) = reach_by_path(&attempt.path.bytes) else {
             return false;
         };
+        let outcome = outcome_of(attempt.end);
         let secret = ProcessSecret {
             time_boot_ns: attempt.time_boot_ns,
             task: attempt.task.clone(),
             target,
             key: RepeatKey::default(),
             part,
-            errno: attempt.errno.unwrap_or_default(),
+            errno: outcome.1,
             access: attempt.access,
-        };
-        let outcome = match attempt.errno {
-            Some(errno) => (Outcome::Denied, errno),
-            None => (Outcome::Unknown, 0),
         };
         // What is nothing to tell is counted there.
         let _told = self.tell_reach(&secret, outcome, None);
@@ -139,7 +140,7 @@ impl<S: Sink> Agent<S> {
     /// told as of any process.
     fn is_attack(&self, secret: &ProcessSecret) -> bool {
         let changes = match secret.part {
-            SecretPart::Ptrace | SecretPart::VmWrite | SecretPart::Descriptor => true,
+            SecretPart::Ptrace | SecretPart::VmWrite | SecretPart::Descriptor | SecretPart::Advice => true,
             SecretPart::Mem => matches!(secret.access, Access::Write | Access::ReadWrite),
             _ => false,
         };
@@ -205,6 +206,7 @@ fn is_call(part: SecretPart) -> bool {
             | SecretPart::VmRead
             | SecretPart::VmWrite
             | SecretPart::Descriptor
+            | SecretPart::Advice
     )
 }
 
@@ -219,6 +221,7 @@ fn word(part: SecretPart) -> &'static str {
         SecretPart::VmRead => "process_vm_readv",
         SecretPart::VmWrite => "process_vm_writev",
         SecretPart::Descriptor => "fd",
+        SecretPart::Advice => "process_madvise",
         SecretPart::KernelMemory => "kcore",
         SecretPart::PhysicalMemory => "dev_mem",
         SecretPart::BlockDevice(_) => "block_device",

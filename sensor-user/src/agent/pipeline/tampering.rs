@@ -8,12 +8,17 @@ use std::{
 };
 
 use claviger_proto::{Shared, v1::Tamper as Part};
+use rustix::process::{getpgrp, getuid};
 
-use super::*;
+use super::{
+    changes::outcome as outcome_of,
+    uses::{outcome_of as outcome_of_use, probe_of, was_under_way},
+    *,
+};
 use crate::{
     agent::repeats::First,
     attribute::{is_own_pid_namespace, mount_namespace_of},
-    decode::{Access, Attempt, Covers, Done, FileOperation, FileUse, Tamper, Task},
+    decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Held, Hold, Tamper, Task},
 };
 
 /// errno(3): a program that runs cannot be written.
@@ -21,6 +26,9 @@ pub(super) const ETXTBSY: u32 = 26;
 
 const OTHERS_SIGNAL: &str = "signal_to_another";
 const OTHERS_MOUNT: &str = "mount_elsewhere";
+/// In the words of the contract.
+const WRITTEN: &str = "file_written";
+const KEY_READ: &str = "key_read";
 const READ_ONLY: &str = "own_file_read";
 const SETTING: &str = "setting";
 const OTHERS_HELD: &str = "another_process_held";
@@ -87,8 +95,7 @@ impl<S: Sink> Agent<S> {
                 ("mount_over", path.display())
             }
             Done::Held { how, given } => {
-                let given_in_own = *given == 0 || is_own_pid_namespace(tamper.task.pid_namespace);
-                if !given_in_own {
+                if !is_own_held(how, *given, &tamper.task) {
                     return Err(self.leave_out(OTHERS_HELD));
                 }
                 how.told()
@@ -112,43 +119,63 @@ impl<S: Sink> Agent<S> {
         Ok(())
     }
 
-    /// Tells the use of a file of the sensor's own where it may be written by it.
-    pub(super) fn tell_own_file(&mut self, file: &FileUse, repeats: Option<u64>) -> Result<(), &'static str> {
-        if file.operation != FileOperation::Open || !writes(file.access) {
+    /// Tells the use of a file of the sensor's own, of this path, where it may be written by it, and of a key any. With `held`, that it was under way
+    /// already.
+    pub(super) fn tell_own_file(
+        &mut self,
+        file: &FileUse,
+        own: &Path,
+        repeats: Option<u64>,
+        held: Option<&Held>,
+    ) -> Result<(), &'static str> {
+        let what = if file.operation == FileOperation::Open && writes(file.access) {
+            WRITTEN
+        } else if self.options.own.keys().iter().any(|key| key == own) {
+            KEY_READ
+        } else {
             return Err(self.leave_out(READ_ONLY));
-        }
-        let outcome = (Outcome::Succeeded, 0);
+        };
         let seen = Seen {
-            observation: self.observation(Probe::FileOpen),
+            observation: self.observation(probe_of(file)),
             time_boot_ns: file.time_boot_ns,
             repeats,
         };
         let target = file.path.display();
-        self.push_tamper(&file.task, "file_written", target, outcome, seen);
+        let mut event = self.tamper_event(&file.task, what, target, outcome_of_use(file), seen);
+        if let Some(held) = held {
+            was_under_way(&mut event, held);
+        }
+        self.push(event, None);
         Ok(())
     }
 
-    /// Tells an attempt, of which only the path is known, where it was to write a file of the sensor's own. Returns whether it was.
+    /// Tells an attempt, of which only the path is known, where it was to write a file of the sensor's own, or to open a key. Returns whether it was.
     pub(super) fn attempted_tamper(&mut self, attempt: &Attempt) -> bool {
         let path = Path::new(OsStr::from_bytes(&attempt.path.bytes));
-        if !writes(attempt.access)
-            || self.options.own.holds(&resolved(path)).is_none()
-            || !is_same_tree(&attempt.task, path)
-        {
+        let own = &self.options.own;
+        let what = if writes(attempt.access) && own.holds(&resolved(path)).is_some() {
+            WRITTEN
+        } else if own.keys().iter().any(|key| key == path) {
+            KEY_READ
+        } else {
+            return false;
+        };
+        if !is_same_tree(&attempt.task, path) {
             return false;
         }
         self.accounts.received += 1;
-        let (probe, outcome) = match attempt.errno {
-            Some(errno) => (Probe::FileOpenDenied, (Outcome::Denied, errno)),
-            None => (Probe::FileOpen, (Outcome::Unknown, 0)),
+        let probe = match attempt.end {
+            End::Refused(_) => Probe::FileOpenDenied,
+            End::Succeeded | End::Unknown => Probe::FileOpen,
         };
+        let outcome = outcome_of(attempt.end);
         let target = attempt.path.display();
         let seen = Seen {
             observation: self.observation(probe),
             time_boot_ns: attempt.time_boot_ns,
             repeats: None,
         };
-        self.push_tamper(&attempt.task, "file_written", target, outcome, seen);
+        self.push_tamper(&attempt.task, what, target, outcome, seen);
         true
     }
 
@@ -160,6 +187,18 @@ impl<S: Sink> Agent<S> {
         outcome: (Outcome, u32),
         seen: Seen,
     ) {
+        let event = self.tamper_event(task, what, target, outcome, seen);
+        self.push(event, None);
+    }
+
+    fn tamper_event(
+        &mut self,
+        task: &Task,
+        what: &str,
+        target: String,
+        outcome: (Outcome, u32),
+        seen: Seen,
+    ) -> Event {
         let Seen {
             observation,
             time_boot_ns,
@@ -173,7 +212,7 @@ impl<S: Sink> Agent<S> {
             what: what.to_owned(),
             target,
         }));
-        self.push(event, None);
+        event
     }
 
     /// Whether a mount hides a file of the sensor, by its path.
@@ -224,6 +263,22 @@ pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     match (numbers(directory), numbers(&theirs.join(below))) {
         (Some(own), Some(theirs)) => own == theirs,
         _ => true,
+    }
+}
+
+/// Whether what was held is the sensor, or the sensor among others.
+fn is_own_held(how: &Hold, given: u32, task: &Task) -> bool {
+    let is_here = || is_own_pid_namespace(task.pid_namespace);
+    match how {
+        Hold::SchedulingOfGroup(_) if given != 0 => {
+            u32::try_from(getpgrp().as_raw_nonzero().get()) == Ok(given) && is_here()
+        }
+        // The kernel goes through those that the caller can see.
+        Hold::SchedulingOfUser(_) => {
+            let user = if given == 0 { task.uid } else { Some(given) };
+            user == Some(getuid().as_raw()) && is_here()
+        }
+        _ => given == 0 || is_here(),
     }
 }
 

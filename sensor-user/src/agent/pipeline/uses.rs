@@ -13,7 +13,7 @@ use crate::{
         seen_from::SeenFrom,
     },
     credential::Parsed,
-    decode::{Access, Attempt, FileOperation, FilePath, FileUse, Held, Match},
+    decode::{Access, Attempt, End, FileOperation, FilePath, FileUse, Held, Match},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
@@ -30,6 +30,32 @@ pub(super) struct Recognised {
     /// Where it was found.
     pub found_at: Option<PathBuf>,
     pub matched_by: MatchBasis,
+}
+
+/// The probe that sees such a use.
+pub(super) fn probe_of(file: &FileUse) -> Probe {
+    match file.operation {
+        FileOperation::Open if file.key.errno != 0 => Probe::FileOpenDenied,
+        FileOperation::Open => Probe::FileOpen,
+        FileOperation::Map => Probe::FileMapped,
+        FileOperation::Inherit => Probe::FileInherited,
+        FileOperation::Receive => Probe::FileReceived,
+        FileOperation::Hold => Probe::OpenDescriptors,
+    }
+}
+
+/// How a use ended.
+pub(super) fn outcome_of(file: &FileUse) -> (Outcome, u32) {
+    match file.key.errno {
+        0 => (Outcome::Succeeded, 0),
+        errno => (Outcome::Denied, errno),
+    }
+}
+
+/// Says that a use was under way already.
+pub(super) fn was_under_way(event: &mut Event, held: &Held) {
+    event.pre_existing = held.pre_existing;
+    event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
 }
 
 /// Paths, and from where they are seen, that may lead to a file that a process used.
@@ -69,8 +95,8 @@ impl<S: Sink> Agent<S> {
         held: Option<&Held>,
     ) -> Result<(), &'static str> {
         self.accounts.received += 1;
-        if let Some(Meaning::Sensor { .. }) = self.meaning(file) {
-            return self.tell_own_file(file, repeats);
+        if let Some(Meaning::Sensor { path }) = self.meaning(file) {
+            return self.tell_own_file(file, &path, repeats, held);
         }
         let Recognised {
             entry,
@@ -108,25 +134,14 @@ impl<S: Sink> Agent<S> {
             operation,
             matched_by,
         };
-        let observation = self.observation(match file.operation {
-            FileOperation::Open if file.key.errno != 0 => Probe::FileOpenDenied,
-            FileOperation::Open => Probe::FileOpen,
-            FileOperation::Map => Probe::FileMapped,
-            FileOperation::Inherit => Probe::FileInherited,
-            FileOperation::Receive => Probe::FileReceived,
-            FileOperation::Hold => Probe::OpenDescriptors,
-        });
-        let outcome = match file.key.errno {
-            0 => (Outcome::Succeeded, 0),
-            errno => (Outcome::Denied, errno),
-        };
+        let observation = self.observation(probe_of(file));
+        let outcome = outcome_of(file);
         let mut event = self
             .facts
             .used(EventKind::CredentialAccess, &file.task, outcome, observation);
         at(&mut event, file.time_boot_ns, repeats);
         if let Some(held) = held {
-            event.pre_existing = held.pre_existing;
-            event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
+            was_under_way(&mut event, held);
         }
         event.credential = Some(credential(&used));
         if file.key.errno != 0 {
@@ -249,7 +264,7 @@ impl<S: Sink> Agent<S> {
         if self.attempted_tamper(&attempt) || self.attempted_reach(&attempt) {
             return;
         }
-        let Some(errno) = attempt.errno else {
+        let End::Refused(errno) = attempt.end else {
             return self.follow(attempt);
         };
         self.accounts.received += 1;

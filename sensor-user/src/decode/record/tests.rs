@@ -1,5 +1,5 @@
 use claviger_sensor_common::{
-    Ancestor, Label, OPERATION_REACH, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, TaskSnapshot,
+    Ancestor, END_UNKNOWN, Label, OPERATION_REACH, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, TaskSnapshot,
 };
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
@@ -124,7 +124,14 @@ fn a_refused_open_has_the_path_that_was_asked_for() {
         panic!("a denial")
     };
     assert_eq!(denied.path.bytes, b"/home/demo/.ssh/id_rsa");
-    assert_eq!((denied.errno, denied.access), (Some(13), Access::ReadWrite));
+    assert_eq!((denied.end, denied.access), (End::Refused(13), Access::ReadWrite));
+    for (errno, end) in [(0, End::Succeeded), (END_UNKNOWN, End::Unknown)] {
+        record.errno = errno;
+        let Record::Attempt(attempt) = decode(record.as_bytes()).expect("decodes") else {
+            panic!("an attempt")
+        };
+        assert_eq!(attempt.end, end);
+    }
 }
 
 #[test]

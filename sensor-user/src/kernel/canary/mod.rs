@@ -7,6 +7,7 @@ mod listing;
 mod opens;
 mod reach;
 mod rings;
+mod settings;
 mod signal;
 
 use std::{
@@ -44,12 +45,13 @@ pub fn of(probe: Probe) -> Option<Canary> {
     }
 }
 
-/// Shows whether the ends of calls of io_uring are seen.
-///
-/// # Errors
-/// Why they are not.
-pub(super) fn ring_enter_seen(labeller: &mut Labeller) -> Result<(), String> {
-    rings::enter_seen(labeller)
+/// The canary of a program that stands beside a probe's own; nothing for those that have none.
+pub(super) fn of_beside(program: &str) -> Option<Canary> {
+    match program {
+        "sys_exit_io_uring_enter" => Some(rings::enter_seen),
+        "sysctl" => Some(settings::setting_seen),
+        _ => None,
+    }
 }
 
 /// Has the kernel half learn by which operations it knows the files that are a process's memory or environment. Returns those that could

@@ -15,7 +15,7 @@ use crate::kernel::Labeller;
     unsafe_code,
     reason = "rustix has this call behind a feature, for a ring that is one"
 )]
-pub(in crate::kernel) fn enter_seen(labeller: &mut Labeller) -> Result<(), String> {
+pub(super) fn enter_seen(labeller: &mut Labeller) -> Result<(), String> {
     seen(labeller, REQUEST_RING_ENTERED, || {
         // SAFETY: no descriptor is -1, so the kernel looks at nothing else of the call.
         let entered = unsafe { libc::syscall(libc::SYS_io_uring_enter, -1, 0, 0, 0, 0, 0) };

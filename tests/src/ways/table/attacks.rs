@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::Sensor;
 use crate::ways::Sees::Tamper;
-use crate::ways::SensorPart::{Config, Link, Map, Pid, Program, State as StateFile};
+use crate::ways::SensorPart::{Config, Key, Link, Map, Pid, Program, State as StateFile};
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -66,6 +66,14 @@ pub(super) fn ways() -> Vec<Way> {
             ],
         ),
         row(
+            "its keys opened",
+            [
+                Way::new("own_key_read", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
+                Way::new("own_key_by_link", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
+                Way::new("denied_own_key", Tamper("key_read"), [Built, Built, Built]).to(Sensor(Key)),
+            ],
+        ),
+        row(
             "a name or the mode of its files",
             [
                 Way::new("own_name_removed", Tamper("file_removed"), [Built, Built, Built])
@@ -88,6 +96,9 @@ fn holds() -> Vec<Way> {
             of_pid("denied_limit", "limit"),
             of_pid("affinity", "scheduling"),
             of_pid("priority", "scheduling"),
+            of_pid("priority_of_group", "scheduling"),
+            of_pid("denied_priority_of_user", "scheduling"),
+            of_pid("io_priority", "scheduling"),
         ],
     );
     let score = row("its `oom_score_adj`", [of_pid("oom_score", "oom_score")]);
@@ -105,6 +116,8 @@ fn holds() -> Vec<Way> {
             of_pid("sensor_mem", "process"),
             of_pid("sensor_written", "process"),
             of_pid("sensor_descriptor", "process"),
+            of_pid("sensor_descriptor_elsewhere", "process"),
+            of_pid("sensor_advised", "process"),
         ],
     );
     [limits, score, cgroups, process].concat()

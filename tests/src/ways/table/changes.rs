@@ -3,7 +3,7 @@
 use super::row;
 use crate::ways::Place::{NoKey, NoSession, Session, Written};
 use crate::ways::Sees::{Access, Change};
-use crate::ways::State::{Built, NotYet};
+use crate::ways::State::Built;
 use crate::ways::Way;
 
 pub(super) fn ways() -> Vec<Way> {
@@ -28,7 +28,7 @@ fn contents() -> Vec<Way> {
             Way::new("create", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("truncate", truncated, [Built, Built, Built]),
             Way::new("ftruncate", truncated, [Built, Built, Built]),
-            Way::new("uring_ftruncate", truncated, [Built, Built, NotYet]),
+            Way::new("uring_ftruncate", truncated, [Built, Built, Built]),
         ],
     );
     [by_process, by_kernel].concat()
@@ -108,10 +108,10 @@ fn attributes() -> Vec<Way> {
             Way::new("setxattr", attributes, [Built, Built, Built]),
             Way::new("lsetxattr", attributes, [Built, Built, Built]),
             Way::new("fsetxattr", attributes, [Built, Built, Built]),
-            Way::new("uring_setxattr", attributes, [Built, Built, NotYet]),
-            Way::new("uring_fsetxattr", attributes, [Built, Built, NotYet]),
-            Way::new("denied_uring_setxattr", attributes, [NotYet, NotYet, NotYet]),
-            Way::new("denied_uring_fsetxattr", attributes, [NotYet, NotYet, NotYet]),
+            Way::new("uring_setxattr", attributes, [Built, Built, Built]),
+            Way::new("uring_fsetxattr", attributes, [Built, Built, Built]),
+            Way::new("denied_uring_setxattr", attributes, [Built, Built, Built]),
+            Way::new("denied_uring_fsetxattr", attributes, [Built, Built, Built]),
             Way::new("removexattr", attributes, [Built, Built, Built]),
         ],
     )
