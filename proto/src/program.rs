@@ -7,7 +7,7 @@ use crate::v1::{Process, Program, ProgramBasis};
 pub fn carried(process: &Process) -> Option<&Program> {
     let is_seen = |file: &&Program| match file.basis() {
         ProgramBasis::ExecutedFile | ProgramBasis::ExecutedPath | ProgramBasis::Mapped => true,
-        ProgramBasis::Argument | ProgramBasis::Unspecified => false,
+        ProgramBasis::Argument | ProgramBasis::ArgumentBesideCode | ProgramBasis::Unspecified => false,
     };
     [&process.script, &process.loaded_program]
         .into_iter()
@@ -36,7 +36,7 @@ pub fn program_words(process: &Process) -> String {
     }
     let named = |file: &Option<Program>| {
         let file = file.as_ref().filter(|file| !file.path.is_empty())?;
-        Some((file.path.clone(), file.basis() == ProgramBasis::Argument))
+        Some((file.path.clone(), is_argument(file.basis())))
     };
     match (named(&process.script), named(&process.loaded_program)) {
         (Some((script, false)), _) => format!("{script} run by {exe}"),
@@ -44,6 +44,10 @@ pub fn program_words(process: &Process) -> String {
         (None, Some((loaded, _))) => format!("{loaded} loaded by {exe}"),
         (None, None) => exe,
     }
+}
+
+const fn is_argument(basis: ProgramBasis) -> bool {
+    matches!(basis, ProgramBasis::Argument | ProgramBasis::ArgumentBesideCode)
 }
 
 /// What is odd about the program of a process, for people: `deleted`, `in memory`.
@@ -86,7 +90,11 @@ mod tests {
     #[test]
     fn a_script_counts_where_the_kernel_was_given_it() {
         assert_eq!(program_path(&process(ProgramBasis::ExecutedFile)), "/usr/bin/aws");
-        for basis in [ProgramBasis::Argument, ProgramBasis::Unspecified] {
+        for basis in [
+            ProgramBasis::Argument,
+            ProgramBasis::ArgumentBesideCode,
+            ProgramBasis::Unspecified,
+        ] {
             assert_eq!(program_path(&process(basis)), "/usr/bin/python3.11");
         }
         assert_eq!(program_path(&Process::default()), "");

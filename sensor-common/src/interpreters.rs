@@ -36,61 +36,45 @@ impl NameWord {
     }
 }
 
-/// What an executable carries out, and how its arguments say what.
+/// What an executable carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// Nothing but itself.
     None,
-    /// A script: behind options of these letters, which take no value, the first argument names it.
-    Interpreter(u64),
+    /// A script, or code; its arguments say which.
+    Interpreter,
     /// One of many programs in it, by the name that it is called by.
     Applets,
+}
+
+macro_rules! interpreters {
+    ($($name:literal)*) => {
+        /// Names of interpreters, as many letters of them as are looked at. The agent knows the options of each.
+        pub const INTERPRETERS: &[&str] = &[$($name),*];
+
+        const fn is_interpreter(word: NameWord) -> bool {
+            $(word.0 == const { NameWord::of($name.as_bytes()).0 })||*
+        }
+    };
+}
+
+interpreters! {
+    "sh" "bash" "rbash" "dash" "ash" "zsh" "ksh" "mksh" "csh" "tcsh" "fish"
+    "python" "pypy" "perl" "ruby" "php" "lua" "luajit" "tclsh" "rscript" "r"
+    "awk" "gawk" "mawk" "nawk" "original"
+    "node" "nodejs" "deno" "bun" "java"
 }
 
 /// What the executable of this name is. The dynamic loader is known by more than letters, see [`is_loader`].
 #[must_use]
 #[inline(always)]
 pub const fn family_of(word: NameWord) -> Family {
-    const fn name(name: &str) -> u64 {
-        NameWord::of(name.as_bytes()).0
-    }
-    const SH: u64 = name("sh");
-    const BASH: u64 = name("bash");
-    const DASH: u64 = name("dash");
-    const ASH: u64 = name("ash");
-    const ZSH: u64 = name("zsh");
-    const KSH: u64 = name("ksh");
-    const MKSH: u64 = name("mksh");
-    const CSH: u64 = name("csh");
-    const TCSH: u64 = name("tcsh");
-    const FISH: u64 = name("fish");
-    const PYTHON: u64 = name("python");
-    const PYPY: u64 = name("pypy");
-    const PERL: u64 = name("perl");
-    const RUBY: u64 = name("ruby");
-    const PHP: u64 = name("php");
-    const NODE: u64 = name("node");
-    const NODEJS: u64 = name("nodejs");
-    const LUA: u64 = name("lua");
-    const LUAJIT: u64 = name("luajit");
-    const TCLSH: u64 = name("tclsh");
-    const RSCRIPT: u64 = name("rscript");
-    const BUSYBOX: u64 = name("busybox");
-    const TOYBOX: u64 = name("toybox");
-    const COREUTILS: u64 = name("coreutils");
+    const BUSYBOX: u64 = NameWord::of(b"busybox").0;
+    const TOYBOX: u64 = NameWord::of(b"toybox").0;
+    const COREUTILS: u64 = NameWord::of(b"coreutils").0;
     match word.0 {
-        SH | BASH | DASH | ASH | ZSH | KSH | MKSH | CSH | TCSH => {
-            Family::Interpreter(letters("abefhiklmnpruvxBCEHP"))
-        }
-        FISH => Family::Interpreter(letters("ilNP")),
-        PYTHON | PYPY => Family::Interpreter(letters("bBdEiIOPqRsSuvx")),
-        PERL => Family::Interpreter(letters("acfnpstTUwWX")),
-        RUBY => Family::Interpreter(letters("acdlnpsvw")),
-        PHP => Family::Interpreter(letters("nqC")),
-        LUA | LUAJIT => Family::Interpreter(letters("iE")),
-        // Their options are words, of which some take a value.
-        NODE | NODEJS | TCLSH | RSCRIPT => Family::Interpreter(0),
         BUSYBOX | TOYBOX | COREUTILS => Family::Applets,
+        _ if is_interpreter(word) => Family::Interpreter,
         _ => Family::None,
     }
 }
@@ -108,28 +92,6 @@ pub const fn is_loader(name: &[u8; 16]) -> bool {
     )
 }
 
-const fn letters(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let mut set = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        set |= letter(bytes[at]);
-        at += 1;
-    }
-    set
-}
-
-/// The bit of a letter in a set of letters; 0 for what is none.
-#[must_use]
-#[inline(always)]
-pub const fn letter(byte: u8) -> u64 {
-    match byte {
-        b'a'..=b'z' => 1 << (byte - b'a'),
-        b'A'..=b'Z' => 1 << (byte - b'A' + 26),
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,31 +99,24 @@ mod tests {
     #[test]
     fn names_are_known_whatever_their_version() {
         let family = |name: &str| family_of(NameWord::of(name.as_bytes()));
-        let python = family("python");
-        for name in ["python3", "python3.11", "python2.7", "PYTHON", "pypy3"] {
-            assert_eq!(family(name), python, "{name}");
+        for name in [
+            "python3",
+            "python3.11",
+            "python2.7",
+            "PYTHON",
+            "pypy3",
+            "original-awk",
+            "java",
+        ] {
+            assert_eq!(family(name), Family::Interpreter, "{name}");
+        }
+        for name in INTERPRETERS {
+            assert_eq!(family(name), Family::Interpreter, "{name}");
         }
         assert_eq!(family("busybox-static"), Family::Applets);
         assert_eq!(family("coreutils"), Family::Applets);
-        for name in ["", "3python", "pythonista", "cat", "env", "shred"] {
+        for name in ["", "3python", "pythonista", "cat", "env", "shred", "javac", "rm"] {
             assert_eq!(family(name), Family::None, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_option_that_takes_a_value_or_code_is_in_no_set() {
-        for (name, with_value) in [
-            ("sh", "coOs"),
-            ("python3", "cmWX"),
-            ("perl", "eEIMmxS"),
-            ("fish", "cfpo"),
-        ] {
-            let Family::Interpreter(flags) = family_of(NameWord::of(name.as_bytes())) else {
-                panic!("{name} is an interpreter")
-            };
-            for byte in with_value.bytes() {
-                assert_eq!(flags & letter(byte), 0, "-{} of {name}", char::from(byte));
-            }
         }
     }
 

@@ -64,14 +64,11 @@ pub const AGENT_THREADS_MAX: u32 = 1_024;
 /// `fs.nr_open`. Of a process with room for more, those beyond are counted as lost.
 pub const DESCRIPTOR_WORDS_MAX: u32 = 16_384;
 
-/// Bytes of a script's path as it was given; a longer one is not told.
-pub const PROGRAM_GIVEN_BYTES: usize = 512;
+/// Bytes of a script's path as it was given, or of an interpreter's arguments; what lies behind is not told.
+pub const PROGRAM_GIVEN_BYTES: usize = 1_024;
 
 /// Bytes of what a program of many names was called, its directory included; of a longer one the end is not looked at.
 pub const APPLET_BYTES: usize = 64;
-
-/// Arguments before a script's that are looked at. Behind more, what is run is not told.
-pub const OPTIONS_MAX: u32 = 8;
 
 /// Pieces of the first argument, of [`APPLET_BYTES`] each, that are passed over. Behind a longer one nothing is told.
 pub const FIRST_ARGUMENT_PIECES_MAX: u32 = 8;

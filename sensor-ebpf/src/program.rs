@@ -4,23 +4,24 @@
 //! - A script that the kernel was given (`#!`, binfmt_misc) is no longer in hand when the program is known to run: its file has been put away. It
 //!   hangs in the list of what the task has still to do before it returns to user space, the earliest of those that were opened to be executed,
 //!   and is told from there as an object.
-//! - Of a script that an argument names (`python3 script.py`) the argument is told, to be looked up. What stands behind an option that may take
-//!   a value is not taken for a script.
+//! - Of a script that an argument names (`python3 script.py`) the arguments are told as far as there is room. The agent reads in them what is
+//!   run, and keeps no other.
 //! - What the dynamic loader runs is the first file that it maps.
 //!
 //! Most programs are none of these, and cost a look at their name.
 
 use aya_ebpf::{
-    helpers::{bpf_probe_read_kernel_str_bytes, bpf_probe_read_user_str_bytes},
+    helpers::{
+        bpf_probe_read_kernel_str_bytes, bpf_probe_read_user_str_bytes, generated::bpf_probe_read_user,
+    },
     macros::map,
     maps::{Array, HashMap},
 };
 use claviger_sensor_common::{
     APPLET_BYTES, Ancestor, CLOSING_MAX, FIRST_ARGUMENT_PIECES_MAX, Family, LOADING_MAX, MISSING,
-    NAME_LETTERS, NOT_TOLD_BY_OPTION, NOT_TOLD_NO_ARGUMENT, NOT_TOLD_UNREADABLE, NameWord, OPTIONS_MAX,
-    PROGRAM_ARGUMENT, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH, Probe, ProgramRecord,
+    NAME_LETTERS, NOT_TOLD_NO_ARGUMENT, NOT_TOLD_UNREADABLE, NameWord, PROGRAM_ARGUMENTS,
+    PROGRAM_GIVEN_BYTES, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH, Probe, ProgramRecord,
     RECORD_PROGRAM, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD, family_of, is_loader,
-    letter,
 };
 
 use crate::{
@@ -39,8 +40,6 @@ const NO_PREALLOC: u32 = 1;
 const PROT_EXEC: u64 = 0x4;
 /// include/uapi/linux/mman.h: of what glibc's loader loads, and of nothing else that it maps.
 const MAP_DENYWRITE: u64 = 0x800;
-/// Bytes of an option that are looked at; a longer one may be any.
-const OPTION_BYTES: usize = 16;
 
 /// Processes in which the dynamic loader was started and has mapped nothing yet, with the number of their program run.
 #[map]
@@ -69,12 +68,13 @@ pub extern "C" fn started(exe: u64, filename: u64, is_script: u32) -> u32 {
     if loader {
         return script | RUNS_LOADER;
     }
-    match family_of(word(&name)) {
-        Family::None if is_script != 0 => script | tell(filename, 0, 0),
+    let name = word(&name);
+    match family_of(name) {
+        Family::None if is_script != 0 => script | tell(filename, 0),
         Family::None => 0,
         Family::Applets => script | RUNS_APPLET | applet(filename, script),
-        Family::Interpreter(_) if is_script != 0 => script | RUNS_INTERPRETER | tell(filename, 0, 0),
-        Family::Interpreter(flags) => RUNS_INTERPRETER | by_argument(flags, 1, 0),
+        Family::Interpreter if is_script != 0 => script | RUNS_INTERPRETER | tell(filename, 0),
+        Family::Interpreter => RUNS_INTERPRETER | by_arguments(name.0, 1, 0),
     }
 }
 
@@ -108,14 +108,14 @@ fn applet(filename: u64, script: u32) -> u32 {
         (first, called)
     };
     if script != 0 {
-        return tell(filename, 0, at);
+        return tell(filename, at);
     }
     match family_of(NameWord(called)) {
-        Family::Interpreter(flags) => match by_argument(flags, 1 + shifted as u32, at) {
+        Family::Interpreter => match by_arguments(called, 1 + shifted as u32, at) {
             told if told & RUNS_TOLD != 0 => told,
-            not_told => tell(0, 0, at) | not_told,
+            not_told => tell(0, at) | not_told,
         },
-        _ => tell(0, 0, at),
+        _ => tell(0, at),
     }
 }
 
@@ -183,66 +183,58 @@ extern "C" fn behind(argument: u64) -> u64 {
     0
 }
 
-/// Tells the first argument that is no option, behind `passed` others. `flags` are the letters of options that take no value: behind any other, what
-/// is run is not known.
+/// Tells the arguments behind the first `passed`: what they say is for the agent to read, which knows the options of each interpreter.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn by_argument(flags: u64, passed: u32, applet: u64) -> u32 {
+extern "C" fn by_arguments(interpreter: u64, passed: u32, applet: u64) -> u32 {
     let (first, end) = arguments();
     let mut at = behind(first);
     if passed > 1 && at != 0 {
         at = behind(at);
     }
-    for _ in 0..OPTIONS_MAX {
-        if at == 0 || at >= end {
-            return NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT;
-        }
-        let mut option = [0u8; OPTION_BYTES];
-        // SAFETY: as above.
-        let Ok(copied) = (unsafe { bpf_probe_read_user_str_bytes(at as *const u8, &mut option) }) else {
-            return NOT_TOLD_UNREADABLE << NOT_TOLD_SHIFT;
-        };
-        let length = copied.len() as u64;
-        if option[0] != b'-' {
-            return tell(0, at, applet);
-        }
-        if option[1] == 0 {
-            // Standard input.
-            return NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT;
-        }
-        at += length + 1;
-        if option[1] == b'-' && option[2] == 0 {
-            return if at < end {
-                tell(0, at, applet)
-            } else {
-                NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT
-            };
-        }
-        if !takes_nothing(&option, flags) {
-            return NOT_TOLD_BY_OPTION << NOT_TOLD_SHIFT;
-        }
+    if at == 0 || at >= end {
+        return NOT_TOLD_NO_ARGUMENT << NOT_TOLD_SHIFT;
     }
-    NOT_TOLD_BY_OPTION << NOT_TOLD_SHIFT
-}
-
-/// Whether an option is made of these letters only.
-#[inline(always)]
-fn takes_nothing(option: &[u8; OPTION_BYTES], flags: u64) -> bool {
-    for byte in &option[1..] {
-        if *byte == 0 {
-            return true;
-        }
-        if flags & letter(*byte) == 0 {
+    let told = submit::<ProgramRecord>(Probe::ProcessExec as u32, RECORD_PROGRAM, |record| {
+        // SAFETY: `record` is a reservation of this size.
+        let record = unsafe { &mut *record };
+        begin(record);
+        called(record, applet);
+        let bytes = end - at;
+        record.given_truncated = u32::from(bytes > PROGRAM_GIVEN_BYTES as u64);
+        let bytes = bytes.min(PROGRAM_GIVEN_BYTES as u64);
+        // SAFETY: the helper copies from any user address, at most as many bytes as there is room for, and reports a fault instead of taking it.
+        if unsafe { bpf_probe_read_user(record.given.as_mut_ptr().cast(), bytes as u32, at as *const _) } != 0
+        {
             return false;
         }
+        record.given_length = bytes as u32;
+        record.how = PROGRAM_ARGUMENTS;
+        record.interpreter = interpreter;
+        path::walk(&path::working_directory(), &mut record.path);
+        true
+    });
+    if told {
+        RUNS_TOLD
+    } else {
+        NOT_TOLD_UNREADABLE << NOT_TOLD_SHIFT
     }
-    false
 }
 
-/// Tells the script that the kernel was given under `filename`, or the argument that names one, and what a program of many names was called by.
+/// What a program of many names was called by.
+#[inline(always)]
+fn called(record: &mut ProgramRecord, applet: u64) {
+    if applet != 0 {
+        // SAFETY: the helper copies a string from any user address and reports a fault instead of taking it.
+        let name = unsafe { bpf_probe_read_user_str_bytes(applet as *const u8, &mut record.applet) };
+        record.applet_length = name.map_or(0, <[u8]>::len) as u32;
+    }
+}
+
+/// Tells the script that the kernel was given under `filename`, and what a program of many names was called by.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn tell(filename: u64, argument: u64, applet: u64) -> u32 {
+extern "C" fn tell(filename: u64, applet: u64) -> u32 {
     let script = if filename != 0 { script() } else { 0 };
     let told = submit::<ProgramRecord>(Probe::ProcessExec as u32, RECORD_PROGRAM, |record| {
         // SAFETY: `record` is a reservation of this size.
@@ -259,18 +251,7 @@ extern "C" fn tell(filename: u64, argument: u64, applet: u64) -> u32 {
                 PROGRAM_SCRIPT_PATH
             };
         }
-        if argument != 0 {
-            // SAFETY: as above, from a user address.
-            let given = unsafe { bpf_probe_read_user_str_bytes(argument as *const u8, &mut record.given) };
-            let length = given.map_or(0, <[u8]>::len);
-            given_as(record, length);
-            record.how = PROGRAM_ARGUMENT;
-        }
-        if applet != 0 {
-            // SAFETY: as above.
-            let name = unsafe { bpf_probe_read_user_str_bytes(applet as *const u8, &mut record.applet) };
-            record.applet_length = name.map_or(0, <[u8]>::len) as u32;
-        }
+        called(record, applet);
         if script != 0 {
             object(record, script as *const u8);
         } else if record.how != 0 {
@@ -291,6 +272,7 @@ fn begin(record: &mut ProgramRecord) {
     record.inode = 0;
     record.device = 0;
     record.marks = 0;
+    record.interpreter = 0;
     record.given_length = 0;
     record.given_truncated = 0;
     record.path.length = 0;

@@ -115,7 +115,7 @@ compared! {
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     ExecRecord { header, task, runs, not_told, exe }
     ProgramRecord {
-        header, process, how, applet_length, inode, device, marks, given_length, given_truncated, applet, given, path,
+        header, process, how, applet_length, inode, device, marks, given_length, given_truncated, interpreter, applet, given, path,
     }
     ForkRecord { header, child, parent }
     ExitRecord { header, process }

@@ -201,6 +201,13 @@ mod tests {
     }
 
     #[test]
+    fn a_script_beside_other_code_is_not_what_is_believed() {
+        let beside = Some((AWS, ProgramBasis::ArgumentBesideCode));
+        assert!(!is_aws(&run("/usr/bin/python3.11", beside)));
+        assert!(is_aws(&run("/opt/aws/python3", beside)));
+    }
+
+    #[test]
     fn an_interpreter_that_is_meant_may_run_what_is_not_told() {
         let not_told = Some(("", ProgramBasis::Unspecified));
         assert!(is_aws(&run("/opt/aws/python3", not_told)));

@@ -903,10 +903,12 @@ pub enum ProgramBasis {
     ExecutedFile = 1,
     /// The same, but of the file only the path is known.
     ExecutedPath = 2,
-    /// The first argument of an interpreter that is no option, as given; a file was found there. What starts a program chooses its arguments.
+    /// The argument of an interpreter that names a script, as given; a file was found there. What starts a program chooses its arguments.
     Argument = 3,
     /// The dynamic loader mapped this file before any other.
     Mapped = 4,
+    /// As ARGUMENT, but an option beside it may have the interpreter run other code as well, so that the script is not all that ran.
+    ArgumentBesideCode = 5,
 }
 impl ProgramBasis {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -920,6 +922,7 @@ impl ProgramBasis {
             Self::ExecutedPath => "PROGRAM_BASIS_EXECUTED_PATH",
             Self::Argument => "PROGRAM_BASIS_ARGUMENT",
             Self::Mapped => "PROGRAM_BASIS_MAPPED",
+            Self::ArgumentBesideCode => "PROGRAM_BASIS_ARGUMENT_BESIDE_CODE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -930,6 +933,7 @@ impl ProgramBasis {
             "PROGRAM_BASIS_EXECUTED_PATH" => Some(Self::ExecutedPath),
             "PROGRAM_BASIS_ARGUMENT" => Some(Self::Argument),
             "PROGRAM_BASIS_MAPPED" => Some(Self::Mapped),
+            "PROGRAM_BASIS_ARGUMENT_BESIDE_CODE" => Some(Self::ArgumentBesideCode),
             _ => None,
         }
     }

@@ -26,9 +26,7 @@ pub const RUNS_APPLET: u32 = 8;
 /// [`super::ExecRecord::runs`]: a [`ProgramRecord`] of this start follows.
 pub const RUNS_TOLD: u32 = 16;
 
-/// [`super::ExecRecord::not_told`]: an option may say what is run.
-pub const NOT_TOLD_BY_OPTION: u32 = 1;
-/// [`super::ExecRecord::not_told`]: no argument does.
+/// [`super::ExecRecord::not_told`]: there are no arguments.
 pub const NOT_TOLD_NO_ARGUMENT: u32 = 2;
 /// [`super::ExecRecord::not_told`]: the arguments could not be read.
 pub const NOT_TOLD_UNREADABLE: u32 = 3;
@@ -37,8 +35,8 @@ pub const NOT_TOLD_UNREADABLE: u32 = 3;
 pub const PROGRAM_SCRIPT_FILE: u32 = 1;
 /// [`ProgramRecord::how`]: the kernel was given this path.
 pub const PROGRAM_SCRIPT_PATH: u32 = 2;
-/// [`ProgramRecord::how`]: the first argument that is no option.
-pub const PROGRAM_ARGUMENT: u32 = 3;
+/// [`ProgramRecord::how`]: the arguments of an interpreter, which say what it runs.
+pub const PROGRAM_ARGUMENTS: u32 = 3;
 /// [`ProgramRecord::how`]: the first file that the dynamic loader mapped.
 pub const PROGRAM_MAPPED: u32 = 4;
 
@@ -64,10 +62,12 @@ pub struct ProgramRecord {
     pub given_length: u32,
     /// 1 where `given` was cut.
     pub given_truncated: u32,
+    /// The letters that the name of the interpreter begins with ([`crate::NameWord`]), where its arguments are told; 0 otherwise.
+    pub interpreter: u64,
     /// The name by which a program of many names was called; what stands behind `applet_length` means nothing.
     pub applet: [u8; APPLET_BYTES],
-    /// The path as it was given; what stands behind `given_length` means nothing. Of an argument, which may hold anything: not to go anywhere
-    /// before it was found to be the path of a file.
+    /// The path as it was given, or arguments, each with a 0 behind it; what stands behind `given_length` means nothing. Arguments may hold
+    /// anything: none is to go anywhere before it was found to be the path of a file.
     pub given: [u8; PROGRAM_GIVEN_BYTES],
     /// Where the object lies; where there is none, the working directory, at which `given` starts.
     pub path: PathBytes,

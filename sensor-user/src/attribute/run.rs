@@ -18,6 +18,9 @@ pub(super) const LOOKS_MAX: u32 = 16;
 
 const BY_OPTION: &str = "an option may say what it runs";
 const NO_ARGUMENT: &str = "no argument names one; it may read it from its standard input";
+const CODE: &str = "it is code on the command line, not a script";
+const NAME: &str = "its arguments name a module or class, not a script";
+const TOO_LONG: &str = "its arguments are too long";
 const UNREADABLE: &str = "its arguments could not be read";
 const LOST: &str = "the record that names it was lost";
 const NO_FILE: &str = "what its argument names is no file";
@@ -44,6 +47,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Argument {
     path: Given,
+    basis: ProgramBasis,
     looks: u32,
 }
 
@@ -61,11 +65,7 @@ impl Run {
             applet: applet.unwrap_or_default(),
             ..Self::default()
         };
-        let not_told = runs.not_told.map(|reason| match reason {
-            NotTold::ByOption => BY_OPTION,
-            NotTold::NoArgument => NO_ARGUMENT,
-            NotTold::Unreadable => UNREADABLE,
-        });
+        let not_told = runs.not_told.map(why);
         match told.and_then(|told| told.carried) {
             Some(Carried::ScriptFile { file, given }) => {
                 run.script = Some(known(&file, ProgramBasis::ExecutedFile));
@@ -79,18 +79,32 @@ impl Run {
                     ..File::default()
                 });
             }
-            Some(Carried::Argument { given, path }) => {
+            Some(Carried::NoScript(reason)) => run.script = Some(unknown(why(reason))),
+            Some(Carried::Argument {
+                given,
+                path,
+                beside_code,
+            }) => {
+                let basis = if beside_code {
+                    ProgramBasis::ArgumentBesideCode
+                } else {
+                    ProgramBasis::Argument
+                };
                 let passed_on = before.filter(|before| before.given.as_ref() == Some(&given));
                 match passed_on.and_then(|before| before.script.as_ref()) {
                     Some(script) if given.bytes().first() == Some(&b'/') => {
                         run.script = Some(File {
-                            basis: ProgramBasis::Argument.into(),
+                            basis: basis.into(),
                             ..script.clone()
                         });
                     }
                     _ => {
                         run.script = Some(unknown(WOULD_WAIT));
-                        run.argument = Some(Argument { path, looks: 0 });
+                        run.argument = Some(Argument {
+                            path,
+                            basis,
+                            looks: 0,
+                        });
                     }
                 }
             }
@@ -126,7 +140,7 @@ impl Run {
                 path: display(argument.path.bytes()),
                 device,
                 inode,
-                basis: ProgramBasis::Argument.into(),
+                basis: argument.basis.into(),
                 ..File::default()
             },
             Err(reason) => unknown(reason),
@@ -134,6 +148,18 @@ impl Run {
         if !again {
             self.argument = None;
         }
+    }
+}
+
+/// Why a script is not known, for people.
+const fn why(reason: NotTold) -> &'static str {
+    match reason {
+        NotTold::ByOption => BY_OPTION,
+        NotTold::NoArgument => NO_ARGUMENT,
+        NotTold::Code => CODE,
+        NotTold::Name => NAME,
+        NotTold::TooLong => TOO_LONG,
+        NotTold::Unreadable => UNREADABLE,
     }
 }
 

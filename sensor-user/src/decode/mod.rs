@@ -3,6 +3,7 @@
 //! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
+mod arguments;
 mod change;
 mod core_dump;
 mod directory_list;
@@ -11,6 +12,7 @@ mod held;
 mod hold;
 mod kernel_key;
 mod numbers;
+mod options;
 mod path;
 mod process_secret;
 mod program;

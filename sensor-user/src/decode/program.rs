@@ -3,11 +3,11 @@
 use std::fmt;
 
 use claviger_sensor_common::{
-    MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, PROGRAM_ARGUMENT, PROGRAM_MAPPED,
-    PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH, ProgramRecord,
+    MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, NameWord, PROGRAM_ARGUMENTS,
+    PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, PROGRAM_SCRIPT_PATH, ProgramRecord,
 };
 
-use super::{DecodeError, FilePath, ProgramRun, numbers::stat_device};
+use super::{DecodeError, FilePath, NotTold, ProgramRun, arguments, numbers::stat_device};
 
 /// What marks a file that is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,11 @@ pub enum Carried {
         given: Given,
         /// It, as a path from the process's root.
         path: Given,
+        /// Whether another may have other code run beside it.
+        beside_code: bool,
     },
+    /// The arguments name no script, for this reason.
+    NoScript(NotTold),
     /// The dynamic loader has mapped this program.
     Mapped(CarriedFile),
 }
@@ -127,26 +131,19 @@ impl Program {
             inode: record.inode,
             marks,
         };
-        let from_root = |base: &FilePath| {
-            let mut path = base.join_as_given(&given.0);
-            path.truncated |= record.given_truncated != 0;
-            path
-        };
+        let cut = record.given_truncated != 0;
         let carried = match record.how {
             0 => None,
             PROGRAM_SCRIPT_FILE => Some(Carried::ScriptFile {
                 file: file(path),
                 given,
             }),
-            PROGRAM_SCRIPT_PATH => Some(Carried::ScriptPath(from_root(&path))),
-            PROGRAM_ARGUMENT => {
-                let from_root = from_root(&path);
-                // A path that was cut leads elsewhere.
-                (!from_root.truncated && !given.0.is_empty()).then_some(Carried::Argument {
-                    given,
-                    path: Given(from_root.bytes),
-                })
+            PROGRAM_SCRIPT_PATH => {
+                let mut path = path.join_as_given(&given.0);
+                path.truncated |= cut;
+                Some(Carried::ScriptPath(path))
             }
+            PROGRAM_ARGUMENTS => Some(by_arguments(NameWord(record.interpreter), &given, cut, &path)),
             PROGRAM_MAPPED => Some(Carried::Mapped(file(path))),
             value => return Err(out_of_range("how", value)),
         };
@@ -155,6 +152,27 @@ impl Program {
             carried,
             applet: used(&record.applet, "applet_length", record.applet_length)?,
         })
+    }
+}
+
+/// What arguments say. Those that name no script are let go here.
+fn by_arguments(interpreter: NameWord, arguments: &Given, cut: bool, base: &FilePath) -> Carried {
+    let script = match arguments::script(interpreter, &arguments.0, cut) {
+        Ok(script) => script,
+        Err(reason) => return Carried::NoScript(reason),
+    };
+    let from_root = base.join_as_given(script.path);
+    if script.path.is_empty() {
+        Carried::NoScript(NotTold::NoArgument)
+    } else if from_root.truncated {
+        // A path that was cut leads elsewhere.
+        Carried::NoScript(NotTold::TooLong)
+    } else {
+        Carried::Argument {
+            given: Given(script.path.to_vec()),
+            path: Given(from_root.bytes),
+            beside_code: script.beside_code,
+        }
     }
 }
 
@@ -167,6 +185,7 @@ mod tests {
     fn record(how: u32, given: &[u8], path: &[u8]) -> ProgramRecord {
         let mut record = ProgramRecord::new_zeroed();
         record.how = how;
+        record.interpreter = NameWord::of(b"python3").0;
         record.process.pid = 7;
         record.process.exec_id = 3;
         record.given_length = u32::try_from(given.len()).expect("short");
@@ -178,12 +197,12 @@ mod tests {
 
     #[test]
     fn an_argument_is_a_path_from_where_the_process_is() {
-        let program = Program::from_record(&record(PROGRAM_ARGUMENT, b"../x.py", b"work\0demo\0"));
+        let program = Program::from_record(&record(PROGRAM_ARGUMENTS, b"-B\0../x.py\0", b"work\0demo\0"));
         let Some(Carried::Argument { path, .. }) = program.expect("decodes").carried else {
             panic!("an argument")
         };
         assert_eq!(path.bytes(), b"/demo/work/../x.py");
-        let program = Program::from_record(&record(PROGRAM_ARGUMENT, b"./x.py", b""));
+        let program = Program::from_record(&record(PROGRAM_ARGUMENTS, b"./x.py\0", b""));
         let Some(Carried::Argument { path, .. }) = program.expect("decodes").carried else {
             panic!("an argument")
         };
@@ -192,16 +211,28 @@ mod tests {
 
     #[test]
     fn an_argument_is_never_shown() {
-        let secret = b"hunter2-hunter2";
-        let program = Program::from_record(&record(PROGRAM_ARGUMENT, secret, b"")).expect("decodes");
+        let secret = b"-B\0hunter2-hunter2\0";
+        let program = Program::from_record(&record(PROGRAM_ARGUMENTS, secret, b"")).expect("decodes");
         assert!(!format!("{program:?}").contains("hunter2"));
     }
 
     #[test]
     fn what_was_cut_names_nothing() {
-        let mut cut = record(PROGRAM_ARGUMENT, b"/usr/bin/a", b"");
+        let mut cut = record(PROGRAM_ARGUMENTS, b"/usr/bin/a", b"");
         cut.given_truncated = 1;
-        assert_eq!(Program::from_record(&cut).expect("decodes").carried, None);
+        let carried = Program::from_record(&cut).expect("decodes").carried;
+        assert_eq!(carried, Some(Carried::NoScript(NotTold::TooLong)));
+        let mut long = record(PROGRAM_ARGUMENTS, b"x.py\0", b"work\0");
+        long.path.truncated = 1;
+        let carried = Program::from_record(&long).expect("decodes").carried;
+        assert_eq!(carried, Some(Carried::NoScript(NotTold::TooLong)));
+    }
+
+    #[test]
+    fn what_names_no_script_is_not_kept() {
+        let code = record(PROGRAM_ARGUMENTS, b"-c\0hunter2-hunter2\0", b"");
+        let program = Program::from_record(&code).expect("decodes");
+        assert_eq!(program.carried, Some(Carried::NoScript(NotTold::Code)));
     }
 
     #[test]

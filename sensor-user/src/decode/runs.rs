@@ -1,8 +1,8 @@
 //! What a program start runs more than its executable, as its own record has it: of what sort that is, and why it is not told.
 
 use claviger_sensor_common::{
-    NOT_TOLD_BY_OPTION, NOT_TOLD_NO_ARGUMENT, NOT_TOLD_UNREADABLE, RUNS_APPLET, RUNS_INTERPRETER,
-    RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD,
+    NOT_TOLD_NO_ARGUMENT, NOT_TOLD_UNREADABLE, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT,
+    RUNS_TOLD,
 };
 
 use super::DecodeError;
@@ -43,7 +43,6 @@ impl Runs {
     pub(super) fn decode(bits: u32, not_told: u32) -> Result<Self, DecodeError> {
         let not_told = match not_told {
             0 => None,
-            NOT_TOLD_BY_OPTION => Some(NotTold::ByOption),
             NOT_TOLD_NO_ARGUMENT => Some(NotTold::NoArgument),
             NOT_TOLD_UNREADABLE => Some(NotTold::Unreadable),
             value => {
@@ -64,6 +63,12 @@ pub enum NotTold {
     ByOption,
     /// No argument says it.
     NoArgument,
+    /// It is code on the command line, and no file.
+    Code,
+    /// It is a module or a class that is named, and no file.
+    Name,
+    /// What says it lies behind what was read of the arguments.
+    TooLong,
     /// The arguments could not be read.
     Unreadable,
 }
@@ -74,9 +79,10 @@ mod tests {
 
     #[test]
     fn a_reason_that_is_none_is_refused() {
-        let runs = Runs::decode(RUNS_INTERPRETER, NOT_TOLD_BY_OPTION).expect("decodes");
+        let runs = Runs::decode(RUNS_INTERPRETER, NOT_TOLD_NO_ARGUMENT).expect("decodes");
         assert!(runs.script() && !runs.loader() && !runs.applet() && !runs.told());
-        assert_eq!(runs.not_told, Some(NotTold::ByOption));
+        assert_eq!(runs.not_told, Some(NotTold::NoArgument));
+        assert!(Runs::decode(0, 1).is_err());
         assert!(Runs::decode(0, 4).is_err());
     }
 }

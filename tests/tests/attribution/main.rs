@@ -2,5 +2,6 @@
 
 mod cases;
 mod forged;
+mod interpreters;
 mod programs;
 mod service;

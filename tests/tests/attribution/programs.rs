@@ -4,6 +4,7 @@ use claviger_tests::{can_load, vm};
 use serde_json::Value;
 
 use crate::cases::{ARGUMENT, Cases, Seen, installed};
+use crate::interpreters;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -14,12 +15,14 @@ fn what_truly_runs_is_told() {
     }
     let mut cases = Cases::new();
     scripts(&mut cases);
+    interpreters::run(&mut cases);
     loaded(&mut cases);
     applets(&mut cases);
     disguised(&mut cases);
     related(&mut cases);
     let seen = cases.trace();
     scripts_are_told(&seen);
+    interpreters::are_told(&seen);
     loaded_is_told(&seen);
     applets_are_told(&seen);
     disguised_is_told(&seen);
@@ -52,10 +55,6 @@ fn scripts(cases: &mut Cases) {
     if let Some(python) = installed(&["/usr/bin/python3"]) {
         let py = cases.script("read.py", "import sys\nopen(sys.argv[1]).read()\n");
         cases.run(&format!("{python} -B {py} {} {ARGUMENT}", cases.target("python")));
-        cases.run(&format!(
-            "{python} -W ignore {py} {} {ARGUMENT}",
-            cases.target("python-option")
-        ));
     } else {
         assert!(!std::path::Path::new("/usr/bin/python3").exists());
         eprintln!("skipped: no python3 here");
@@ -63,7 +62,7 @@ fn scripts(cases: &mut Cases) {
 }
 
 /// The script of a process: its path and how it is known.
-fn script(process: &Value) -> (&str, &str) {
+pub(crate) fn script(process: &Value) -> (&str, &str) {
     let script = &process["script"];
     let text = |name: &str| script[name].as_str().unwrap_or_else(|| panic!("{process:#}"));
     (text("path"), text("basis"))
@@ -106,8 +105,6 @@ fn scripts_are_told(seen: &Seen) {
     if !seen.all("python").is_empty() {
         let read = seen.beside("read.py");
         assert_eq!(script(seen.process("python")), (read.as_str(), "argument"));
-        let behind_option = seen.process("python-option");
-        assert_eq!(script(behind_option), ("", "unspecified"), "{behind_option:#}");
     }
 }
 

@@ -6,7 +6,7 @@ use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
     DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
     KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT,
-    NOT_TOLD_BY_OPTION, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
+    NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
     OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE,
     PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RECORD_ATTEMPT,
     RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
@@ -206,7 +206,7 @@ pub(crate) const EXEC: Format = format("record_exec", || {
         header: header(RECORD_EXEC),
         task: task(),
         runs: RUNS_INTERPRETER,
-        not_told: NOT_TOLD_BY_OPTION,
+        not_told: NOT_TOLD_NO_ARGUMENT,
         exe: path(b"p\xff\nython\0bin\0usr\0", 0),
     };
     record.as_bytes().to_vec()

@@ -1,8 +1,9 @@
 use std::fs;
 
 use claviger_sensor_common::{
-    ExecRecord, NOT_TOLD_BY_OPTION, PROGRAM_ARGUMENT, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE, ProgramRecord,
-    RECORD_EXEC, RECORD_PROGRAM, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD,
+    ExecRecord, NOT_TOLD_NO_ARGUMENT, NameWord, PROGRAM_ARGUMENTS, PROGRAM_MAPPED, PROGRAM_SCRIPT_FILE,
+    ProgramRecord, RECORD_EXEC, RECORD_PROGRAM, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT,
+    RUNS_TOLD,
 };
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
@@ -26,6 +27,13 @@ fn told(how: u32, given: &[u8], path: &[u8], applet: &[u8]) -> Program {
     let mut record = ProgramRecord::new_zeroed();
     record.header.kind = RECORD_PROGRAM;
     record.how = how;
+    let arguments = [given, b"\0"].concat();
+    let given = if how == PROGRAM_ARGUMENTS {
+        record.interpreter = NameWord::of(b"python3").0;
+        &arguments
+    } else {
+        given
+    };
     record.given_length = u32::try_from(given.len()).expect("short");
     record.given[..given.len()].copy_from_slice(given);
     record.path.length = u32::try_from(path.len()).expect("short");
@@ -66,12 +74,26 @@ fn a_script_is_told_as_the_kernel_was_given_it() {
 
 #[test]
 fn what_is_not_known_says_why() {
-    let by_option = Run::start(&exec(RUNS_INTERPRETER, NOT_TOLD_BY_OPTION), None, None);
-    assert_eq!(script(&by_option), ("", ProgramBasis::Unspecified, BY_OPTION));
+    let no_argument = Run::start(&exec(RUNS_INTERPRETER, NOT_TOLD_NO_ARGUMENT), None, None);
+    assert_eq!(script(&no_argument), ("", ProgramBasis::Unspecified, NO_ARGUMENT));
     let lost = Run::start(&exec(RUNS_SCRIPT | RUNS_TOLD, 0), None, None);
     assert_eq!(script(&lost).2, LOST);
     let loader = Run::start(&exec(RUNS_LOADER, 0), None, None);
     assert_eq!(loader.loaded.expect("said").unknown_reason, NOTHING_LOADED);
+}
+
+#[test]
+fn what_is_no_script_says_what_it_is() {
+    let said = |arguments: &[u8]| {
+        let told = told(PROGRAM_ARGUMENTS, arguments, b"", b"");
+        let run = Run::start(&exec(RUNS_INTERPRETER | RUNS_TOLD, 0), Some(told), None);
+        let (path, basis, reason) = script(&run);
+        assert_eq!((path, basis), ("", ProgramBasis::Unspecified));
+        reason.to_owned()
+    };
+    assert_eq!(said(b"-c\0hunter2"), CODE);
+    assert_eq!(said(b"-m\0hunter2"), NAME);
+    assert_eq!(said(b"-Z\0hunter2"), BY_OPTION);
 }
 
 #[test]
@@ -94,7 +116,7 @@ fn an_argument_counts_only_where_a_file_is_found() {
     let path = directory.path().join("x.py");
     fs::write(&path, "").expect("written");
     let argued = |given: &[u8]| {
-        let told = told(PROGRAM_ARGUMENT, given, b"", b"");
+        let told = told(PROGRAM_ARGUMENTS, given, b"", b"");
         let mut run = Run::start(&exec(RUNS_INTERPRETER | RUNS_TOLD, 0), Some(told), None);
         assert_eq!(script(&run).0, "", "not looked up yet");
         run.look_up(own(), || false);
@@ -104,6 +126,8 @@ fn an_argument_counts_only_where_a_file_is_found() {
     let path = path.to_str().expect("plain");
     assert_eq!(script(&found), (path, ProgramBasis::Argument, ""));
     assert_ne!(found.script.as_ref().expect("found").inode, 0);
+    let beside = argued(&[b"-Wignore\0", path.as_bytes()].concat());
+    assert_eq!(script(&beside), (path, ProgramBasis::ArgumentBesideCode, ""));
     let mut secret = argued(b"hunter2-hunter2");
     assert_eq!(
         (script(&secret).0, script(&secret).1),
@@ -126,7 +150,7 @@ fn of_a_process_that_is_gone_only_this_namespace_is_looked_into() {
         ..own()
     };
     let argued = || {
-        let told = told(PROGRAM_ARGUMENT, b"/proc/self/exe/nothing", b"", b"");
+        let told = told(PROGRAM_ARGUMENTS, b"/proc/self/exe/nothing", b"", b"");
         Run::start(&exec(RUNS_INTERPRETER | RUNS_TOLD, 0), Some(told), None)
     };
     let mut elsewhere = argued();
@@ -142,10 +166,10 @@ fn env_passes_a_script_on() {
     let given = told(PROGRAM_SCRIPT_FILE, b"/usr/bin/x", b"x\0lib\0usr\0", b"");
     let before = Run::start(&exec(RUNS_SCRIPT | RUNS_TOLD, 0), Some(given), None);
     let interpreter = exec(RUNS_INTERPRETER | RUNS_TOLD, 0);
-    let passed = told(PROGRAM_ARGUMENT, b"/usr/bin/x", b"", b"");
+    let passed = told(PROGRAM_ARGUMENTS, b"/usr/bin/x", b"", b"");
     let run = Run::start(&interpreter, Some(passed), Some(&before));
     assert_eq!(script(&run), ("/usr/lib/x", ProgramBasis::Argument, ""));
-    let other = told(PROGRAM_ARGUMENT, b"/usr/bin/y", b"", b"");
+    let other = told(PROGRAM_ARGUMENTS, b"/usr/bin/y", b"", b"");
     let run = Run::start(&interpreter, Some(other), Some(&before));
     assert_eq!(script(&run).0, "");
 }
