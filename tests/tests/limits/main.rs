@@ -6,5 +6,7 @@ mod host;
 mod full;
 mod hanging;
 mod many;
+mod nfs;
 mod reload;
 mod reuse;
+mod silent;
