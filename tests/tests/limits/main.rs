@@ -3,6 +3,7 @@
 #[path = "../catalogue/host.rs"]
 mod host;
 
+mod containers;
 mod full;
 mod hanging;
 mod many;
