@@ -11,3 +11,4 @@ mod nfs;
 mod reload;
 mod reuse;
 mod silent;
+mod slices;
