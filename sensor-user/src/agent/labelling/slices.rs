@@ -140,7 +140,9 @@ impl Labelling {
         }
         for hanging in self.hands.avoided() {
             if let Some(path) = job.below.found_at(&hanging) {
-                self.table.stays_below(root, &path);
+                let (files, directories) = self.table.stays_below(root, &path, job.begun);
+                job.counts.files += files;
+                job.counts.directories += directories;
             }
         }
         for dropped in self.table.end_of(root, job.begun) {
