@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -268,6 +269,21 @@ impl Sensor {
                 "{log}"
             );
         }
+    }
+
+    /// Has it end, and waits until it says that it has, not until its process is gone: that is waited for when this is dropped.
+    ///
+    /// # Panics
+    /// Where it does not run, or says nothing.
+    pub fn end_without_waiting(&mut self, signal: Signal) {
+        let said = self.log().len();
+        self.signal(signal);
+        let begun = Instant::now();
+        while !self.log()[said..].contains("stopped; what was not sent waits in the spool") {
+            assert!(begun.elapsed() < PATIENCE, "{}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.killed.extend(self.child.take());
     }
 
     /// Kills it and does not wait for its end: that is waited for when this is dropped.

@@ -1,10 +1,11 @@
-//! The thread that looks into the roots of containers, and of services that see another tree. Where one of them hangs, it hangs, and nobody else. It
-//! opens and reads, but labels nothing: what it finds goes to the worker.
+//! The thread that looks into the roots of containers, and of services that see another tree, by hands of its own: where one of them hangs, it goes on
+//! with the others. It opens and reads, but labels nothing: what it finds goes to the worker.
 //!
 //! - Roots are looked into as soon as a process is met in a mount namespace that is new, and again every [`EVERY`].
 
 use std::{
     io,
+    path::Path,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -18,10 +19,11 @@ use claviger_proto::catalogue::Catalogue;
 use super::{
     asks::Asks,
     current::Current,
+    hands::{Hands, Hangs},
     messages::{Ask, Found},
-    roots::Roots,
+    roots::{Reached, Root, Roots},
 };
-use crate::credential::{Contents, Places, ScanLimits, homes_of};
+use crate::credential::{Contents, Home, Places, ScanLimits, ScanResult, homes_of, seen_through};
 
 /// How often the roots that are known are looked into again.
 const EVERY: Duration = Duration::from_secs(30);
@@ -30,7 +32,7 @@ const EVERY: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the thread, which begins with a look at everything. What is sent has it look again; it ends when the sender is dropped.
-pub(super) fn start(catalogue: Current, found: Asks) -> io::Result<SyncSender<()>> {
+pub(super) fn start(catalogue: Current, found: Asks, hands: Hands) -> io::Result<SyncSender<()>> {
     let (wake, woken) = sync_channel(1);
     let now = Instant::now();
     let state = State {
@@ -39,6 +41,7 @@ pub(super) fn start(catalogue: Current, found: Asks) -> io::Result<SyncSender<()
         found,
         contents: Contents::default(),
         roots: Roots::default(),
+        hands,
         next: now,
         next_all: now,
     };
@@ -58,6 +61,7 @@ struct State {
     found: Asks,
     contents: Contents,
     roots: Roots,
+    hands: Hands,
     /// When it is looked next which roots there are.
     next: Instant,
     /// When the roots that are known are looked into next.
@@ -82,7 +86,13 @@ impl State {
         let catalogue = self.catalogue.get();
         let all = Instant::now() >= self.next_all || !Arc::ptr_eq(&catalogue, &self.looked_for);
         self.looked_for = Arc::clone(&catalogue);
-        let seen = self.roots.look();
+        let hands = &mut self.hands;
+        let seen = self
+            .roots
+            .look_by(|path, hold| match hands.run(path, move |_| hold()) {
+                Ok(held) => held.map_or(Reached::Nothing, Reached::Root),
+                Err(_) => Reached::Hangs,
+            });
         self.hand_over(Found::Roots {
             gone: seen.gone,
             left_out: seen.left_out,
@@ -91,13 +101,14 @@ impl State {
             if !all && !root.is_new {
                 continue;
             }
-            let homes = homes_of(&root.directory, &root.mountinfo);
-            let places = Places::new(&catalogue, homes.clone());
-            let mut found = places.scan_root(&root.directory, &root.mountinfo, &ScanLimits::default());
-            self.contents.narrow(&root.directory, &mut found, &|_| {});
+            let root = Arc::new(root);
+            let Some((homes, found)) = self.look_into(&root, &catalogue) else {
+                continue;
+            };
             self.hand_over(Found::Below {
                 id: root.id,
-                root: Arc::new(root.directory),
+                root: Arc::clone(&root.directory),
+                path: root.path.clone(),
                 homes,
                 found,
             })?;
@@ -107,6 +118,32 @@ impl State {
         }
         self.next = self.next_all;
         Ok(())
+    }
+
+    /// What lies in a root. Where something hangs, anew without it; nothing where the root itself does. What was found in it before stays labelled.
+    fn look_into(&mut self, root: &Arc<Root>, catalogue: &Arc<Catalogue>) -> Option<(Vec<Home>, ScanResult)> {
+        while !self.hands.avoids(&root.path) {
+            let (below, catalogue) = (Arc::clone(root), Arc::clone(catalogue));
+            let mut contents = std::mem::take(&mut self.contents);
+            let looked = self.hands.run(&root.path, move |progress| {
+                let step = |path: &Path| progress.step(&seen_through(&below.path, path));
+                let homes = homes_of(&below.directory, &below.mountinfo, &step);
+                let places = Places::new(&catalogue, homes.clone());
+                let limits = ScanLimits::default();
+                let mut found = places.scan_root(&below.directory, &below.mountinfo, &limits, &step);
+                contents.narrow(&below.directory, &mut found, &step);
+                (contents, homes, found)
+            });
+            match looked {
+                Ok((contents, homes, found)) => {
+                    self.contents = contents;
+                    return Some((homes, found));
+                }
+                Err(Hangs::There) => {}
+                Err(Hangs::NoThread) => return None,
+            }
+        }
+        None
     }
 
     fn hand_over(&self, found: Found) -> Result<(), Unwanted> {

@@ -1,24 +1,31 @@
-//! The hands of the worker: a thread that touches files for it. Where a file system does not answer (fuse without its program, nfs without its
-//! server) that thread cannot be called back; it is given up, another takes its place, and the path is not touched until it has come back.
+//! The hands of a thread that must not hang: another thread touches files for it. Where a file system does not answer (fuse without its program, nfs
+//! without its server) that one cannot be called back; it is given up, another takes its place, and the path is not touched until it has come back, by no hands.
 //!
 //! - A thread is given up when it has not come a step further for [`PATIENCE`]; the time until then is up to twice that.
-//! - At most [`GIVEN_UP_MAX`] wait at once. At the bound the worker waits with the next one, which its self-test finds out.
+//! - At most [`GIVEN_UP_MAX`] of one owner wait at once. At the bound he waits with the next one himself; of the worker, its self-test finds that out.
+
+mod hung;
+mod progress;
 
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use claviger_sensor_common::ObjectKey;
 
+use hung::Hung;
+pub(super) use hung::{Changed, Hanging};
+pub(super) use progress::Progress;
+
 use crate::{
-    credential::{OpenError, served_from},
+    credential::OpenError,
     kernel::{LabelError, Labeller, Purpose},
 };
 
@@ -31,53 +38,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Threads that were given up and have not come back.
 const GIVEN_UP_MAX: usize = 16;
 
-/// How far the work of a thread has come.
-pub(super) struct Progress {
-    at: Mutex<PathBuf>,
-    steps: AtomicU64,
-}
-
-impl Progress {
-    fn new(at: &Path) -> Self {
-        Self {
-            at: Mutex::new(at.to_owned()),
-            steps: AtomicU64::new(0),
-        }
-    }
-
-    /// What comes next is at this path.
-    pub(super) fn step(&self, at: &Path) {
-        self.steps.fetch_add(1, Ordering::Relaxed);
-        let mut here = self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        // The buffer stays.
-        here.as_mut_os_string().clear();
-        here.as_mut_os_string().push(at);
-    }
-
-    fn at(&self) -> PathBuf {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 type Work = Box<dyn FnOnce() + Send>;
 
 struct Hand {
     work: SyncSender<Work>,
     tid: u32,
-}
-
-/// A path at which nothing answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hanging {
-    /// The mount, where another serves it, else the path itself.
-    pub path: PathBuf,
-    /// Since when.
-    pub since: SystemTime,
-}
-
-struct GivenUp {
-    hanging: Hanging,
-    is_back: Arc<AtomicBool>,
 }
 
 /// Why something was not done, or not to its end.
@@ -91,20 +56,12 @@ pub(super) enum Hangs {
     NoThread,
 }
 
-/// What changed since the last time that it was asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changed {
-    /// What answers no longer.
-    pub hanging: Vec<Hanging>,
-    /// What answers again.
-    pub answering: Vec<Hanging>,
-}
-
 /// Touches files.
 pub(super) struct Hands {
     hand: Option<Hand>,
-    given_up: Vec<GivenUp>,
-    new: Vec<Hanging>,
+    /// Whether each of its threads that were given up has come back.
+    given_up: Vec<Arc<AtomicBool>>,
+    hung: Hung,
     /// Time spent on what was given up.
     wasted: Duration,
     patience: Duration,
@@ -115,7 +72,7 @@ impl Default for Hands {
         Self {
             hand: None,
             given_up: Vec::new(),
-            new: Vec::new(),
+            hung: Hung::default(),
             wasted: Duration::ZERO,
             patience: PATIENCE,
         }
@@ -123,6 +80,15 @@ impl Default for Hands {
 }
 
 impl Hands {
+    /// Others, for another owner, which know as well where nothing answers. What changes is told by the first ones.
+    pub(super) fn others(&self) -> Self {
+        Self {
+            hung: self.hung.clone(),
+            patience: self.patience,
+            ..Self::default()
+        }
+    }
+
     /// The thread id of the hand that does what is run next; nothing where the system has no thread left.
     pub(super) fn tid(&mut self) -> Option<u32> {
         if self.hand.is_none() {
@@ -142,18 +108,17 @@ impl Hands {
         at: &Path,
         work: impl FnOnce(&Progress) -> T + Send + 'static,
     ) -> Result<T, Hangs> {
-        if self.is_avoided(at) {
+        if self.avoids(at) {
             return Err(Hangs::There);
         }
         self.tid();
         let hand = self.hand.as_ref().ok_or(Hangs::NoThread)?;
-        let progress = Arc::new(Progress::new(at));
-        let is_back = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(Progress::new(at, &self.hung));
         let (done, is_done) = sync_channel(1);
-        let (theirs, back) = (Arc::clone(&progress), Arc::clone(&is_back));
+        let theirs = Arc::clone(&progress);
         let work: Work = Box::new(move || {
             let result = work(&theirs);
-            back.store(true, Ordering::Release);
+            theirs.end();
             // Whoever waited may have given up.
             let _unwanted = done.send(result);
         });
@@ -167,12 +132,13 @@ impl Hands {
             match is_done.recv_timeout(self.patience) {
                 Ok(result) => return Ok(result),
                 Err(RecvTimeoutError::Timeout) => {
-                    let before = std::mem::replace(&mut steps, progress.steps.load(Ordering::Relaxed));
+                    let before = std::mem::replace(&mut steps, progress.steps());
+                    self.given_up.retain(|is_back| !is_back.load(Ordering::Acquire));
                     if before != steps || self.given_up.len() >= GIVEN_UP_MAX {
                         continue;
                     }
                     self.wasted += begun.elapsed();
-                    self.give_up(&progress.at(), is_back);
+                    self.give_up(&progress);
                     return Err(Hangs::There);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -202,24 +168,22 @@ impl Hands {
         })
     }
 
-    fn give_up(&mut self, at: &Path, is_back: Arc<AtomicBool>) {
+    fn give_up(&mut self, progress: &Progress) {
         // It ends when it comes back: nobody can give it work any more.
         self.hand = None;
-        let path = served_from(at).unwrap_or_else(|| at.to_owned());
-        let since = SystemTime::now();
-        let hanging = Hanging { path, since };
-        self.new.push(hanging.clone());
-        self.given_up.push(GivenUp { hanging, is_back });
+        let (at, is_back) = progress.give_up();
+        self.given_up.push(Arc::clone(&is_back));
+        self.hung.hangs(&at, is_back);
     }
 
-    fn is_avoided(&self, path: &Path) -> bool {
-        let mut given_up = self.given_up.iter();
-        given_up.any(|one| path.starts_with(&one.hanging.path))
+    /// Whether a path is not touched for now.
+    pub(super) fn avoids(&self, path: &Path) -> bool {
+        self.hung.is_avoided(path)
     }
 
     /// What is not touched for now.
     pub(super) fn avoided(&self) -> Vec<PathBuf> {
-        self.given_up.iter().map(|one| one.hanging.path.clone()).collect()
+        self.hung.avoided()
     }
 
     /// Time spent on what was given up, since the last call.
@@ -227,21 +191,14 @@ impl Hands {
         std::mem::take(&mut self.wasted)
     }
 
-    /// When it is to be looked whether something has come back; nothing where nothing was given up.
+    /// When it is to be looked whether something has come back; nothing where nothing is avoided.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        (!self.given_up.is_empty()).then(|| now + LOOK_EVERY)
+        (!self.hung.avoided().is_empty()).then(|| now + LOOK_EVERY)
     }
 
-    /// Whether a thread that was given up has come back, and what else changed since the last call.
+    /// What answers no longer, or again, since the last call.
     pub(super) fn changed(&mut self) -> Changed {
-        let back = self
-            .given_up
-            .extract_if(.., |one| one.is_back.load(Ordering::Acquire));
-        let answering = back.map(|one| one.hanging).collect();
-        Changed {
-            hanging: std::mem::take(&mut self.new),
-            answering,
-        }
+        self.hung.changed()
     }
 }
 
@@ -310,7 +267,7 @@ mod tests {
         let patience = hands.patience;
         let done = hands.run(Path::new("/nowhere"), move |progress| {
             for step in 0..10 {
-                progress.step(&Path::new("/nowhere").join(step.to_string()));
+                assert!(progress.step(&Path::new("/nowhere").join(step.to_string())));
                 thread::sleep(patience / 2);
             }
         });
@@ -328,6 +285,29 @@ mod tests {
         assert_eq!(done.err(), Some(Hangs::There));
         assert_eq!(hands.avoided(), [Path::new("/nowhere/deep")]);
         drop(answer);
+    }
+
+    #[test]
+    fn what_one_hangs_at_no_other_touches_and_who_is_given_up_goes_no_further() {
+        let mut hands = hands();
+        let mut others = hands.others();
+        let (answer, answered) = sync_channel::<()>(1);
+        let (tell, told) = sync_channel(1);
+        let done = hands.run(Path::new("/nowhere/a"), move |progress| {
+            let _dropped = answered.recv();
+            let _unwanted = tell.send(progress.step(Path::new("/nowhere/b")));
+        });
+        assert_eq!(done, Err(Hangs::There));
+        assert_eq!(others.run(Path::new("/nowhere/a/c"), |_| 7), Err(Hangs::There));
+        assert_eq!(others.run(Path::new("/nowhere/b"), |_| 7), Ok(7));
+        let stepped = others.run(Path::new("/"), |progress| progress.step(Path::new("/nowhere/a")));
+        assert_eq!(stepped, Ok(false));
+        drop(answer);
+        assert_eq!(told.recv(), Ok(false), "nobody waits for it");
+        while others.avoids(Path::new("/nowhere/a")) {
+            thread::yield_now();
+        }
+        assert_eq!(others.run(Path::new("/nowhere/a/c"), |_| 7), Ok(7));
     }
 
     #[test]

@@ -84,6 +84,10 @@ pub fn inventory(
     step: &dyn Fn(&Path),
     mut done: impl FnMut(Part) -> ControlFlow<()>,
 ) -> io::Result<()> {
+    let step = |path: &Path| {
+        step(path);
+        true
+    };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open("/", flags, Mode::empty())?;
     let mountinfo = std::fs::read("/proc/self/mountinfo")?;
@@ -91,24 +95,24 @@ pub fn inventory(
     let mut look = Look {
         contents: Contents::default(),
         told: HashSet::new(),
-        step,
+        step: &step,
     };
     let places = Places::new(catalogue, homes.clone());
-    let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::default(), &[], step);
+    let found = places.scan_root(&root, &mountinfo, &ScanLimits::default(), &step);
     if done(look.part("places", &root, found)).is_break() {
         return Ok(());
     }
     if let Some(places) = Places::for_search(catalogue, homes) {
-        let found = places.scan_avoiding(&root, &mountinfo, &ScanLimits::of_search(), &[], step);
+        let found = places.scan_root(&root, &mountinfo, &ScanLimits::of_search(), &step);
         if done(look.part("search", &root, found)).is_break() {
             return Ok(());
         }
     }
     for other in Roots::default().look().roots {
         look.told.clear();
-        let places = Places::new(catalogue, homes_of(&other.directory, &other.mountinfo));
+        let places = Places::new(catalogue, homes_of(&other.directory, &other.mountinfo, &step));
         let limits = ScanLimits::default();
-        let found = places.scan_avoiding(&other.directory, &other.mountinfo, &limits, &[], step);
+        let found = places.scan_root(&other.directory, &other.mountinfo, &limits, &step);
         if done(look.part("container", &other.directory, found)).is_break() {
             return Ok(());
         }
@@ -120,7 +124,7 @@ struct Look<'a> {
     contents: Contents,
     /// Paths that were told of the root that is looked into.
     told: HashSet<PathBuf>,
-    step: &'a dyn Fn(&Path),
+    step: &'a dyn Fn(&Path) -> bool,
 }
 
 impl Look<'_> {
@@ -249,11 +253,11 @@ mod tests {
         let extra = [home.path().to_owned()];
         let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("opened");
         let places = Places::new(Catalogue::shipped(), homes(home.path(), &extra));
-        let found = places.scan_avoiding(&root, b"", &ScanLimits::default(), &[], &|_| {});
+        let found = places.scan_root(&root, b"", &ScanLimits::default(), &|_| true);
         let mut look = Look {
             contents: Contents::default(),
             told: HashSet::new(),
-            step: &|_| {},
+            step: &|_| true,
         };
         let part = look.part("places", &root, found);
         let path = file.display().to_string();

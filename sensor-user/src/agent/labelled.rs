@@ -154,13 +154,20 @@ impl Table {
         }
     }
 
-    /// What is labelled at or below a path of a root was not looked at, and is taken to be there still.
-    pub(super) fn stays_below(&mut self, root: Root, above: &Path) {
+    /// What is labelled at or below a path of a root was not looked at by the scan that began with this number, and is taken to be there still. How many
+    /// files and directories that are.
+    pub(super) fn stays_below(&mut self, root: Root, above: &Path, begun: u64) -> (u64, u64) {
+        let (mut files, mut directories) = (0, 0);
         for (path, at) in self.by_root.get_mut(&root).into_iter().flatten() {
-            if path.starts_with(above) {
+            if at.scan < begun && path.starts_with(above) {
                 at.scan = self.scan;
+                match at.labelled.names {
+                    Some(_) => directories += 1,
+                    None => files += 1,
+                }
             }
         }
+        (files, directories)
     }
 
     /// An object got another label that stands for nothing. True where a path that is there leads to it: that labels it anew.

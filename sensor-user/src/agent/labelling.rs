@@ -14,6 +14,8 @@ use std::{
 };
 
 pub(super) use copies::Looked;
+pub(super) use setting::very_one;
+pub(super) use slices::Below;
 
 use claviger_proto::catalogue::Catalogue;
 use claviger_sensor_common::NameKey;
@@ -125,10 +127,7 @@ impl Labelling {
         }
         match self.look() {
             Ok((root, found)) => {
-                let paths: HashSet<PathBuf> = found.ways.iter().map(|way| way.path.clone()).collect();
-                let objects = self.ways.watch(&mut self.labeller, Root::Host, &root, &paths);
-                self.knowledge.set_ways(paths, objects);
-                let job = self.begin(Root::Host, Arc::clone(&root), found);
+                let job = self.begin(Root::Host, Below::host(Arc::clone(&root)), found);
                 self.finish(job, public);
                 self.label_own(&root);
                 self.look_after_copies(&root);
@@ -150,23 +149,23 @@ impl Labelling {
     pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
         match found {
             Found::Anywhere { root, found } => {
-                let holders = found.files.iter().filter_map(|file| file.path.parent());
-                let holders = holders.map(Path::to_owned).collect();
-                self.ways.watch(&mut self.labeller, Root::Search, &root, &holders);
-                let job = self.begin(Root::Search, root, found);
+                let job = self.begin(Root::Search, Below::host(root), found);
                 self.put_off(job, public);
             }
             Found::Below {
                 id,
                 root,
+                path,
                 homes,
-                found,
+                mut found,
             } => {
+                // What appears in a container is noticed by the regular look.
+                found.ways.clear();
                 if self.other_homes.get(&id) != Some(&homes) {
                     self.other_homes.insert(id, homes);
                     self.lay_out();
                 }
-                let job = self.begin(Root::Other(id), root, found);
+                let job = self.begin(Root::Other(id), Below { root, path }, found);
                 self.put_off(job, public);
             }
             Found::Roots { gone, left_out } => {
@@ -234,14 +233,13 @@ impl Labelling {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Arc::new(rustix::fs::open("/", flags, Mode::empty())?);
         let mountinfo: Arc<[u8]> = std::fs::read("/proc/self/mountinfo")?.into();
-        loop {
+        while !self.hands.avoids(Path::new("/")) {
             let (below, mountinfo) = (Arc::clone(&root), Arc::clone(&mountinfo));
-            let (places, avoided) = (Arc::clone(&self.places), self.hands.avoided());
+            let places = Arc::clone(&self.places);
             let mut contents = std::mem::take(&mut self.contents);
             let looked = self.hands.run(Path::new("/"), move |progress| {
                 let step = |path: &Path| progress.step(path);
-                let limits = ScanLimits::default();
-                let mut found = places.scan_avoiding(&below, &mountinfo, &limits, &avoided, &step);
+                let mut found = places.scan_root(&below, &mountinfo, &ScanLimits::default(), &step);
                 contents.narrow(&*below, &mut found, &step);
                 (contents, found)
             });
@@ -254,6 +252,7 @@ impl Labelling {
                 Err(Hangs::NoThread) => return Err(std::io::ErrorKind::OutOfMemory.into()),
             }
         }
+        Err(std::io::ErrorKind::TimedOut.into())
     }
 
     /// All roots together. Says what cannot be watched once, and again only when it changes.

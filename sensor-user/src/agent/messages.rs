@@ -109,6 +109,8 @@ pub(super) enum Found {
         id: u64,
         /// It.
         root: Arc<OwnedFd>,
+        /// By which path this process reaches it.
+        path: PathBuf,
         /// The homes there.
         homes: Vec<Home>,
         /// What lies there.

@@ -1,8 +1,8 @@
 //! The agent: puts the rooms together. Records come in, events go out, in one loop that owns all state.
 //!
-//! - Nothing waits for a file system but three threads: the hands of the worker, which are given up where one does not answer (`hands.rs`), the
-//!   search of the whole host, and the look into containers' roots, which may hang without keeping anybody else from anything. The worker's answers
-//!   can come too late and are then amendments. A fourth waits for the look through open descriptors.
+//! - Nothing waits for a file system but hands, threads which are given up where one does not answer (`hands.rs`): those of the worker, of the search of the
+//!   whole host, and of the look into containers' roots. The worker's answers can come too late and are then amendments. Another thread waits for the
+//!   look through open descriptors.
 //! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
 //! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
 //! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited,

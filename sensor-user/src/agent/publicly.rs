@@ -60,10 +60,10 @@ impl Public {
         self.originals.entry_of(content).cloned()
     }
 
-    /// Reads through an open descriptor of the object.
+    /// Reads through an open descriptor of the object, which this process reaches `at` that path.
     pub(super) fn of_file(
         &mut self,
-        hands: &mut Hands,
+        (hands, at): (&mut Hands, &Path),
         object: ObjectKey,
         entry: &Arc<Entry>,
         path: &Path,
@@ -75,7 +75,7 @@ impl Public {
         if let Some(known) = self.knowledge.known().get(object, kind, version) {
             return known;
         }
-        let read = hands.run(path, move |_| read_public(file));
+        let read = hands.run(at, move |_| read_public(file));
         let (parsed, content) = match read {
             Ok(Ok(content)) => {
                 let fingerprint = self.fingerprints.as_ref().and_then(|make| make.of(&content));
@@ -115,9 +115,10 @@ impl Public {
             {
                 return parsed;
             }
-            match hands.ask(labeller, Purpose::Identify, path, Opened::at(&root, path)) {
+            let at = seen_from.reach(path);
+            match hands.ask(labeller, Purpose::Identify, &at, Opened::at(&root, path)) {
                 Ok((Ok(opened), Some(found))) if found == object => {
-                    return self.of_file(hands, object, entry, path, opened);
+                    return self.of_file((hands, &at), object, entry, path, opened);
                 }
                 Ok((Ok(_), Some(_))) => reason = "another file lay at its path when it was looked at",
                 Ok((Ok(_), None)) => reason = "the hook did not confirm which file it is",
@@ -148,7 +149,7 @@ type AtPath = Option<(Place, FileVersion)>;
 fn look(hands: &mut Hands, seen_from: SeenFrom, path: &Path) -> Option<(Arc<OwnedFd>, AtPath)> {
     let root = Arc::new(seen_from.hold()?);
     let (below, at) = (Arc::clone(&root), path.to_owned());
-    let version = hands.run(path, move |_| {
+    let version = hands.run(&seen_from.reach(path), move |_| {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let held = rustix::fs::openat2(&below, &at, flags, Mode::empty(), resolve).ok()?;

@@ -7,9 +7,11 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use super::seen_from::root_path;
 use crate::attribute::{ProcessDirectory, pids};
 
 /// Roots that are looked into. At the bound further ones are left out and counted.
@@ -29,8 +31,10 @@ pub(super) struct Root {
     pub id: u64,
     /// Whether it was not there before.
     pub is_new: bool,
+    /// By which path this process reaches it.
+    pub path: PathBuf,
     /// It.
-    pub directory: OwnedFd,
+    pub directory: Arc<OwnedFd>,
     /// Its mounts, as mountinfo(5) has them.
     pub mountinfo: Vec<u8>,
 }
@@ -53,15 +57,39 @@ pub(super) struct Seen {
     pub left_out: u64,
 }
 
+/// A root and its mounts.
+type Held = (OwnedFd, Vec<u8>);
+
+/// Gets hold of a root.
+pub(super) type Hold = Box<dyn FnOnce() -> Option<Held> + Send>;
+
+/// What came of holding a root.
+pub(super) enum Reached {
+    /// It.
+    Root(Held),
+    /// There is none any more.
+    Nothing,
+    /// Its file system does not answer.
+    Hangs,
+}
+
 impl Roots {
     /// Looks through the processes. Only processes whose root is another than the caller's count.
     pub(super) fn look(&mut self) -> Seen {
+        self.look_by(|_, hold| hold().map_or(Reached::Nothing, Reached::Root))
+    }
+
+    /// The same, where holding a root is done by somebody else: its file system may be asked for that, and hang. It is given the path of the root.
+    pub(super) fn look_by(&mut self, mut hold_it: impl FnMut(&Path, Hold) -> Reached) -> Seen {
         let mut seen = Seen::default();
         let Some(own) = ProcessDirectory::own().and_then(|own| Key::of(&own)) else {
             return seen;
         };
         let mut found: BTreeMap<Key, u64> = BTreeMap::new();
-        for process in pids().into_iter().filter_map(ProcessDirectory::of) {
+        for pid in pids() {
+            let Some(process) = ProcessDirectory::of(pid) else {
+                continue;
+            };
             let Some(key) = Key::of(&process) else { continue };
             if key == own || found.contains_key(&key) {
                 continue;
@@ -70,10 +98,18 @@ impl Roots {
                 seen.left_out += 1;
                 continue;
             }
-            let Some((directory, mountinfo)) = hold(&process, &key) else {
-                continue;
-            };
             let known = self.known.get(&key).copied();
+            let path = root_path(pid);
+            let theirs = key.clone();
+            let (directory, mountinfo) = match hold_it(&path, Box::new(move || hold(&process, &theirs))) {
+                Reached::Root(held) => held,
+                Reached::Nothing => continue,
+                Reached::Hangs => {
+                    // It is there, and what is labelled in it stays so.
+                    found.extend(known.map(|id| (key, id)));
+                    continue;
+                }
+            };
             let id = known.unwrap_or_else(|| {
                 self.next += 1;
                 self.next
@@ -82,7 +118,8 @@ impl Roots {
             seen.roots.push(Root {
                 id,
                 is_new: known.is_none(),
-                directory,
+                path,
+                directory: Arc::new(directory),
                 mountinfo,
             });
         }
@@ -107,7 +144,7 @@ impl Key {
 }
 
 /// Opens a process's root, if it is still the one that was looked at.
-fn hold(process: &ProcessDirectory, key: &Key) -> Option<(OwnedFd, Vec<u8>)> {
+fn hold(process: &ProcessDirectory, key: &Key) -> Option<Held> {
     let directory = process.hold("root")?;
     let mountinfo = process.read("mountinfo")?;
     (Key::of(process)? == *key).then_some((directory, mountinfo))
@@ -117,7 +154,6 @@ fn hold(process: &ProcessDirectory, key: &Key) -> Option<(OwnedFd, Vec<u8>)> {
 mod tests {
     use std::{
         io,
-        path::Path,
         process::{Child, Command, Stdio},
     };
 
@@ -160,6 +196,11 @@ mod tests {
             .find(|root| root.id == id)
             .expect("still there");
         assert!(!root.is_new);
+        let hanging = roots.look_by(|_, _| Reached::Hangs);
+        assert!(
+            hanging.roots.is_empty() && !hanging.gone.contains(&id),
+            "it hangs, and is not gone"
+        );
         drop(child.stdin.take());
         child.wait().expect("ours");
         assert!(roots.look().gone.contains(&id));

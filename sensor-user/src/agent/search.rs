@@ -1,8 +1,10 @@
 //! The thread that searches the whole host, now and then, for what can lie anywhere (`**/*.pem`). It opens and reads, but labels nothing: what it finds
-//! goes to the worker, which is never kept waiting by it. It gives way to everybody else who wants to compute.
+//! goes to the worker, which is never kept waiting by it. It gives way to everybody else who wants to compute, and touches files by hands of its own.
 
 use std::{
+    collections::BTreeSet,
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -17,9 +19,10 @@ use rustix::fs::{Mode, OFlags};
 use super::{
     asks::Asks,
     current::Current,
+    hands::{Hands, Hangs},
     messages::{Ask, Found},
 };
-use crate::credential::{Contents, Places, ScanLimits, homes};
+use crate::credential::{Contents, Held, Home, Places, ScanLimits, ScanResult, Way, homes};
 
 /// How much the thread gives way.
 const NICE: i32 = 10;
@@ -30,6 +33,7 @@ pub(super) fn start(
     extra_homes: Vec<PathBuf>,
     interval: Duration,
     found: Asks,
+    hands: Hands,
 ) -> io::Result<SyncSender<()>> {
     let (wake, woken) = sync_channel(1);
     let search = Search {
@@ -37,6 +41,7 @@ pub(super) fn start(
         extra_homes,
         interval,
         found,
+        hands,
         contents: Contents::default(),
     };
     thread::Builder::new()
@@ -50,13 +55,12 @@ struct Search {
     extra_homes: Vec<PathBuf>,
     interval: Duration,
     found: Asks,
+    hands: Hands,
     contents: Contents,
 }
 
 impl Search {
     fn run(mut self, woken: &Receiver<()>) {
-        // Nothing but speed hangs on it.
-        let _as_it_was = rustix::process::setpriority_process(None, NICE);
         loop {
             if let Some(found) = self.search()
                 && !self.found.send(Ask::Found(found))
@@ -71,17 +75,54 @@ impl Search {
         }
     }
 
+    /// Where something hangs, anew without it.
     fn search(&mut self) -> Option<Found> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open("/", flags, Mode::empty()).ok()?;
-        let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
-        let homes = homes(Path::new("/"), &self.extra_homes);
-        let places = Places::for_search(&self.catalogue.get(), homes);
-        let mut found = places
-            .map(|places| places.scan_root(&root, &mountinfo, &ScanLimits::of_search()))
-            .unwrap_or_default();
-        self.contents.narrow(&root, &mut found, &|_| {});
-        let root = Arc::new(root);
-        Some(Found::Anywhere { root, found })
+        let root = Arc::new(rustix::fs::open("/", flags, Mode::empty()).ok()?);
+        let mountinfo: Arc<[u8]> = std::fs::read("/proc/self/mountinfo").ok()?.into();
+        let catalogue = self.catalogue.get();
+        while !self.hands.avoids(Path::new("/")) {
+            let (below, mountinfo) = (Arc::clone(&root), Arc::clone(&mountinfo));
+            let (catalogue, extra) = (Arc::clone(&catalogue), self.extra_homes.clone());
+            let mut contents = std::mem::take(&mut self.contents);
+            let looked = self.hands.run(Path::new("/"), move |progress| {
+                // Nothing but speed hangs on it.
+                let _as_it_was = rustix::process::setpriority_process(None, NICE);
+                let step = |path: &Path| progress.step(path);
+                let homes = match step(Path::new("/home")) {
+                    true => homes(Path::new("/"), &extra),
+                    false => extra.iter().filter_map(|path| Home::new(path)).collect(),
+                };
+                let limits = ScanLimits::of_search();
+                let mut found = Places::for_search(&catalogue, homes)
+                    .map(|places| places.scan_root(&below, &mountinfo, &limits, &step))
+                    .unwrap_or_default();
+                contents.narrow(&*below, &mut found, &step);
+                found.ways = holders(&below, &found, &step);
+                (contents, found)
+            });
+            match looked {
+                Ok((contents, found)) => {
+                    self.contents = contents;
+                    return Some(Found::Anywhere { root, found });
+                }
+                Err(Hangs::There) => {}
+                Err(Hangs::NoThread) => return None,
+            }
+        }
+        None
     }
+}
+
+/// The directories that hold what was found: what appears there may be found too.
+fn holders(root: &OwnedFd, found: &ScanResult, step: &dyn Fn(&Path) -> bool) -> Vec<Way> {
+    let paths: BTreeSet<&Path> = found.files.iter().filter_map(|file| file.path.parent()).collect();
+    let way = |path: &Path| {
+        let held = step(path).then(|| Held::at(root, path).ok()).flatten()?;
+        Some(Way {
+            path: path.to_owned(),
+            seen: held.seen(),
+        })
+    };
+    paths.into_iter().filter_map(way).collect()
 }

@@ -1,10 +1,13 @@
 //! From which root a path is seen.
 
-use std::os::fd::OwnedFd;
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::{attribute::root_of, decode::ProcessKey};
+use crate::{attribute::root_of, credential::seen_through, decode::ProcessKey};
 
 /// Whose root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +29,16 @@ impl SeenFrom {
             Self::Process(process) => root_of(process),
         }
     }
+    /// By which path this process reaches one that is seen from there.
+    pub(super) fn reach(self, path: &Path) -> PathBuf {
+        match self {
+            Self::Here => path.to_owned(),
+            Self::Process(process) => seen_through(&root_path(process.pid), path),
+        }
+    }
+}
+
+/// By which path this process reaches the root of another.
+pub(super) fn root_path(pid: u32) -> PathBuf {
+    format!("/proc/{pid}/root").into()
 }

@@ -4,17 +4,18 @@
 //! The kernel half is told of them and tells what appears in them, which brings the next scan forward; that then sees what is true. At most
 //! [`WAYS_MAX`] are told: what appears in the others waits for the regular scan.
 
-use std::{
-    collections::{HashMap, HashSet},
-    os::fd::OwnedFd,
-    path::PathBuf,
-};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use claviger_sensor_common::{ObjectKey, WAYS_MAX};
 
-use super::labelled::Root;
+use super::{
+    hands::Hands,
+    labelled::Root,
+    labelling::{Below, very_one},
+};
 use crate::{
-    credential::{Held, Seen},
+    credential::{Held, OpenError, Seen, Way},
     kernel::{Labeller, Purpose},
 };
 
@@ -25,50 +26,70 @@ pub(super) struct Ways {
     is_full: bool,
 }
 
+/// Those of one root so far.
+#[derive(Default)]
+pub(super) struct Watched {
+    now: HashMap<Seen, ObjectKey>,
+    paths: HashMap<ObjectKey, PathBuf>,
+    is_full: bool,
+}
+
+impl Watched {
+    fn take(&mut self, way: &Way, object: ObjectKey) {
+        self.now.insert(way.seen, object);
+        self.paths.insert(object, way.path.clone());
+    }
+}
+
 impl Ways {
-    /// Has the kernel half know these directories below a root, and no others of that root. Returns those that it knows, by its numbers.
+    /// Has the kernel half know a directory below a root.
     pub(super) fn watch(
+        &self,
+        (labeller, hands): (&mut Labeller, &mut Hands),
+        root: Root,
+        below: &Below,
+        way: &Way,
+        watched: &mut Watched,
+    ) {
+        let told = self.told.get(&root).and_then(|told| told.get(&way.seen));
+        if let Some(known) = watched.now.get(&way.seen).or(told).copied() {
+            watched.take(way, known);
+            return;
+        }
+        let of_others = self.told.iter().filter(|(other, _)| **other != root);
+        let others: usize = of_others.map(|(_, told)| told.len()).sum();
+        if others + watched.now.len() >= WAYS_MAX as usize {
+            watched.is_full = true;
+            return;
+        }
+        let open = very_one(&below.root, &way.path, way.seen, Held::open_directory);
+        match hands.ask(labeller, Purpose::Way, &below.reach(&way.path), open) {
+            Ok((Ok(_), Some(object))) => watched.take(way, object),
+            // It may have been told of while nobody waited for that any more.
+            Ok((Err(OpenError::Hangs), Some(object))) => watched.take(way, object),
+            // It is gone, or another, or hangs.
+            Ok((Err(_), _)) => {}
+            Ok((Ok(_), None)) => watched.is_full = true,
+            Err(error) => tracing::debug!(%error, "a directory cannot be watched"),
+        }
+    }
+
+    /// Those of a root are told of: it has no others. Returns those that the kernel half knows, by its numbers.
+    pub(super) fn end(
         &mut self,
         labeller: &mut Labeller,
         root: Root,
-        directory: &OwnedFd,
-        wanted: &HashSet<PathBuf>,
+        watched: Watched,
     ) -> HashMap<ObjectKey, PathBuf> {
-        let mut now = HashMap::with_capacity(wanted.len());
-        let mut paths = HashMap::with_capacity(wanted.len());
-        let of_others = self.told.iter().filter(|(other, _)| **other != root);
-        let others: usize = of_others.map(|(_, told)| told.len()).sum();
-        for path in wanted {
-            let Ok(held) = Held::at(directory, path) else {
-                continue;
-            };
-            let seen = held.seen();
-            if let Some(known) = self.told.get(&root).and_then(|told| told.get(&seen)) {
-                now.insert(seen, *known);
-                paths.insert(*known, path.clone());
-                continue;
-            }
-            if others + now.len() >= WAYS_MAX as usize {
-                self.say_full();
-                break;
-            }
-            match labeller.ask(Purpose::Way, || held.open_directory()) {
-                Ok((Ok(_), Some(object))) => {
-                    now.insert(seen, object);
-                    paths.insert(object, path.clone());
-                }
-                // It is gone, or no directory any more.
-                Ok((Err(_), _)) => {}
-                Ok((Ok(_), None)) => self.say_full(),
-                Err(error) => tracing::debug!(%error, "a directory cannot be watched"),
-            }
+        if watched.is_full {
+            self.say_full();
         }
-        for object in self.replace(root, now) {
+        for object in self.replace(root, watched.now) {
             if let Err(error) = labeller.forget_way(object) {
                 tracing::warn!(%error, "a directory that matters no longer stays watched");
             }
         }
-        paths
+        watched.paths
     }
 
     /// Takes up what a root has now. Returns what no root has any more.

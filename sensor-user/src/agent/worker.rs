@@ -123,13 +123,22 @@ impl Worker {
             own,
             layers,
         } = setup;
+        let mut hands = Hands::default();
         let (asks, asked) = queue();
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let current = Current::new(Arc::clone(&catalogue));
-        let elsewhere = elsewhere::start(current.clone(), asks.clone())?;
-        let start = |interval| search::start(current.clone(), extra_homes.clone(), interval, asks.clone());
+        let elsewhere = elsewhere::start(current.clone(), asks.clone(), hands.others())?;
+        let others = hands.others();
+        let start = |interval| {
+            search::start(
+                current.clone(),
+                extra_homes.clone(),
+                interval,
+                asks.clone(),
+                others,
+            )
+        };
         let search = search.map(start).transpose()?;
-        let mut hands = Hands::default();
         let no_homes = |_| extra_homes.iter().filter_map(|path| Home::new(path)).collect();
         let homes = homes_of_host(&mut hands, &extra_homes).unwrap_or_else(no_homes);
         let knowledge = Knowledge::new(Arc::new(Places::new(&catalogue, homes.clone())));
@@ -387,12 +396,13 @@ impl State {
             words,
             ..
         } = following;
-        let at = path.clone();
-        let Ok(Ok(held)) = hands.run(&path, move |_| follow(process, mount_namespace, &at)) else {
+        let at = SeenFrom::Process(process).reach(&path);
+        let theirs = path.clone();
+        let Ok(Ok(held)) = hands.run(&at, move |_| follow(process, mount_namespace, &theirs)) else {
             return Reached::Nothing;
         };
         let seen = held.seen();
-        let asked = hands.ask(labeller, Purpose::Identify, &path, move || Opened::of(&held));
+        let asked = hands.ask(labeller, Purpose::Identify, &at, move || Opened::of(&held));
         let found = match asked {
             Ok((Ok(opened), Some(object))) => labeller
                 .label_of(object)
@@ -405,7 +415,7 @@ impl State {
             }
         };
         if let Some((opened, object, Meaning::Credential { entry, path })) = found {
-            let parsed = self.public.of_file(hands, object, &entry, &path, opened);
+            let parsed = self.public.of_file((hands, &at), object, &entry, &path, opened);
             return Reached::Credential {
                 entry,
                 object,

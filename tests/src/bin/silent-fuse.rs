@@ -1,6 +1,7 @@
-//! A file system that does not answer: `silent-fuse DIRECTORY…` mounts one over each directory, says `mounted`, and then lets every request wait.
-//! A line on standard input has it answer them, and all that follow: each root holds the file `key`. It ends with its input.
+//! A file system that does not answer: `silent-fuse CALL=DIRECTORY…` mounts one over each directory, says `mounted`, and then lets every request of that
+//! call wait: `lookup`, `getattr`, `open`, `readdir`, `read`, `all`, or `none`. What it answers: each root holds the files of [`NAMES`].
 //!
+//! A line on standard input, `answer` or `hang`, has it answer what waits and all that follows, or let all of that wait, and is repeated once that holds. It ends with its input.
 //! Needs nothing but `/dev/fuse`. What is mounted goes with the mount namespace: start it in one of its own.
 
 use std::{
@@ -18,8 +19,10 @@ use rustix::{
 };
 
 const CONTENT: &[u8] = b"machine example.com login decoy password decoy\n";
+const NAMES: [&str; 5] = ["key", "id_decoy", "credentials", "config", "config.json"];
 const ROOT: u64 = 1;
-const KEY: u64 = 2;
+/// The node of the first name; the others follow.
+const FIRST: u64 = 2;
 
 const LOOKUP: u32 = 1;
 const FORGET: u32 = 2;
@@ -30,36 +33,64 @@ const RELEASE: u32 = 18;
 const FLUSH: u32 = 25;
 const INIT: u32 = 26;
 const OPENDIR: u32 = 27;
+const READDIR: u32 = 28;
 const RELEASEDIR: u32 = 29;
 const INTERRUPT: u32 = 36;
 const BATCH_FORGET: u32 = 42;
 
+/// The type of a file in a listing.
+const REGULAR: u32 = 8;
+
 const ENOENT: i32 = 2;
 const ENOSYS: i32 = 38;
 
-#[derive(Default)]
+/// Which requests wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    All,
+    Only(u32),
+    Nothing,
+}
+
+impl Waits {
+    fn of(call: &str) -> Option<Self> {
+        Some(match call {
+            "all" => Self::All,
+            "none" => Self::Nothing,
+            "lookup" => Self::Only(LOOKUP),
+            "getattr" => Self::Only(GETATTR),
+            "open" => Self::Only(OPEN),
+            "read" => Self::Only(READ),
+            "readdir" => Self::Only(READDIR),
+            _ => return None,
+        })
+    }
+}
+
 struct Silence {
-    is_over: Mutex<bool>,
-    ended: Condvar,
+    waits: Mutex<Waits>,
+    changed: Condvar,
 }
 
 impl Silence {
-    fn end(&self) {
-        *self.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.ended.notify_all();
+    fn set(&self, waits: Waits) {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = waits;
+        self.changed.notify_all();
     }
 
-    fn wait(&self) {
-        let mut is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is_over {
-            is_over = self.ended.wait(is_over).unwrap_or_else(PoisonError::into_inner);
+    fn wait(&self, call: u32) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        while *waits == Waits::All || *waits == Waits::Only(call) {
+            waits = self.changed.wait(waits).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let silence = Arc::new(Silence::default());
-    for directory in env::args_os().skip(1) {
+    let mut all = Vec::new();
+    for argument in env::args().skip(1) {
+        let (call, directory) = argument.split_once('=').ok_or("CALL=DIRECTORY")?;
+        let waits = Waits::of(call).ok_or("no such call")?;
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let device = Arc::new(rustix::fs::open("/dev/fuse", flags, Mode::empty())?);
         let options = format!(
@@ -67,14 +98,24 @@ fn main() -> Result<(), Box<dyn Error>> {
             device.as_raw_fd()
         );
         let options = std::ffi::CString::new(options)?;
-        mount("silent", &directory, "fuse", MountFlags::empty(), &*options)?;
-        let silence = Arc::clone(&silence);
+        mount("silent", directory, "fuse", MountFlags::empty(), &*options)?;
+        let silence = Arc::new(Silence {
+            waits: Mutex::new(waits),
+            changed: Condvar::new(),
+        });
+        all.push(Arc::clone(&silence));
         thread::spawn(move || serve(&device, &silence));
     }
     println!("mounted");
     for line in io::stdin().lock().lines() {
-        line?;
-        silence.end();
+        let line = line?;
+        let waits = match line.as_str() {
+            "answer" => Waits::Nothing,
+            "hang" => Waits::All,
+            _ => return Err("answer, or hang".into()),
+        };
+        all.iter().for_each(|silence| silence.set(waits));
+        println!("{line}");
     }
     Ok(())
 }
@@ -91,7 +132,7 @@ fn serve(device: &Arc<OwnedFd>, silence: &Arc<Silence>) {
         // One thread for each: the one that waits keeps nobody else waiting once the silence is over.
         let (device, silence) = (Arc::clone(device), Arc::clone(silence));
         thread::spawn(move || {
-            silence.wait();
+            silence.wait(u32::try_from(number(&request, 4)).expect("four bytes"));
             answer(&device, &request);
         });
     }
@@ -108,19 +149,20 @@ fn answer(device: &OwnedFd, request: &[u8]) {
             body[20..24].copy_from_slice(&4096_u32.to_ne_bytes());
             Ok(body)
         }
-        LOOKUP if request[40..].starts_with(b"key\0") => {
-            let mut body = KEY.to_ne_bytes().to_vec();
+        LOOKUP if let Some(node) = node_of(&request[40..]) => {
+            let mut body = node.to_ne_bytes().to_vec();
             body.resize(40, 0);
-            body.extend(attributes(KEY));
+            body.extend(attributes(node));
             Ok(body)
         }
         LOOKUP => Err(ENOENT),
         GETATTR => Ok([vec![0; 16], attributes(node)].concat()),
         OPEN | OPENDIR => Ok(vec![0; 16]),
-        READ if node == KEY => {
+        READ if node != ROOT => {
             let offset = usize::try_from(number(request, 48)).expect("small");
             Ok(CONTENT[offset.min(CONTENT.len())..].to_vec())
         }
+        READDIR => Ok(listing(number(request, 48))),
         FLUSH | RELEASE | RELEASEDIR => Ok(Vec::new()),
         _ => Err(ENOSYS),
     };
@@ -133,6 +175,32 @@ fn answer(device: &OwnedFd, request: &[u8]) {
     let whole = [&head, &request[8..16], &body].concat();
     // Who asked may be gone.
     let _gone = rustix::io::write(device, &whole);
+}
+
+/// The node of a name, which ends with a zero.
+fn node_of(name: &[u8]) -> Option<u64> {
+    let name = name.split(|byte| *byte == 0).next()?;
+    let at = NAMES.iter().position(|one| one.as_bytes() == name)?;
+    Some(FIRST + at as u64)
+}
+
+/// The names of a root from the one of this number on.
+fn listing(from: u64) -> Vec<u8> {
+    let mut entries = Vec::new();
+    for (node, name) in (FIRST..).zip(NAMES) {
+        let next = node - FIRST + 1;
+        if next <= from {
+            continue;
+        }
+        entries.extend(node.to_ne_bytes());
+        entries.extend(next.to_ne_bytes());
+        let length = u32::try_from(name.len()).expect("short");
+        entries.extend(length.to_ne_bytes());
+        entries.extend(REGULAR.to_ne_bytes());
+        entries.extend(name.as_bytes());
+        entries.resize(entries.len().next_multiple_of(8), 0);
+    }
+    entries
 }
 
 /// The 32-bit number at a place of the request.

@@ -100,7 +100,7 @@ fn filters<'a>(only: Option<&'a str>, name: &str) -> Option<Vec<&'a str>> {
     })
 }
 
-/// The modules that came with this kernel.
+/// Of the modules that came with this kernel those that every test may need; a test that needs another loads it.
 fn load_modules() -> Result<(), Box<dyn Error>> {
     const COMPRESSED: i32 = 4;
     let Ok(modules) = fs::read_dir(MODULES) else {
@@ -112,6 +112,9 @@ fn load_modules() -> Result<(), Box<dyn Error>> {
             path.file_name()
                 .is_some_and(|file| file.to_string_lossy().starts_with(name))
         };
+        if !is("brd.") && !is("overlay.") {
+            continue;
+        }
         let options = if is("brd.") { c"rd_nr=1 rd_size=1024" } else { c"" };
         let flags = if is("brd.ko.") || is("overlay.ko.") {
             COMPRESSED

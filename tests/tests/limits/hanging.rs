@@ -2,71 +2,30 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
 };
 
 use claviger_tests::can_load;
+use rustix::process::Signal;
+use serde_json::Value;
 
-use crate::host::Host;
+use crate::{host::Host, silent::Silent};
 
-/// File systems that do not answer, in a mount namespace of their own.
-struct Silent {
-    child: Child,
+/// What hangs, by a status.
+fn hanging(status: &Value) -> Vec<String> {
+    let hanging = status["hanging"].as_array().expect("a list");
+    let mut paths: Vec<_> = hanging
+        .iter()
+        .map(|path| path.as_str().expect("text").to_owned())
+        .collect();
+    paths.sort();
+    paths
 }
 
-impl Silent {
-    /// Nothing where this machine has no FUSE.
-    fn over(directories: &[&Path]) -> Option<Self> {
-        if !Path::new("/dev/fuse").exists() {
-            eprintln!("not tested: this machine has no /dev/fuse");
-            return None;
-        }
-        let mut child = Command::new("unshare")
-            .args(["--mount", "--propagation", "private"])
-            .arg(env!("CARGO_BIN_EXE_silent-fuse"))
-            .args(directories)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("util-linux is on every Debian");
-        let mut said = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut said).expect("UTF-8");
-        assert_eq!(said, "mounted\n");
-        Some(Self { child })
-    }
-
-    /// A command that is run there.
-    fn wrapper(&self) -> Vec<String> {
-        vec![
-            "nsenter".to_owned(),
-            format!("--mount=/proc/{}/ns/mnt", self.child.id()),
-        ]
-    }
-
-    fn run(&self, command: &[&str]) -> std::process::Output {
-        let wrapper = self.wrapper();
-        Command::new(&wrapper[0])
-            .args(&wrapper[1..])
-            .args(command)
-            .output()
-            .expect("runs")
-    }
-
-    fn answer(&mut self) {
-        let stdin = self.child.stdin.as_mut().expect("piped");
-        stdin.write_all(b"answer\n").expect("it runs");
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // What hangs there ends with it.
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
-    }
+fn sorted<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
+    let mut paths: Vec<_> = paths.into_iter().map(|path| path.display().to_string()).collect();
+    paths.sort();
+    paths
 }
 
 #[test]
@@ -83,18 +42,18 @@ fn what_does_not_answer_keeps_nothing_else_from_being_watched() {
     }
     let link = host.decoy.path(".netrc");
     std::os::unix::fs::symlink(beside.join("key"), &link).expect("linked");
-    let Some(mut silent) = Silent::over(&[&over, &beside]) else {
+    let Some(mut silent) = Silent::over(&[("all", &over), ("all", &beside)]) else {
         return;
     };
     host.sensor.start_by(&silent.wrapper());
 
-    let hanging = serde_json::json!([link.display().to_string()]);
-    let status = host.wait("something that hangs", |status| status["hanging"] == hanging);
+    let status = host.wait("both hang", |status| hanging(status).len() == 2);
+    assert_eq!(hanging(&status), sorted([&over, &beside]));
     assert!(
         status["labelled"]["left_out"].as_u64() >= Some(2),
         "both are left out: {status:#}"
     );
-    let said = format!("path={}", link.display());
+    let said = format!("path={}", over.display());
     let log = host.sensor.log();
     assert!(
         log.lines()
@@ -138,4 +97,106 @@ fn what_does_not_answer_keeps_nothing_else_from_being_watched() {
     let told = |what: &str, reason: &str| events.iter().any(|event| event[what]["reason"] == reason);
     assert!(told("sensor_status", "file_system_hangs"));
     assert!(told("gap", "file_system_hung"));
+}
+
+#[test]
+fn whichever_call_does_not_answer_the_rest_is_watched() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("version = 1\n", "");
+    // Each with the name by which what lies there is known.
+    let places = [
+        ("getattr", ".kube", "config"),
+        ("lookup", ".docker", "config.json"),
+        ("readdir", ".ssh", "id_decoy"),
+        ("open", ".config/gh", "key"),
+        ("read", ".config/containers", "key"),
+    ];
+    host.write_catalogue(&format!(
+        "version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [\"{0}/.config/gh/key\", \"{0}/.config/containers/key\"]\n",
+        host.decoy.home().display()
+    ));
+    let over: Vec<_> = places
+        .iter()
+        .map(|(_, place, _)| host.decoy.path(place))
+        .collect();
+    for directory in &over {
+        fs::create_dir_all(directory).expect("made");
+    }
+    let silent: Vec<_> = places
+        .iter()
+        .zip(&over)
+        .map(|((call, ..), over)| (*call, over.as_path()))
+        .collect();
+    let Some(mut silent) = Silent::over(&silent) else {
+        return;
+    };
+    host.sensor.start_by(&silent.wrapper());
+    let status = host.wait("all of them hang", |status| hanging(status).len() == places.len());
+    assert_eq!(hanging(&status), sorted(&over));
+    let there = host.decoy.path(".aws/credentials");
+    let read = |silent: &Silent, path: &Path| {
+        let cat = silent.run(&["cat", &path.display().to_string()]);
+        assert!(cat.status.success(), "{cat:?}");
+    };
+    read(&silent, &there);
+    assert_eq!(host.uses(&there).len(), 1, "{}", host.sensor.log());
+
+    let labelled = |status: &Value| status["labelled"]["files"].as_u64().expect("a number");
+    let before = labelled(&status);
+    silent.answer();
+    host.wait("nothing hangs", |status| hanging(status).is_empty());
+    host.wait("what lies there is labelled", |status| {
+        labelled(status) >= before + places.len() as u64 - 1
+    });
+    for ((call, _, name), over) in places.iter().zip(&over) {
+        let path = over.join(name);
+        read(&silent, &path);
+        assert_eq!(host.uses(&path).len(), 1, "{call}: {}", host.sensor.log());
+    }
+}
+
+#[test]
+fn what_answers_no_longer_keeps_its_labels_and_holds_up_neither_the_end_nor_the_next_start() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("version = 1\n", "");
+    let over = host.decoy.path(".ssh");
+    fs::create_dir_all(&over).expect("made");
+    let Some(mut silent) = Silent::over(&[("none", &over)]) else {
+        return;
+    };
+    host.sensor.start_by(&silent.wrapper());
+    let key = over.join("id_decoy");
+    let read = |silent: &Silent, path: &Path| silent.run(&["cat", &path.display().to_string()]);
+    assert!(read(&silent, &key).status.success());
+    assert_eq!(host.uses(&key).len(), 1, "{}", host.sensor.log());
+    let before = host.sensor.status()["labelled"]["files"].clone();
+
+    silent.hang();
+    let status = host.wait("it hangs", |status| !hanging(status).is_empty());
+    assert_eq!(hanging(&status), sorted([&over]));
+    assert_eq!(
+        status["labelled"]["files"], before,
+        "what is labelled there stays so"
+    );
+    let there = host.decoy.path(".aws/credentials");
+    assert!(read(&silent, &there).status.success());
+    assert_eq!(host.uses(&there).len(), 1, "{}", host.sensor.log());
+
+    // A thread of it waits in the kernel, which nobody can call back; all that it held is let go.
+    host.sensor.end_without_waiting(Signal::TERM);
+    host.sensor.start_by(&silent.wrapper());
+    host.wait("the next one says that it hangs", |status| {
+        !hanging(status).is_empty()
+    });
+    silent.answer();
+    host.wait("it answers", |status| hanging(status).is_empty());
+    host.wait("it is labelled anew", |status| {
+        status["labelled"]["files"] == before
+    });
+    assert!(read(&silent, &key).status.success());
+    assert_eq!(host.uses(&key).len(), 2, "{}", host.sensor.log());
 }

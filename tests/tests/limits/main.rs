@@ -3,8 +3,12 @@
 #[path = "../catalogue/host.rs"]
 mod host;
 
+mod containers;
 mod full;
 mod hanging;
 mod many;
+mod nfs;
 mod reload;
 mod reuse;
+mod silent;
+mod slices;

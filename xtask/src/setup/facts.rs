@@ -25,6 +25,7 @@ pub(crate) struct Facts {
     pub(super) bpf_clippy: bool,
     pub(super) nextest: bool,
     pub(super) busybox: bool,
+    pub(super) fuse_overlayfs: bool,
 }
 
 impl Facts {
@@ -43,6 +44,7 @@ impl Facts {
             bpf_clippy: clippy_is_rustups || Path::new(super::plan::DEBIAN_CLIPPY).is_file(),
             nextest: find_program("cargo-nextest").is_some(),
             busybox: find_program("busybox").is_some(),
+            fuse_overlayfs: find_program("fuse-overlayfs").is_some(),
         }
     }
 }

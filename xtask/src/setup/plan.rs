@@ -75,6 +75,8 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.bpf_clippy, &["rust-web-clippy"]);
         // A program of many names, in the VMs too.
         plan.package(facts.busybox, &["busybox-static"]);
+        // A root that a program serves.
+        plan.package(facts.fuse_overlayfs, &["fuse-overlayfs"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
         }
@@ -140,6 +142,9 @@ impl Plan {
         if self.packages.contains(&"busybox-static") {
             line("busybox: install busybox, linked statically");
         }
+        if self.packages.contains(&"fuse-overlayfs") {
+            line("fuse-overlayfs: install fuse-overlayfs");
+        }
         for program in &self.programs {
             line(&format!(
                 "{}: cargo install {} --version {} --locked",
@@ -166,6 +171,7 @@ mod tests {
             bpf_clippy: true,
             nextest: true,
             busybox: true,
+            fuse_overlayfs: true,
         }
     }
 

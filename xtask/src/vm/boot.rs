@@ -64,7 +64,7 @@ impl Tests {
             Self::OfHooks => "hooks/the_hook_in_use/overlayfs_is_followed,ways",
             Self::Some => {
                 "hooks/a_hook_that/every_other/the_hook_in_use/without_root,ways,end_to_end/a_read_becomes_a_finding/every_use_arrives/a_flood_is_delivered/the_accounts_hold_while_a_cpu,\
-                 trace/a_process_that_is_gone/repeats_are_counted,attribution/what_truly_runs"
+                 trace/a_process_that_is_gone/repeats_are_counted,attribution/what_truly_runs,limits/nfs"
             }
         };
         format!(" claviger.tests={selection}")

@@ -59,8 +59,11 @@ const PROGRAMS: &str = "opt/claviger";
 const TESTS: &str = "opt/claviger/tests";
 
 const MODULES: &str = "opt/claviger/modules";
-/// What the ways to a credential need and Debian's kernels have as modules: overlayfs, and a block device of memory.
-const MODULE_NAMES: [&str; 2] = ["overlay", "brd"];
+/// What the ways to a credential need and Debian's kernels have as modules: overlayfs, and a block device of memory. Then what the tests of network
+/// file systems load themselves.
+const MODULE_NAMES: [&str; 10] = [
+    "overlay", "brd", "sunrpc", "grace", "lockd", "netfs", "fscache", "nfs_acl", "nfs", "nfsv3",
+];
 /// A file system for that device, small enough for any kernel's default.
 const FILE_SYSTEM: &str = "opt/claviger/ext4.img";
 const FILE_SYSTEM_BYTES: u64 = 1 << 20;

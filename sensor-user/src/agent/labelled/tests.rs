@@ -90,8 +90,10 @@ fn what_was_not_looked_at_stays_and_what_was_and_is_gone_does_not() {
     for (inode, path) in [(1, "/h/hung/a"), (2, "/h/b"), (3, "/h/hungry")] {
         assert_eq!(table.insert(Root::Host, path.into(), file(inode, 0)), None);
     }
-    table.begin();
-    table.stays_below(Root::Host, Path::new("/h/hung"));
+    let begun = table.begin();
+    let stays = |table: &mut Table| table.stays_below(Root::Host, Path::new("/h/hung"), begun);
+    assert_eq!(stays(&mut table), (1, 0));
+    assert_eq!(stays(&mut table), (0, 0), "it is counted once");
     assert_eq!(table.end(Root::Host), []);
     let left = table.below(Root::Host);
     assert_eq!(left, [("/h/hung/a".into(), file(1, 0).seen)]);

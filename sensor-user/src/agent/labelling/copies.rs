@@ -180,7 +180,7 @@ impl Labelling {
         let open = move || Opened::of(&theirs);
         match self.hands.ask(&mut self.labeller, label, path, open) {
             Ok((Ok(file), Some(object))) if object == suspect.object => {
-                public.of_file(&mut self.hands, object, entry, path, file);
+                public.of_file((&mut self.hands, path), object, entry, path, file);
                 self.copies.insert(id);
                 let labelled = Labelled {
                     seen: held.seen(),

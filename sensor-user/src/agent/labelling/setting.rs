@@ -8,7 +8,7 @@ use claviger_sensor_common::{
     name_hash, padded_name,
 };
 
-use super::{Done, Labelling};
+use super::{Done, Labelling, slices::Below};
 use crate::{
     agent::{
         labelled::{Dropped, Labelled, Root},
@@ -23,7 +23,7 @@ impl Labelling {
     pub(super) fn label_directory(
         &mut self,
         root: Root,
-        directory: &Arc<OwnedFd>,
+        directory: &Below,
         found: &LabelledDirectory,
     ) -> Done {
         // A link that leads there makes a name one of a credential's, whatever else is.
@@ -50,8 +50,9 @@ impl Labelling {
             flags |= DIRECTORY_LEADS_ON;
         }
         let label = Purpose::Directory(Label { id, flags });
-        let open = very_one(directory, &found.path, found.seen, Held::open_directory);
-        let object = match self.hands.ask(&mut self.labeller, label, &found.path, open) {
+        let open = very_one(&directory.root, &found.path, found.seen, Held::open_directory);
+        let at = directory.reach(&found.path);
+        let object = match self.hands.ask(&mut self.labeller, label, &at, open) {
             Ok((Ok(_), Some(object))) => object,
             asked => return self.undo(id, &asked, true),
         };
@@ -102,7 +103,7 @@ impl Labelling {
     pub(super) fn label_file(
         &mut self,
         root: Root,
-        directory: &Arc<OwnedFd>,
+        directory: &Below,
         found: &Candidate,
         public: &mut Public,
     ) -> Done {
@@ -120,11 +121,12 @@ impl Labelling {
             return Done::No;
         };
         let label = Purpose::Object(Label { id, flags: 0 });
-        let open = very_one(directory, &found.path, found.seen, Opened::of);
-        match self.hands.ask(&mut self.labeller, label, &found.path, open) {
+        let open = very_one(&directory.root, &found.path, found.seen, Opened::of);
+        let at = directory.reach(&found.path);
+        match self.hands.ask(&mut self.labeller, label, &at, open) {
             Ok((Ok(file), Some(object))) => {
                 // Read now, so that it can still be named when it is gone right after its use.
-                public.of_file(&mut self.hands, object, &found.entry, &found.path, file);
+                public.of_file((&mut self.hands, &at), object, &found.entry, &found.path, file);
                 let labelled = Labelled {
                     seen: found.seen,
                     object,
@@ -220,7 +222,7 @@ impl Labelling {
 }
 
 /// Opens what was seen at a path, and nothing that has taken its place.
-fn very_one<T>(
+pub(in crate::agent) fn very_one<T>(
     root: &Arc<OwnedFd>,
     path: &Path,
     seen: Seen,

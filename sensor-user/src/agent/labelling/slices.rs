@@ -2,12 +2,17 @@
 //!
 //! What a scan of the host's places has found is labelled in one go: what it finds, somebody may be about to use.
 
-use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
+use std::{
+    collections::VecDeque,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{Done, Labelling};
 use crate::{
-    agent::{labelled::Root, messages::ScanCounts, publicly::Public},
-    credential::ScanResult,
+    agent::{labelled::Root, messages::ScanCounts, publicly::Public, ways::Watched},
+    credential::{ScanResult, seen_through},
 };
 
 /// Files and directories of one slice: some hundredths of a second.
@@ -16,12 +21,43 @@ const SLICE: usize = 128;
 /// Roots whose labelling is not done. Beyond, the one that began first is done in one go.
 const UNDER_WAY_MAX: usize = 64;
 
+/// A root that is held.
+pub(in crate::agent) struct Below {
+    /// It.
+    pub root: Arc<OwnedFd>,
+    /// By which path this process reaches it; nothing where it is its own.
+    pub path: PathBuf,
+}
+
+impl Below {
+    /// The host's.
+    pub(in crate::agent) fn host(root: Arc<OwnedFd>) -> Self {
+        let path = PathBuf::new();
+        Self { root, path }
+    }
+
+    /// By which path this process reaches what lies at one below it.
+    pub(in crate::agent) fn reach(&self, path: &Path) -> PathBuf {
+        seen_through(&self.path, path)
+    }
+
+    /// Where below it lies what this process reaches by a path; nothing where that is elsewhere.
+    fn found_at(&self, reached: &Path) -> Option<PathBuf> {
+        if self.path.as_os_str().is_empty() {
+            return Some(reached.to_owned());
+        }
+        let below = reached.strip_prefix(&self.path).ok()?;
+        Some(Path::new("/").join(below))
+    }
+}
+
 /// What was found below a root, as far as it is not labelled yet.
 pub(super) struct Job {
     root: Root,
-    directory: Arc<OwnedFd>,
+    below: Below,
     found: ScanResult,
-    /// Files and directories that are done.
+    watched: Watched,
+    /// Ways, directories and files that are done.
     done: usize,
     counts: ScanCounts,
     begun: u64,
@@ -45,7 +81,7 @@ impl Jobs {
 
 impl Labelling {
     /// Begins to label what was found below a root.
-    pub(super) fn begin(&mut self, root: Root, directory: Arc<OwnedFd>, found: ScanResult) -> Job {
+    pub(super) fn begin(&mut self, root: Root, below: Below, found: ScanResult) -> Job {
         let counts = ScanCounts {
             left_out: found.limits_hit.total(),
             roots: u64::from(matches!(root, Root::Other(_))),
@@ -53,8 +89,9 @@ impl Labelling {
         };
         Job {
             root,
-            directory,
+            below,
             found,
+            watched: Watched::default(),
             done: 0,
             counts,
             begun: self.table.begin(),
@@ -63,12 +100,20 @@ impl Labelling {
 
     /// Labels a slice more; true once all is done.
     fn go_on(&mut self, job: &mut Job, public: &mut Public) -> bool {
-        let (root, below) = (job.root, &job.directory);
+        let (root, below) = (job.root, &job.below);
+        let ways = job.found.ways.len();
         let directories = job.found.directories.len();
-        let all = directories + job.found.files.len();
+        let all = ways + directories + job.found.files.len();
         let end = all.min(job.done + SLICE);
-        // Directories first: a file that appears between is then known by its name.
+        // Directories before files: a file that appears between is then known by its name.
         for at in job.done..end {
+            if at < ways {
+                let asks = (&mut self.labeller, &mut self.hands);
+                let way = &job.found.ways[at];
+                self.ways.watch(asks, root, below, way, &mut job.watched);
+                continue;
+            }
+            let at = at - ways;
             let (done, count) = match job.found.directories.get(at) {
                 Some(one) => (
                     self.label_directory(root, below, one),
@@ -86,12 +131,19 @@ impl Labelling {
                 Done::No => job.counts.not_labelled += 1,
             }
         }
+        if job.done <= ways && end >= ways {
+            self.watch_no_others(job);
+        }
         job.done = end;
         if end < all {
             return false;
         }
         for hanging in self.hands.avoided() {
-            self.table.stays_below(root, &hanging);
+            if let Some(path) = job.below.found_at(&hanging) {
+                let (files, directories) = self.table.stays_below(root, &path, job.begun);
+                job.counts.files += files;
+                job.counts.directories += directories;
+            }
         }
         for dropped in self.table.end_of(root, job.begun) {
             self.drop_label(dropped);
@@ -99,6 +151,17 @@ impl Labelling {
         self.forget_names();
         self.counts.insert(root, job.counts);
         true
+    }
+
+    /// All ways of a root are watched: those that are none any more are so no longer.
+    fn watch_no_others(&mut self, job: &mut Job) {
+        let watched = std::mem::take(&mut job.watched);
+        let objects = self.ways.end(&mut self.labeller, job.root, watched);
+        if job.root == Root::Host {
+            let ways = job.found.ways.iter();
+            let paths = ways.map(|way| way.path.clone()).collect();
+            self.knowledge.set_ways(paths, objects);
+        }
     }
 
     /// Labels all of it.
@@ -131,5 +194,28 @@ impl Labelling {
         }
         self.jobs.0.push_front(job);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_is_known_below_the_root_in_which_it_lies_and_no_other() {
+        let root = Arc::new(std::fs::File::open("/").expect("opened").into());
+        let host = Below::host(Arc::clone(&root));
+        let path = "/proc/17/root".into();
+        let other = Below { root, path };
+        assert_eq!(
+            other.reach(Path::new("/home/a")),
+            Path::new("/proc/17/root/home/a")
+        );
+        let at = |below: &Below, path| below.found_at(Path::new(path));
+        assert_eq!(at(&other, "/proc/17/root/home/a"), Some("/home/a".into()));
+        assert_eq!(at(&other, "/proc/17/root"), Some("/".into()));
+        assert_eq!(at(&other, "/proc/18/root/home/a"), None);
+        assert_eq!(at(&other, "/home/a"), None);
+        assert_eq!(at(&host, "/home/a"), Some("/home/a".into()));
     }
 }

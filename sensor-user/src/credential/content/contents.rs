@@ -22,14 +22,16 @@ pub struct Contents {
 impl Contents {
     /// Leaves of what was found only what is a credential by its content too, where an entry wants that; each file is then of the first entry
     /// that its content does not rule out. `root` is the root of the scan. Blocks for as long as the file systems take; each path is told before it is
-    /// looked at.
-    pub fn narrow(&mut self, root: impl AsFd, found: &mut ScanResult, step: &dyn Fn(&Path)) {
+    /// looked at, and left out where it may not be touched.
+    pub fn narrow(&mut self, root: impl AsFd, found: &mut ScanResult, step: &dyn Fn(&Path) -> bool) {
         let root = root.as_fd();
         found.files.retain_mut(|candidate| {
             if !candidate.entry.needs_content() {
                 return true;
             }
-            step(&candidate.path);
+            if !step(&candidate.path) {
+                return false;
+            }
             let Some(recognised) = self.look(root, candidate) else {
                 return false;
             };

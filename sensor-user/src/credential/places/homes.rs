@@ -68,9 +68,9 @@ pub fn homes(root: &Path, extra: &[PathBuf]) -> Vec<Home> {
 }
 
 /// The homes of a container: those in its /etc/passwd, /root, and all of /home, below a root that is held. At most 4,096. Its mounts are looked at
-/// first: what a program or another host serves is not asked.
+/// first: what a program of some user or another host serves is not asked. Each path is told before it is touched, and is not where it may not be.
 #[must_use]
-pub fn homes_of(root: &OwnedFd, mountinfo: &[u8]) -> Vec<Home> {
+pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) -> Vec<Home> {
     let mounts = Mounts::parse(mountinfo);
     let is_served = |path: &str| {
         let ancestors = Path::new(path).ancestors();
@@ -79,6 +79,7 @@ pub fn homes_of(root: &OwnedFd, mountinfo: &[u8]) -> Vec<Home> {
     };
     let mut found = Vec::new();
     if !is_served("/etc/passwd")
+        && step(Path::new("/etc/passwd"))
         && let Ok(file) = open_candidate(root, Path::new("/etc/passwd"))
     {
         let mut content = Vec::new();
@@ -87,7 +88,7 @@ pub fn homes_of(root: &OwnedFd, mountinfo: &[u8]) -> Vec<Home> {
         found = passwd(&content);
     }
     found.extend(Home::new(Path::new("/root")));
-    if !is_served("/home") {
+    if !is_served("/home") && step(Path::new("/home")) {
         found.extend(listed(root));
     }
     let mut seen = HashSet::new();
@@ -106,9 +107,10 @@ fn listed(root: &OwnedFd) -> Vec<Home> {
     let names = listing
         .filter_map(Result::ok)
         .map(|entry| entry.file_name().to_owned());
+    // Bounded before it is chosen from: who serves the directory can give `.` without end.
     names
+        .take(MAX_HOMES + 2)
         .filter(|name| !matches!(name.as_bytes(), b"." | b".."))
-        .take(MAX_HOMES)
         .filter_map(|name| Home::new(&Path::new("/home").join(OsStr::from_bytes(name.as_bytes()))))
         .collect()
 }

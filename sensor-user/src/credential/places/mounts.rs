@@ -4,19 +4,20 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// How far a file system can be trusted to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Served {
     /// By a program of some user (FUSE): not entered at all.
     Program,
+    /// By a program that root mounted (FUSE with `user_id=0`): the root of a container on fuse-overlayfs, and the like. Looked into, by who can be
+    /// given up. In a user namespace that user is not the host's root; there the kernel refuses it to the agent without asking the program.
+    RootProgram,
     /// By the kernel itself, which keeps no files in it: a search has nothing to look for there.
     Kernel,
     /// By another host: only exact names are looked up, nothing is listed.
     Network,
-    /// By nobody, as it seems: it did not answer lately. Not touched at all.
-    Nobody,
 }
 
 /// The mount points where that is so.
@@ -32,22 +33,16 @@ impl Mounts {
         Self { served }
     }
 
-    /// The same, where these paths are not touched.
-    pub(super) fn avoiding(mut self, paths: &[PathBuf]) -> Self {
-        let avoided = paths.iter().map(|path| (path.clone(), Some(Served::Nobody)));
-        self.served.extend(avoided);
-        self
-    }
-
-    /// Whether what lies at a path is not even looked at, for that could wait for ever.
+    /// Whether what lies at a path is not even looked at: a program of some user is there.
     pub(super) fn is_untouchable(&self, path: &Path) -> bool {
-        matches!(self.at(path), Some(Some(Served::Program | Served::Nobody)))
+        self.at(path) == Some(Some(Served::Program))
     }
 
     /// The mount in which a path lies, where a program or another host serves it.
     pub(super) fn served_from<'a>(&self, path: &'a Path) -> Option<&'a Path> {
         let mount = path.ancestors().find(|above| self.at(above).is_some())?;
-        matches!(self.at(mount)?, Some(Served::Program | Served::Network)).then_some(mount)
+        let served = self.at(mount)??;
+        (served != Served::Kernel).then_some(mount)
     }
 
     /// What begins at this directory: `None` where it is no mount point, `Some(None)` where it is one of an ordinary file system.
@@ -56,10 +51,37 @@ impl Mounts {
     }
 }
 
-/// The mount in which a path of this process lies, where a program or another host serves it. Touches no file system but proc.
+/// The mount in which a path of this process lies, where a program or another host serves it. A path through `/proc/PID/root` is one of that process.
+/// Touches no file system but proc.
 pub fn served_from(path: &Path) -> Option<PathBuf> {
-    let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
-    Mounts::parse(&mountinfo).served_from(path).map(Path::to_owned)
+    let Some((process, below)) = through_root(path) else {
+        let mountinfo = std::fs::read("/proc/self/mountinfo").ok()?;
+        return Mounts::parse(&mountinfo).served_from(path).map(Path::to_owned);
+    };
+    let mountinfo = std::fs::read(process.join("mountinfo")).ok()?;
+    let served = Mounts::parse(&mountinfo);
+    let mount = served.served_from(&below)?;
+    Some(seen_through(&process.join("root"), mount))
+}
+
+/// The path by which this process reaches one below another's root, which it has as `/proc/PID/root`; of its own root nothing is put before it.
+pub fn seen_through(root: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix("/") {
+        Ok(below) if below.as_os_str().is_empty() && !root.as_os_str().is_empty() => root.to_owned(),
+        Ok(below) if !root.as_os_str().is_empty() => root.join(below),
+        _ => path.to_owned(),
+    }
+}
+
+/// `/proc/PID`, and the path below the root of that process.
+fn through_root(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let mut names = path.strip_prefix("/proc").ok()?.components();
+    let Component::Normal(pid) = names.next()? else {
+        return None;
+    };
+    let is_pid = pid.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    let is_root = names.next()? == Component::Normal("root".as_ref());
+    (is_pid && is_root).then(|| (Path::new("/proc").join(pid), Path::new("/").join(names.as_path())))
 }
 
 /// The mount points of this process on the file system of a device, by its major and minor number. Touches no file system but proc.
@@ -82,7 +104,14 @@ fn points_of(mountinfo: &[u8], (major, minor): (u32, u32)) -> Vec<PathBuf> {
 fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = fields.nth(4)?;
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    let mut behind = fields.skip_while(|field| *field != b"-").skip(1);
+    let kind = behind.next()?;
+    let options = behind.nth(1).unwrap_or_default();
+    let is_roots = || {
+        options
+            .split(|byte| *byte == b',')
+            .any(|option| option == b"user_id=0")
+    };
     let served = match kind {
         b"nfs" | b"nfs4" | b"cifs" | b"smb3" | b"smbfs" | b"ceph" | b"afs" | b"9p" | b"lustre" | b"gpfs"
         | b"glusterfs" | b"ocfs2" | b"gfs2" | b"orangefs" | b"coda" | b"ncpfs" | b"autofs" => {
@@ -91,6 +120,7 @@ fn mount(line: &[u8]) -> Option<(PathBuf, Option<Served>)> {
         b"proc" | b"sysfs" | b"cgroup" | b"cgroup2" | b"devtmpfs" | b"devpts" | b"debugfs" | b"tracefs"
         | b"securityfs" | b"bpf" | b"pstore" | b"configfs" | b"fusectl" | b"mqueue" | b"hugetlbfs"
         | b"binfmt_misc" | b"efivarfs" | b"nsfs" | b"rpc_pipefs" | b"selinuxfs" => Some(Served::Kernel),
+        _ if kind.starts_with(b"fuse") && is_roots() => Some(Served::RootProgram),
         _ if kind.starts_with(b"fuse") => Some(Served::Program),
         _ => None,
     };
@@ -142,9 +172,13 @@ mod tests {
         let mounts = Mounts::parse(
             b"25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n\
               36 25 0:32 / /home/a\\040b rw shared:1 master:2 - nfs4 server:/x rw\n\
-              37 25 0:33 / /home/c/mnt rw - fuse.sshfs host: rw\n\
+              37 25 0:33 / /home/c/mnt rw - fuse.sshfs host: rw,user_id=1000,group_id=0,allow_other\n\
+              38 25 0:34 / /srv rw,user_id=0 - fuse.x a,user_id=0 rw,user_id=01\n\
+              39 25 0:35 / / rw - fuse.fuse-overlayfs fuse-overlayfs rw,user_id=0,group_id=0\n\
               garbage\n",
         );
+        assert_eq!(mounts.at(Path::new("/srv")), Some(Some(Served::Program)));
+        assert_eq!(mounts.at(Path::new("/")), Some(Some(Served::RootProgram)));
         assert_eq!(mounts.at(Path::new("/sys")), Some(Some(Served::Kernel)));
         assert_eq!(mounts.at(Path::new("/home/a b")), Some(Some(Served::Network)));
         assert_eq!(mounts.at(Path::new("/home/c/mnt")), Some(Some(Served::Program)));
@@ -162,10 +196,9 @@ mod tests {
         assert_eq!(from("/home/c/mnt/x"), Some("/home/c/mnt"));
         assert_eq!(from("/home/d/.aws"), None);
         assert_eq!(from("/etc/x"), None);
-        let mounts = mounts.avoiding(&["/etc/x".into()]);
         let untouchable = |path| mounts.is_untouchable(Path::new(path));
-        assert!(untouchable("/etc/x") && untouchable("/home/c/mnt"));
-        assert!(!untouchable("/home") && !untouchable("/etc") && !untouchable("/etc/y"));
+        assert!(untouchable("/home/c/mnt"));
+        assert!(!untouchable("/home") && !untouchable("/etc"));
     }
 
     #[test]
@@ -175,6 +208,27 @@ mod tests {
         assert_eq!(points, [Path::new("/"), Path::new("/srv")]);
         assert_eq!(points_of(mounts, (0, 32)), [Path::new("/a b")]);
         assert!(points_of(mounts, (8, 2)).is_empty());
+    }
+
+    #[test]
+    fn a_path_through_the_root_of_a_process_is_taken_apart_and_put_together() {
+        let through = |path| through_root(Path::new(path));
+        let apart = |process: &str, below: &str| Some((process.into(), below.into()));
+        assert_eq!(through("/proc/17/root/home/a"), apart("/proc/17", "/home/a"));
+        assert_eq!(through("/proc/17/root"), apart("/proc/17", "/"));
+        for other in [
+            "/proc/17/cwd/a",
+            "/proc/self/root/a",
+            "/proc/17",
+            "/home/17/root",
+            "/",
+        ] {
+            assert_eq!(through(other), None, "{other}");
+        }
+        let put = |root: &str, path: &str| seen_through(Path::new(root), Path::new(path));
+        assert_eq!(put("/proc/17/root", "/home/a"), Path::new("/proc/17/root/home/a"));
+        assert_eq!(put("/proc/17/root", "/").as_os_str(), "/proc/17/root");
+        assert_eq!(put("", "/home/a"), Path::new("/home/a"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where a symbolic link leads, step by step. What lies at its end is replaced by a rename over it there, and not where the link lies; so the
 //! directory and name of each step is one in which the credential could appear.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -10,8 +10,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 
 use crate::credential::open::Seen;
 
-/// Steps of a chain that are followed; the kernel itself follows 40.
+/// Steps of a chain that are followed; the kernel itself follows [`LINKS_MAX`].
 const STEPS_MAX: usize = 16;
+
+/// Links behind each other that the kernel follows; it refuses what has more.
+const LINKS_MAX: usize = 40;
+
+/// Names in all that these say; what has more is not followed.
+const NAMES_MAX: usize = 1_024;
 
 /// One step: what a link names, whether that is there or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +39,64 @@ pub(super) struct Chain {
     pub turns: Vec<PathBuf>,
 }
 
+/// Whether all that a link leads through may be touched, asked of each path before it is. What changes in between can still be touched once.
+pub(super) fn may_be_followed(root: BorrowedFd<'_>, link: &Path, may_touch: &dyn Fn(&Path) -> bool) -> bool {
+    let mut left: Vec<OsString> = names_of(link);
+    let mut at = PathBuf::from("/");
+    let mut links = 0;
+    for _ in 0..NAMES_MAX {
+        let Some(name) = left.pop() else { return true };
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        let next = at.join(name);
+        if !may_touch(&next) {
+            return false;
+        }
+        let Some(text) = read_link(root, &next) else {
+            at = next;
+            continue;
+        };
+        links += 1;
+        if links > LINKS_MAX {
+            return true;
+        }
+        let target = Path::new(OsStr::from_bytes(&text));
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        left.extend(names_of(target));
+    }
+    false
+}
+
+/// The last one first.
+fn names_of(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.collect()
+}
+
 /// Follows the link at a path below `root`. Each path is told before it is looked at.
-pub(super) fn follow(root: BorrowedFd<'_>, link: &Path, step: &dyn Fn(&Path)) -> Chain {
+pub(super) fn follow(root: BorrowedFd<'_>, link: &Path, step: &dyn Fn(&Path) -> bool) -> Chain {
     let mut chain = Chain::default();
     let mut at = link.to_owned();
     while chain.steps.len() < STEPS_MAX {
-        step(&at);
+        if !step(&at) {
+            break;
+        }
         let Some(target) = target_of(root, &at) else { break };
         let (Some(above), Some(Component::Normal(name))) = (target.parent(), target.components().next_back())
         else {
             break;
         };
-        step(above);
+        if !step(above) {
+            break;
+        }
         let Some(seen) = seen_at(root, above) else { break };
         turns(root, above, &mut chain.turns);
         chain.steps.push(Step {

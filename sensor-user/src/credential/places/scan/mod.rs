@@ -8,8 +8,8 @@
 //!   that belongs to neither root nor the owner of the directory. Links met in a listing of directories are not followed. Where one that is followed
 //!   leads, a credential could appear under that name too ([`links`]).
 //! - What was seen is told with each path ([`Seen`]), for the path can mean another file a moment later.
-//! - FUSE is not touched, network file systems are not listed ([`super::mounts`]), both counted. One of the latter, or a link, can still
-//!   make the walk wait: give it a thread of its own, as [`Places::scan`] says.
+//! - What a program of some user serves (FUSE) is not touched, through links neither; network file systems are not listed ([`super::mounts`]); both are
+//!   counted. One of the latter, or a program of root's, can still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
 //! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
 
 mod links;
@@ -175,21 +175,16 @@ impl Places {
     }
 
     /// The same below a root that is held, whose mounts are these (of a process that has this root: `/proc/PID/mountinfo`). Nothing is looked at where
-    /// the root itself is served by a program.
-    pub fn scan_root(&self, root: &OwnedFd, mountinfo: &[u8], limits: &ScanLimits) -> ScanResult {
-        self.scan_avoiding(root, mountinfo, limits, &[], &|_| {})
-    }
-
-    /// The same without touching certain paths. Each path is told before it is looked at, so that somebody else knows where it hangs.
-    pub fn scan_avoiding(
+    /// the root itself is served by a program of some user. Each path is told before it is looked at, so that somebody else knows where it hangs; what
+    /// may not be touched is left out and counted.
+    pub fn scan_root(
         &self,
         root: &OwnedFd,
         mountinfo: &[u8],
         limits: &ScanLimits,
-        avoided: &[PathBuf],
-        step: &dyn Fn(&Path),
+        step: &dyn Fn(&Path) -> bool,
     ) -> ScanResult {
-        let mounts = Mounts::parse(mountinfo).avoiding(avoided);
+        let mounts = Mounts::parse(mountinfo);
         if mounts.is_untouchable(Path::new("/")) {
             let mut result = ScanResult::default();
             result.limits_hit.served_elsewhere = 1;
@@ -201,7 +196,7 @@ impl Places {
     fn scan_with(&self, root: &Path, limits: &ScanLimits, mounts: &Mounts) -> Result<ScanResult, ScanError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(root, flags, Mode::empty()).map_err(ScanError)?;
-        Ok(walk::walk(self, &root, limits, mounts, &|_| {}))
+        Ok(walk::walk(self, &root, limits, mounts, &|_| true))
     }
 }
 

@@ -1,4 +1,5 @@
 mod links;
+mod served;
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -205,46 +206,6 @@ fn depth_and_number_are_bounded_and_counted() {
 }
 
 #[test]
-fn what_others_serve_is_not_listed() {
-    let root = host(&[
-        "/home/ann/.aws/credentials",
-        "/home/ann/.ssh/id_rsa",
-        "/home/bob/.aws/credentials",
-    ]);
-    let mounts =
-        Mounts::parse(b"1 2 0:1 / /home/ann rw - nfs4 s:/ rw\n1 2 0:1 / /home/bob rw - fuse.sshfs s:/ rw\n");
-    let result = places()
-        .scan_with(root.path(), &ScanLimits::default(), &mounts)
-        .expect("scanned");
-    assert_eq!(
-        files(&result),
-        [("/home/ann/.aws/credentials", "aws-credentials")]
-    );
-    assert!(result.limits_hit.served_elsewhere >= 2);
-}
-
-#[test]
-fn what_hung_before_and_what_a_program_serves_is_not_even_looked_at() {
-    let root = host(&[
-        "/home/ann/.aws/credentials",
-        "/home/ann/.netrc",
-        "/home/bob/.netrc",
-    ]);
-    let mounts = Mounts::parse(b"1 2 0:1 / /home/ann/.aws rw - fuse x rw\n");
-    let mounts = mounts.avoiding(&["/home/ann/.netrc".into()]);
-    let told = std::cell::RefCell::new(Vec::new());
-    let below = fs::File::open(root.path()).expect("a root").into();
-    let step = |path: &Path| told.borrow_mut().push(path.to_owned());
-    let result = super::walk::walk(&places(), &below, &ScanLimits::default(), &mounts, &step);
-    assert_eq!(files(&result), [("/home/bob/.netrc", "netrc")]);
-    assert_eq!(result.limits_hit.served_elsewhere, 2);
-    let told = told.into_inner();
-    let was_told = |path: &str| told.iter().any(|one| one == Path::new(path));
-    assert!(was_told("/home/ann") && was_told("/home/bob/.netrc"));
-    assert!(!was_told("/home/ann/.aws") && !was_told("/home/ann/.netrc"));
-}
-
-#[test]
 fn a_pattern_for_any_depth_does_not_enter_what_the_kernel_serves_and_a_name_does() {
     let root = host(&["/etc/x/key", "/proc/1/key", "/proc/2/other"]);
     let text = "version = 1\n[[entry]]\nid = \"all\"\nkind = \"k\"\nglobs = [\"/**/key\", \"/**/other\"]\n[[entry]]\nid = \"named\"\nkind = \"k\"\n\
@@ -319,7 +280,7 @@ fn a_search_finds_what_lies_anywhere_and_labels_no_directory() {
     let limits = ScanLimits::of_search();
     let folder = OwnedFd::from(fs::File::open(root.path()).expect("a root"));
     let mountinfo = b"25 30 0:23 / /proc rw - proc proc rw\n";
-    let result = places.scan_root(&folder, mountinfo, &limits);
+    let result = places.scan_root(&folder, mountinfo, &limits, &|_| true);
     assert_eq!(
         files(&result),
         [

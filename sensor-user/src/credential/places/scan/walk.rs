@@ -30,7 +30,7 @@ pub(super) fn walk(
     root: &OwnedFd,
     limits: &ScanLimits,
     mounts: &Mounts,
-    step: &dyn Fn(&Path),
+    step: &dyn Fn(&Path) -> bool,
 ) -> ScanResult {
     let result = ScanResult::default();
     let mut walk = Walk {
@@ -55,8 +55,8 @@ struct Walk<'a> {
     root: BorrowedFd<'a>,
     limits: &'a ScanLimits,
     mounts: &'a Mounts,
-    /// Is told each path before it is looked at.
-    step: &'a dyn Fn(&Path),
+    /// Is told each path before it is looked at, and says whether that may be touched.
+    step: &'a dyn Fn(&Path) -> bool,
     result: ScanResult,
     /// Of the home that the walk is in.
     names_left: usize,
@@ -126,9 +126,15 @@ impl Walk<'_> {
             )
         });
         let mut names: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
-        if wants_listing && matches!(served, Some(Served::Program | Served::Network)) {
+        let is_others = match served {
+            Some(Served::Program | Served::Network) => true,
+            // There is no end to what a program can have, and each look costs it something: a search passes it over.
+            Some(Served::RootProgram) => self.places.searches,
+            Some(Served::Kernel) | None => false,
+        };
+        if wants_listing && is_others {
             self.result.limits_hit.served_elsewhere += 1;
-        } else if wants_listing {
+        } else if wants_listing && (self.step)(path) {
             self.list(folder, states, &mut names);
         }
         for name in names {
@@ -152,12 +158,13 @@ impl Walk<'_> {
                 self.result.limits_hit.unreadable += 1;
                 return;
             };
+            // All are counted: who serves the directory can give `.` without end.
+            if !self.take_name() {
+                return;
+            }
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." {
                 continue;
-            }
-            if !self.take_name() {
-                return;
             }
             let next = state::advance(self.places, states, name);
             // Most names of a search are files that no pattern ends at: they need not be looked at.
@@ -189,11 +196,10 @@ impl Walk<'_> {
             return;
         }
         // A stat of the directory that is mounted there would already ask it.
-        if self.mounts.is_untouchable(&here) {
+        if self.mounts.is_untouchable(&here) || !(self.step)(&here) {
             self.result.limits_hit.served_elsewhere += 1;
             return;
         }
-        (self.step)(&here);
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
@@ -235,6 +241,11 @@ impl Walk<'_> {
             .iter()
             .any(|one| state::finished(self.places, *one).is_some());
         if !ends && !self.goes_on(&as_folder) {
+            return;
+        }
+        let may_touch = |path: &Path| !self.mounts.is_untouchable(path) && (self.step)(path);
+        if !links::may_be_followed(self.root, &here, &may_touch) {
+            self.result.limits_hit.served_elsewhere += 1;
             return;
         }
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
