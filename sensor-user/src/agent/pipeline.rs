@@ -436,6 +436,7 @@ impl<S: Sink> Agent<S> {
                 }
             }
         }
+        self.give_up_refused();
         self.taken.records += taken as u64;
         self.taken.met_empty |= taken < DRAIN_MAX;
         taken

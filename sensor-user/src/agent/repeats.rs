@@ -2,7 +2,8 @@
 //! counts are handed in.
 //!
 //! At the bound of the kernel's map no further use is counted; it then reports each by itself. What was kept of one that is not counted is let go
-//! when its count was missed twice: a use is counted a moment after it was reported.
+//! when its count was missed twice: a use is counted a moment after it was reported. What is counted and finds no room here is to be counted no
+//! longer.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -49,12 +50,18 @@ struct Kept {
 pub(super) struct Repeats {
     kept: HashMap<RepeatKey, Kept>,
     of: HashMap<ProcessKey, OfProcess>,
+    /// What found no room since it was asked for last.
+    refused: Vec<(RepeatKey, First)>,
 }
 
 impl Repeats {
     /// Takes up what was reported under a key. Reported twice (by two threads at once), it stays what it was.
     pub(super) fn keep(&mut self, key: RepeatKey, process: ProcessKey, mut first: First) {
-        if self.kept.len() >= REPEATS_MAX as usize || self.kept.contains_key(&key) {
+        if self.kept.contains_key(&key) {
+            return;
+        }
+        if self.kept.len() >= REPEATS_MAX as usize {
+            self.refused.push((key, first));
             return;
         }
         let of = self.of.entry(process).or_default();
@@ -73,6 +80,11 @@ impl Repeats {
                 missed: false,
             },
         );
+    }
+
+    /// What found no room since this was called last. To be called for each few records that were taken.
+    pub(super) fn refused(&mut self) -> Vec<(RepeatKey, First)> {
+        std::mem::take(&mut self.refused)
     }
 
     /// How many keys are kept.
@@ -191,6 +203,12 @@ mod tests {
             repeats.keep(key(pid, 1), process(pid), First::Dropped);
         }
         assert_eq!(repeats.kept.len(), REPEATS_MAX as usize);
+        let refused: Vec<RepeatKey> = repeats.refused().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            refused,
+            Vec::from_iter((REPEATS_MAX..REPEATS_MAX + 10).map(|pid| key(pid, 1)))
+        );
+        assert!(repeats.refused().is_empty());
         assert_eq!(repeats.of.len(), REPEATS_MAX as usize);
     }
 }

@@ -107,6 +107,19 @@ impl<S: Sink> Agent<S> {
         }
     }
 
+    /// Has the kernel half count no longer, but report anew, what there is no room for here. What it has counted until now is told.
+    pub(super) fn give_up_refused(&mut self) {
+        for (key, first) in self.repeats.refused() {
+            match self.kernel.repeats.take(key) {
+                Ok(Some(more)) if more > 0 => self.repeated(&first, more),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(error = %in_one_line(&error), "a count that is no longer needed stays");
+                }
+            }
+        }
+    }
+
     fn let_go(&mut self, process: ProcessKey) {
         for key in self.repeats.of(process) {
             if let Err(error) = self.kernel.repeats.forget(key) {
