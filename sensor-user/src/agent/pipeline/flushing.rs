@@ -3,7 +3,7 @@
 use super::*;
 
 /// For so long one who waits until all is delivered waits for scans too: a worker may hang.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What came of a flush.
 #[derive(Clone, Debug, Default)]
