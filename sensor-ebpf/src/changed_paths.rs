@@ -10,7 +10,8 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, REQUEST_CHANGED,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, GivenPath, Probe,
+    REQUEST_CHANGED,
 };
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
+    report::lose,
     task,
 };
 
@@ -382,6 +384,10 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let file = descriptors::checked_file(descriptor);
+    if file.is_null() {
+        lose(Probe::CredentialChange, Counter::LostDescriptorGone);
+        return 0;
+    }
     held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
 }
 

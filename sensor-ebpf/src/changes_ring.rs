@@ -12,8 +12,8 @@ use aya_ebpf::{
 };
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
-    UNKNOWN_ID,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
+    Probe, UNKNOWN_ID,
 };
 
 use crate::{
@@ -264,10 +264,7 @@ fn asked_file(request: *const u8) -> *const u8 {
 /// Tells a change, by how the request says what it is done to.
 #[inline(always)]
 fn told(opcode: u8, what: u32, errno: u32, from: Given, to: Given, file: impl FnOnce() -> *const u8) {
-    let (first, second) = (
-        untyped(from.text as *const u8),
-        untyped(to.text as *const u8),
-    );
+    let (first, second) = (untyped(from.text as *const u8), untyped(to.text as *const u8));
     match opcode {
         IORING_OP_SETXATTR => attribute_by_path(errno, first, second),
         IORING_OP_FSETXATTR | IORING_OP_FTRUNCATE => by_file(what, errno, untyped(file()), first),

@@ -3,7 +3,7 @@
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    DIRECTORY_OF_CREDENTIALS, DirectoryListRecord, OPERATION_LIST, Probe, RECORD_DIRECTORY_LIST,
+    Counter, DIRECTORY_OF_CREDENTIALS, DirectoryListRecord, OPERATION_LIST, Probe, RECORD_DIRECTORY_LIST,
     REQUEST_LISTED,
 };
 
@@ -14,7 +14,7 @@ use crate::{
     path,
     read::{Probed, Read, pointer},
     repeats,
-    report::submit,
+    report::{lose, submit},
     task,
 };
 
@@ -29,6 +29,10 @@ pub fn sys_exit_lists(ctx: TracePointContext) -> u32 {
         return 0;
     }
     let file = descriptors::checked_file(Arguments::current().first() as u32);
+    if file.is_null() {
+        lose(Probe::DirectoryList, Counter::LostDescriptorGone);
+        return 0;
+    }
     let inode = pointer::<Probed>(file, offset!(file_inode));
     if labels::may_be_labelled(Probed::read(inode, offset!(inode_ino))) {
         listed(file, inode);

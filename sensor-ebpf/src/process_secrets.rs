@@ -7,8 +7,9 @@
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    Ancestor, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
-    PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord, RECORD_PROCESS_SECRET, REQUEST_REACHED,
+    Ancestor, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
+    PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord,
+    RECORD_PROCESS_SECRET, REQUEST_REACHED,
 };
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     process_files::process_of_id,
     read::{Probed, Read, Typed, pointer},
     repeats,
-    report::submit,
+    report::{lose, submit},
     task,
 };
 
@@ -48,7 +49,12 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
             reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
         }
         call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
-            let target = behind(first as u32);
+            let file = descriptors::checked_file(first as u32);
+            if file.is_null() && (result(&ctx) >= 0 || is_refusal(result(&ctx))) {
+                lose(Probe::ProcessSecret, Counter::LostDescriptorGone);
+                return 0;
+            }
+            let target = behind(file);
             let part = if call == number::PIDFD_GETFD {
                 PART_DESCRIPTOR
             } else {
@@ -67,10 +73,9 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// The process behind a process file descriptor of the caller.
+/// The process behind a process file descriptor.
 #[inline(always)]
-fn behind(descriptor: u32) -> Ancestor {
-    let file = descriptors::checked_file(descriptor);
+fn behind(file: *const u8) -> Ancestor {
     // Since 6.9 such files have an inode each, which has it.
     let own = pointer::<Probed>(file, offset!(file_private));
     let id = if own.is_null() {

@@ -11,7 +11,7 @@ use aya_ebpf::{
     macros::{fentry, lsm, tracepoint},
     programs::{FEntryContext, LsmContext, TracePointContext},
 };
-use claviger_sensor_common::{OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
+use claviger_sensor_common::{Counter, OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 
 use crate::{
     arguments::{Arguments, number, result},
@@ -21,6 +21,7 @@ use crate::{
     fixed_files, labels,
     offsets::agent_pid,
     read::{Probed, Read, Typed},
+    report::lose,
     task,
 };
 
@@ -63,6 +64,10 @@ pub fn sys_exit_receives(ctx: TracePointContext) -> u32 {
     let messages = match number(&ctx) {
         number::PIDFD_GETFD => {
             let file = descriptors::file(result as u32);
+            if file.is_null() {
+                lose(Probe::FileReceived, Counter::LostDescriptorGone);
+                return 0;
+            }
             let told = received_by_call(untyped(file));
             taken(told | received_in(fixed_files::ring(file)));
             return 0;
@@ -111,6 +116,11 @@ extern "C" fn message(index: u64, messages: *mut At) -> i64 {
     let message = messages.first + index * MESSAGE_BYTES;
     let control: u64 = user(message + CONTROL_AT);
     let length: u64 = user(message + CONTROL_LENGTH_AT);
+    if control == 0 && length != 0 {
+        // The kernel writes a length where it was given a place only: that was changed since.
+        lose(Probe::FileReceived, Counter::LostUnreadable);
+        return 0;
+    }
     if control == 0 || length < HEADER_BYTES {
         return 0;
     }
@@ -154,6 +164,10 @@ extern "C" fn one_descriptor(index: u64, descriptors: *mut At) -> i64 {
     let descriptors = unsafe { &mut *descriptors };
     let descriptor: u32 = user(descriptors.first + index * 4);
     let file = descriptors::checked_file(descriptor);
+    if file.is_null() {
+        lose(Probe::FileReceived, Counter::LostDescriptorGone);
+        return 0;
+    }
     descriptors.told |= u64::from(received_by_call(untyped(file)));
     let ring = fixed_files::ring(file);
     if ring != 0 {

@@ -11,7 +11,7 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    OPERATION_TAMPER, ObjectKey, MISSING, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT,
+    MISSING, OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT,
     TAMPER_OOM_SCORE, TAMPER_SCHEDULING, TAMPER_SCHEDULING_GROUP, TAMPER_SCHEDULING_USER, TamperRecord,
 };
 
@@ -83,9 +83,10 @@ pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
     let first = arguments.first();
     let errno = if result < 0 { -result as u32 } else { 0 };
     let call = number(&ctx);
+    // The kernel takes an int, whatever the upper half of the register holds.
     let whose = match call {
-        number::SETPRIORITY => first,
-        number::IOPRIO_SET => first.wrapping_sub(1),
+        number::SETPRIORITY => u64::from(first as u32),
+        number::IOPRIO_SET => u64::from((first as u32).wrapping_sub(1)),
         _ => PRIO_PROCESS,
     };
     if whose != PRIO_PROCESS {
@@ -96,7 +97,9 @@ pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
         // Limits that are only asked for.
         number::PRLIMIT64 if arguments.third() == 0 => return 0,
         number::PRLIMIT64 => (TAMPER_LIMIT, arguments.second() as u32, first as u32),
-        number::SETPRIORITY | number::IOPRIO_SET => (TAMPER_SCHEDULING, call as u32, arguments.second() as u32),
+        number::SETPRIORITY | number::IOPRIO_SET => {
+            (TAMPER_SCHEDULING, call as u32, arguments.second() as u32)
+        }
         _ => (TAMPER_SCHEDULING, call as u32, first as u32),
     };
     if id == 0 || !agent_threads::has(id) || task::current_pid() == agent_pid() {

@@ -8,9 +8,10 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    labels,
     offsets::{agent_pid, offset},
     read::{Read, Typed},
-    labels, repeats,
+    repeats,
     report::submit,
     tamper::fill,
     task,

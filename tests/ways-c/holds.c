@@ -74,6 +74,14 @@ static void denied_priority_of_user(void) {
     say(syscall(SYS_setpriority, PRIO_USER, 0, 0));
 }
 
+/* The kernel takes the lower half of what it is given. */
+static void priority_wide(void) {
+    int now = getpriority(PRIO_PROCESS, (id_t)sensor());
+    say(syscall(SYS_setpriority, (1L << 32) | PRIO_PROCESS, sensor(), now));
+}
+
+static void io_priority_wide(void) { say(syscall(SYS_ioprio_set, (1L << 32) | IOPRIO_WHO_PROCESS, sensor(), 0)); }
+
 /* None of its own, as it has. */
 static void io_priority(void) { say(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, sensor(), 0)); }
 
@@ -207,6 +215,8 @@ const struct way hold_ways[] = {
     {"priority", priority},
     {"priority_of_group", priority_of_group},
     {"denied_priority_of_user", denied_priority_of_user},
+    {"priority_wide", priority_wide},
+    {"io_priority_wide", io_priority_wide},
     {"io_priority", io_priority},
     {"oom_score", oom_score},
     {"cgroup_moved", cgroup_moved},

@@ -69,6 +69,8 @@ impl<'a> Reader<'a> {
                 }
             };
             match argument {
+                // To a shell it says no more than that its options end.
+                b"-" if self.options.plus => break self.first_of_rest(),
                 b"-" => break Err(NotTold::NoArgument),
                 b"--" => break self.first_of_rest(),
                 [b'-', b'-', ..] => self.word(argument)?,

@@ -24,9 +24,9 @@ pub(super) const TABLE: &[Options] = &[
             "sh", "bash", "rbash", "dash", "ash", "zsh", "ksh", "mksh", "csh", "tcsh",
         ],
         letters: &[
-            ("abefhkmnpruvxBCEHPVX", Nothing),
-            // They read files of their own before the script.
-            ("il", Loads),
+            ("abefhkmnpruvxBCHPVX", Nothing),
+            // They read files of their own before the script; `E` does so in ksh.
+            ("ilE", Loads),
             ("oO", Next),
             ("c", Code),
             ("s", Input),
@@ -80,10 +80,12 @@ pub(super) const TABLE: &[Options] = &[
     Options {
         names: &["perl"],
         letters: &[
-            ("acfnpstTuUwWXS", Nothing),
+            ("acfnpstTuUwWX", Nothing),
             ("l0", Digits),
-            ("iCDF", Rest),
-            ("dxmMV", LoadsRest),
+            ("iCD", Rest),
+            // `F` is put into the program as it is, and `S` looks for the script elsewhere.
+            ("dxmMVF", LoadsRest),
+            ("S", Loads),
             ("I", LoadsValue),
             ("eE", Code),
         ],
@@ -92,7 +94,8 @@ pub(super) const TABLE: &[Options] = &[
     Options {
         names: &["ruby"],
         letters: &[
-            ("acdlnpsvwS", Nothing),
+            ("acdlnpsvw", Nothing),
+            ("S", Loads),
             ("0", Digits),
             ("iFKTW", Rest),
             ("E", Value),
@@ -170,7 +173,9 @@ pub(super) const TABLE: &[Options] = &[
         letters: &[
             ("bcCgINMnOPrsStV", Nothing),
             ("Fv", Value),
-            ("dDop", Rest),
+            ("dop", Rest),
+            // The debugger reads its commands from a file.
+            ("D", LoadsRest),
             ("L", Rest),
             // Of mawk -W takes options of several kinds, of which one names a file.
             ("ilW", LoadsValue),

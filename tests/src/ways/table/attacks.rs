@@ -98,6 +98,8 @@ fn holds() -> Vec<Way> {
             of_pid("priority", "scheduling"),
             of_pid("priority_of_group", "scheduling"),
             of_pid("denied_priority_of_user", "scheduling"),
+            of_pid("priority_wide", "scheduling"),
+            of_pid("io_priority_wide", "scheduling"),
             of_pid("io_priority", "scheduling"),
         ],
     );
