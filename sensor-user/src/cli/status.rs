@@ -15,6 +15,9 @@ const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default();
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The agent may wait for a scan before it answers that all is kept, for half as long.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How the running sensor is: its probes, its accounts, its way to the detector, and what it costs.
 #[derive(Debug, clap::Args)]
 pub(super) struct StatusCommand {
@@ -48,7 +51,7 @@ impl StatusCommand {
 impl Flush {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
-        let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Flush, PATIENCE))?;
+        let answer = runtime()?.block_on(ask(&config.runtime_dir, Request::Flush, FLUSH_PATIENCE))?;
         let Answer::Flushed(flushed) = answer else {
             anyhow::bail!("the sensor answered something else")
         };
