@@ -56,7 +56,8 @@ pub(super) struct Job {
     root: Root,
     below: Below,
     found: ScanResult,
-    watched: Watched,
+    /// Its ways so far; nothing once all of them are told of.
+    watched: Option<Watched>,
     /// Ways, directories and files that are done.
     done: usize,
     counts: ScanCounts,
@@ -91,7 +92,7 @@ impl Labelling {
             root,
             below,
             found,
-            watched: Watched::default(),
+            watched: Some(Watched::default()),
             done: 0,
             counts,
             begun: self.table.begin(),
@@ -107,10 +108,9 @@ impl Labelling {
         let end = all.min(job.done + SLICE);
         // Directories before files: a file that appears between is then known by its name.
         for at in job.done..end {
-            if at < ways {
+            if let (Some(way), Some(watched)) = (job.found.ways.get(at), &mut job.watched) {
                 let asks = (&mut self.labeller, &mut self.hands);
-                let way = &job.found.ways[at];
-                self.ways.watch(asks, root, below, way, &mut job.watched);
+                self.ways.watch(asks, root, below, way, watched);
                 continue;
             }
             let at = at - ways;
@@ -131,8 +131,10 @@ impl Labelling {
                 Done::No => job.counts.not_labelled += 1,
             }
         }
-        if job.done <= ways && end >= ways {
-            self.watch_no_others(job);
+        if end >= ways
+            && let Some(watched) = job.watched.take()
+        {
+            self.watch_no_others(job, watched);
         }
         job.done = end;
         if end < all {
@@ -154,8 +156,7 @@ impl Labelling {
     }
 
     /// All ways of a root are watched: those that are none any more are so no longer.
-    fn watch_no_others(&mut self, job: &mut Job) {
-        let watched = std::mem::take(&mut job.watched);
+    fn watch_no_others(&mut self, job: &Job, watched: Watched) {
         let objects = self.ways.end(&mut self.labeller, job.root, watched);
         if job.root == Root::Host {
             let ways = job.found.ways.iter();
