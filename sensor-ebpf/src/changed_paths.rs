@@ -204,14 +204,7 @@ pub const fn both(low: i32, high: i32) -> u64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) -> u32 {
-    let from = Given {
-        directory: directories as i32,
-        text: from,
-    };
-    let to = Given {
-        directory: (directories >> 32) as i32,
-        text: to,
-    };
+    let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
     tell::<true>(what & 0xffff, what >> 16, from, to);
     0
 }
@@ -384,10 +377,6 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let file = descriptors::checked_file(descriptor);
-    if file.is_null() {
-        lose(Probe::CredentialChange, Counter::LostDescriptorGone);
-        return 0;
-    }
     held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
 }
 
@@ -401,6 +390,8 @@ pub fn held_file<const USER: bool>(
     after: u64,
 ) -> u32 {
     if file.is_null() {
+        // It was closed meanwhile, or comes to a ring's place only when a request before this one has run.
+        lose(Probe::CredentialChange, Counter::LostDescriptorGone);
         return 0;
     }
     let inode = pointer::<Probed>(file, offset!(file_inode));

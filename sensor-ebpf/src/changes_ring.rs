@@ -276,14 +276,7 @@ fn told(opcode: u8, what: u32, errno: u32, from: Given, to: Given, file: impl Fn
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
-    let from = Given {
-        directory: directories as i32,
-        text: from,
-    };
-    let to = Given {
-        directory: (directories >> 32) as i32,
-        text: to,
-    };
+    let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
     tell::<false>(what, errno, from, to);
     0
 }
