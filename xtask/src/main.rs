@@ -13,6 +13,7 @@ mod exec;
 mod exit;
 mod process;
 mod setup;
+mod side_by_side;
 mod step;
 mod test;
 mod tidy;

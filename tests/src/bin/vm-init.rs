@@ -94,10 +94,15 @@ fn filters<'a>(only: Option<&'a str>, name: &str) -> Option<Vec<&'a str>> {
     let Some(only) = only else {
         return Some(Vec::new());
     };
-    only.split(',').find_map(|one| {
-        let mut words = one.split('/');
-        (words.next() == Some(name)).then(|| words.collect())
-    })
+    let of_it: Vec<Vec<&str>> = only
+        .split(',')
+        .map(|one| one.split('/').collect::<Vec<_>>())
+        .filter(|words| words.first() == Some(&name))
+        .map(|words| words[1..].to_vec())
+        .collect();
+    // One that names no test names them all.
+    let all = of_it.iter().any(Vec::is_empty);
+    (!of_it.is_empty()).then(|| if all { Vec::new() } else { of_it.concat() })
 }
 
 /// Of the modules that came with this kernel those that every test may need; a test that needs another loads it.

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::outcome::Outcome;
+use crate::side_by_side::side_by_side;
 use crate::step;
 use crate::workspace::Workspace;
 
@@ -18,10 +19,15 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 const SECONDS: u32 = 10;
 const FULL_SECONDS: u32 = 600;
 
-pub(super) fn all(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outcome>> {
+/// At a time: each keeps one CPU busy.
+const AT_ONCE: usize = 2;
+
+/// Compiles them. With the least priority there is, so that it takes only what tests that wait leave.
+pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let folder = workspace.root().join("tests/fuzz");
-    let targets = targets(&folder)?;
-    let mut build = workspace.cargo();
+    let cargo = workspace.cargo();
+    let mut build = Command::new("nice");
+    build.args(["-n", "19"]).arg(cargo.get_program());
     build
         .current_dir(&folder)
         .env("RUSTC_BOOTSTRAP", "1")
@@ -39,21 +45,34 @@ pub(super) fn all(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outco
     let ended = step::run(workspace, "compiling the fuzz targets", "fuzz-build", &mut build)?;
     if !ended.status.success() {
         ended.show();
-        return Ok(vec![Outcome::counted("fuzz targets", (0, targets.len()), false)]);
     }
-    let mut counts = (0, 0);
-    for target in &targets {
-        let seconds = if full { FULL_SECONDS } else { SECONDS };
+    Ok(Outcome::check(
+        "build of the fuzz targets",
+        ended.status.success(),
+    ))
+}
+
+/// Runs each of them for a while.
+pub(super) fn all(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outcome>> {
+    let folder = workspace.root().join("tests/fuzz");
+    let seconds = if full { FULL_SECONDS } else { SECONDS };
+    let one = |target: &String| {
         let ended = step::run(
             workspace,
             &format!("fuzzing {target} for {seconds} s"),
             &format!("fuzz-{target}"),
             &mut fuzz(&folder, target, seconds)?,
         )?;
-        if ended.status.success() {
+        if !ended.status.success() {
+            ended.show();
+        }
+        anyhow::Ok(ended.status.success())
+    };
+    let mut counts = (0, 0);
+    for passed in side_by_side(AT_ONCE, &targets(&folder)?, one) {
+        if passed? {
             counts.0 += 1;
         } else {
-            ended.show();
             counts.1 += 1;
         }
     }

@@ -11,7 +11,9 @@ mod fuzz;
 mod outcome;
 mod runners;
 
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use clap::Args;
@@ -42,7 +44,7 @@ const STEPS: [(&str, Step); 11] = [
     ("clippy of the kernel half", checks::clippy_of_kernel_half),
     ("tidy", checks::tidy),
     ("dependencies", checks::dependencies),
-    ("nextest", runners::nextest),
+    ("tests of this host", tests_of_this_host),
     ("doc tests", runners::doc_tests),
     ("coverage", coverage_of_this_host),
     ("fuzz", fuzz::all),
@@ -71,6 +73,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+/// End-to-end tests wait more than they compute: meanwhile the fuzz targets are compiled.
+fn tests_of_this_host(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outcome>> {
+    thread::scope(|scope| {
+        let fuzz = scope.spawn(|| fuzz::build(workspace));
+        let mut outcomes = runners::nextest(workspace, full)?;
+        outcomes.push(fuzz.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        Ok(outcomes)
     })
 }
 

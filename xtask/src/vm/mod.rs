@@ -15,15 +15,14 @@ mod libraries;
 mod serial;
 
 use std::fs;
-use std::panic::resume_unwind;
 use std::process::ExitCode;
-use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use crate::coverage;
 use crate::setup::{self, Need};
+use crate::side_by_side::side_by_side;
 use crate::workspace::Workspace;
 use boot::{Boot, Machine, Tests};
 pub(crate) use counting::count;
@@ -151,22 +150,14 @@ fn boot_all(
         }
     }
     let mut results = Vec::new();
-    for some in boots.chunks(AT_ONCE) {
-        let reports: Vec<_> = thread::scope(|scope| {
-            let started: Vec<_> = some
-                .iter()
-                .map(|boot| scope.spawn(|| boot.run(workspace, options.keep)))
-                .collect();
-            started.into_iter().map(ScopedJoinHandle::join).collect()
-        });
-        for (boot, report) in some.iter().zip(reports) {
-            let mut report = report.unwrap_or_else(|panic| resume_unwind(panic))?;
-            // Where only some tests were asked for, there may be no results.
-            if options.test.is_none() || !report.coverage.is_empty() {
-                compare_coverage(workspace, boot, &mut report)?;
-            }
-            results.push((boot.name(), report));
+    let reports = side_by_side(AT_ONCE, &boots, |boot| boot.run(workspace, options.keep));
+    for (boot, report) in boots.iter().zip(reports) {
+        let mut report = report?;
+        // Where only some tests were asked for, there may be no results.
+        if options.test.is_none() || !report.coverage.is_empty() {
+            compare_coverage(workspace, boot, &mut report)?;
         }
+        results.push((boot.name(), report));
     }
     Ok(results)
 }
