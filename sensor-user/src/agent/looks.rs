@@ -34,25 +34,18 @@ impl Looks {
     }
 }
 
-/// False once there is nothing to look with.
-fn look(looks: &mut OpenDescriptors, mapped: bool) -> bool {
-    match looks.look(mapped) {
-        Ok(attached) => attached,
-        Err(error) => {
-            tracing::error!(error = %in_one_line(&error), "a look through open descriptors failed");
-            true
-        }
+fn look(looks: &mut OpenDescriptors, mapped: bool) {
+    if let Err(error) = looks.look(mapped) {
+        tracing::error!(error = %in_one_line(&error), "a look through open descriptors failed");
     }
 }
 
 /// Mapped files are looked through only when something was labelled: a mapping by a process that was watched is seen as it is made.
-fn run(woken: &Receiver<()>, interval: Option<Duration>, mut look: impl FnMut(bool) -> bool) {
+fn run(woken: &Receiver<()>, interval: Option<Duration>, mut look: impl FnMut(bool)) {
     let mut mapped = true;
     loop {
         let begun = Instant::now();
-        if !look(mapped) {
-            return;
-        }
+        look(mapped);
         let rest = begun.elapsed() * SHARE;
         let earliest = begun + rest;
         let woke = match interval {
@@ -75,13 +68,15 @@ mod tests {
     #[test]
     fn mapped_files_are_looked_through_only_when_woken() {
         let (wake, woken) = sync_channel(1);
+        let mut wake = Some(wake);
         let mut looks = Vec::new();
         run(&woken, Some(Duration::from_millis(1)), |mapped| {
             looks.push(mapped);
-            if looks.len() == 3 {
-                wake.try_send(()).expect("room");
+            match looks.len() {
+                3 => wake.as_ref().expect("there").try_send(()).expect("room"),
+                4 => wake = None,
+                _ => {}
             }
-            looks.len() < 5
         });
         assert_eq!(looks[..4], [true, false, false, true]);
     }
@@ -92,10 +87,9 @@ mod tests {
         wake.try_send(()).expect("room");
         let mut left = Some(wake);
         let mut looks = 0;
-        run(&woken, None, |mapped| {
+        run(&woken, None, |_| {
             looks += 1;
             left.take();
-            mapped
         });
         assert_eq!(looks, 2, "at start, and for what waited");
     }

@@ -12,7 +12,9 @@ use aya::{
 use claviger_sensor_common::Probe;
 
 use super::{
-    HookTrial, KernelError, Labeller, ProbeState, canary, changes,
+    HookTrial, KernelError, Labeller, ProbeState,
+    attached::{Attached, Link},
+    canary, changes,
     hooks::{self, Either, Hook, Point, Program},
     tamper, topmost_cgroup,
 };
@@ -23,7 +25,9 @@ pub(super) struct Attacher<'a> {
     ebpf: &'a mut Ebpf,
     btf: &'a Btf,
     /// The programs in use.
-    pub(super) programs: Vec<(Probe, ProgramFd)>,
+    programs: Vec<(Probe, ProgramFd)>,
+    /// What each of them is attached by. The object may go: programs and maps live on by their links.
+    links: Vec<(&'static str, Link)>,
 }
 
 impl<'a> Attacher<'a> {
@@ -32,7 +36,14 @@ impl<'a> Attacher<'a> {
             ebpf,
             btf,
             programs: Vec::new(),
+            links: Vec::new(),
         }
+    }
+
+    /// What keeps the programs attached, and the programs.
+    pub(super) fn finish(self) -> (Attached, Vec<(Probe, ProgramFd)>) {
+        let links = self.links.into_iter().map(|(_, link)| link).collect();
+        (Attached::new(links), self.programs)
     }
 
     /// The level at which opens are seen, and how that came out. Without one there is nothing to watch with.
@@ -238,58 +249,67 @@ impl<'a> Attacher<'a> {
             // Another choice has started it.
             return Ok(());
         }
-        let btf = self.btf;
+        let (btf, links) = (self.btf, &mut self.links);
+        let mut keep = |link: Link| links.push((name, link));
         let started: Result<(), ProgramError> = (|| {
             match point {
                 Point::Lsm(hook) | Point::LsmWithResult(hook, _) => {
                     let lsm: &mut Lsm = loaded.try_into()?;
                     lsm.load(hook, btf)?;
-                    lsm.attach()?;
+                    let link = lsm.attach()?;
+                    keep(Box::new(lsm.take_link(link)?));
                 }
                 Point::Fentry(function) => {
                     let fentry: &mut FEntry = loaded.try_into()?;
                     fentry.load(function, btf)?;
-                    fentry.attach()?;
+                    let link = fentry.attach()?;
+                    keep(Box::new(fentry.take_link(link)?));
                 }
                 Point::Fexit(function) => {
                     let fexit: &mut FExit = loaded.try_into()?;
                     fexit.load(function, btf)?;
-                    fexit.attach()?;
+                    let link = fexit.attach()?;
+                    keep(Box::new(fexit.take_link(link)?));
                 }
                 Point::BtfTracepoint(tracepoint) => {
                     let program: &mut BtfTracePoint = loaded.try_into()?;
                     program.load(tracepoint, btf)?;
-                    program.attach()?;
+                    let link = program.attach()?;
+                    keep(Box::new(program.take_link(link)?));
                 }
                 Point::Settings => {
                     let program: &mut CgroupSysctl = loaded.try_into()?;
                     program.load()?;
-                    program.attach(topmost_cgroup::topmost()?.directory, CgroupAttachMode::Single)?;
+                    let topmost = topmost_cgroup::topmost()?.directory;
+                    let link = program.attach(topmost, CgroupAttachMode::Single)?;
+                    keep(Box::new(program.take_link(link)?));
                 }
                 Point::Exits(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
                     program.load()?;
                     for call in calls {
-                        program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                        keep(to_call(program, "exit", call)?);
                     }
                 }
                 Point::Enters(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
                     program.load()?;
                     for call in calls {
-                        program.attach("syscalls", &format!("sys_enter_{call}"))?;
+                        keep(to_call(program, "enter", call)?);
                     }
                 }
                 Point::ExitsAndNewer(calls, newer) => {
                     let program: &mut TracePoint = loaded.try_into()?;
                     program.load()?;
                     for call in calls {
-                        program.attach("syscalls", &format!("sys_exit_{call}"))?;
+                        keep(to_call(program, "exit", call)?);
                     }
                     for call in newer {
-                        let attached = program.attach("syscalls", &format!("sys_exit_{call}"));
-                        if let Err(error) = attached {
-                            tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
+                        match to_call(program, "exit", call) {
+                            Ok(link) => keep(link),
+                            Err(error) => {
+                                tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
+                            }
                         }
                     }
                 }
@@ -317,6 +337,7 @@ impl<'a> Attacher<'a> {
         if let Point::LsmWithResult(_, result) = program.point {
             self.stop(result);
         }
+        self.links.retain(|(of, _)| *of != program.name);
         if let Some(program) = self.ebpf.program_mut(program.name) {
             // Not loaded is as good as unloaded.
             let _not_loaded = match program {
@@ -329,6 +350,12 @@ impl<'a> Attacher<'a> {
             };
         }
     }
+}
+
+/// Attaches to one end of a system call: `enter` or `exit`.
+fn to_call(program: &mut TracePoint, end: &str, call: &str) -> Result<Link, ProgramError> {
+    let link = program.attach("syscalls", &format!("sys_{end}_{call}"))?;
+    Ok(Box::new(program.take_link(link)?))
 }
 
 /// Has what stands beside a hook show that it works, where it can be made to.

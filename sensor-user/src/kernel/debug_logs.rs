@@ -2,14 +2,17 @@
 
 use aya::Ebpf;
 use aya_log::EbpfLogger;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    runtime::Handle,
+};
 
-/// Forwards log lines to this process's log until the runtime ends. Must be called within a tokio runtime.
+/// Forwards log lines to this process's log until the runtime ends.
 #[expect(
     unsafe_code,
     reason = "the runtime polls the descriptor that the logger says it has"
 )]
-pub(super) fn start(ebpf: &mut Ebpf) {
+pub(super) fn start(ebpf: &mut Ebpf, runtime: &Handle) {
     let logger = match EbpfLogger::init(ebpf) {
         Ok(logger) => logger,
         Err(error) => {
@@ -17,7 +20,7 @@ pub(super) fn start(ebpf: &mut Ebpf) {
             return;
         }
     };
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         // SAFETY: an EbpfLogger owns its ring's descriptor, returns the same one always, and closes it only when it is dropped.
         let registered = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) };
         let Ok(mut logger) = registered else { return };

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::LookError;
+
 /// What went wrong between the agent and the kernel.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,6 +68,9 @@ pub enum KernelError {
         #[source]
         source: Box<aya::maps::MapError>,
     },
+    /// The look through open descriptors worked and could not be kept.
+    #[error("keeping the look through open descriptors")]
+    Look(#[source] LookError),
     /// A step failed in the system.
     #[error("{step}")]
     Io {

@@ -1,11 +1,6 @@
 //! Loading: the object, then for each probe the first hook that is seen to work.
 
-use std::{
-    ffi::OsString,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{ffi::OsString, io, path::PathBuf};
 
 use aya::{Btf, Ebpf, EbpfLoader, maps::RingBuf};
 use claviger_sensor_common::{OBJECTS_MAX, RING_BYTES};
@@ -13,8 +8,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf, ProbeState,
-    Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
+    Accounts, Attached, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf,
+    ProbeState, Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
     functions::with_read_only_cast, offsets, open_descriptors, own_threads, preconditions,
     private_mounts::with_private_mounts,
 };
@@ -48,11 +43,6 @@ impl Default for LoadOptions {
             btf: "/sys/kernel/btf/vmlinux".into(),
         }
     }
-}
-
-/// Keeps programs and links alive: everything is detached and unloaded when it is dropped.
-pub struct Attached {
-    _ebpf: Arc<Mutex<Ebpf>>,
 }
 
 /// The kernel half at work.
@@ -95,12 +85,10 @@ impl Kernel {
         let cast = offsets::function(&options.btf, "bpf_rdonly_cast").ok();
         let object = with_read_only_cast(OBJECT, cast);
         raise_memlock();
-        #[cfg_attr(
-            not(feature = "debug-logs"),
-            expect(unused_mut, reason = "only the logger changes it")
-        )]
+        #[cfg(feature = "debug-logs")]
+        let runtime = tokio::runtime::Handle::current();
         let (
-            mut ebpf,
+            attached,
             ring,
             labeller,
             layers,
@@ -136,21 +124,23 @@ impl Kernel {
             let mut probes = vec![file_open];
             probes.extend(attach.others(level, &mut labeller));
             probes.extend(attach.process(&options.canary_command));
-            let programs = attach.programs;
+            let (attached, programs) = attach.finish();
             own_threads::announce(&mut ebpf)?;
             let accounts = Accounts::new(&mut ebpf, programs)?;
             let repeats = Repeats::new(&mut ebpf)?;
             let found = open_descriptors::load(&mut ebpf, &btf, &mut labeller);
             let open_descriptors = match found.hook {
-                Some(_) => Some(OpenDescriptors::new(&mut ebpf, found.cannot_see.is_empty())?),
+                Some(_) => Some(OpenDescriptors::new(&mut ebpf)?),
                 None => None,
             };
             probes.push(found);
             let own = OwnBpf::announce(&mut ebpf)?;
             let fill = Fill::new(&own)?;
             judge_process_probes(&mut probes, &accounts, &options.canary_command)?;
+            #[cfg(feature = "debug-logs")]
+            super::debug_logs::start(&mut ebpf, &runtime);
             Ok((
-                ebpf,
+                attached,
                 ring,
                 labeller,
                 layers,
@@ -164,15 +154,8 @@ impl Kernel {
                 preconditions::active_lsms(),
             ))
         })?;
-        #[cfg(feature = "debug-logs")]
-        super::debug_logs::start(&mut ebpf);
-        let ebpf = Arc::new(Mutex::new(ebpf));
-        let open_descriptors = open_descriptors.map(|mut looks| {
-            looks.live_in(&ebpf);
-            looks
-        });
         Ok(Self {
-            attached: Attached { _ebpf: ebpf },
+            attached,
             records: Records::new(ring, options.ring_bytes)?,
             labeller,
             layers,

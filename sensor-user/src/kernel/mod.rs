@@ -8,6 +8,7 @@
 
 mod accounts;
 mod attach;
+mod attached;
 mod by_number;
 pub mod canary;
 mod changes;
@@ -35,13 +36,14 @@ mod tamper;
 mod topmost_cgroup;
 
 pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
+pub use attached::Attached;
 pub use by_number::hold_by_number;
 pub use error::KernelError;
 pub use fill::{Fill, MAPS, MapFill};
 pub use hooks::{HookTrial, ProbeState, name as hook_name};
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use layers::{Layers, NO_LAYERS};
-pub use load::{Attached, Kernel, LoadOptions};
+pub use load::{Kernel, LoadOptions};
 pub use memory::{give_back, keep_little};
 pub use object::OBJECT;
 pub use offsets::resolve as resolve_offsets;

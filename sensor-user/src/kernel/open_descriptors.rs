@@ -1,14 +1,11 @@
 //! The look through all open descriptors: the programs of `open_descriptors.rs` of the kernel half run as their iterators are read.
 
-use std::{
-    io::{self, Read as _},
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::io::{self, Read as _};
 
 use aya::{
     Btf, Ebpf,
     maps::{Array, MapData},
-    programs::{Iter, ProgramError},
+    programs::{Iter, Program, ProgramError},
 };
 use claviger_sensor_common::{Look, Probe, REQUEST_HELD};
 use rustix::time::{ClockId, clock_gettime};
@@ -23,12 +20,12 @@ const HOOK: &str = "iter/task_file";
 
 /// Looks through all open descriptors. What is found comes as records.
 pub struct OpenDescriptors {
-    /// Gone when all is detached.
-    ebpf: Weak<Mutex<Ebpf>>,
+    descriptors: Iter,
+    /// Nothing where this kernel has no such iterator.
+    mapped: Option<Iter>,
     look: Array<MapData, [u8; size_of::<Look>()]>,
     number: u32,
     before_boot_ns: u64,
-    has_mapped: bool,
 }
 
 /// A look could not be made.
@@ -57,7 +54,9 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, labeller: &mut Labeller) -> Probe
     if let Err(why) = load_one(ebpf, btf, DESCRIPTORS) {
         return refused(why);
     }
-    let seen = labeller.sees(REQUEST_HELD, || run(ebpf, DESCRIPTORS.0));
+    let seen = labeller.sees(REQUEST_HELD, || {
+        own(ebpf, DESCRIPTORS).and_then(|mut it| run(&mut it))
+    });
     match seen {
         Ok((Ok(()), true)) => {}
         Ok((Ok(()), false)) => return refused("attached but never ran".to_owned()),
@@ -90,17 +89,21 @@ fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<()
     loaded.map_err(|error| reason(&error))
 }
 
+/// A loaded iterator that outlives the object it came from.
+fn own(ebpf: &Ebpf, (name, _): (&'static str, &str)) -> Result<Iter, LookError> {
+    let program = ebpf.program(name).ok_or(ProgramError::NotLoaded);
+    program
+        .and_then(Program::info)
+        .and_then(|info| Iter::from_program_info(info, name.into()))
+        .map_err(|error| LookError::Program(Box::new(error)))
+}
+
 /// Runs an iterator from begin to end. What it writes is nothing; it is the running that counts.
-fn run(ebpf: &mut Ebpf, name: &str) -> Result<(), LookError> {
-    let Some(program) = ebpf.program_mut(name) else {
-        return Ok(());
-    };
-    let link = (|| {
-        let iterator: &mut Iter = program.try_into()?;
-        let link = iterator.attach()?;
-        iterator.take_link(link)
-    })()
-    .map_err(|error: ProgramError| LookError::Program(Box::new(error)))?;
+fn run(iterator: &mut Iter) -> Result<(), LookError> {
+    let link = iterator
+        .attach()
+        .and_then(|link| iterator.take_link(link))
+        .map_err(|error| LookError::Program(Box::new(error)))?;
     drain(&mut link.into_file().map_err(Box::new)?)
 }
 
@@ -122,7 +125,7 @@ fn drain(file: &mut std::fs::File) -> Result<(), LookError> {
 }
 
 impl OpenDescriptors {
-    pub(super) fn new(ebpf: &mut Ebpf, has_mapped: bool) -> Result<Self, KernelError> {
+    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
         let map = ebpf
             .take_map("LOOK")
             .ok_or_else(|| KernelError::io("finding map LOOK")(io::ErrorKind::NotFound.into()))?;
@@ -131,28 +134,19 @@ impl OpenDescriptors {
             source: Box::new(source),
         })?;
         Ok(Self {
-            ebpf: Weak::new(),
+            descriptors: own(ebpf, DESCRIPTORS).map_err(KernelError::Look)?,
+            mapped: own(ebpf, MAPPED).ok(),
             look,
             number: 0,
             before_boot_ns: 0,
-            has_mapped,
         })
     }
 
-    /// Where the programs live from now on.
-    pub(super) fn live_in(&mut self, ebpf: &Arc<Mutex<Ebpf>>) {
-        self.ebpf = Arc::downgrade(ebpf);
-    }
-
-    /// Looks through all open descriptors, and with `mapped` through all mapped files too. Blocks for some milliseconds. False once all is
-    /// detached.
+    /// Looks through all open descriptors, and with `mapped` through all mapped files too. Blocks for some milliseconds.
     ///
     /// # Errors
     /// [`LookError`]; what was found until then was told.
-    pub fn look(&mut self, mapped: bool) -> Result<bool, LookError> {
-        let Some(ebpf) = self.ebpf.upgrade() else {
-            return Ok(false);
-        };
+    pub fn look(&mut self, mapped: bool) -> Result<(), LookError> {
         let begun = since_boot_ns();
         self.number = self.number.saturating_add(1);
         let look: [u8; size_of::<Look>()] = transmute!(Look {
@@ -163,13 +157,12 @@ impl OpenDescriptors {
         self.look
             .set(0, look, 0)
             .map_err(|error| LookError::Map(Box::new(error)))?;
-        let mut ebpf = ebpf.lock().unwrap_or_else(PoisonError::into_inner);
-        run(&mut ebpf, DESCRIPTORS.0)?;
-        if mapped && self.has_mapped {
-            run(&mut ebpf, MAPPED.0)?;
+        run(&mut self.descriptors)?;
+        if mapped && let Some(iterator) = &mut self.mapped {
+            run(iterator)?;
         }
         self.before_boot_ns = begun;
-        Ok(true)
+        Ok(())
     }
 }
 
