@@ -90,7 +90,7 @@ pub struct Probes {
     /// which is counted. A record of a use takes 2 KiB. Default 16 MiB.
     pub ring_bytes: u32,
     /// By how much the nice value of the thread that takes records is lowered, 0 to 20: where a host is busy, records would wait for it until the
-    /// ring is full. Default 4.
+    /// ring is full. Default 20.
     pub priority_boost: u8,
 }
 
@@ -205,7 +205,7 @@ impl Default for Config {
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
                 ring_bytes: RING_BYTES,
-                priority_boost: 10,
+                priority_boost: 20,
             },
             catalogue: Catalogue {
                 rescan_interval: Duration::from_secs(2),

@@ -123,19 +123,21 @@ impl Prefix {
 
 /// The record's bytes.
 pub(super) fn encode(meta: &Meta, envelope: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(META_LEN + envelope.len());
-    body.extend_from_slice(meta.boot_id.as_bytes());
-    body.extend_from_slice(&meta.first.to_le_bytes());
-    body.extend_from_slice(&meta.last.to_le_bytes());
-    body.extend_from_slice(&meta.digest);
-    body.extend_from_slice(&meta.previous_digest);
-    body.extend_from_slice(&meta.sealed_at_ms.to_le_bytes());
-    body.extend_from_slice(envelope);
-    let mut record = Vec::with_capacity(PREFIX_LEN + body.len());
+    let body_len = META_LEN + envelope.len();
+    let mut record = Vec::with_capacity(PREFIX_LEN + body_len);
     record.extend_from_slice(&MARKER);
-    record.extend_from_slice(&length_bytes(body.len()));
-    record.extend_from_slice(&checksum(&body).to_le_bytes());
-    record.append(&mut body);
+    record.extend_from_slice(&length_bytes(body_len));
+    // The checksum's place: it is known when the body is.
+    record.extend_from_slice(&[0; 4]);
+    record.extend_from_slice(meta.boot_id.as_bytes());
+    record.extend_from_slice(&meta.first.to_le_bytes());
+    record.extend_from_slice(&meta.last.to_le_bytes());
+    record.extend_from_slice(&meta.digest);
+    record.extend_from_slice(&meta.previous_digest);
+    record.extend_from_slice(&meta.sealed_at_ms.to_le_bytes());
+    record.extend_from_slice(envelope);
+    let checksum = checksum(&record[PREFIX_LEN..]);
+    record[PREFIX_LEN - 4..PREFIX_LEN].copy_from_slice(&checksum.to_le_bytes());
     record
 }
 
