@@ -37,7 +37,8 @@ use tokio::{
 };
 
 use super::{
-    Accounts, AgentError, AgentOptions, Control, EvidenceStatus, ScanCounts, SelfUsage, Sink, WatchedUntil,
+    Accounts, AgentError, AgentOptions, Control, EvidenceReport, EvidenceStatus, ScanCounts, SelfUsage, Sink,
+    WatchedUntil,
     accounts::growth,
     balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
