@@ -36,6 +36,8 @@ pub struct Recovery {
     pub missing_segments: u64,
     /// Whether the whole spool was removed, or what says where its chain stands.
     pub removed: bool,
+    /// Whether it is of a sensor of before there were anchors, and has one from now on.
+    pub upgraded: bool,
     /// Whether the ledger was damaged. Batches may then be offered that the detector has already.
     pub ledger_damaged: bool,
 }
@@ -149,6 +151,8 @@ impl<F: FileSystem> Spool<F> {
             anchor_serial,
             anchor_due: true,
             anchor_failed: false,
+            has_anchor: ledger.has_anchor
+                || matches!(found, Some(anchor::Found::At(_) | anchor::Found::Unused)),
             removals: 0,
         };
         let mut walk = Walk {
@@ -163,6 +167,10 @@ impl<F: FileSystem> Spool<F> {
         };
         walk.run()?;
         walk.spool.write_anchor(false);
+        if walk.recovery.upgraded {
+            // At once: an anchor that goes missing from here on was removed.
+            walk.save_unless_full()?;
+        }
         walk.recovery.waiting_batches = walk.spool.waiting_batches();
         Ok((walk.spool, walk.recovery))
     }
@@ -425,7 +433,11 @@ impl<F: FileSystem> Walk<F> {
             self.tell_removal(None);
         }
         if self.found == Some(anchor::Found::Removed) {
-            self.go_on_behind_all();
+            if self.is_of_before_anchors() {
+                self.recovery.upgraded = true;
+            } else {
+                self.go_on_behind_all();
+            }
         }
         if self.recovery.removed || self.recovery.damaged_places > 0 {
             self.save_unless_full()?;
