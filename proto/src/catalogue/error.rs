@@ -73,3 +73,16 @@ pub enum CatalogueError {
         what: &'static str,
     },
 }
+
+impl CatalogueError {
+    /// Line and column; what has none stands last.
+    pub(super) fn place(&self) -> (usize, usize) {
+        match self {
+            Self::Syntax { line, column, .. }
+            | Self::Version { line, column, .. }
+            | Self::Pattern { line, column, .. }
+            | Self::Item { line, column, .. } => (*line, *column),
+            Self::TooMuch { .. } => (usize::MAX, usize::MAX),
+        }
+    }
+}

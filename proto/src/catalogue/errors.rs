@@ -83,6 +83,13 @@ impl Faults {
         self.errors.told.len() + self.errors.more
     }
 
+    /// Puts what came since there were so many in the order of the file.
+    pub(super) fn in_order_since(&mut self, count: usize) {
+        if let Some(new) = self.errors.told.get_mut(count..) {
+            new.sort_by_key(CatalogueError::place);
+        }
+    }
+
     /// What has this name is wrong. That it is missing for others is no fault of theirs.
     pub(super) fn refuse(&mut self, sort: Sort, name: &str) {
         self.refused.insert((sort, name.to_owned()));

@@ -75,7 +75,9 @@ impl Catalogue {
         let mut warnings = Vec::new();
         let mut faults = Faults::default();
         for layer in layers {
+            let before = faults.count();
             catalogue.lay(*layer, &mut warnings, &mut faults);
+            faults.in_order_since(before);
         }
         faults.into_result()?;
         Ok((catalogue, warnings))

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::content::Content;
 use super::entry::{Catalogue, Entry, Kind, Operation};
 use super::error::CatalogueError;
-use super::errors::{CatalogueErrors, Faults, Sort};
+use super::errors::{CatalogueErrors, ERRORS_MAX, Faults, Sort};
 use super::layer::Layer;
 use super::pattern::{Anchor, Pattern};
 
@@ -115,7 +115,7 @@ impl Place<'_> {
                 let before = faults.count();
                 let readable = self.readable(faults);
                 if faults.count() == before {
-                    faults.push_nameless(self.syntax(&error), &ALL);
+                    faults.push_nameless(self.syntax(None, &error), &ALL);
                 }
                 readable?
             }
@@ -139,7 +139,7 @@ impl Place<'_> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         if !errors.is_empty() {
             for error in &errors {
-                faults.push_nameless(self.syntax(error), &ALL);
+                faults.push_nameless(self.syntax(None, error), &ALL);
             }
             return None;
         }
@@ -157,7 +157,7 @@ impl Place<'_> {
                 ..rest
             }),
             Err(error) => {
-                faults.push_nameless(self.syntax(&error), &ALL);
+                faults.push_nameless(self.syntax(None, &error), &ALL);
                 None
             }
         }
@@ -176,24 +176,50 @@ impl Place<'_> {
         let Some(DeValue::Array(items)) = table.remove(name).map(Spanned::into_inner) else {
             return Vec::new();
         };
-        let mut read = Vec::new();
-        for item in items {
-            match T::deserialize(ValueDeserializer::from(item)) {
-                Ok(item) => read.push(item),
-                Err(error) => faults.push_nameless(self.syntax(&error), &[sort]),
-            }
-        }
-        read
+        items
+            .into_iter()
+            .filter_map(|item| self.item(item, sort, faults))
+            .collect()
     }
 
-    fn syntax(&self, error: &toml::de::Error) -> CatalogueError {
+    /// An item, without the keys of it that cannot be read; nothing where it cannot do without them.
+    fn item<T: DeserializeOwned>(
+        &self,
+        mut item: Spanned<DeValue<'_>>,
+        sort: Sort,
+        faults: &mut Faults,
+    ) -> Option<T> {
+        let mut is_whole = true;
+        // Of more there is no end to be waited for.
+        for _ in 0..=ERRORS_MAX {
+            let error = match T::deserialize(ValueDeserializer::from(item.clone())) {
+                Ok(item) => return Some(item),
+                Err(error) => error,
+            };
+            let key = take_out(&mut item, error.span().map_or(0, |span| span.start));
+            // That it misses what was taken out of it is no fault of its own.
+            if key.is_some() || is_whole {
+                faults.push_nameless(self.syntax(key.as_deref(), &error), &[sort]);
+            }
+            key?;
+            is_whole = false;
+        }
+        None
+    }
+
+    /// What the reader says, and of which key.
+    fn syntax(&self, key: Option<&str>, error: &toml::de::Error) -> CatalogueError {
+        // The lines of a message of several are hints; the first says it.
+        let message = error.message().lines().next().unwrap_or("not TOML");
         let (line, column) = self.at(error.span().map_or(0, |span| span.start));
         CatalogueError::Syntax {
             file: self.file.to_owned(),
             line,
             column,
-            // The lines of a message of several are hints; the first says it.
-            message: error.message().lines().next().unwrap_or("not TOML").to_owned(),
+            message: match key {
+                Some(key) => format!("{key}: {message}"),
+                None => message.to_owned(),
+            },
         }
     }
 
@@ -322,6 +348,18 @@ impl Place<'_> {
             before[line_start..].chars().count() + 1,
         )
     }
+}
+
+/// Takes the key out of a table whose name or value stands at an offset, and names it.
+fn take_out(item: &mut Spanned<DeValue<'_>>, offset: usize) -> Option<String> {
+    let DeValue::Table(table) = item.get_mut() else {
+        return None;
+    };
+    let at = table
+        .iter()
+        .find(|(name, value)| name.span().contains(&offset) || value.span().contains(&offset));
+    let name = at.map(|(name, _)| name.get_ref().to_string())?;
+    table.remove(name.as_str()).map(|_| name)
 }
 
 pub(super) fn is_word(text: &str, between: char) -> bool {

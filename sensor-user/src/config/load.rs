@@ -12,7 +12,7 @@ use super::locate::{key_at, line_and_column, offset_of, take_out};
 use super::policy::{DEFAULT_DIRECTORY, Policy};
 use super::raw::RawConfig;
 use super::resolve::resolve;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, FAULTS_MAX};
 
 /// Where the configuration is looked for when none is named.
 pub const DEFAULT_PATH: &str = "/etc/claviger/sensor.toml";
@@ -97,13 +97,14 @@ impl Config {
             let key = key_at(text, offset);
             let is_taken_out = take_out(left.get_mut(), &key);
             refused.push(wrong(offset, key, first_line(&why)));
-            if !is_taken_out {
+            if !is_taken_out || refused.len() > FAULTS_MAX {
                 return (None, refused);
             }
         };
         let (config, values) = resolve(raw);
         let values = values.into_iter();
         refused.extend(values.map(|why| wrong(why.span.start, why.key.to_owned(), why.reason)));
+        refused.sort_by_key(|value| (value.line, value.column));
         (Some(config), refused)
     }
 }

@@ -58,7 +58,7 @@ fn an_unknown_key_is_refused_with_its_line() {
     let text = format!("{KIND}[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/a\"]\nopt_inn = true\n");
     let refusal = refusal(&text);
     assert!(
-        refusal.starts_with("own.toml:9:1: unknown field `opt_inn`"),
+        refusal.starts_with("own.toml:9:1: opt_inn: unknown field `opt_inn`"),
         "{refusal}"
     );
 }
@@ -68,20 +68,21 @@ fn all_that_is_wrong_is_told_at_once() {
     let text = format!(
         "{KIND}[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"a\", \"/b\", \"/c/\"]\nexcept = [\"~x\"]\noperations = []\n\
          [[entry]]\nid = \"f\"\nkind = \"other\"\nglobs = [\"/{{a\"]\n\
-         [[entry]]\nid = \"g\"\nkind = \"k\"\nglob = [\"/a\"]\n\
+         [[entry]]\nid = \"g\"\nkind = \"k\"\nglob = [\"/a\"]\nexcept = 1\n\
          [[start]]\nid = \"s\"\nkind = \"k\"\nvariables = [\"A B\"]\noptions = [\"x\"]\n"
     );
     let told = refusals(&text);
     let expected = [
-        "18:1: unknown field `glob`",
         "6:6: \"e\": operations: it has none",
         "8:10: \"e\": globs: pattern \"a\" cannot be used: it has to begin",
         "8:21: \"e\": globs: pattern \"/c/\" cannot be used: it ends with /",
         "9:11: \"e\": except: pattern \"~x\" cannot be used",
         "13:8: \"f\": kind: there is no kind of this name",
         "14:10: \"f\": globs: pattern \"/{a\" cannot be used: a brace",
-        "22:14: \"s\": variables: a variable's name",
-        "23:12: \"s\": options: an option begins with -",
+        "18:1: glob: unknown field `glob`",
+        "19:10: except: invalid type",
+        "23:14: \"s\": variables: a variable's name",
+        "24:12: \"s\": options: an option begins with -",
     ];
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (told, expected) in told.iter().zip(expected) {
