@@ -689,6 +689,10 @@ pub struct Gap {
     #[prost(bytes = "vec", tag = "7")]
     #[serde(serialize_with = "crate::json::hex")]
     pub last_lost_batch_sha256: ::prost::alloc::vec::Vec<u8>,
+    /// Boot that these sequences are of, as EventId.boot_id: they may have been sealed before the boot in which their loss is told. Empty where no sealed
+    /// event was lost, and from sensors that did not say it.
+    #[prost(string, tag = "8")]
+    pub lost_boot_id: ::prost::alloc::string::String,
 }
 /// What became known after an event was sealed.
 #[derive(serde::Serialize)]

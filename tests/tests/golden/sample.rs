@@ -320,6 +320,7 @@ fn gap() -> Gap {
         first_lost_sequence: 300,
         last_lost_sequence: 399,
         last_lost_batch_sha256: vec![0xd1; 32],
+        lost_boot_id: "1e1f7b0c-9d7e-4f6a-8a52-6f2b1c0d9e8f".into(),
     }
 }
 
