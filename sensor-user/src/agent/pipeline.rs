@@ -339,7 +339,7 @@ impl<S: Sink> Agent<S> {
                     self.publish(&kernel);
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
-                        self.sweep_repeats();
+                        self.sweep_repeats(false);
                         self.tell_status("periodic");
                     }
                     self.tell_some_repeats();
@@ -369,6 +369,7 @@ impl<S: Sink> Agent<S> {
             close(runtime_dir);
         }
         self.tell_all();
+        self.sweep_repeats(true);
         self.give_up_arrivals();
         self.give_up_following();
         self.tell_losses(&self.kernel_accounts());
@@ -437,7 +438,6 @@ impl<S: Sink> Agent<S> {
                 }
             }
         }
-        self.give_up_refused();
         self.taken.records += taken as u64;
         self.taken.met_empty |= taken < DRAIN_MAX;
         taken
