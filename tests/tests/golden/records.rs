@@ -132,6 +132,7 @@ pub(crate) const PROGRAM_SECRET: Format = format("record_program_secret", || {
         task: task(),
         count: 2,
         left_out: 1,
+        unread: 1,
         ..FromZeros::new_zeroed()
     };
     let found = [(PLACE_VARIABLE, &b"GITHUB_TOKEN"[..]), (PLACE_OPTION, b"--token")];
@@ -357,6 +358,7 @@ fn words(bytes: &[u8]) -> Value {
                 "name": String::from_utf8_lossy(&found.name),
             })).collect::<Vec<_>>(),
             "left_out": program.left_out,
+            "unread": program.unread,
         }),
         Record::KernelKey(key) => json!({
             "time_boot_ns": key.time_boot_ns,
