@@ -2,17 +2,20 @@
 //!
 //! `proto/claviger/v1/*.proto` define it; [`v1`] is the code made from them. Beside it stand the things that both ends must do alike
 //! and that protobuf cannot say: the JSON form ([`json`]), the signed envelope ([`envelope`]), what credentials there are
-//! ([`catalogue`]), and which file a process truly runs ([`program_path`]).
+//! ([`catalogue`]), which file a process truly runs ([`program_path`]), and by which
+//! variables a program loads code ([`code_variables`]).
 //!
 //! This crate does no input or output.
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
 pub mod envelope;
+mod environment_code;
 pub mod json;
 mod program;
 mod shared;
 
+pub use environment_code::{LIBRARY_PATH, code_variable, code_variables, loads_code_by};
 pub use program::{carried, program_notes, program_path, program_words};
 pub use shared::Shared;
 

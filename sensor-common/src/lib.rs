@@ -67,6 +67,6 @@ pub use records::{
     ProgramRecord, RECORD_PROGRAM, RUNS_APPLET, RUNS_INTERPRETER, RUNS_LOADER, RUNS_SCRIPT, RUNS_TOLD,
 };
 pub use secret_name::{
-    ONLY_WITH_PASSWORD, PLACE_SUFFIX, SECRET_NAME_MASK, place_word, secret_name_bit, secret_name_hash,
-    secret_name_seed, secret_name_step,
+    LOADS_CODE, ONLY_WITH_PASSWORD, PLACE_SUFFIX, SECRET_NAME_MASK, place_word, secret_name_bit,
+    secret_name_hash, secret_name_seed, secret_name_step,
 };

@@ -5,6 +5,9 @@ use crate::records::{PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE};
 /// In the value of a name: it is a credential only where its value is a URL with a password.
 pub const ONLY_WITH_PASSWORD: u32 = 1;
 
+/// In the value of a name: it is no credential, but a variable by which a program loads code.
+pub const LOADS_CODE: u32 = 2;
+
 /// The bits of a hash that a record has.
 pub const SECRET_NAME_MASK: u64 = !0xffff;
 

@@ -1,5 +1,5 @@
 //! Programs that are started with a credential in their environment or arguments: `tp_btf/sched_process_exec` walks both for names that the
-//! agent has put into a map. A program of its own, for kernels before 5.17 do not take it.
+//! agent has put into a map; among them those of variables by which a program loads code. A program of its own, for kernels before 5.17 do not take it.
 //!
 //! Values never leave this half. That there is one is looked at, and, for names that say so, whether it is a URL with a password. A process that
 //! has only just become its program is alone and has not run: nobody of its own changes what is read here.
@@ -13,7 +13,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    Counter, FOUND_MAX, FOUND_NAME_BYTES, FOUND_RECORDS_MAX, ONLY_WITH_PASSWORD, PIECE_BYTES, PIECES_MAX,
+    Counter, FOUND_MAX, FOUND_NAME_BYTES, FOUND_RECORDS_MAX, LOADS_CODE, ONLY_WITH_PASSWORD, PIECE_BYTES, PIECES_MAX,
     PLACE_HEADER, PLACE_OPTION, PLACE_SUFFIX, PLACE_VARIABLE, Probe, ProgramSecretRecord,
     RECORD_PROGRAM_SECRET, SECRET_NAME_MASK, SECRET_NAME_WORDS, SECRET_NAMES_MAX, secret_name_bit,
     secret_name_seed, secret_name_step,
@@ -60,6 +60,10 @@ struct Walk {
     left_out: u32,
     /// Records that were made of what was found before.
     told: u32,
+    /// 1 where a credential was found.
+    credential: u32,
+    /// 1 where not the whole environment was looked at.
+    unread: u32,
     found: [Found; FOUND_MAX],
 }
 
@@ -79,24 +83,28 @@ pub fn process_exec_secrets(_ctx: BtfTracePointContext) -> i32 {
         count: unknown(0),
         left_out: 0,
         told: unknown(0),
+        credential: unknown(0),
+        unread: 0,
         found: [Found { at: 0, named: 0 }; FOUND_MAX],
     };
     each_string(&mut walk);
-    let unread = walk.broken != 0 || walk.at < walk.end;
+    walk.unread = u32::from(walk.broken != 0 || walk.at < walk.end);
     walk.at = Probed::read(mm, offset!(mm_arg_start));
     walk.end = Probed::read(mm, offset!(mm_arg_end));
     walk.place = PLACE_OPTION;
     walk.inside = unknown(0);
     walk.broken = 0;
     each_string(&mut walk);
-    if unread || walk.broken != 0 || walk.at < walk.end {
+    if walk.unread != 0 || walk.broken != 0 || walk.at < walk.end {
         count(Probe::ProgramSecrets, Counter::Seen);
         count(Probe::ProgramSecrets, Counter::LostUnreadable);
     }
-    if walk.count == 0 {
+    if walk.count == 0 && walk.unread == 0 {
         return 0;
     }
-    holders::holds(untyped(task::current()));
+    if walk.credential != 0 {
+        holders::holds(untyped(task::current()));
+    }
     tell_found(&raw mut walk);
     0
 }
@@ -116,6 +124,8 @@ extern "C" fn tell_found(walk: *mut Walk) -> u32 {
         let record = unsafe { &mut *record };
         record.count = walk.count;
         record.left_out = walk.left_out;
+        record.unread = walk.unread;
+        record.padding = 0;
         for (to, from) in record.found.iter_mut().zip(&walk.found) {
             to.hash = from.named & SECRET_NAME_MASK;
             to.place = (from.named >> PLACE_AT) as u32 & 0xf;
@@ -177,6 +187,7 @@ extern "C" fn next(_index: u64, walk: *mut Walk) -> i64 {
     if named == 0 || (named & NEEDS_PASSWORD != 0 && has_password(begin + (named & LENGTH) + 1) == 0) {
         return 0;
     }
+    walk.credential |= u32::from(named & LOADS == 0);
     if walk.count == FOUND_MAX as u32 {
         // The last record is made at the end, with the count of what is left out.
         if walk.told + 1 >= FOUND_RECORDS_MAX {
@@ -193,10 +204,11 @@ extern "C" fn next(_index: u64, walk: *mut Walk) -> i64 {
     0
 }
 
-/// Parts of what [`named`] tells: the length of the name, its place, whether it needs a password, and the rest of the hash.
+/// Parts of what [`named`] tells: the length of the name, its place, whether it needs a password or is of code, and the rest of the hash.
 const LENGTH: u64 = FOUND_NAME_BYTES as u64 - 1;
 const PLACE_AT: u32 = 8;
 const NEEDS_PASSWORD: u64 = 1 << 12;
+const LOADS: u64 = 1 << 13;
 
 /// Which name that is known a string begins with, of an environment or of arguments; 0 where it is none. An option's value may be the next argument
 /// (`more`). Global, so that the verifier looks at the loop once, and for itself.
@@ -268,7 +280,8 @@ pub extern "C" fn named(string: u64, place: u32, more: u32) -> u64 {
     } else {
         0
     };
-    (hash & SECRET_NAME_MASK) | needs | u64::from(place) << PLACE_AT | length as u64
+    let loads = if flags & LOADS_CODE != 0 { LOADS } else { 0 };
+    (hash & SECRET_NAME_MASK) | needs | loads | u64::from(place) << PLACE_AT | length as u64
 }
 
 /// Two numbers, of which the verifier knows nothing but their bounds any more: they come back by way of a helper.

@@ -106,7 +106,7 @@ compared! {
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
-    ProgramSecretRecord { header, task, count, left_out, found }
+    ProgramSecretRecord { header, task, count, left_out, unread, padding, found }
     TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
     DirectoryListRecord { header, task, key, label, path }
     WrittenRecord { header, writer, exec_id, object, marks, reserved, path }

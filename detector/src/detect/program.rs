@@ -3,9 +3,10 @@
 //!
 //! A path counts only for the file that lies there, in the host's tree or in one that only who administers the host can have given the process, and
 //! only if nobody else can have written it (`place.rs`). That holds for the interpreter or loader too, which does what it likes with what it is given.
+//! Nor is it what its path says where whoever started it had it load other code, by a variable that it heeds.
 
-use claviger_proto::carried;
 use claviger_proto::v1::{Process, ProgramBasis};
+use claviger_proto::{carried, loads_code_by};
 
 use super::place;
 
@@ -50,7 +51,34 @@ pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs 
             };
         }
     }
-    Runs::Meant
+    match code_loaded(process, meant) {
+        Some(reason) => Runs::Claims {
+            path: meant.clone(),
+            unproved: meant.clone(),
+            reason,
+        },
+        None => Runs::Meant,
+    }
+}
+
+/// Why there may be code in it of whoever started it; nothing where that is not known to be.
+fn code_loaded(process: &Process, carried: &str) -> Option<String> {
+    let code = process.environment_code.as_ref()?;
+    let loaded = process.loaded_program.as_ref().map(|file| file.path.as_str());
+    let programs = [Some(process.exe_path.as_str()), Some(carried), loaded];
+    let heeds = |variable: &&String| {
+        let mut programs = programs.into_iter().flatten();
+        programs.any(|program| loads_code_by(variable, program))
+    };
+    let heeded: Vec<&str> = code.variables.iter().filter(heeds).map(String::as_str).collect();
+    if !heeded.is_empty() {
+        return Some(format!(
+            "it was started with {} in its environment, by which it loads code",
+            heeded.join(" and ")
+        ));
+    }
+    code.incomplete
+        .then(|| "not all of its environment was looked at for what has it load code".into())
 }
 
 impl Runs {
@@ -131,7 +159,7 @@ fn is_of_system(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::Program;
+    use claviger_proto::v1::{EnvironmentCode, Program};
 
     use super::*;
 
@@ -173,6 +201,47 @@ mod tests {
             forged.script.as_mut().expect("set").place = None;
             assert_eq!(claims(&forged), (AWS.into(), AWS.into()));
         }
+    }
+
+    #[test]
+    fn what_was_started_with_code_that_it_loads_is_not_what_its_path_says() {
+        let with = |mut process: Process, variables: &[&str], incomplete| {
+            process.environment_code = Some(EnvironmentCode {
+                variables: variables.iter().map(|name| (*name).into()).collect(),
+                incomplete,
+            });
+            process
+        };
+        let script = || run("/usr/bin/python3.11", Some((AWS, ProgramBasis::ExecutedFile)));
+        let own = || run(AWS, None);
+        assert!(is_aws(&with(own(), &[], false)));
+        assert!(
+            is_aws(&with(own(), &["PYTHONPATH", "ENV"], false)),
+            "it heeds none of them"
+        );
+        assert!(!is_aws(&with(own(), &["ENV", "LD_PRELOAD"], false)));
+        assert!(!is_aws(&with(own(), &[], true)), "there may be others");
+        assert!(!is_aws(&with(script(), &["PYTHONPATH"], false)));
+        assert!(is_aws(&with(script(), &["NODE_OPTIONS"], false)));
+        let mut loader = run("/lib64/ld-linux-x86-64.so.2", None);
+        loader.loaded_program = Some(Program {
+            path: "/opt/aws/python3".into(),
+            basis: ProgramBasis::Mapped.into(),
+            place: place::proved(),
+            ..Program::default()
+        });
+        assert!(is_aws(&loader));
+        assert!(!is_aws(&with(loader, &["PYTHONHOME"], false)));
+        let claim = judge(&with(own(), &["LD_PRELOAD", "LD_AUDIT"], false), |path| {
+            path == AWS
+        })
+        .claim();
+        assert_eq!(
+            claim.as_deref(),
+            Some(
+                "/usr/bin/aws, but it was started with LD_PRELOAD and LD_AUDIT in its environment, by which it loads code"
+            )
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn detect(event: &Verified<Event>) -> Option<Finding> {
         summary: format!(
             "files were removed in which the sensor {} keeps what it has not sent yet: {}",
             id.sensor_id,
-            what_is_lost(gap)
+            what_is_lost(gap, &id.boot_id)
         ),
         evidence: vec![id.clone()],
         event_time: event.time,
@@ -39,15 +39,19 @@ pub(super) fn detect(event: &Verified<Event>) -> Option<Finding> {
     })
 }
 
-fn what_is_lost(gap: &Gap) -> String {
+fn what_is_lost(gap: &Gap, told_in: &str) -> String {
     let counts = gap.losses.iter().map(|loss| loss.count);
     let count = counts.fold(0, u64::saturating_add);
     let (first, last) = (gap.first_lost_sequence, gap.last_lost_sequence);
+    let of_boot = match gap.lost_boot_id.as_str() {
+        boot if boot.is_empty() || boot == told_in => String::new(),
+        boot => format!(" of the boot {boot}"),
+    };
     match (first, count) {
         (0, 0) => "nothing is known to be lost, it had sent all".into(),
         (0, count) => format!("{count} events are lost"),
-        (first, 0) => format!("what of events {first} to {last} it had sealed and not sent is lost"),
-        (first, count) => format!("{count} events are lost, {first} to {last}"),
+        (first, 0) => format!("what of events {first} to {last}{of_boot} it had sealed and not sent is lost"),
+        (first, count) => format!("{count} events are lost, {first} to {last}{of_boot}"),
     }
 }
 
@@ -61,7 +65,12 @@ mod tests {
     use crate::verify::testing::Signer;
 
     fn told(reason: &str, lost: (u64, u64), count: u64) -> Vec<Finding> {
+        told_of("", reason, lost, count)
+    }
+
+    fn told_of(boot: &str, reason: &str, lost: (u64, u64), count: u64) -> Vec<Finding> {
         let gap = Gap {
+            lost_boot_id: boot.into(),
             reason: reason.into(),
             first_lost_sequence: lost.0,
             last_lost_sequence: lost.1,
@@ -120,5 +129,18 @@ mod tests {
             let found = told("spool_removed", lost, count);
             assert!(found[0].summary.ends_with(says), "{}", found[0].summary);
         }
+    }
+
+    #[test]
+    fn what_was_sealed_in_another_boot_is_said_to_be() {
+        let found = told_of("another", "spool_removed", (4, 9), 6);
+        let summary = &found[0].summary;
+        assert!(
+            summary.ends_with("6 events are lost, 4 to 9 of the boot another"),
+            "{summary}"
+        );
+        let own = found[0].evidence[0].boot_id.clone();
+        let found = told_of(&own, "spool_removed", (4, 9), 6);
+        assert!(found[0].summary.ends_with("4 to 9"), "{}", found[0].summary);
     }
 }

@@ -121,7 +121,8 @@ fn details(event: &Event) -> String {
         add_status(&mut lines, status);
     }
     if let Some(gap) = &event.gap {
-        add_gap(&mut lines, gap);
+        let boot_id = event.id.as_ref().map_or("", |id| &id.boot_id);
+        add_gap(&mut lines, gap, boot_id);
     }
     lines.add_some(
         "amends",
@@ -166,13 +167,16 @@ fn add_status(lines: &mut Lines, status: &SensorStatus) {
     }
 }
 
-fn add_gap(lines: &mut Lines, gap: &Gap) {
+/// `boot_id` is the boot in which it is told.
+fn add_gap(lines: &mut Lines, gap: &Gap, boot_id: &str) {
     lines.add("gap", &clean(&gap.reason));
     if gap.first_lost_sequence > 0 {
-        lines.add(
-            "lost",
-            &format!("events {} to {}", gap.first_lost_sequence, gap.last_lost_sequence),
-        );
+        let of_boot = match gap.lost_boot_id.as_str() {
+            boot if boot.is_empty() || boot == boot_id => String::new(),
+            boot => format!(" of boot {}", clean(boot)),
+        };
+        let (first, last) = (gap.first_lost_sequence, gap.last_lost_sequence);
+        lines.add("lost", &format!("events {first} to {last}{of_boot}"));
     }
     for LossCount { stage, reason, count } in &gap.losses {
         lines.add(

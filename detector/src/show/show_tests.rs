@@ -145,6 +145,7 @@ fn what_is_unknown_or_odd_is_said() {
         reason: "spool_full".into(),
         first_lost_sequence: 3,
         last_lost_sequence: 5,
+        lost_boot_id: "another".into(),
         ..Gap::default()
     }));
     let text = plain(&show::event(&event));
@@ -153,7 +154,7 @@ fn what_is_unknown_or_odd_is_said() {
         "unknown: too large",
         "/x\\u{1b}[31m",
         "spool_full",
-        "events 3 to 5",
+        "events 3 to 5 of boot another",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }

@@ -8,6 +8,8 @@
 //! - A gap event that names the missing sequences and the digest of the last missing batch joins the chain. In the batch that
 //!   would break it, it prevents the break; in a later one it explains it ([`Judgement::explained`]). Sensors drop the oldest
 //!   of a full spool, so the explanation usually comes behind all that was waiting.
+//! - A gap event says of which boot its sequences are, for each boot begins anew; it accounts for none of another. Sensors of before said it not: theirs
+//!   count in any.
 //! - Where a gap event names what is missing and not the digest of the last of it, nobody knows what was sealed last: the sequences are accounted
 //!   for, the link is not and never will be. In the batch that follows on what is missing, that is a break of its own kind
 //!   ([`BreakKind::Unproven`]), and waits for nothing.
@@ -75,19 +77,24 @@ pub struct Stored {
 /// What a gap event says was dropped after it had been sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
+    /// The boot they are of; nothing where the sensor does not say it.
+    boot: Option<Uuid>,
     first: u64,
     last: u64,
     last_digest: Option<Sha256Digest>,
 }
 
 impl Dropped {
-    /// The part of a gap event that concerns the chain; nothing where it names no lost sequence.
+    /// The part of a gap event that concerns the chain; nothing where it names no lost sequence. A boot that is said and is none is one of which
+    /// nothing is known.
     #[must_use]
     pub fn of(gap: &Gap) -> Option<Self> {
         let (first, last) = (gap.first_lost_sequence, gap.last_lost_sequence);
         let named = first > 0 && first <= last;
         let last_digest = gap.last_lost_batch_sha256.as_slice().try_into().ok();
+        let said = Some(gap.lost_boot_id.as_str()).filter(|said| !said.is_empty());
         named.then_some(Self {
+            boot: said.map(|said| said.parse().unwrap_or_default()),
             first,
             last,
             last_digest,
@@ -206,14 +213,21 @@ impl ChainState {
         }
     }
 
-    /// Whether a gap without a digest is of what came right before a batch, and not of something else that was lost. A gap does not say of which boot
-    /// its sequences are: where the batch begins one, they must begin within what was stored of the boot before, or right behind it.
+    /// Whether a gap without a digest is of what came right before a batch, and not of something else that was lost. Of another boot than the
+    /// batch's, the sequences must begin within what was stored of that boot, or right behind it, and end behind that. Where a gap does not say of
+    /// which boot they are, they may be of either.
     fn leads_up_to(&self, header: &Header, dropped: &Dropped) -> bool {
-        let follows = match &self.head {
-            Some(head) if head.boot != header.boot => {
-                dropped.first <= head.last_sequence.saturating_add(1) && dropped.last > head.last_sequence
-            }
-            _ => dropped.last.checked_add(1) == Some(header.first_sequence),
+        let is_right_before = dropped.last.checked_add(1) == Some(header.first_sequence);
+        let is_end_of = |head: &Head| {
+            dropped.first <= head.last_sequence.saturating_add(1) && dropped.last > head.last_sequence
+        };
+        let follows = match (&self.head, dropped.boot) {
+            (Some(head), None) if head.boot != header.boot => is_end_of(head),
+            (_, None) => is_right_before,
+            (_, Some(boot)) if boot == header.boot => is_right_before,
+            (Some(head), Some(boot)) if boot == head.boot => is_end_of(head),
+            // Nothing was stored of that boot: all of it was lost.
+            (_, Some(_)) => dropped.first == 1,
         };
         dropped.last_digest.is_none() && follows
     }
@@ -272,7 +286,9 @@ impl ChainState {
     fn account_for(&mut self, dropped: &[Dropped]) {
         for dropped in dropped {
             for open in &mut self.open {
-                open.trim(dropped.first, dropped.last);
+                if dropped.boot.is_none_or(|boot| boot == open.boot) {
+                    open.trim(dropped.first, dropped.last);
+                }
                 open.link_known |= dropped.last_digest == Some(open.link);
             }
         }

@@ -68,6 +68,7 @@ impl Model {
             .filter(|header| header.boot.as_bytes()[0] == self.boot)
             .collect();
         Dropped {
+            boot: Some(Uuid::from_bytes([self.boot; 16])),
             first: here.first().map_or(1, |header| header.first_sequence),
             last: here.last().map_or(1, |header| header.last_sequence),
             last_digest: self.dropped.last().map(|header| header.digest),
@@ -179,7 +180,7 @@ proptest! {
         for _ in 0..parts {
             let header = model.seal(lost);
             let last_digest = Some(header.digest);
-            gaps.push(Dropped { first: header.first_sequence, last: header.last_sequence, last_digest });
+            gaps.push(Dropped { boot: Some(header.boot), first: header.first_sequence, last: header.last_sequence, last_digest });
         }
         let header = model.seal(1);
         prop_assert!(matches!(model.offer(&header, &[]).0, Verdict::Break(_)));
@@ -207,6 +208,7 @@ fn a_gap_that_names_too_little_or_another_digest_explains_nothing() {
         let lost = model.seal(2);
         let digest = if right_digest { lost.digest } else { [7; 32] };
         let gap = Dropped {
+            boot: Some(header.boot),
             first,
             last,
             last_digest: Some(digest),
@@ -231,6 +233,7 @@ fn a_rewritten_batch_cannot_be_explained() {
     let mut header = model.seal(1);
     header.previous = [9; 32];
     let gap = Dropped {
+        boot: Some(header.boot),
         first: 1,
         last: 9,
         last_digest: Some([9; 32]),
@@ -258,6 +261,7 @@ fn a_lost_end_of_a_boot_breaks_the_next_boot_and_a_gap_joins_it() {
         (model.boot, model.next) = (2, 0);
         let header = model.seal(1);
         let gap = Dropped {
+            boot: Some(lost.boot),
             first: 4,
             last: 5,
             last_digest: Some(lost.digest),
@@ -294,6 +298,7 @@ fn a_gap_without_a_digest_accounts_for_sequences_and_proves_nothing() {
     model.previous = [7; 32];
     let after = model.seal(1);
     let gap = |last_digest| Dropped {
+        boot: Some(first.boot),
         first: 1,
         last: 999,
         last_digest,
@@ -328,4 +333,84 @@ fn a_gap_without_a_digest_accounts_for_sequences_and_proves_nothing() {
         Verdict::Accept,
         "the chain goes on from it"
     );
+}
+
+/// Sequences begin anew with each boot: those of one are no account of another's.
+#[test]
+fn a_gap_of_another_boot_accounts_for_nothing_of_this_one() {
+    for (boot, accounts) in [(Some(1), false), (Some(2), true), (None, true)] {
+        let mut model = Model {
+            boot: 1,
+            ..Model::default()
+        };
+        let first = model.seal(3);
+        model.offer(&first, &[]);
+        (model.boot, model.next) = (2, 0);
+        let lost = model.seal(5);
+        let after = model.seal(1);
+        let gap = Dropped {
+            boot: boot.map(|boot| Uuid::from_bytes([boot; 16])),
+            first: 1,
+            last: 5,
+            last_digest: Some(lost.digest),
+        };
+        let (verdict, _) = model.offer(&after, &[gap]);
+        assert_eq!(verdict == Verdict::Accept, accounts, "{boot:?}: {verdict:?}");
+    }
+}
+
+/// What is not known of the end of a boot, or of a whole one, leads up to the next; what is not known of an earlier one does not.
+#[test]
+fn a_gap_without_a_digest_leads_up_to_the_batch_that_follows_on_its_boot() {
+    for (boot, first, last, unproven) in [
+        (1, 4, 9, true),
+        (1, 1, 2, false),
+        (1, 6, 9, false),
+        (7, 1, 9, true),
+        (7, 4, 9, false),
+        (2, 1, 9, false),
+    ] {
+        let mut model = Model {
+            boot: 1,
+            ..Model::default()
+        };
+        let header = model.seal(3);
+        model.offer(&header, &[]);
+        (model.boot, model.next, model.previous) = (2, 0, [7; 32]);
+        let after = model.seal(1);
+        let gap = Dropped {
+            boot: Some(Uuid::from_bytes([boot; 16])),
+            first,
+            last,
+            last_digest: None,
+        };
+        let (verdict, _) = model.offer(&after, &[gap]);
+        let kind = match verdict {
+            Verdict::Break(found) => found.kind,
+            other => panic!("{other:?}"),
+        };
+        let expected = if unproven {
+            BreakKind::Unproven
+        } else {
+            BreakKind::Missing
+        };
+        assert_eq!(kind, expected, "{boot} {first} {last}");
+    }
+}
+
+#[test]
+fn a_boot_that_is_none_is_that_of_nothing() {
+    let gap = |lost_boot_id: &str| {
+        Dropped::of(&Gap {
+            first_lost_sequence: 1,
+            last_lost_sequence: 2,
+            lost_boot_id: lost_boot_id.into(),
+            ..Gap::default()
+        })
+        .map(|dropped| dropped.boot)
+    };
+    let boot = Uuid::from_bytes([3; 16]);
+    assert_eq!(gap(&boot.to_string()), Some(Some(boot)));
+    assert_eq!(gap(""), Some(None));
+    assert_eq!(gap("none"), Some(Some(Uuid::nil())));
 }

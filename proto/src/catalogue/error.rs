@@ -30,7 +30,7 @@ pub enum CatalogueError {
         found: i64,
     },
     /// A pattern of an entry or a kind cannot be used.
-    #[error("{file}:{line}:{column}: {owner:?}: pattern {pattern:?} cannot be used")]
+    #[error("{file}:{line}:{column}: {owner:?}: {field}: pattern {pattern:?} cannot be used")]
     Pattern {
         /// The file, as the caller named it.
         file: String,
@@ -40,6 +40,8 @@ pub enum CatalogueError {
         column: usize,
         /// The entry's id or the kind's name.
         owner: String,
+        /// Which list it stands in.
+        field: &'static str,
         /// The pattern as it stands in the file.
         pattern: String,
         /// What is wrong with it.
@@ -47,7 +49,7 @@ pub enum CatalogueError {
         source: PatternError,
     },
     /// An entry or kind is wrong in another way.
-    #[error("{file}:{line}:{column}: {owner:?}: {reason}")]
+    #[error("{file}:{line}:{column}: {owner:?}: {field}: {reason}")]
     Item {
         /// The file, as the caller named it.
         file: String,
@@ -57,6 +59,8 @@ pub enum CatalogueError {
         column: usize,
         /// The entry's id or the kind's name.
         owner: String,
+        /// Which key of it.
+        field: &'static str,
         /// What is wrong, and what would be right.
         reason: &'static str,
     },
@@ -68,4 +72,17 @@ pub enum CatalogueError {
         /// More of what, and how many there may be.
         what: &'static str,
     },
+}
+
+impl CatalogueError {
+    /// Line and column; what has none stands last.
+    pub(super) fn place(&self) -> (usize, usize) {
+        match self {
+            Self::Syntax { line, column, .. }
+            | Self::Version { line, column, .. }
+            | Self::Pattern { line, column, .. }
+            | Self::Item { line, column, .. } => (*line, *column),
+            Self::TooMuch { .. } => (usize::MAX, usize::MAX),
+        }
+    }
 }

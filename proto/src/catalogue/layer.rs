@@ -6,8 +6,11 @@
 
 use std::{fmt, sync::Arc};
 
+use toml::Spanned;
+
 use super::{
-    Catalogue, CatalogueError,
+    Catalogue, CatalogueError, CatalogueErrors, Pattern,
+    errors::{Faults, Sort},
     parse::{Place, Raw},
     start::Start,
 };
@@ -21,6 +24,10 @@ const MAX_PATTERNS: usize = 16_384;
 
 /// Variables, options and headers, at most.
 const MAX_NAMES: usize = 2_048;
+
+const NO_SUCH_ENTRY: &str =
+    "there is no entry with this id: `claviger-sensor config catalogue` lists those that there are";
+const ANOTHER_ENTRY: &str = "there is another entry with this id; `remove` that one to put this in its place";
 
 /// A file of an operator.
 #[derive(Clone, Copy, Debug)]
@@ -62,108 +69,118 @@ impl Catalogue {
     /// This catalogue with layers over it, the later above the earlier, and what in them is hardly meant.
     ///
     /// # Errors
-    /// [`CatalogueError`]; then nothing of any layer holds.
-    pub fn with(&self, layers: &[Layer<'_>]) -> Result<(Self, Vec<Warning>), CatalogueError> {
+    /// [`CatalogueErrors`], all that is wrong with any of them; then nothing of any layer holds.
+    pub fn with(&self, layers: &[Layer<'_>]) -> Result<(Self, Vec<Warning>), CatalogueErrors> {
         let mut catalogue = self.clone();
         let mut warnings = Vec::new();
+        let mut faults = Faults::default();
         for layer in layers {
-            catalogue.lay(*layer, &mut warnings)?;
+            let before = faults.count();
+            catalogue.lay(*layer, &mut warnings, &mut faults);
+            faults.in_order_since(before);
         }
+        faults.into_result()?;
         Ok((catalogue, warnings))
     }
 
-    fn lay(&mut self, layer: Layer<'_>, warnings: &mut Vec<Warning>) -> Result<(), CatalogueError> {
+    fn lay(&mut self, layer: Layer<'_>, warnings: &mut Vec<Warning>, faults: &mut Faults) {
         let place = Place {
             text: layer.text,
             file: layer.name,
         };
-        let raw = place.raw()?;
+        let Some(raw) = place.raw(faults) else {
+            return;
+        };
         for id in &raw.remove {
             let before = self.entries.len() + self.starts.len();
             self.entries.retain(|entry| entry.id != *id.get_ref());
             self.starts.retain(|start| start.id != *id.get_ref());
-            if self.entries.len() + self.starts.len() == before {
-                return Err(place.wrong(id, id, "there is no entry with this id to remove"));
+            if self.entries.len() + self.starts.len() == before && !faults.may_come(Sort::Entry, id.get_ref())
+            {
+                faults.push(place.wrong(id, id, "remove", NO_SUCH_ENTRY));
             }
         }
         for id in &raw.enable {
-            let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == *id.get_ref()) else {
-                return Err(place.wrong(id, id, "there is no entry with this id to enable"));
-            };
-            Arc::make_mut(entry).opt_in = false;
+            match self.entries.iter_mut().find(|entry| entry.id == *id.get_ref()) {
+                Some(entry) => Arc::make_mut(entry).opt_in = false,
+                None if faults.may_come(Sort::Entry, id.get_ref()) => {}
+                None => faults.push(place.wrong(id, id, "enable", NO_SUCH_ENTRY)),
+            }
         }
-        self.lay_kinds(&place, &raw)?;
-        self.lay_entries(&place, &raw, warnings)?;
-        self.lay_starts(&place, &raw)?;
-        let patterns: usize = self.entries.iter().map(|entry| entry.patterns.len()).sum();
-        let too_much = |what| CatalogueError::TooMuch {
-            file: layer.name.to_owned(),
-            what,
-        };
-        if self.entries.len() > MAX_ENTRIES {
-            return Err(too_much("with it there are more than 4096 entries"));
+        self.lay_kinds(&place, &raw, faults);
+        self.lay_entries(&place, &raw, warnings, faults);
+        self.lay_starts(&place, &raw, faults);
+        if let Some(what) = self.too_much() {
+            faults.push(CatalogueError::TooMuch {
+                file: layer.name.to_owned(),
+                what,
+            });
         }
-        let names = |start: &Arc<Start>| start.variables.len() + start.options.len() + start.headers.len();
-        if self.starts.iter().map(names).sum::<usize>() > MAX_NAMES {
-            return Err(too_much(
-                "with it there are more than 2048 variables, options and headers",
-            ));
-        }
-        if self.kinds.len() > MAX_KINDS {
-            return Err(too_much("with it there are more than 1024 kinds"));
-        }
-        if patterns > MAX_PATTERNS {
-            return Err(too_much(
-                "with it there are more than 16384 patterns, alternatives written out",
-            ));
-        }
-        Ok(())
     }
 
-    fn lay_starts(&mut self, place: &Place<'_>, raw: &Raw) -> Result<(), CatalogueError> {
+    /// What there is more of than any catalogue needs.
+    fn too_much(&self) -> Option<&'static str> {
+        let patterns: usize = self.entries.iter().map(|entry| entry.patterns.len()).sum();
+        let names = |start: &Arc<Start>| start.variables.len() + start.options.len() + start.headers.len();
+        if self.entries.len() > MAX_ENTRIES {
+            Some("with it there are more than 4096 entries")
+        } else if self.starts.iter().map(names).sum::<usize>() > MAX_NAMES {
+            Some("with it there are more than 2048 variables, options and headers")
+        } else if self.kinds.len() > MAX_KINDS {
+            Some("with it there are more than 1024 kinds")
+        } else if patterns > MAX_PATTERNS {
+            Some("with it there are more than 16384 patterns, alternatives written out")
+        } else {
+            None
+        }
+    }
+
+    fn lay_starts(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
         let mut starts = Vec::with_capacity(raw.start.len() + self.starts.len());
         for raw in &raw.start {
-            let start = Start::parse(place, raw)?;
-            if !self.kinds.contains_key(&start.kind) {
-                let reason = "its kind is not known; add a [[kind]] of that name";
-                return Err(place.wrong(&raw.kind, &raw.id, reason));
-            }
+            self.ask_for_kind(place, &raw.kind, &raw.id, faults);
+            let Some(start) = Start::parse(place, raw, faults) else {
+                continue;
+            };
             let is_start = self
                 .starts
                 .iter()
                 .chain(&starts)
                 .any(|other: &Arc<Start>| other.id == start.id);
             if is_start || self.entry(&start.id).is_some() {
-                let reason =
-                    "there is another entry with this id; `remove` that one to put this in its place";
-                return Err(place.wrong(&raw.id, &raw.id, reason));
+                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
+                continue;
             }
             starts.push(Arc::new(start));
         }
         starts.append(&mut self.starts);
         self.starts = starts;
-        Ok(())
     }
 
-    fn lay_kinds(&mut self, place: &Place<'_>, raw: &Raw) -> Result<(), CatalogueError> {
+    fn lay_kinds(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
         for raw in &raw.kind {
-            let kind = place.kind(raw)?;
+            let Some(kind) = place.kind(raw, faults) else {
+                continue;
+            };
+            let wrong = |reason| place.wrong(&raw.name, &raw.name, "name", reason);
             match (self.kinds.get_mut(&kind.name), raw.title.is_some()) {
                 (Some(known), false) => {
                     known.usual_readers.extend(kind.usual_readers);
                     known.reader_patterns.extend(kind.reader_patterns);
                 }
-                (Some(_), true) => {
-                    let reason = "there is another kind of this name; without a title, this one's readers are added to it";
-                    return Err(place.wrong(&raw.name, &raw.name, reason));
-                }
+                (Some(_), true) => faults.push(wrong(
+                    "there is another kind of this name; without a title, this one's readers are added to it",
+                )),
                 (None, true) => {
                     self.kinds.insert(kind.name.clone(), kind);
                 }
-                (None, false) => return Err(place.wrong(&raw.name, &raw.name, "a new kind needs a title")),
+                (None, false) if faults.may_come(Sort::Kind, &kind.name) => {}
+                (None, false) => {
+                    faults.push(wrong("a new kind needs a title"));
+                    faults.refuse(Sort::Kind, &kind.name);
+                }
             }
         }
-        Ok(())
     }
 
     fn lay_entries(
@@ -171,49 +188,55 @@ impl Catalogue {
         place: &Place<'_>,
         raw: &Raw,
         warnings: &mut Vec<Warning>,
-    ) -> Result<(), CatalogueError> {
+        faults: &mut Faults,
+    ) {
         let mut entries = Vec::with_capacity(raw.entry.len() + self.entries.len());
         for raw in &raw.entry {
-            let entry = place.entry(raw)?;
-            if !self.kinds.contains_key(&entry.kind) {
-                return Err(place.wrong(
-                    &raw.kind,
-                    &raw.id,
-                    "its kind is not known; add a [[kind]] of that name",
-                ));
-            }
+            self.ask_for_kind(place, &raw.kind, &raw.id, faults);
+            let Some(entry) = place.entry(raw, faults) else {
+                continue;
+            };
             if self
                 .entries
                 .iter()
                 .chain(&entries)
                 .any(|other: &Arc<_>| other.id == entry.id)
             {
-                let reason =
-                    "there is another entry with this id; `remove` that one to put this in its place";
-                return Err(place.wrong(&raw.id, &raw.id, reason));
+                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
+                continue;
             }
-            for glob in &raw.globs {
-                if place
-                    .pattern(glob, &raw.id)?
-                    .iter()
-                    .any(super::Pattern::is_everything)
-                {
-                    let (line, column) = place.at(glob.span().start);
-                    warnings.push(Warning {
-                        file: place.file.to_owned(),
-                        line,
-                        column,
-                        owner: entry.id.clone(),
-                        pattern: glob.get_ref().clone(),
-                    });
-                }
+            let is_everything = |glob: &&Spanned<String>| {
+                let patterns = Pattern::parse(glob.get_ref()).unwrap_or_default();
+                patterns.iter().any(Pattern::is_everything)
+            };
+            for glob in raw.globs.iter().filter(is_everything) {
+                let (line, column) = place.at(glob.span().start);
+                warnings.push(Warning {
+                    file: place.file.to_owned(),
+                    line,
+                    column,
+                    owner: entry.id.clone(),
+                    pattern: glob.get_ref().clone(),
+                });
             }
             entries.push(Arc::new(entry));
         }
         entries.append(&mut self.entries);
         entries.sort_by_key(|entry| entry.is_everything());
         self.entries = entries;
-        Ok(())
+    }
+
+    fn ask_for_kind(
+        &self,
+        place: &Place<'_>,
+        kind: &Spanned<String>,
+        owner: &Spanned<String>,
+        faults: &mut Faults,
+    ) {
+        if !self.kinds.contains_key(kind.get_ref()) && !faults.may_come(Sort::Kind, kind.get_ref()) {
+            let reason = "there is no kind of this name: add a [[kind]] with it";
+            faults.push(place.wrong(kind, owner, "kind", reason));
+        }
     }
 }
 

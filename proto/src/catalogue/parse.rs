@@ -1,13 +1,24 @@
 //! From text to a catalogue: first what stands there, then what it means.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::content::Content;
 use super::entry::{Catalogue, Entry, Kind, Operation};
 use super::error::CatalogueError;
+use super::errors::{CatalogueErrors, ERRORS_MAX, Faults, Sort};
 use super::layer::Layer;
 use super::pattern::{Anchor, Pattern};
+
+const GLOBS: &str = "globs";
+const READERS: &str = "usual_readers";
+
+/// What a file can have in it.
+const ALL: [Sort; 2] = [Sort::Entry, Sort::Kind];
+
+/// What an id is made of.
+pub(super) const ID_WORD: &str = "an entry's id has only a-z, 0-9 and -";
 
 /// What a person wrote.
 #[derive(Deserialize)]
@@ -81,8 +92,8 @@ impl Catalogue {
     /// Reads a catalogue. `source_name` is the file's name, for errors only.
     ///
     /// # Errors
-    /// [`CatalogueError`].
-    pub fn parse(text: &str, source_name: &str) -> Result<Self, CatalogueError> {
+    /// [`CatalogueErrors`].
+    pub fn parse(text: &str, source_name: &str) -> Result<Self, CatalogueErrors> {
         let name = source_name;
         let (catalogue, _) = Self::default().with(&[Layer { name, text }])?;
         Ok(catalogue)
@@ -96,45 +107,144 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) fn raw(&self) -> Result<Raw, CatalogueError> {
-        let file = self.file.to_owned();
-        let raw: Raw = toml::from_str(self.text).map_err(|error| {
-            let (line, column) = self.at(error.span().map_or(0, |span| span.start));
-            CatalogueError::Syntax {
-                file: file.clone(),
-                line,
-                column,
-                // The lines of a message of several are hints; the first says it.
-                message: error.message().lines().next().unwrap_or("not TOML").to_owned(),
+    /// What stands in the text, but for what cannot be read; nothing where none of it can.
+    pub(super) fn raw(&self, faults: &mut Faults) -> Option<Raw> {
+        let raw: Raw = match toml::from_str(self.text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let before = faults.count();
+                let readable = self.readable(faults);
+                if faults.count() == before {
+                    faults.push_nameless(self.syntax(None, &error), &ALL);
+                }
+                readable?
             }
-        })?;
+        };
         if *raw.version.get_ref() != 1 {
             let (line, column) = self.at(raw.version.span().start);
-            return Err(CatalogueError::Version {
-                file,
+            let version = CatalogueError::Version {
+                file: self.file.to_owned(),
                 line,
                 column,
                 found: *raw.version.get_ref(),
-            });
+            };
+            faults.push_nameless(version, &ALL);
+            return None;
         }
-        Ok(raw)
+        Some(raw)
     }
 
-    pub(super) fn kind(&self, raw: &RawKind) -> Result<Kind, CatalogueError> {
-        if !is_word(raw.name.get_ref(), '_') {
-            return Err(self.wrong(&raw.name, &raw.name, "a kind's name has only a-z, 0-9 and _"));
+    /// The same of a text that cannot be read as a whole: item by item, to find all that is wrong.
+    fn readable(&self, faults: &mut Faults) -> Option<Raw> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        if !errors.is_empty() {
+            for error in &errors {
+                faults.push_nameless(self.syntax(None, error), &ALL);
+            }
+            return None;
         }
-        let reader_patterns = self.patterns(&raw.usual_readers, &raw.name)?;
-        for (text, patterns) in raw.usual_readers.iter().zip(&reader_patterns) {
-            if patterns.iter().any(|pattern| pattern.anchor() != Anchor::Root) {
-                return Err(self.wrong(
-                    text,
-                    &raw.name,
-                    "a usual reader is an absolute path, beginning with /",
-                ));
+        let span = table.span();
+        let mut table = table.into_inner();
+        let kind = self.items(&mut table, ("kind", Sort::Kind), faults);
+        let entry = self.items(&mut table, ("entry", Sort::Entry), faults);
+        let start = self.items(&mut table, ("start", Sort::Entry), faults);
+        let rest = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
+        match Raw::deserialize(rest) {
+            Ok(rest) => Some(Raw {
+                kind,
+                entry,
+                start,
+                ..rest
+            }),
+            Err(error) => {
+                faults.push_nameless(self.syntax(None, &error), &ALL);
+                None
             }
         }
-        Ok(Kind {
+    }
+
+    /// Takes the items of a list out of a table; what is no list of tables stays there.
+    fn items<T: DeserializeOwned>(
+        &self,
+        table: &mut DeTable<'_>,
+        (name, sort): (&str, Sort),
+        faults: &mut Faults,
+    ) -> Vec<T> {
+        if !table.get(name).is_some_and(|value| value.get_ref().is_array()) {
+            return Vec::new();
+        }
+        let Some(DeValue::Array(items)) = table.remove(name).map(Spanned::into_inner) else {
+            return Vec::new();
+        };
+        items
+            .into_iter()
+            .filter_map(|item| self.item(item, sort, faults))
+            .collect()
+    }
+
+    /// An item, without the keys of it that cannot be read; nothing where it cannot do without them.
+    fn item<T: DeserializeOwned>(
+        &self,
+        mut item: Spanned<DeValue<'_>>,
+        sort: Sort,
+        faults: &mut Faults,
+    ) -> Option<T> {
+        let mut is_whole = true;
+        // Of more there is no end to be waited for.
+        for _ in 0..=ERRORS_MAX {
+            let error = match T::deserialize(ValueDeserializer::from(item.clone())) {
+                Ok(item) => return Some(item),
+                Err(error) => error,
+            };
+            let key = take_out(&mut item, error.span().map_or(0, |span| span.start));
+            // That it misses what was taken out of it is no fault of its own.
+            if key.is_some() || is_whole {
+                faults.push_nameless(self.syntax(key.as_deref(), &error), &[sort]);
+            }
+            key?;
+            is_whole = false;
+        }
+        None
+    }
+
+    /// What the reader says, and of which key.
+    fn syntax(&self, key: Option<&str>, error: &toml::de::Error) -> CatalogueError {
+        // The lines of a message of several are hints; the first says it.
+        let message = error.message().lines().next().unwrap_or("not TOML");
+        let (line, column) = self.at(error.span().map_or(0, |span| span.start));
+        CatalogueError::Syntax {
+            file: self.file.to_owned(),
+            line,
+            column,
+            message: match key {
+                Some(key) => format!("{key}: {message}"),
+                None => message.to_owned(),
+            },
+        }
+    }
+
+    pub(super) fn kind(&self, raw: &RawKind, faults: &mut Faults) -> Option<Kind> {
+        let before = faults.count();
+        if !is_word(raw.name.get_ref(), '_') {
+            let reason = "a kind's name has only a-z, 0-9 and _";
+            faults.push(self.wrong(&raw.name, &raw.name, "name", reason));
+        }
+        let mut reader_patterns = Vec::new();
+        for text in &raw.usual_readers {
+            let Some(patterns) = self.pattern(text, &raw.name, READERS, faults) else {
+                continue;
+            };
+            if patterns.iter().any(|pattern| pattern.anchor() != Anchor::Root) {
+                let reason = "a usual reader is an absolute path, beginning with /";
+                faults.push(self.wrong(text, &raw.name, READERS, reason));
+            }
+            reader_patterns.extend(patterns);
+        }
+        if faults.count() > before {
+            faults.refuse(Sort::Kind, raw.name.get_ref());
+            return None;
+        }
+        Some(Kind {
             name: raw.name.get_ref().clone(),
             title: raw.title.clone().unwrap_or_default(),
             usual_readers: raw
@@ -142,73 +252,80 @@ impl Place<'_> {
                 .iter()
                 .map(|text| text.get_ref().clone())
                 .collect(),
-            reader_patterns: reader_patterns.into_iter().flatten().collect(),
+            reader_patterns,
         })
     }
 
-    pub(super) fn entry(&self, raw: &RawEntry) -> Result<Entry, CatalogueError> {
+    pub(super) fn entry(&self, raw: &RawEntry, faults: &mut Faults) -> Option<Entry> {
+        let before = faults.count();
         if !is_word(raw.id.get_ref(), '-') {
-            return Err(self.wrong(&raw.id, &raw.id, "an entry's id has only a-z, 0-9 and -"));
+            faults.push(self.wrong(&raw.id, &raw.id, "id", ID_WORD));
         }
         if raw.globs.is_empty() {
-            return Err(self.wrong(&raw.id, &raw.id, "it has no globs"));
+            let reason = "it has none: write at least one pattern";
+            faults.push(self.wrong(&raw.id, &raw.id, GLOBS, reason));
         }
         if raw.operations.is_empty() {
-            return Err(self.wrong(&raw.id, &raw.id, "it has no operations"));
+            let reason = "it has none: write \"read\", \"write\" or both, or leave the key out for \"read\"";
+            faults.push(self.wrong(&raw.id, &raw.id, "operations", reason));
         }
         let operations = raw.operations.iter().map(|operation| match operation {
             RawOperation::Read => Operation::Read,
             RawOperation::Write => Operation::Write,
         });
-        Ok(Entry {
+        let mut patterns = |texts: &[Spanned<String>], field| -> Vec<Pattern> {
+            let each = texts
+                .iter()
+                .filter_map(|text| self.pattern(text, &raw.id, field, faults));
+            each.flatten().collect()
+        };
+        let (globs, exceptions) = (patterns(&raw.globs, GLOBS), patterns(&raw.except, "except"));
+        if faults.count() > before {
+            faults.refuse(Sort::Entry, raw.id.get_ref());
+            return None;
+        }
+        Some(Entry {
             id: raw.id.get_ref().clone(),
             kind: raw.kind.get_ref().clone(),
-            patterns: self
-                .patterns(&raw.globs, &raw.id)?
-                .into_iter()
-                .flatten()
-                .collect(),
-            exceptions: self
-                .patterns(&raw.except, &raw.id)?
-                .into_iter()
-                .flatten()
-                .collect(),
+            patterns: globs,
+            exceptions,
             operations: operations.collect(),
             opt_in: raw.opt_in,
             content: raw.content.clone(),
         })
     }
 
-    fn patterns(
-        &self,
-        texts: &[Spanned<String>],
-        owner: &Spanned<String>,
-    ) -> Result<Vec<Vec<Pattern>>, CatalogueError> {
-        texts.iter().map(|text| self.pattern(text, owner)).collect()
-    }
-
-    pub(super) fn pattern(
+    /// The patterns that a text stands for; nothing where it is wrong.
+    fn pattern(
         &self,
         text: &Spanned<String>,
         owner: &Spanned<String>,
-    ) -> Result<Vec<Pattern>, CatalogueError> {
-        Pattern::parse(text.get_ref()).map_err(|source| {
-            let (line, column) = self.at(text.span().start);
-            CatalogueError::Pattern {
-                file: self.file.to_owned(),
-                line,
-                column,
-                owner: owner.get_ref().clone(),
-                pattern: text.get_ref().clone(),
-                source,
+        field: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<Pattern>> {
+        match Pattern::parse(text.get_ref()) {
+            Ok(patterns) => Some(patterns),
+            Err(source) => {
+                let (line, column) = self.at(text.span().start);
+                faults.push(CatalogueError::Pattern {
+                    file: self.file.to_owned(),
+                    line,
+                    column,
+                    owner: owner.get_ref().clone(),
+                    field,
+                    pattern: text.get_ref().clone(),
+                    source,
+                });
+                None
             }
-        })
+        }
     }
 
     pub(super) fn wrong(
         &self,
         at: &Spanned<String>,
         owner: &Spanned<String>,
+        field: &'static str,
         reason: &'static str,
     ) -> CatalogueError {
         let (line, column) = self.at(at.span().start);
@@ -217,6 +334,7 @@ impl Place<'_> {
             line,
             column,
             owner: owner.get_ref().clone(),
+            field,
             reason,
         }
     }
@@ -230,6 +348,18 @@ impl Place<'_> {
             before[line_start..].chars().count() + 1,
         )
     }
+}
+
+/// Takes the key out of a table whose name or value stands at an offset, and names it.
+fn take_out(item: &mut Spanned<DeValue<'_>>, offset: usize) -> Option<String> {
+    let DeValue::Table(table) = item.get_mut() else {
+        return None;
+    };
+    let at = table
+        .iter()
+        .find(|(name, value)| name.span().contains(&offset) || value.span().contains(&offset));
+    let name = at.map(|(name, _)| name.get_ref().to_string())?;
+    table.remove(name.as_str()).map(|_| name)
 }
 
 pub(super) fn is_word(text: &str, between: char) -> bool {

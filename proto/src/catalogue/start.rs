@@ -1,10 +1,14 @@
 //! Credentials that are never a file: a program is started with them.
 
-use super::error::CatalogueError;
-use super::parse::{Place, RawStart, is_word};
+use super::errors::{Faults, Sort};
+use super::parse::{ID_WORD, Place, RawStart, is_word};
 
 /// Longest name: what is longer is not looked at.
 const NAME_MAX: usize = 63;
+
+const VARIABLES: &str = "variables";
+const OPTIONS: &str = "options";
+const HEADERS: &str = "headers";
 
 /// Names of one sort, in environments and arguments, behind which credentials of one kind stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +69,25 @@ impl Start {
         })
     }
 
-    pub(super) fn parse(place: &Place<'_>, raw: &RawStart) -> Result<Self, CatalogueError> {
-        let wrong = |at, reason| Err(place.wrong(at, &raw.id, reason));
+    /// What is written as one; nothing where something of it is wrong.
+    pub(super) fn parse(place: &Place<'_>, raw: &RawStart, faults: &mut Faults) -> Option<Self> {
+        let before = faults.count();
+        let mut wrong = |at, field, reason| faults.push(place.wrong(at, &raw.id, field, reason));
         if !is_word(raw.id.get_ref(), '-') {
-            return wrong(&raw.id, "an entry's id has only a-z, 0-9 and -");
+            wrong(&raw.id, "id", ID_WORD);
         }
         if raw.variables.is_empty() && raw.options.is_empty() && raw.headers.is_empty() {
-            return wrong(&raw.id, "it has no variables, options or headers");
+            wrong(&raw.id, VARIABLES, "it has no variables, options or headers");
         }
-        let names = raw.variables.iter().chain(&raw.options).chain(&raw.headers);
-        if let Some(long) = names.clone().find(|name| name.get_ref().len() > NAME_MAX) {
-            return wrong(long, "a name has 63 bytes at most");
+        let lists = [
+            (VARIABLES, &raw.variables),
+            (OPTIONS, &raw.options),
+            (HEADERS, &raw.headers),
+        ];
+        for (field, names) in lists {
+            for long in names.iter().filter(|name| name.get_ref().len() > NAME_MAX) {
+                wrong(long, field, "a name has 63 bytes at most");
+            }
         }
         for variable in &raw.variables {
             let name = variable.get_ref();
@@ -83,14 +95,15 @@ impl Start {
             let plain = words.unwrap_or(name);
             let is_plain = plain.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if plain.is_empty() || !is_plain {
-                return wrong(
+                wrong(
                     variable,
+                    VARIABLES,
                     "a variable's name has only letters, digits and _, and *_ at its beginning where that is meant",
                 );
-            }
-            if words.is_some_and(|words| words.matches('_').count() > 1 || words.starts_with('_')) {
-                return wrong(
+            } else if words.is_some_and(|words| words.matches('_').count() > 1 || words.starts_with('_')) {
+                wrong(
                     variable,
+                    VARIABLES,
                     "behind *_ stand one word or two, as in *_TOKEN and *_API_KEY",
                 );
             }
@@ -98,16 +111,28 @@ impl Start {
         for option in &raw.options {
             let name = option.get_ref();
             if !name.starts_with('-') || name.contains(|c: char| c == '=' || c.is_whitespace()) {
-                return wrong(option, "an option begins with - and ends before its value");
+                wrong(
+                    option,
+                    OPTIONS,
+                    "an option begins with - and ends before its value",
+                );
             }
         }
         for header in &raw.headers {
             if !is_word(header.get_ref(), '-') {
-                return wrong(header, "a header's name is in lower case, without its colon");
+                wrong(
+                    header,
+                    HEADERS,
+                    "a header's name is in lower case, without its colon",
+                );
             }
         }
+        if faults.count() > before {
+            faults.refuse(Sort::Entry, raw.id.get_ref());
+            return None;
+        }
         let all = |names: &[toml::Spanned<String>]| names.iter().map(|name| name.get_ref().clone()).collect();
-        Ok(Self {
+        Some(Self {
             id: raw.id.get_ref().clone(),
             kind: raw.kind.get_ref().clone(),
             variables: all(&raw.variables),

@@ -247,6 +247,21 @@ pub struct Process {
     /// from.
     #[prost(bool, tag = "30")]
     pub exe_replaced: bool,
+    /// What in its environment has it load code of whoever started it; absent where nothing does, and where its start was not seen.
+    #[prost(message, optional, tag = "31")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment_code: ::core::option::Option<EnvironmentCode>,
+}
+/// Variables by which a program loads code, as it was started with them.
+#[derive(serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnvironmentCode {
+    /// Their names, e.g. "LD_PRELOAD", whether the program is one that heeds them or not; of values nothing is told.
+    #[prost(string, repeated, tag = "1")]
+    pub variables: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// True where not the whole environment was looked at: there may be others.
+    #[prost(bool, tag = "2")]
+    pub incomplete: bool,
 }
 /// Whether a file that is run is the one that lies at its path: of a path alone, who makes mounts or a root of his own decides what it shows.
 #[derive(serde::Serialize)]
@@ -689,6 +704,10 @@ pub struct Gap {
     #[prost(bytes = "vec", tag = "7")]
     #[serde(serialize_with = "crate::json::hex")]
     pub last_lost_batch_sha256: ::prost::alloc::vec::Vec<u8>,
+    /// Boot that these sequences are of, as EventId.boot_id: they may have been sealed before the boot in which their loss is told. Empty where no sealed
+    /// event was lost, and from sensors that did not say it.
+    #[prost(string, tag = "8")]
+    pub lost_boot_id: ::prost::alloc::string::String,
 }
 /// What became known after an event was sealed.
 #[derive(serde::Serialize)]

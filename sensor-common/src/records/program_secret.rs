@@ -26,7 +26,8 @@ pub struct FoundName {
     pub name: [u8; FOUND_NAME_BYTES],
 }
 
-/// A program was started with credentials in its environment or arguments.
+/// A program was started with credentials in its environment or arguments, or with variables by which it loads code; or its environment could not be
+/// looked at to the end, and then there may be none.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct ProgramSecretRecord {
@@ -38,6 +39,10 @@ pub struct ProgramSecretRecord {
     pub count: u32,
     /// Names that found no place.
     pub left_out: u32,
+    /// 1 where not the whole environment was looked at.
+    pub unread: u32,
+    /// For what comes next to be aligned; 0.
+    pub padding: u32,
     /// The first of them; what stands behind `count` means nothing.
     pub found: [FoundName; FOUND_MAX],
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use claviger_proto::v1::LossCount;
 
 /// Reasons for which a record becomes no event, and that are no loss of anything.
-pub(super) const DROPPED: [&str; 10] = [
+pub(super) const DROPPED: [&str; 11] = [
     "not_in_catalogue",
     "operation_not_watched",
     "device_not_mounted",
@@ -15,6 +15,7 @@ pub(super) const DROPPED: [&str; 10] = [
     "told_as_done",
     "told_by_path",
     "told_by_object",
+    "told_with_actor",
     "signal_to_another",
     "mount_elsewhere",
 ];

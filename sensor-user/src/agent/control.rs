@@ -26,7 +26,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Accounts, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
+use super::{Accounts, EvidenceReport, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
 
 const REQUEST_MAX: u64 = 4_096;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -140,8 +140,8 @@ pub struct Status {
     pub self_test: Option<SelfTestReport>,
     /// Processes in the table.
     pub processes: usize,
-    /// The way behind it: spool and detector.
-    pub evidence: serde_json::Value,
+    /// The way behind it: spool and detector; nothing where there is none.
+    pub evidence: Option<EvidenceReport>,
 }
 
 /// Why a running sensor could not be asked.

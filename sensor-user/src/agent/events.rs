@@ -190,6 +190,7 @@ impl Facts {
             process.script = None;
             process.loaded_program = None;
             process.applet.clear();
+            process.environment_code = None;
             process.unknown_reason = NOT_SEEN.into();
         }
         if !process.exe_path.is_empty() && process.exe_place.is_none() {
@@ -280,6 +281,7 @@ fn tell(process: &mut Process, facts: &ProcessFacts) {
         process.loaded_program.clone_from(&run.loaded);
         process.applet = run.applet.to_owned();
     }
+    process.environment_code = facts.code.as_deref().map(Into::into);
     process.uid = facts.uid;
     if process.comm.is_empty() {
         process.comm.clone_from(&facts.comm);

@@ -45,6 +45,7 @@ pub(super) struct Pending {
     last_token: u64,
     late: HashMap<u64, EventId>,
     late_order: VecDeque<u64>,
+    unplaced: u64,
 }
 
 impl Pending {
@@ -99,7 +100,13 @@ impl Pending {
         self.late.len()
     }
 
-    /// How many of those are uses.
+    /// How many went out before it was known where their program lies.
+    #[must_use]
+    pub(super) fn unplaced(&self) -> u64 {
+        self.unplaced
+    }
+
+    /// How many of those that wait are uses.
     #[must_use]
     pub(super) fn uses(&self) -> u64 {
         self.waiting
@@ -159,6 +166,7 @@ impl Pending {
                 passed_over.push(waiting);
                 continue;
             }
+            self.unplaced += u64::from(!waiting.to_place.is_empty());
             if let Some(token) = waiting.token {
                 tokens.push((events.len(), token));
             }
@@ -352,11 +360,16 @@ mod tests {
         assert!(pending.take(at(1), DELAY, 10).0.is_empty(), "that was another's");
         pending.placed(&sought, &Place::hangs());
         let (events, _) = pending.take(at(1), DELAY, 10);
+        assert_eq!(pending.unplaced(), 0);
         let process = events[0].actor.as_ref().and_then(|actor| actor.process.as_ref());
         assert_eq!(
             process.expect("set").exe_place,
             Some((&Place::hangs()).into()),
             "it is told"
         );
+        pending.push(Event::default(), None, at(1));
+        pending.await_place(sought);
+        assert_eq!(pending.take(at(1) + DELAY, DELAY, 10).0.len(), 1);
+        assert_eq!(pending.unplaced(), 1, "it went out before");
     }
 }

@@ -12,9 +12,11 @@ mod keys;
 mod listings;
 mod moves;
 mod own_changed;
+mod recognising;
 mod reconciling;
 mod repeating;
 mod secrets;
+mod starting;
 mod starts;
 mod tampering;
 mod telling;
@@ -37,7 +39,8 @@ use tokio::{
 };
 
 use super::{
-    Accounts, AgentError, AgentOptions, Control, EvidenceStatus, ScanCounts, SelfUsage, Sink, WatchedUntil,
+    Accounts, AgentError, AgentOptions, Control, EvidenceReport, EvidenceStatus, ScanCounts, SelfUsage, Sink,
+    WatchedUntil,
     accounts::growth,
     balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
@@ -146,137 +149,6 @@ struct Watched {
 }
 
 impl<S: Sink> Agent<S> {
-    /// Puts an agent together: seeds the process table and labels what the catalogue names. When it returns, the host is watched.
-    ///
-    /// # Errors
-    /// [`AgentError`].
-    pub async fn start(kernel: Kernel, sink: S, options: AgentOptions) -> Result<Self, AgentError> {
-        let Kernel {
-            records,
-            labeller,
-            layers,
-            accounts,
-            repeats,
-            secret_names,
-            fill,
-            own,
-            open_descriptors,
-            probes,
-            attached,
-            ..
-        } = kernel;
-        let io = |step| move |source| AgentError::Io { step, source };
-        let asked = match &options.runtime_dir {
-            Some(runtime_dir) => Some(listen(runtime_dir).map_err(io("making the control socket"))?),
-            None => None,
-        };
-        let setup = Setup {
-            catalogue: Arc::clone(&options.policy.catalogue),
-            rescan: options.rescan_interval,
-            search: options.search_interval,
-            extra_homes: options.extra_homes.clone(),
-            self_test: options.self_test.clone(),
-            own: options.own.clone(),
-            layers,
-        };
-        let mut worker =
-            Worker::start(labeller, setup).map_err(io("starting the thread that labels files"))?;
-        let mut processes = ProcessTable::default();
-        processes.seed();
-        let Some(Found::Scanned(scanned)) = worker.answers.recv().await else {
-            return Err(AgentError::WorkerGone);
-        };
-        let cgroups = Cgroups::find();
-        if cgroups.root().is_none() {
-            tracing::warn!("cgroup v2 is not mounted: units, sessions and containers cannot be told apart");
-        }
-        let facts = Facts {
-            host: options.host.clone(),
-            processes,
-            cgroups,
-            users: Users::at("/etc/passwd"),
-            told: ToldActors::default(),
-            to_place: Vec::new(),
-        };
-        let condition = Condition {
-            policy: PolicyReport::of(&options.policy),
-            coming: None,
-            hanging: Vec::new(),
-            self_test: options
-                .self_test
-                .as_ref()
-                .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
-        };
-        let names_from = Arc::clone(&options.policy.catalogue);
-        let interval = options
-            .look_interval
-            .map(|interval| held::between_looks(interval, &probes));
-        let looks = open_descriptors
-            .filter(|_| options.look_interval.is_some())
-            .map(|looks| Looks::start(looks, interval))
-            .transpose()
-            .map_err(io("starting the thread that looks through open descriptors"))?;
-        let placing = Placing::start().map_err(io("starting the thread that looks up programs"))?;
-        let publishing = match &options.metrics {
-            Some(to) => Some(reconciling::Publishing {
-                to: to.clone(),
-                maps: MapFill::start(fill).map_err(io("starting the thread that counts entries of maps"))?,
-                started: SystemTime::now(),
-            }),
-            None => None,
-        };
-        let release = rustix::system::uname().release().to_string_lossy().into_owned();
-        let mut agent = Self {
-            kernel: Watched {
-                records,
-                accounts,
-                repeats,
-                secret_names,
-                own,
-                probes,
-                release,
-                _attached: attached,
-            },
-            facts,
-            told_hooks: ToldHooks::default(),
-            knowledge: worker.knowledge.clone(),
-            worker,
-            sink,
-            pending: Pending::default(),
-            accounts: Accounts::default(),
-            told: Vec::new(),
-            told_at: SystemTime::now(),
-            taken: Taken::default(),
-            balance: Balance::default(),
-            balanced_at: SystemTime::now(),
-            publishing,
-            scanned,
-            condition,
-            next_token: 0,
-            last_id: None,
-            flushing: Vec::new(),
-            flush_by: Instant::now(),
-            options,
-            started: Instant::now(),
-            cpu_before_us: SelfUsage::read().cpu_time_us,
-            asked,
-            peers: Peers::default(),
-            repeats: Repeats::default(),
-            repeat_turns: repeating::Turns::default(),
-            writers: copies::Writers::default(),
-            arrivals: Vec::new(),
-            by_path: held::ByPath::default(),
-            followed: following::Followed::default(),
-            just_found: held::JustFound::default(),
-            looks,
-            placing,
-            on_fork: Box::new(|_, _| {}),
-        };
-        agent.watch_names(&names_from);
-        give_back();
-        Ok(agent)
-    }
-
     /// Calls `on_fork(child, parent)` for every process created from now on.
     pub fn on_fork(&mut self, on_fork: impl FnMut(ProcessKey, ProcessKey) + Send + 'static) {
         self.on_fork = Box::new(on_fork);
@@ -338,7 +210,7 @@ impl<S: Sink> Agent<S> {
                     self.publish(&kernel);
                     if self.options.report_itself && Instant::now() >= next_status {
                         next_status = Instant::now() + STATUS_INTERVAL;
-                        self.sweep_repeats();
+                        self.sweep_repeats(false);
                         self.tell_status("periodic");
                     }
                     self.tell_some_repeats();
@@ -368,6 +240,7 @@ impl<S: Sink> Agent<S> {
             close(runtime_dir);
         }
         self.tell_all();
+        self.sweep_repeats(true);
         self.give_up_arrivals();
         self.give_up_following();
         self.tell_losses(&self.kernel_accounts());
@@ -436,7 +309,6 @@ impl<S: Sink> Agent<S> {
                 }
             }
         }
-        self.give_up_refused();
         self.taken.records += taken as u64;
         self.taken.met_empty |= taken < DRAIN_MAX;
         taken

@@ -19,6 +19,20 @@ use crate::attribute::{Place, Sought};
 /// Programs whose place is asked for and not known yet.
 pub(super) const WAITING_MAX: usize = 256;
 
+/// Why looks are given up.
+pub(super) const GIVEN_UP: [&str; 3] = ["too_many", "does_not_answer", "too_late"];
+
+/// Looks that were given up, each in its place of [`GIVEN_UP`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    /// Not asked for: as many were under way as there may be.
+    pub too_many: u64,
+    /// The file system did not answer.
+    pub does_not_answer: u64,
+    /// An event went out before it was known, each such event counted.
+    pub too_late: u64,
+}
+
 /// A program whose place was looked up.
 pub(super) struct Placed {
     /// Which.
@@ -32,6 +46,8 @@ pub(super) struct Placing {
     wanted: SyncSender<Sought>,
     /// What is asked for and not known yet: every event of a process asks for the same.
     under_way: HashSet<Sought>,
+    /// What was given up here.
+    given_up: GivenUp,
     /// What was looked up.
     pub placed: mpsc::Receiver<Placed>,
 }
@@ -51,6 +67,7 @@ impl Placing {
         Self {
             wanted,
             under_way: HashSet::new(),
+            given_up: GivenUp::default(),
             placed,
         }
     }
@@ -61,6 +78,7 @@ impl Placing {
             return true;
         }
         if self.under_way.len() >= WAITING_MAX || self.wanted.try_send(sought.clone()).is_err() {
+            self.given_up.too_many += 1;
             return false;
         }
         self.under_way.insert(sought.clone());
@@ -68,8 +86,22 @@ impl Placing {
     }
 
     /// It came out of `placed`.
-    pub(super) fn known(&mut self, sought: &Sought) {
-        self.under_way.remove(sought);
+    pub(super) fn known(&mut self, placed: &Placed) {
+        self.under_way.remove(&placed.sought);
+        self.given_up.does_not_answer += u64::from(placed.place.is_hung());
+    }
+
+    /// How many are asked for and not known yet.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// What was given up, with so many events that went out before.
+    pub(super) fn given_up(&self, too_late: u64) -> GivenUp {
+        GivenUp {
+            too_late,
+            ..self.given_up
+        }
     }
 }
 
@@ -105,14 +137,31 @@ mod tests {
             assert!(placing.ask(&sought(0)));
         }
         assert_eq!(asked.try_iter().count(), 1);
-        placing.known(&sought(0));
+        let known = |inode, place| Placed {
+            sought: sought(inode),
+            place,
+        };
+        placing.known(&known(0, Place::not_yet()));
+        assert_eq!(
+            (placing.under_way(), placing.given_up(0)),
+            (0, GivenUp::default())
+        );
         for inode in 0..WAITING_MAX {
             assert!(placing.ask(&sought(inode)));
         }
         assert_eq!(asked.try_iter().count(), WAITING_MAX);
         assert!(!placing.ask(&sought(WAITING_MAX)), "none of them is known yet");
         assert!(placing.ask(&sought(0)));
-        placing.known(&sought(0));
+        placing.known(&known(0, Place::hangs()));
         assert!(placing.ask(&sought(WAITING_MAX)));
+        let given_up = GivenUp {
+            too_many: 1,
+            does_not_answer: 1,
+            too_late: 3,
+        };
+        assert_eq!(
+            (placing.under_way(), placing.given_up(3)),
+            (WAITING_MAX, given_up)
+        );
     }
 }

@@ -2,10 +2,14 @@
 //! counts are handed in.
 //!
 //! At the bound of the kernel's map no further use is counted; it then reports each by itself. What was kept of one that is not counted is let go
-//! when its count was missed twice: a use is counted a moment after it was reported. What is counted and finds no room here is to be counted no
-//! longer.
+//! when its count was missed twice, for a use is counted a moment after it was reported; or when it was missed once and another needs its place. What is
+//! counted and finds no room here is not known by its name: what it counts is told as lost when its process has ended, for nothing may be taken out of
+//! the kernel's map while something can be added to it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
@@ -50,18 +54,17 @@ struct Kept {
 pub(super) struct Repeats {
     kept: HashMap<RepeatKey, Kept>,
     of: HashMap<ProcessKey, OfProcess>,
-    /// What found no room since it was asked for last.
-    refused: Vec<(RepeatKey, First)>,
+    /// Those that had no count when they were asked for last, and some that had one since. As many as are kept, at most; the oldest goes first.
+    missing: VecDeque<(RepeatKey, ProcessKey)>,
 }
 
 impl Repeats {
-    /// Takes up what was reported under a key. Reported twice (by two threads at once), it stays what it was.
+    /// Takes up what was reported under a key, if there is room. Reported twice (by two threads at once), it stays what it was.
     pub(super) fn keep(&mut self, key: RepeatKey, process: ProcessKey, mut first: First) {
         if self.kept.contains_key(&key) {
             return;
         }
-        if self.kept.len() >= REPEATS_MAX as usize {
-            self.refused.push((key, first));
+        if self.kept.len() >= REPEATS_MAX as usize && !self.make_room() {
             return;
         }
         let of = self.of.entry(process).or_default();
@@ -82,9 +85,25 @@ impl Repeats {
         );
     }
 
-    /// What found no room since this was called last. To be called for each few records that were taken.
-    pub(super) fn refused(&mut self) -> Vec<(RepeatKey, First)> {
-        std::mem::take(&mut self.refused)
+    /// Lets go of one that had no count when it was asked for last; false where there is none.
+    fn make_room(&mut self) -> bool {
+        while let Some((key, process)) = self.missing.pop_front() {
+            if self.kept.get(&key).is_some_and(|kept| kept.missed) {
+                self.drop_key(key, process);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn drop_key(&mut self, key: RepeatKey, process: ProcessKey) {
+        self.kept.remove(&key);
+        if let Some(of) = self.of.get_mut(&process) {
+            of.keys.retain(|one| *one != key);
+            if of.keys.is_empty() {
+                self.of.remove(&process);
+            }
+        }
     }
 
     /// How many keys are kept.
@@ -111,13 +130,14 @@ impl Repeats {
         let Some(kept) = self.kept.get_mut(&key) else {
             return;
         };
-        if !std::mem::replace(&mut kept.missed, true) {
+        if std::mem::replace(&mut kept.missed, true) {
+            self.drop_key(key, process);
             return;
         }
-        self.kept.remove(&key);
-        if let Some(of) = self.of.get_mut(&process) {
-            of.keys.retain(|one| *one != key);
+        if self.missing.len() >= REPEATS_MAX as usize {
+            self.missing.pop_front();
         }
+        self.missing.push_back((key, process));
     }
 
     /// A process ended: its keys, which are kept until they are forgotten.
@@ -203,12 +223,44 @@ mod tests {
             repeats.keep(key(pid, 1), process(pid), First::Dropped);
         }
         assert_eq!(repeats.kept.len(), REPEATS_MAX as usize);
-        let refused: Vec<RepeatKey> = repeats.refused().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(
-            refused,
-            Vec::from_iter((REPEATS_MAX..REPEATS_MAX + 10).map(|pid| key(pid, 1)))
-        );
-        assert!(repeats.refused().is_empty());
         assert_eq!(repeats.of.len(), REPEATS_MAX as usize);
+        assert!((REPEATS_MAX..REPEATS_MAX + 10).all(|pid| !repeats.holds(key(pid, 1))));
+    }
+
+    #[test]
+    fn what_is_not_counted_makes_room_for_what_may_be() {
+        let mut repeats = Repeats::default();
+        for pid in 0..REPEATS_MAX {
+            repeats.keep(key(pid, 1), process(pid), First::Dropped);
+        }
+        for pid in [3, 4, 5] {
+            repeats.missed(key(pid, 1), process(pid));
+        }
+        assert!(
+            repeats.grown(key(3, 1), 0).is_none(),
+            "it had a count when it was asked for again"
+        );
+        let new = |n: u32| (key(REPEATS_MAX + n, 1), process(REPEATS_MAX + n));
+        for n in 0..3 {
+            repeats.keep(new(n).0, new(n).1, First::Dropped);
+        }
+        assert_eq!(
+            [3, 4, 5].map(|pid| repeats.holds(key(pid, 1))),
+            [true, false, false]
+        );
+        assert_eq!([0, 1, 2].map(|n| repeats.holds(new(n).0)), [true, true, false]);
+        assert_eq!(repeats.of(process(4)), []);
+        assert_eq!(repeats.kept.len(), REPEATS_MAX as usize);
+    }
+
+    #[test]
+    fn what_is_missed_again_and_again_is_bounded() {
+        let mut repeats = Repeats::default();
+        repeats.keep(key(1, 1), process(1), First::Dropped);
+        for _ in 0..REPEATS_MAX + 10 {
+            repeats.missed(key(1, 1), process(1));
+            assert!(repeats.grown(key(1, 1), 0).is_none());
+        }
+        assert_eq!(repeats.missing.len(), REPEATS_MAX as usize);
     }
 }

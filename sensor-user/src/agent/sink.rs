@@ -76,33 +76,6 @@ pub struct EvidenceStatus {
     pub untold: usize,
 }
 
-impl EvidenceStatus {
-    /// For `status`.
-    pub(super) fn describe(&self) -> serde_json::Value {
-        let outbox = &self.outbox;
-        let forward = &outbox.forward;
-        serde_json::json!({
-            "sensor_id": outbox.sensor_id.to_string(),
-            "boot_id": outbox.boot_id.to_string(),
-            "last_sequence": outbox.last_sequence,
-            "sealed_batches": outbox.sealed_batches,
-            "sealed_events": self.sealed,
-            "gaps": self.gaps,
-            "spool_bytes": outbox.spool.bytes,
-            "spool_max_bytes": outbox.spool_max_bytes,
-            "connected": forward.connected,
-            "waiting_batches": forward.waiting_batches,
-            "sent_batches": forward.sent_batches,
-            "receipts": forward.receipts,
-            "acknowledged_sequence": forward.acknowledged_sequence,
-            "rejected_batches": forward.rejected_batches,
-            "last_error": forward.last_error,
-            "clock_offset_ms": forward.clock_offset_ms,
-            "certificate_not_after": forward.certificate_not_after,
-        })
-    }
-}
-
 /// Seals events, and keeps them until the detector has them.
 #[derive(Debug)]
 pub struct Evidence {

@@ -13,6 +13,7 @@
 mod applets;
 mod cgroup_path;
 pub mod cgroups;
+mod code_in_environment;
 mod core_pattern;
 mod keys;
 mod mounted;
@@ -28,6 +29,7 @@ mod workload;
 
 pub use cgroup_path::{CgroupRole, classify};
 pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
+pub use code_in_environment::{CODE_COMING_MAX, CodeInEnvironment};
 pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
 pub use mounted::is_mounted;

@@ -1,6 +1,6 @@
 //! What is known of one process.
 
-use super::{program_place::Place, run::Run};
+use super::{code_in_environment::CodeInEnvironment, program_place::Place, run::Run};
 use crate::decode::{Marks, ProcessKey, ProgramRun};
 
 /// What is known of a process beside its key.
@@ -22,6 +22,11 @@ pub struct ProcessFacts {
     pub exe_place: Option<((u64, u64), Place)>,
     /// What it carries out beside its executable; nothing in most processes.
     pub run: Option<Box<Run>>,
+    /// What in its environment has it load code; nothing in most processes, and where its start was not seen.
+    pub code: Option<Box<CodeInEnvironment>>,
+    /// Whether it was started by the same program in the same process, which had nothing of that: where that brings its libraries along, it starts
+    /// itself once more with where they are.
+    pub(super) restarted_itself: bool,
     /// Of which program run of the process all this is; nothing where that is not known.
     pub exec_id: Option<u32>,
     /// Real user id.

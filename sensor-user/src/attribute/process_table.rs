@@ -5,7 +5,7 @@ mod places;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
-    ProcessFacts,
+    CodeInEnvironment, ProcessFacts,
     proc_fs::{self, is_own_mount_namespace},
     procfs,
     run::Run,
@@ -36,7 +36,7 @@ pub const CREATORS_MAX: usize = claviger_sensor_common::ANCESTORS_MAX;
 #[derive(Debug, Default)]
 pub struct ProcessTable {
     /// In boxes: a map that grows is there twice, and with much room to spare.
-    facts: HashMap<ProcessKey, Box<ProcessFacts>>,
+    pub(super) facts: HashMap<ProcessKey, Box<ProcessFacts>>,
     /// The process that has a pid now, or had it last; only of those in `facts`.
     latest: HashMap<u32, ProcessKey>,
     ended: VecDeque<ProcessKey>,
@@ -45,8 +45,10 @@ pub struct ProcessTable {
     fruitless: HashSet<ProcessKey>,
     /// What programs run, told before they are.
     coming: HashMap<ProgramRun, Program>,
+    /// The same of what their environments have them load.
+    pub(super) coming_code: HashMap<ProgramRun, CodeInEnvironment>,
     not_kept: u64,
-    changes: u64,
+    pub(super) changes: u64,
 }
 
 impl ProcessTable {
@@ -97,7 +99,18 @@ impl ProcessTable {
         let created_by = exec.task.ancestors.first().map(|parent| parent.process);
         let told = self.coming.remove(&exec.task.run());
         let run = Run::start(exec, told, before.and_then(|facts| facts.run.as_deref()));
+        let own = exec.task.exe;
+        let restarted_itself = run == Run::default()
+            && own.is_some()
+            && before.is_some_and(|before| {
+                before.exec_id.is_some()
+                    && before.exe_device.zip(before.exe_inode) == own
+                    && before.run.is_none()
+                    && before.code.is_none()
+            });
         let facts = ProcessFacts {
+            code: None,
+            restarted_itself,
             comm: exec.task.comm.clone(),
             comm_at_exec: exec.task.comm.clone(),
             exe_path: exec.exe.display(),
@@ -113,6 +126,9 @@ impl ProcessTable {
         };
         self.fruitless.remove(&process);
         self.keep(process, facts);
+        if let Some(code) = self.coming_code.remove(&exec.task.run()) {
+            self.started_with_code(exec.task.run(), code);
+        }
     }
 
     /// A process ended.

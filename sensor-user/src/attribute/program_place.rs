@@ -63,6 +63,12 @@ impl Place {
         Self::unknown("the file system of its path does not answer")
     }
 
+    /// Whether it is not known because what looked it up hangs.
+    #[must_use]
+    pub fn is_hung(&self) -> bool {
+        *self == Self::hangs()
+    }
+
     fn in_tree(tree: Tree, stat: &Statx) -> Self {
         Self {
             tree,

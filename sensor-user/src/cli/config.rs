@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use claviger_proto::catalogue::Entry;
 use serde_json::json;
 
-use super::output::say;
+use super::exit::CONFIG;
+use super::output::{clean, say};
 use super::program::ConfigFile;
-use crate::config::{Config, DEFAULT_PATH, Policy};
+use crate::config::{Config, Policy};
 
+const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
 
 /// Check the configuration, or show what holds.
@@ -22,7 +24,7 @@ pub(super) struct ConfigCommand {
 enum Command {
     /// Read the configuration and the catalogue's files, and say whether they are right; exit status 78 where they are not
     ///
-    /// What is wrong is named with file, line and column. What is right and hardly meant, as a pattern that names every file, is warned of on
+    /// All that is wrong is named with file, line and column, at most 20 at a time. What is right and hardly meant, as a pattern that names every file, is warned of on
     /// standard error. A running sensor takes what changed in the catalogue's files with SIGHUP.
     Check {
         #[command(flatten)]
@@ -49,16 +51,7 @@ enum Command {
 impl ConfigCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Check { file } => {
-                let (_, policy) = Config::load_with_policy(file.config.as_deref())?;
-                let path = file.config.unwrap_or_else(|| DEFAULT_PATH.into());
-                if path.exists() {
-                    say!("{} is right", path.display());
-                } else {
-                    say!("{} is not there; the defaults hold", path.display());
-                }
-                say_policy(&policy)?;
-            }
+            Command::Check { file } => return check(&file),
             Command::Show { file, json } => {
                 let effective = Config::load(file.config.as_deref())?.effective();
                 if json {
@@ -76,6 +69,27 @@ impl ConfigCommand {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn check(file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let checked = Config::check(file.config.as_deref());
+    for fault in &checked.faults {
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {}", clean(fault));
+    }
+    if checked.more > 0 {
+        anstream::eprintln!("and {} more", checked.more);
+    }
+    let Some(policy) = checked.policy else {
+        return Ok(ExitCode::from(CONFIG));
+    };
+    let path = file.path();
+    if path.exists() {
+        say!("{} is right", path.display());
+    } else {
+        say!("{} is not there; the defaults hold", path.display());
+    }
+    say_policy(&policy)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn say_policy(policy: &Policy) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! `status` and `flush`: asking the running sensor.
 
+mod text;
+
 use std::{process::ExitCode, time::Duration};
 
 use serde_json::json;
@@ -10,8 +12,6 @@ use crate::{
     agent::{Answer, Request, Status, ask},
     config::Config,
 };
-
-const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default();
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -119,69 +119,7 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<Status> {
     if json {
         say!("{}", json!(status));
     } else {
-        print_status(&status)?;
+        say!("{}", text::text(&status, &faults(&status)));
     }
     Ok(status)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for reading")]
-fn print_status(status: &Status) -> anyhow::Result<()> {
-    say!(
-        "sensor {}, pid {}, watching for {:.0} s",
-        status.version,
-        status.pid,
-        status.uptime_s
-    );
-    say!(
-        "costs {:.1} MB of memory and {:.2} % of a core since it began",
-        status.usage.resident_memory_bytes as f64 / 1e6,
-        status.cpu_share * 100.0
-    );
-    say!(
-        "labelled {} files in {} directories; {} processes known",
-        status.labelled.files,
-        status.labelled.directories,
-        status.processes
-    );
-    if status.labelled.left_out > 0 {
-        say!(
-            "left out {} places: too many names, too deep, served by another, or links to what belongs to another",
-            status.labelled.left_out
-        );
-    }
-    say!(
-        "catalogue of {} entries, {} files of the operator in it, digest {}",
-        status.policy.entries,
-        status.policy.files.len(),
-        status.policy.digest
-    );
-    if let Some(test) = &status.self_test {
-        say!("tested itself {} times, {} of them blind", test.done, test.failed);
-    }
-    for fault in faults(status) {
-        say!("{BAD}fault{BAD:#}: {fault}");
-    }
-    for probe in &status.probes {
-        let hook = probe.hook.as_deref().unwrap_or("no hook");
-        let lost: u64 = probe.lost.values().sum();
-        say!(
-            "{:<17} {hook}: seen {}, submitted {}, lost {lost}",
-            probe.probe,
-            probe.seen,
-            probe.submitted
-        );
-    }
-    let accounts = &status.accounts;
-    say!(
-        "uses: received {}, delivered {}, dropped {:?}, lost {:?}, lost behind {:?}",
-        accounts.received,
-        accounts.delivered,
-        accounts.dropped,
-        accounts.lost,
-        accounts.lost_behind
-    );
-    if !status.evidence.is_null() {
-        say!("evidence: {}", status.evidence);
-    }
-    Ok(())
 }

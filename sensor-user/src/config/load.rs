@@ -4,11 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::locate::{key_at, line_and_column, offset_of};
+use serde::Deserialize as _;
+use toml::de::DeTable;
+
+use super::error::WrongValue;
+use super::locate::{key_at, line_and_column, offset_of, take_out};
 use super::policy::{DEFAULT_DIRECTORY, Policy};
 use super::raw::RawConfig;
 use super::resolve::resolve;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, FAULTS_MAX};
 
 /// Where the configuration is looked for when none is named.
 pub const DEFAULT_PATH: &str = "/etc/claviger/sensor.toml";
@@ -39,24 +43,36 @@ impl Config {
     /// As [`load`](Self::load) and [`policy`](Self::policy); where the catalogue's directory cannot be read, with the place that names it.
     pub fn load_with_policy(named: Option<&Path>) -> Result<(Self, Policy), ConfigError> {
         let config = Self::load(named)?;
-        let file = named.unwrap_or(Path::new(DEFAULT_PATH));
-        let policy = config.policy().map_err(|why| match why {
-            ConfigError::Read { path, source } if path == config.catalogue.directory => {
+        let policy = config.policy_named_in(named.unwrap_or(Path::new(DEFAULT_PATH)))?;
+        Ok((config, policy))
+    }
+
+    /// The policy of a configuration that was read from `file`.
+    pub(super) fn policy_named_in(&self, file: &Path) -> Result<Policy, ConfigError> {
+        self.policy().map_err(|why| match why {
+            ConfigError::Read { path, source } if path == self.catalogue.directory => {
                 place_of_directory(file, &source, &path).unwrap_or(ConfigError::Read { path, source })
             }
             why => why,
-        })?;
-        Ok((config, policy))
+        })
     }
 
     /// Parses a text; `path` is only for the errors.
     ///
     /// # Errors
-    /// Where a key is unknown or a value cannot be meant.
+    /// Where keys are unknown or values cannot be meant: all of them.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        match Self::parse_as_far_as_possible(text, path) {
+            (Some(config), wrong) if wrong.is_empty() => Ok(config),
+            (_, wrong) => Err(ConfigError::Wrong(wrong)),
+        }
+    }
+
+    /// The same, with the default in the place of what is wrong; nothing where the text is no TOML.
+    pub(super) fn parse_as_far_as_possible(text: &str, path: &Path) -> (Option<Self>, Vec<WrongValue>) {
         let wrong = |offset: usize, key: String, reason: String| {
             let (line, column) = line_and_column(text, offset);
-            ConfigError::Wrong {
+            WrongValue {
                 path: path.to_owned(),
                 line,
                 column,
@@ -64,14 +80,38 @@ impl Config {
                 reason,
             }
         };
-        let raw: RawConfig = toml::from_str(text).map_err(|why| {
+        let (mut left, mut refused) = match DeTable::parse(text) {
+            Ok(table) => (table, Vec::new()),
+            Err(why) => {
+                let offset = why.span().map_or(0, |span| span.start);
+                return (None, vec![wrong(offset, String::new(), first_line(&why))]);
+            }
+        };
+        // The reader stops at what it cannot take. Without that it finds the next.
+        let raw = loop {
+            let why = match RawConfig::deserialize(toml::Deserializer::from(left.clone())) {
+                Ok(raw) => break raw,
+                Err(why) => why,
+            };
             let offset = why.span().map_or(0, |span| span.start);
-            // The lines of a message of several are hints; the first says it.
-            let reason = why.message().lines().next().unwrap_or("not TOML").to_owned();
-            wrong(offset, key_at(text, offset), reason)
-        })?;
-        resolve(raw).map_err(|why| wrong(why.span.start, why.key.to_owned(), why.reason))
+            let key = key_at(text, offset);
+            let is_taken_out = take_out(left.get_mut(), &key);
+            refused.push(wrong(offset, key, first_line(&why)));
+            if !is_taken_out || refused.len() > FAULTS_MAX {
+                return (None, refused);
+            }
+        };
+        let (config, values) = resolve(raw);
+        let values = values.into_iter();
+        refused.extend(values.map(|why| wrong(why.span.start, why.key.to_owned(), why.reason)));
+        refused.sort_by_key(|value| (value.line, value.column));
+        (Some(config), refused)
     }
+}
+
+/// The lines of a message of several are hints; the first says it.
+fn first_line(why: &toml::de::Error) -> String {
+    why.message().lines().next().unwrap_or("not TOML").to_owned()
 }
 
 fn read(path: &Path) -> Result<Config, ConfigError> {
@@ -88,7 +128,7 @@ fn place_of_directory(file: &Path, source: &io::Error, directory: &Path) -> Opti
         io::ErrorKind::NotADirectory => "is no directory: name one".to_owned(),
         _ => format!("cannot be read ({source}): let the sensor read it"),
     };
-    Some(ConfigError::Wrong {
+    Some(ConfigError::Wrong(vec![WrongValue {
         path: file.to_owned(),
         line,
         column,
@@ -97,7 +137,7 @@ fn place_of_directory(file: &Path, source: &io::Error, directory: &Path) -> Opti
             "{} {what}, or leave this key out for {DEFAULT_DIRECTORY}",
             directory.display()
         ),
-    })
+    }]))
 }
 
 /// A whole file of configuration, 1 MiB at most.

@@ -1,5 +1,6 @@
 //! From a byte offset in the text to what a person looks for: line, column and key.
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Line and column, both from 1, the column in characters.
@@ -50,6 +51,18 @@ fn descend(table: &DeTable<'_>, offset: usize, path: &mut Vec<String>) {
             path.push(name.get_ref().to_string());
             return;
         }
+    }
+}
+
+/// Takes a dotted key out; false where it is not there. What has dots in its own name is taken for what stands above it.
+pub(super) fn take_out(table: &mut DeTable<'_>, key: &str) -> bool {
+    let Some((first, rest)) = key.split_once('.') else {
+        return table.remove(key).is_some();
+    };
+    match table.get_mut(first).map(Spanned::get_mut) {
+        Some(DeValue::Table(inner)) => take_out(inner, rest),
+        Some(_) => table.remove(first).is_some(),
+        None => false,
     }
 }
 

@@ -10,6 +10,7 @@
 //! `packaging/sensor.full.toml` holds every option with its default; a test keeps both equal.
 
 mod address;
+mod checked;
 mod directories;
 mod effective;
 mod error;
@@ -21,8 +22,9 @@ mod resolve;
 mod settings;
 
 pub use address::{DetectorAddress, InvalidAddress};
+pub use checked::{Checked, FAULTS_MAX};
 pub(crate) use directories::{IDENTITY_DIR, NEW_IDENTITY_DIR, SPOOL_DIR};
-pub use error::ConfigError;
+pub use error::{ConfigError, WrongValue};
 pub use load::DEFAULT_PATH;
 pub use policy::{DEFAULT_DIRECTORY, Policy};
 pub use settings::{

@@ -62,7 +62,8 @@ impl Config {
             read.push((file.display().to_string(), read_text(file)?));
         }
         let layers: Vec<Layer<'_>> = read.iter().map(|(name, text)| Layer { name, text }).collect();
-        let (catalogue, warnings) = Catalogue::shipped().with(&layers)?;
+        let laid = Catalogue::shipped().with(&layers);
+        let (catalogue, warnings) = laid.map_err(ConfigError::Catalogue)?;
         Ok(Policy::new(catalogue, files, warnings))
     }
 }
@@ -147,7 +148,7 @@ mod tests {
         let error = format!("{:#}", anyhow::Error::from(error));
         assert!(
             error.contains(
-                "20-bad.toml:5:10: \"bad\": pattern \"srv/bad\" cannot be used: it has to begin with /"
+                "20-bad.toml:5:10: \"bad\": globs: pattern \"srv/bad\" cannot be used: it has to begin with /"
             ),
             "{error}"
         );

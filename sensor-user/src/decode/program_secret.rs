@@ -1,10 +1,10 @@
-//! Programs that are started with a credential in their environment or arguments.
+//! Programs that are started with a credential in their environment or arguments, or with variables by which they load code.
 
 use claviger_sensor_common::ProgramSecretRecord;
 
 use super::{DecodeError, Task};
 
-/// A program was started with credentials in its environment or arguments.
+/// A program was started with credentials in its environment or arguments, or with variables by which it loads code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramSecret {
     /// Nanoseconds since boot.
@@ -15,9 +15,11 @@ pub struct ProgramSecret {
     pub found: Vec<SecretName>,
     /// How many more there are.
     pub left_out: u32,
+    /// Whether not the whole environment was looked at.
+    pub unread: bool,
 }
 
-/// The name of a credential, as a process has it.
+/// The name of a credential or of such a variable, as a process has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretName {
     /// The hash under which it is known.
@@ -51,6 +53,7 @@ impl ProgramSecret {
             task: Task::from(&record.task),
             found: found.collect::<Result<_, _>>()?,
             left_out: record.left_out,
+            unread: record.unread != 0,
         })
     }
 }

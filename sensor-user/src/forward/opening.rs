@@ -50,6 +50,7 @@ fn log_recovery(recovery: &Recovery) {
         damaged_places,
         missing_segments,
         removed,
+        upgraded,
         ledger_damaged,
     } = *recovery;
     if removed {
@@ -72,6 +73,11 @@ fn log_recovery(recovery: &Recovery) {
     if ledger_damaged {
         tracing::warn!(
             "the spool's ledger is damaged; the detector may get batches again that it has, and knows how to tell"
+        );
+    }
+    if upgraded {
+        tracing::info!(
+            "the spool is of an earlier version: where its chain stands is written down outside of it too, from now on"
         );
     }
     if cut_bytes > 0 {

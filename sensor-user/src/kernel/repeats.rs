@@ -16,8 +16,8 @@ pub struct RepeatError(#[source] Box<MapError>);
 
 type Key = [u8; size_of::<RepeatKey>()];
 
-/// The counts. The kernel half makes entries and adds to them; only the agent takes them away, as a rule once their process has ended and
-/// nothing can be added any more.
+/// The counts. The kernel half makes entries and adds to them; only the agent takes them away, and only once their process has ended and nothing can be
+/// added any more: what is added between the last reading of an entry and its removal would be lost without a word.
 pub struct Repeats {
     map: HashMap<MapData, Key, u64>,
 }
@@ -59,19 +59,6 @@ impl Repeats {
                 Ok((transmute!(key), count))
             })
             .collect()
-    }
-
-    /// Counts a use of a living process no longer, and returns how often it was repeated; nothing where it is not counted. One that is repeated at
-    /// that very moment may be left out.
-    ///
-    /// # Errors
-    /// [`RepeatError`].
-    pub fn take(&mut self, key: RepeatKey) -> Result<Option<u64>, RepeatError> {
-        let count = self.count(key)?;
-        if count.is_some() {
-            self.forget(key)?;
-        }
-        Ok(count)
     }
 
     /// Counts a use no longer. Its process must have ended.

@@ -38,6 +38,8 @@ pub(super) struct Ledger {
     pub(super) lost: Vec<Lost>,
     /// Places (segment, offset), each the end of what is whole, behind which something is missing and this is accounted for.
     pub(super) known_breaks: BTreeSet<(u64, u64)>,
+    /// Whether there was an anchor when this was written: one that is not there was removed. Ledgers of before there were anchors say nothing.
+    pub(super) has_anchor: bool,
 }
 
 impl Ledger {
@@ -79,6 +81,7 @@ impl Ledger {
             chain: self.chain.as_ref().map(RawChain::from),
             lost: self.lost.iter().map(RawLost::from).collect(),
             known_breaks: self.known_breaks.iter().copied().collect(),
+            has_anchor: self.has_anchor,
         };
         // Strings, numbers and lists of them: serialization has nothing to fail on.
         let json = serde_json::to_vec(&raw).unwrap_or_default();
@@ -109,6 +112,7 @@ impl Ledger {
                 .map(|lost| lost.resolve())
                 .collect::<Option<_>>()?,
             known_breaks: raw.known_breaks.into_iter().collect(),
+            has_anchor: raw.has_anchor,
         })
     }
 }
@@ -130,6 +134,8 @@ struct RawLedger {
     chain: Option<RawChain>,
     lost: Vec<RawLost>,
     known_breaks: Vec<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_anchor: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -311,6 +317,7 @@ mod tests {
                 lost,
             ],
             known_breaks: BTreeSet::from([(4, 72), (5, 0)]),
+            has_anchor: true,
         }
     }
 

@@ -155,6 +155,10 @@ impl Lost {
                 .and_then(|range| range.last_digest)
                 .map(|digest| digest.to_vec())
                 .unwrap_or_default(),
+            lost_boot_id: self
+                .range
+                .map(|range| range.boot_id.to_string())
+                .unwrap_or_default(),
         }
     }
 
@@ -323,11 +327,13 @@ mod tests {
         let gap = lost(LossReason::SpoolFull, 5, 7).gap();
         assert_eq!((gap.first_lost_sequence, gap.last_lost_sequence), (5, 7));
         assert_eq!(gap.last_lost_batch_sha256, [9; 32]);
+        assert_eq!(gap.lost_boot_id.parse(), Ok(BootId::from_bytes([1; 16])));
         assert_eq!(gap.reason, "spool_full");
         assert_eq!(gap.losses[0].count, 3);
         assert_eq!(gap.from.expect("there").seconds, 1);
         let unknown = Lost::unsequenced(LossReason::DiskFull, 1, 4, -5).gap();
         assert_eq!((unknown.first_lost_sequence, unknown.last_lost_sequence), (0, 0));
         assert!(unknown.last_lost_batch_sha256.is_empty());
+        assert_eq!(unknown.lost_boot_id, "");
     }
 }

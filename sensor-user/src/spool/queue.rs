@@ -48,6 +48,8 @@ pub struct Spool<F: FileSystem> {
     pub(super) anchor_due: bool,
     /// Whether the anchor could not be written the last time.
     pub(super) anchor_failed: bool,
+    /// Whether there ever was one.
+    pub(super) has_anchor: bool,
     pub(super) removals: u64,
 }
 

@@ -1,6 +1,7 @@
 //! Opening: from whatever is on the disk to a spool that keeps its invariants.
 
 mod anchored;
+mod segments;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -36,6 +37,8 @@ pub struct Recovery {
     pub missing_segments: u64,
     /// Whether the whole spool was removed, or what says where its chain stands.
     pub removed: bool,
+    /// Whether it is of a sensor of before there were anchors, and has one from now on.
+    pub upgraded: bool,
     /// Whether the ledger was damaged. Batches may then be offered that the detector has already.
     pub ledger_damaged: bool,
 }
@@ -149,6 +152,8 @@ impl<F: FileSystem> Spool<F> {
             anchor_serial,
             anchor_due: true,
             anchor_failed: false,
+            has_anchor: ledger.has_anchor
+                || matches!(found, Some(anchor::Found::At(_) | anchor::Found::Unused)),
             removals: 0,
         };
         let mut walk = Walk {
@@ -163,6 +168,10 @@ impl<F: FileSystem> Spool<F> {
         };
         walk.run()?;
         walk.spool.write_anchor(false);
+        if walk.recovery.upgraded {
+            // At once: an anchor that goes missing from here on was removed.
+            walk.save_unless_full()?;
+        }
         walk.recovery.waiting_batches = walk.spool.waiting_batches();
         Ok((walk.spool, walk.recovery))
     }
@@ -242,133 +251,6 @@ impl<F: FileSystem> Walk<F> {
         Ok(numbers)
     }
 
-    /// Walks through a segment; false where there is none under its name.
-    fn segment(&mut self, number: u64, is_last: bool) -> Result<bool, SpoolError> {
-        let path = segment::path(&self.spool.dir, number);
-        let reading = || failed("read", &path);
-        let file = match self.spool.fs.open(&path) {
-            Err(why) if is_not_there(&why) => return Ok(false),
-            file => file.map_err(failed("open", &path))?,
-        };
-        let mut header = [0; HEADER_LEN];
-        let filled = file.read_at(&mut header, 0).map_err(reading())?;
-        let header = segment::parse_header(&header[..filled]);
-        let mark = self.spool.acknowledged.filter(|mark| mark.segment == number);
-        if mark.is_none()
-            && let Some(header) = header
-        {
-            let is_next = number <= self.due;
-            self.check(self.end(), header, is_next);
-            self.expected = Some(header);
-        }
-
-        let mut segment = Segment::new(number, header);
-        loop {
-            let damaged_at = segment.end;
-            let next = match record_at(&file, segment.end).map_err(reading())? {
-                Some(found) => Some(found),
-                None => search(&file, segment.end + 1)
-                    .map_err(reading())?
-                    .map(|(_, found)| found),
-            };
-            let Some(Found { meta, end, .. }) = next else {
-                break;
-            };
-            let is_acknowledged = mark.is_some_and(|mark| end <= mark.end);
-            if !is_acknowledged {
-                if let Some(mark) = mark.filter(|mark| damaged_at <= mark.end) {
-                    self.expected = Some(mark.leaves());
-                }
-                self.check((number, damaged_at), meta.builds_on(), true);
-            }
-            self.expected = Some(meta.leaves());
-            segment.push(&meta, end);
-        }
-
-        if segment.records == 0 && header.is_none() {
-            // Its making was interrupted, or nothing of it is left.
-            drop(file);
-            self.spool.fs.remove(&path).map_err(failed("remove", &path))?;
-            return Ok(true);
-        }
-        let is_cut_short = mark.is_some_and(|mark| mark.end > segment.end);
-        if let Some(mark) = mark.filter(|mark| mark.end >= segment.end) {
-            self.expected = Some(mark.leaves());
-        }
-        let end = segment.end;
-        self.spool.segments.push_back(segment);
-        if is_last && !is_cut_short {
-            self.end_of_last(number, end, file)?;
-        }
-        Ok(true)
-    }
-
-    /// Cuts off what stands behind the last record, after telling what it was.
-    fn end_of_last(&mut self, number: u64, end: u64, mut file: F::File) -> Result<(), SpoolError> {
-        let path = segment::path(&self.spool.dir, number);
-        let length = file.length().map_err(failed("read", &path))?;
-        if length > end {
-            let expected = self.expected;
-            let is_plausible = |meta: &Meta| expected.is_some_and(|chain| meta.is_plausible_after(&chain));
-            let after = match tail(&file, end, is_plausible).map_err(failed("read", &path))? {
-                Tail::Unwritten => None,
-                Tail::Begun(meta) => Some(meta.leaves()),
-                // Whole batches may have stood there and may have been sent: their sequences must not come again.
-                Tail::Damaged(bytes) => expected.map(|chain| ChainState {
-                    next_sequence: chain.next_sequence.saturating_add(bytes / MIN_EVENT_BYTES + 1),
-                    ..chain
-                }),
-            };
-            // Known already where an opening before this one told it and was interrupted before the cut.
-            if let (Some(before), Some(after)) = (expected, after)
-                && self.spool.known_breaks.insert((number, end))
-            {
-                self.lose_tail(&before, &after);
-                self.expected = Some(after);
-                self.spool.chain = Some(after);
-                self.save_unless_full()?;
-                self.ledger.chain = None;
-            }
-            file.set_length(end)
-                .and_then(|()| file.sync())
-                .map_err(failed("cut", &path))?;
-            self.recovery.cut_bytes = length - end;
-        }
-        self.spool.active = Some(file);
-        Ok(())
-    }
-
-    fn lose_tail(&mut self, before: &ChainState, after: &ChainState) {
-        let now = unix_milliseconds(self.spool.clock.now());
-        let first_sequence = if before.boot_id == after.boot_id {
-            before.next_sequence
-        } else {
-            1
-        };
-        let last_sequence = after.next_sequence.saturating_sub(1);
-        let digest_known = before.previous_digest != after.previous_digest;
-        self.recovery.damaged_places += 1;
-        self.spool.lose(Lost {
-            range: Some(LostRange {
-                boot_id: after.boot_id,
-                first_sequence,
-                last_sequence,
-                last_digest: digest_known.then_some(after.previous_digest),
-            }),
-            ..Lost::unsequenced(
-                LossReason::SpoolCorrupted,
-                u64::from(digest_known),
-                // Without the record's numbers the range is a bound, not a count.
-                if digest_known {
-                    last_sequence.saturating_sub(first_sequence).saturating_add(1)
-                } else {
-                    0
-                },
-                now,
-            )
-        });
-    }
-
     /// Tells what is missing before `found`; `is_next` where no segment can be missing between.
     fn check(&mut self, place: (u64, u64), found: ChainState, is_next: bool) {
         let never_dropped = self.spool.acknowledged.is_none() && self.spool.first_segment == 0;
@@ -425,7 +307,11 @@ impl<F: FileSystem> Walk<F> {
             self.tell_removal(None);
         }
         if self.found == Some(anchor::Found::Removed) {
-            self.go_on_behind_all();
+            if self.is_of_before_anchors() {
+                self.recovery.upgraded = true;
+            } else {
+                self.go_on_behind_all();
+            }
         }
         if self.recovery.removed || self.recovery.damaged_places > 0 {
             self.save_unless_full()?;

@@ -46,6 +46,7 @@ impl<F: FileSystem> Spool<F> {
         };
         let written = anchor.write(&self.fs, &anchored, self.anchor_due);
         self.anchor_failed = written.is_err();
+        self.has_anchor |= written.is_ok();
         self.anchor_due &= self.anchor_failed;
     }
 
@@ -66,6 +67,7 @@ impl<F: FileSystem> Spool<F> {
             chain: self.chain_at(),
             lost: self.losses.all().cloned().collect(),
             known_breaks: self.known_breaks.clone(),
+            has_anchor: self.has_anchor,
         };
         let mut written = ledger.write(&self.fs, &self.dir);
         if written.as_ref().is_err_and(is_disk_full) && self.reserve.release(&self.fs, &self.dir) {

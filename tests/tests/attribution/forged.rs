@@ -101,14 +101,14 @@ fn tree(cases: &Cases, name: &str, targets: &[&str]) -> String {
 }
 
 /// A service, with its detector.
-struct Service {
+pub(crate) struct Service {
     _directory: tempfile::TempDir,
-    detector: Detector,
-    sensor: Sensor,
+    pub(crate) detector: Detector,
+    pub(crate) sensor: Sensor,
 }
 
 impl Service {
-    fn start(decoy: &Decoy) -> Self {
+    pub(crate) fn start(decoy: &Decoy) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let detector = Detector::start(directory.path());
         let mut sensor = Sensor::new(detector.address(), &decoy.home(), "");
@@ -122,7 +122,7 @@ impl Service {
         }
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.sensor.end(Signal::TERM);
         self.detector.stop();
     }
@@ -204,7 +204,8 @@ fn a_usual_reader_that_is_forged_is_a_finding_and_says_why() {
     service.end();
 }
 
-fn run(command: &mut Command) {
-    let output = command.output().expect("starts");
+pub(crate) fn run(command: &mut Command) {
+    // What runs the tests looks for its own libraries first.
+    let output = command.env_remove("LD_LIBRARY_PATH").output().expect("starts");
     assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -3,5 +3,6 @@
 mod cases;
 mod forged;
 mod interpreters;
+mod loaded_code;
 mod programs;
 mod service;

@@ -116,7 +116,7 @@ fn a_wrong_file_changes_nothing_and_is_told() {
     host.reload();
     let status = host.wait("a refusal", |status| status["policy"]["refused"].is_string());
     let place = format!(
-        "{}:6:10: \"x\": pattern \"srv/x\"",
+        "{}:6:10: \"x\": globs: pattern \"srv/x\"",
         host.catalogue_file().display()
     );
     let refused = status["policy"]["refused"].as_str().expect("a text");

@@ -10,6 +10,7 @@ mod complete;
 mod envelope;
 mod evidence_log;
 mod files;
+mod record_words;
 mod records;
 mod sample;
 mod sealed;

@@ -1,7 +1,6 @@
 //! What the kernel half writes into the ring. Both halves are always of one build, so only today's layout has to be read; the files show
 //! that a change of it was meant.
 
-use claviger_sensor::decode::{self, FilePath, FileUse, ProcessKey, ProgramRun, Record, Task};
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
     DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
@@ -14,10 +13,9 @@ use claviger_sensor_common::{
     RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RUNS_INTERPRETER, RecordHeader, RepeatKey,
     SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
-use serde_json::{Value, json};
 use zerocopy::{FromZeros, IntoBytes as _};
 
-use super::files::Format;
+use super::{files::Format, record_words::words};
 
 const fn format(name: &'static str, encode: fn() -> Vec<u8>) -> Format {
     Format {
@@ -132,6 +130,7 @@ pub(crate) const PROGRAM_SECRET: Format = format("record_program_secret", || {
         task: task(),
         count: 2,
         left_out: 1,
+        unread: 1,
         ..FromZeros::new_zeroed()
     };
     let found = [(PLACE_VARIABLE, &b"GITHUB_TOKEN"[..]), (PLACE_OPTION, b"--token")];
@@ -317,157 +316,4 @@ fn path(components: &[u8], truncated: u32) -> PathBytes {
     path.truncated = truncated;
     path.components[..components.len()].copy_from_slice(components);
     path
-}
-
-fn words(bytes: &[u8]) -> Value {
-    match decode::decode(bytes).expect("a record") {
-        Record::FileUse(open) => use_words(&open),
-        Record::Held(held) => json!({
-            "file": use_words(&held.file),
-            "pre_existing": held.pre_existing,
-            "since_boot_ns": held.since_boot_ns,
-        }),
-        Record::Attempt(attempt) => json!({
-            "time_boot_ns": attempt.time_boot_ns,
-            "task": task_words(&attempt.task),
-            "end": format!("{:?}", attempt.end),
-            "access": format!("{:?}", attempt.access),
-            "path": path_words(&attempt.path),
-        }),
-        Record::ProcessSecret(secret) => json!({
-            "time_boot_ns": secret.time_boot_ns,
-            "task": task_words(&secret.task),
-            "target": format!("{:?}", secret.target),
-            "part": format!("{:?}", secret.part),
-            "errno": secret.errno,
-            "access": format!("{:?}", secret.access),
-        }),
-        Record::CoreDump(dump) => json!({
-            "time_boot_ns": dump.time_boot_ns,
-            "task": task_words(&dump.task),
-            "signal": dump.signal,
-            "directory": path_words(&dump.directory),
-        }),
-        Record::ProgramSecret(program) => json!({
-            "time_boot_ns": program.time_boot_ns,
-            "task": task_words(&program.task),
-            "found": program.found.iter().map(|found| json!({
-                "hash": found.hash,
-                "place": found.place,
-                "name": String::from_utf8_lossy(&found.name),
-            })).collect::<Vec<_>>(),
-            "left_out": program.left_out,
-        }),
-        Record::KernelKey(key) => json!({
-            "time_boot_ns": key.time_boot_ns,
-            "task": task_words(&key.task),
-            "serial": key.serial,
-            "operation": format!("{:?}", key.operation),
-            "errno": key.errno,
-        }),
-        Record::Tamper(tamper) => json!({
-            "time_boot_ns": tamper.time_boot_ns,
-            "task": task_words(&tamper.task),
-            "done": format!("{:?}", tamper.done),
-            "errno": tamper.errno,
-        }),
-        Record::DirectoryList(list) => json!({
-            "time_boot_ns": list.time_boot_ns,
-            "task": task_words(&list.task),
-            "device": list.object.device,
-            "inode": list.object.key.inode,
-            "generation": list.object.key.generation,
-            "label": list.label,
-            "path": path_words(&list.path),
-        }),
-        Record::Written(written) => json!({
-            "writer": process_words(written.writer),
-            "exec_id": written.exec_id,
-            "device": written.object.device,
-            "inode": written.object.key.inode,
-            "generation": written.object.key.generation,
-            "path": path_words(&written.path),
-        }),
-        Record::Change(change) => json!({
-            "time_boot_ns": change.time_boot_ns,
-            "task": task_words(&change.task),
-            "what": format!("{:?}", change.what),
-            "end": format!("{:?}", change.end),
-            "is_by_path": change.is_by_path,
-            "overwrote": change.overwrote,
-            "before": format!("{:?}", change.before),
-            "after": format!("{:?}", change.after),
-            "file": format!("{:?}", change.file),
-            "place": format!("{:?}", change.place),
-            "path": path_words(&change.path),
-            "second": change.second.as_ref().map(path_words),
-        }),
-        Record::Exec(exec) => json!({
-            "time_boot_ns": exec.time_boot_ns,
-            "task": task_words(&exec.task),
-            "exe": path_words(&exec.exe),
-            "runs": format!("{:?}", exec.runs),
-        }),
-        Record::Program(program) => json!({
-            "run": run_words(program.run),
-            "carried": format!("{:?}", program.carried),
-            "applet": program.applet.bytes(),
-        }),
-        Record::Fork { child, parent } => json!({
-            "child": process_words(child),
-            "parent": process_words(parent),
-        }),
-        Record::Exit { process } => json!({ "process": process_words(process) }),
-    }
-}
-
-fn use_words(file: &FileUse) -> Value {
-    json!({
-        "time_boot_ns": file.time_boot_ns,
-        "task": task_words(&file.task),
-        "device": file.object.device,
-        "kernel_device": file.object.key.device,
-        "inode": file.object.key.inode,
-        "generation": file.object.key.generation,
-        "operation": format!("{:?}", file.operation),
-        "matched": format!("{:?}", file.matched),
-        "access": format!("{:?}", file.access),
-        "version": format!("{:?}", file.version),
-        "path": path_words(&file.path),
-    })
-}
-
-fn process_words(process: ProcessKey) -> Value {
-    json!({ "pid": process.pid, "start_ticks": process.start_ticks })
-}
-
-fn run_words(run: ProgramRun) -> Value {
-    json!({ "process": process_words(run.process), "exec_id": run.exec_id })
-}
-
-fn path_words(path: &FilePath) -> Value {
-    json!({ "path": path.display(), "truncated": path.truncated })
-}
-
-fn task_words(task: &Task) -> Value {
-    json!({
-        "process": process_words(task.process),
-        "exec_id": task.exec_id,
-        "exe_marks": format!("{:?}", task.exe_marks),
-        "tid": task.tid,
-        "comm": task.comm,
-        "exe_device_and_inode": task.exe,
-        "uid": task.uid,
-        "gid": task.gid,
-        "euid": task.euid,
-        "egid": task.egid,
-        "login_uid": task.login_uid,
-        "effective_capabilities": task.effective_capabilities,
-        "cgroup_id": task.cgroup_id,
-        "mount_namespace": task.mount_namespace,
-        "pid_namespace": task.pid_namespace,
-        "network_namespace": task.network_namespace,
-        "user_namespace": task.user_namespace,
-        "ancestors": task.ancestors.iter().copied().map(run_words).collect::<Vec<_>>(),
-    })
 }

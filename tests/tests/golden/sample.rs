@@ -3,10 +3,10 @@
 //! Fixed for ever: a field that is added later is set in a sample of its own. No value here is anyone's; the key id is AWS's own example.
 
 use claviger_proto::v1::{
-    Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, Event, EventId,
-    EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces, Observation, Operation,
-    Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis, ProgramPlace, SensorStatus, Tamper,
-    Tls, Tree, Workload, WorkloadKind,
+    Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, EnvironmentCode,
+    Event, EventId, EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces,
+    Observation, Operation, Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis,
+    ProgramPlace, SensorStatus, Tamper, Tls, Tree, Workload, WorkloadKind,
 };
 use prost_types::Timestamp;
 
@@ -214,6 +214,10 @@ fn process(pid: u32) -> Process {
         applet: "cat".into(),
         exe_place: Some(place(Tree::None)),
         exe_replaced: true,
+        environment_code: Some(EnvironmentCode {
+            variables: vec!["LD_PRELOAD".into(), "BASH_ENV".into()],
+            incomplete: true,
+        }),
     }
 }
 
@@ -320,6 +324,7 @@ fn gap() -> Gap {
         first_lost_sequence: 300,
         last_lost_sequence: 399,
         last_lost_batch_sha256: vec![0xd1; 32],
+        lost_boot_id: "1e1f7b0c-9d7e-4f6a-8a52-6f2b1c0d9e8f".into(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod banned;
 mod crates;
+mod dependencies;
 mod documents;
 mod lexer;
 mod manifests;
@@ -40,6 +41,7 @@ pub(crate) fn passes(workspace: &Workspace) -> anyhow::Result<bool> {
     for rule in [
         rooms::check,
         crates::check,
+        dependencies::check,
         manifests::check,
         sources::check,
         banned::check,

@@ -83,19 +83,19 @@ fn what_cannot_be_laid_is_refused_with_its_place() {
     for (rest, expected) in [
         (
             "remove = [\"firs\"]",
-            "2:11: \"firs\": there is no entry with this id to remove",
+            "2:11: \"firs\": remove: there is no entry with this id",
         ),
         (
             "enable = [\"x\"]",
-            "2:11: \"x\": there is no entry with this id to enable",
+            "2:11: \"x\": enable: there is no entry with this id",
         ),
         (
             "[[kind]]\nname = \"new\"",
-            "3:8: \"new\": a new kind needs a title",
+            "3:8: \"new\": name: a new kind needs a title",
         ),
         (
             "[[entry]]\nid = \"first\"\nkind = \"k\"\nglobs = [\"/c\"]",
-            "3:6: \"first\": there is another entry with this id; `remove` that one",
+            "3:6: \"first\": id: there is another entry with this id; `remove` that one",
         ),
         (
             "[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/c\"]\ncontent = [\"pem\"]",
@@ -107,6 +107,41 @@ fn what_cannot_be_laid_is_refused_with_its_place() {
         assert!(error.starts_with("/etc/own.toml:"), "{error}");
         assert!(error.contains(expected), "{rest:?} gave {error:?}");
     }
+}
+
+#[test]
+fn what_is_wrong_in_any_file_is_told_and_no_other_for_missing_it() {
+    let layers = [
+        (
+            "a.toml",
+            "version = 1\n[[kind]]\nname = \"own\"\ntitle = \"Own\"\nusual_readers = [\"x\"]\n",
+        ),
+        (
+            "b.toml",
+            "version = 1\n[[entry]]\nid = \"o\"\nkind = \"own\"\nglobs = [\"o\"]\n",
+        ),
+        ("c.toml", "version = 1\nremove = [\"o\", \"none\"]\n"),
+        ("d.toml", "no TOML\n"),
+        (
+            "e.toml",
+            "version = 1\nenable = [\"of-d\"]\n[[entry]]\nid = \"p\"\nkind = \"of_d\"\nglobs = [\"p\"]\n",
+        ),
+    ];
+    let layers = layers.map(|(name, text)| Layer { name, text });
+    let errors = base().with(&layers).expect_err("refused");
+    let told: Vec<String> = errors.lines().collect();
+    let places: Vec<&str> = told.iter().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        places,
+        [
+            "a.toml:5:18",
+            "b.toml:5:10",
+            "c.toml:2:16",
+            "d.toml:1:4",
+            "e.toml:6:10"
+        ],
+        "{told:#?}"
+    );
 }
 
 #[test]

@@ -1,17 +1,18 @@
-use std::error::Error as _;
-
 use proptest::prelude::*;
 
-use crate::catalogue::{Anchor, Catalogue, Operation, Pattern};
+use crate::catalogue::{Anchor, Catalogue, ERRORS_MAX, Operation, Pattern};
 use crate::v1;
 
-/// The whole chain of an error, as a program prints it.
+/// All that is wrong, a line each.
+fn refusals(text: &str) -> Vec<String> {
+    let errors = Catalogue::parse(text, "own.toml").expect_err("must be refused");
+    errors.lines().collect()
+}
+
 fn refusal(text: &str) -> String {
-    let error = Catalogue::parse(text, "own.toml").expect_err("must be refused");
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
+    let mut all = refusals(text);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.remove(0)
 }
 
 const KIND: &str = "version = 1\n[[kind]]\nname = \"k\"\ntitle = \"K\"\n";
@@ -21,27 +22,27 @@ fn a_wrong_catalogue_says_where_and_why() {
     for (rest, expected) in [
         (
             "[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/a/[x]\"]\n",
-            "own.toml:8:10: \"e\": pattern \"/a/[x]\" cannot be used: character classes and escapes are not known, only *, ?, ** and {a,b}",
+            "own.toml:8:10: \"e\": globs: pattern \"/a/[x]\" cannot be used: character classes and escapes are not known, only *, ?, ** and {a,b}",
         ),
         (
             "[[entry]]\nid = \"e\"\nkind = \"other\"\nglobs = [\"/a\"]\n",
-            "own.toml:7:8: \"e\": its kind is not known; add a [[kind]] of that name",
+            "own.toml:7:8: \"e\": kind: there is no kind of this name: add a [[kind]] with it",
         ),
         (
             "[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = []\n",
-            "own.toml:6:6: \"e\": it has no globs",
+            "own.toml:6:6: \"e\": globs: it has none: write at least one pattern",
         ),
         (
             "[[entry]]\nid = \"E!\"\nkind = \"k\"\nglobs = [\"/a\"]\n",
-            "own.toml:6:6: \"E!\": an entry's id has only a-z, 0-9 and -",
+            "own.toml:6:6: \"E!\": id: an entry's id has only a-z, 0-9 and -",
         ),
         (
             "[[kind]]\nname = \"r\"\ntitle = \"R\"\nusual_readers = [\"/x\", \"~/x\"]\n",
-            "own.toml:8:24: \"r\": a usual reader is an absolute path, beginning with /",
+            "own.toml:8:24: \"r\": usual_readers: a usual reader is an absolute path, beginning with /",
         ),
         (
             "[[kind]]\nname = \"k\"\ntitle = \"K\"\n",
-            "own.toml:6:8: \"k\": there is another kind of this name; without a title, this one's readers are added to it",
+            "own.toml:6:8: \"k\": name: there is another kind of this name; without a title, this one's readers are added to it",
         ),
     ] {
         assert_eq!(refusal(&format!("{KIND}{rest}")), expected);
@@ -57,9 +58,48 @@ fn an_unknown_key_is_refused_with_its_line() {
     let text = format!("{KIND}[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/a\"]\nopt_inn = true\n");
     let refusal = refusal(&text);
     assert!(
-        refusal.starts_with("own.toml:9:1: unknown field `opt_inn`"),
+        refusal.starts_with("own.toml:9:1: opt_inn: unknown field `opt_inn`"),
         "{refusal}"
     );
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let text = format!(
+        "{KIND}[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"a\", \"/b\", \"/c/\"]\nexcept = [\"~x\"]\noperations = []\n\
+         [[entry]]\nid = \"f\"\nkind = \"other\"\nglobs = [\"/{{a\"]\n\
+         [[entry]]\nid = \"g\"\nkind = \"k\"\nglob = [\"/a\"]\nexcept = 1\n\
+         [[start]]\nid = \"s\"\nkind = \"k\"\nvariables = [\"A B\"]\noptions = [\"x\"]\n"
+    );
+    let told = refusals(&text);
+    let expected = [
+        "6:6: \"e\": operations: it has none",
+        "8:10: \"e\": globs: pattern \"a\" cannot be used: it has to begin",
+        "8:21: \"e\": globs: pattern \"/c/\" cannot be used: it ends with /",
+        "9:11: \"e\": except: pattern \"~x\" cannot be used",
+        "13:8: \"f\": kind: there is no kind of this name",
+        "14:10: \"f\": globs: pattern \"/{a\" cannot be used: a brace",
+        "18:1: glob: unknown field `glob`",
+        "19:10: except: invalid type",
+        "23:14: \"s\": variables: a variable's name",
+        "24:12: \"s\": options: an option begins with -",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(&format!("own.toml:{expected}")), "{told}");
+    }
+    let two = refusals("version = 1\nx = [\ny = 1\n[[z\n");
+    assert!(two.len() > 1, "{two:#?}");
+}
+
+#[test]
+fn what_is_wrong_beyond_the_bound_is_counted() {
+    let globs = vec!["\"a\""; ERRORS_MAX + 3].join(",");
+    let text = format!("{KIND}[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [{globs}]\n");
+    let errors = Catalogue::parse(&text, "own.toml").expect_err("must be refused");
+    assert_eq!((errors.lines().count(), errors.more()), (ERRORS_MAX, 3));
+    let all = errors.to_string();
+    assert!(all.ends_with(&format!(" (and {} more)", ERRORS_MAX + 2)), "{all}");
 }
 
 #[test]
@@ -67,7 +107,7 @@ fn an_id_stands_once() {
     let entry = "[[entry]]\nid = \"e\"\nkind = \"k\"\nglobs = [\"/a\"]\n";
     assert_eq!(
         refusal(&format!("{KIND}{entry}{entry}")),
-        "own.toml:10:6: \"e\": there is another entry with this id; `remove` that one to put this in its place"
+        "own.toml:10:6: \"e\": id: there is another entry with this id; `remove` that one to put this in its place"
     );
 }
 

@@ -10,6 +10,7 @@ use crate::{
         known::KNOWN_MAX,
         labels::LABELS_MAX,
         pipeline::{BY_PATH_MAX, FOLLOWING_MAX, JUST_FOUND_MAX},
+        placing::{GIVEN_UP, GivenUp, WAITING_MAX as PROGRAMS_SOUGHT_MAX},
         roots::ROOTS_MAX,
         sink::UNTOLD_MAX,
         worker::NAMESPACES_MAX,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// What is held, with its bound.
-const PLACES: [(&str, usize); 19] = [
+const PLACES: [(&str, usize); 20] = [
     ("pending_events", PENDING_MAX),
     ("late_answers", LATE_MAX),
     ("processes", LIVE_MAX + ENDED_MAX),
@@ -40,6 +41,7 @@ const PLACES: [(&str, usize); 19] = [
     ("public_parts", KNOWN_MAX),
     ("labels", LABELS_MAX),
     ("roots", ROOTS_MAX),
+    ("programs_sought", PROGRAMS_SOUGHT_MAX),
 ];
 
 /// The same behind the agent.
@@ -75,7 +77,19 @@ static NOT_KEPT: Definition = counter(
     "Very many processes run; actors and ancestors may be said as unknown.",
 );
 
-pub(super) static METRICS: [&Definition; 3] = [&ENTRIES, &BOUND, &NOT_KEPT];
+static PLACES_GIVEN_UP: Definition = counter(
+    "claviger_sensor_program_places_given_up",
+    &[Label {
+        name: "reason",
+        values: || GIVEN_UP.to_vec(),
+    }],
+    "Looks at where a program lies that were given up: as many were under way as there may be (`too_many`), the file system did not answer \
+     (`does_not_answer`), or an event went out before (`too_late`, one for each such event). The event says so, and the detector does not believe that it \
+     is a usual reader.",
+    "Programs on slow or hanging file systems are told as unusual readers. `does_not_answer`: `status` names the file system.",
+);
+
+pub(super) static METRICS: [&Definition; 4] = [&ENTRIES, &BOUND, &NOT_KEPT, &PLACES_GIVEN_UP];
 
 /// What is held, each in its place of [`PLACES`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +114,8 @@ pub(in crate::agent) struct Held {
     pub public_parts: usize,
     pub labels: usize,
     pub roots: usize,
+    pub programs_sought: usize,
+    pub program_places_given_up: GivenUp,
     /// Gaps that could not be kept yet, and losses that no gap tells yet; nothing where there is no spool.
     pub behind: Option<[usize; 2]>,
 }
@@ -125,6 +141,7 @@ pub(super) fn measure(snapshot: &mut Snapshot, held: &Held) {
         held.public_parts,
         held.labels,
         held.roots,
+        held.programs_sought,
     ];
     let behind = held
         .behind
@@ -135,4 +152,12 @@ pub(super) fn measure(snapshot: &mut Snapshot, held: &Held) {
         snapshot.set(&BOUND, [place], bound);
     }
     snapshot.set(&NOT_KEPT, [], held.processes_not_kept);
+    let GivenUp {
+        too_many,
+        does_not_answer,
+        too_late,
+    } = held.program_places_given_up;
+    for (reason, count) in GIVEN_UP.into_iter().zip([too_many, does_not_answer, too_late]) {
+        snapshot.set(&PLACES_GIVEN_UP, [reason], count);
+    }
 }

@@ -75,7 +75,7 @@ fn eventful() -> (Status, EvidenceStatus) {
             ..SelfTestReport::default()
         }),
         processes: 1,
-        evidence: serde_json::Value::Null,
+        evidence: None,
     };
     let outbox = OutboxStatus {
         sensor_id: SensorId::from_bytes([1; 16]),

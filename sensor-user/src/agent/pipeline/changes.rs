@@ -14,7 +14,7 @@ use crate::{
         seen_from::SeenFrom,
     },
     attribute::is_own_mount_namespace,
-    decode::{Attributes, Change, Changed, End, FilePath, Known, Match, Object, display},
+    decode::{Attributes, Change, Changed, End, FilePath, Object, display},
 };
 
 /// The kernel half's label stands for nothing that the agent knows.
@@ -31,7 +31,7 @@ pub(super) struct Found {
 
 /// Why there is none.
 #[derive(PartialEq, Eq)]
-enum Not {
+pub(super) enum Not {
     /// The label stands for nothing.
     Label,
     /// It is none.
@@ -224,74 +224,6 @@ impl<S: Sink> Agent<S> {
         to.object = None;
         let after = display(&change.text);
         Ok(("created", to, String::new(), after))
-    }
-
-    fn recognise_changed(&self, change: &Change, known: &Known, path: &FilePath) -> Result<Found, Not> {
-        if known.matched.is_none() && change.is_by_path {
-            self.by_path(path)
-        } else {
-            self.by_label(known, path)
-        }
-    }
-
-    /// By what the kernel half knew. The path is the one that the catalogue knows it by, but for a name that only a pattern fits.
-    fn by_label(&self, known: &Known, walked: &FilePath) -> Result<Found, Not> {
-        let Some(matched) = known.matched else {
-            return Err(Not::Credential);
-        };
-        let (Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id)) = matched;
-        let meaning = self.knowledge.labels().meaning(id).cloned().ok_or(Not::Label)?;
-        let (entry, path, matched_by) = match (matched, meaning) {
-            (Match::Object(_), Meaning::Credential { entry, path }) => (entry, path, MatchBasis::Object),
-            // Names are found by a hash; the name itself decides.
-            (Match::Name(_), Meaning::Credential { entry, path })
-                if path
-                    .file_name()
-                    .is_some_and(|name| name.as_encoded_bytes() == walked.name()) =>
-            {
-                (entry, path, MatchBasis::DirectoryEntry)
-            }
-            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
-                let names = if matches!(matched, Match::Below(_)) { 2 } else { 1 };
-                let path = below(&path, walked, names);
-                let places = self.knowledge.places();
-                let entry = places.match_path(&path).ok_or(Not::Credential)?;
-                let path = PathBuf::from(OsString::from_vec(path));
-                (Arc::clone(entry), path, MatchBasis::DirectoryEntry)
-            }
-            _ => return Err(Not::Credential),
-        };
-        Ok(Found {
-            entry,
-            path: FilePath {
-                bytes: path.into_os_string().into_encoded_bytes(),
-                truncated: false,
-            },
-            object: known.object,
-            matched_by,
-        })
-    }
-
-    /// By the path alone: a label that was set there, or the catalogue.
-    fn by_path(&self, path: &FilePath) -> Result<Found, Not> {
-        if path.truncated {
-            return Err(Not::Cut);
-        }
-        let known = self.knowledge.labels().credential_at(&path_of(path));
-        let (entry, object) = match known {
-            Some(known) => known,
-            None => {
-                let places = self.knowledge.places();
-                let entry = places.match_path(&path.bytes).ok_or(Not::Credential)?;
-                (Arc::clone(entry), None)
-            }
-        };
-        Ok(Found {
-            entry,
-            path: path.clone(),
-            object: object.map(Object::from),
-            matched_by: MatchBasis::PathAsGiven,
-        })
     }
 
     /// Whether what appeared may be a way to credentials of the host.

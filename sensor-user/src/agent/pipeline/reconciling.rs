@@ -110,6 +110,8 @@ impl<S: Sink> Agent<S> {
             public_parts: worker.public_parts,
             labels: self.knowledge.labels().len(),
             roots: usize::try_from(self.scanned.roots).unwrap_or(usize::MAX),
+            programs_sought: self.placing.under_way(),
+            program_places_given_up: self.placing.given_up(self.pending.unplaced()),
             behind: evidence.map(|evidence| [evidence.untold, evidence.outbox.untold_losses]),
         }
     }

@@ -29,6 +29,12 @@ impl Turns {
     }
 }
 
+/// Whether a process has ended, and what is read of it then. In this order: what it counted before it ended is read after that.
+fn with_last_word<T>(has_ended: impl FnOnce() -> bool, read: impl FnOnce() -> T) -> (bool, T) {
+    let has_ended = has_ended();
+    (has_ended, read())
+}
+
 impl<S: Sink> Agent<S> {
     /// Tells the repeats of all processes.
     pub(super) fn tell_repeats(&mut self) {
@@ -44,16 +50,17 @@ impl<S: Sink> Agent<S> {
     /// Tells their repeats, and lets go of those that have ended without a word.
     fn tell_repeats_of_these(&mut self, processes: Vec<ProcessKey>) {
         for process in processes {
-            self.tell_repeats_of(process);
-            if start_ticks_of(process.pid) != Some(process.start_ticks) {
+            let has_ended = || start_ticks_of(process.pid) != Some(process.start_ticks);
+            let (has_ended, ()) = with_last_word(has_ended, || self.tell_repeats_of(process));
+            if has_ended {
                 self.let_go(process);
             }
         }
     }
 
-    /// Lets go of counts of ended processes whose first use never became known here: its record could not be read, or there was no room. What
-    /// they count is lost.
-    pub(super) fn sweep_repeats(&mut self) {
+    /// Lets go of counts of ended processes whose first use is not known here: its record could not be read, or there was no room. What they count is
+    /// lost. `at_the_end`, so is what those of living ones count: nobody will read it any more.
+    pub(super) fn sweep_repeats(&mut self, at_the_end: bool) {
         let all = match self.kernel.repeats.all() {
             Ok(all) => all,
             Err(error) => {
@@ -63,17 +70,22 @@ impl<S: Sink> Agent<S> {
         };
         // A count is made after its record went out, so the records of all these have come in when the ring is empty.
         while self.drain() == DRAIN_MAX {}
-        for (key, count) in all {
-            let start_ticks = ticks(key.start_boottime_ns);
-            if self.repeats.holds(key) || start_ticks_of(key.pid) == Some(start_ticks) {
+        for (key, _) in all {
+            if self.repeats.holds(key) {
                 continue;
             }
-            match self.kernel.repeats.forget(key) {
-                Ok(()) if count > 0 => {
+            let start_ticks = ticks(key.start_boottime_ns);
+            let has_ended = || at_the_end || start_ticks_of(key.pid) != Some(start_ticks);
+            let (has_ended, count) = with_last_word(has_ended, || self.kernel.repeats.count(key));
+            if !has_ended {
+                continue;
+            }
+            match count.and_then(|count| self.kernel.repeats.forget(key).map(|()| count)) {
+                Ok(Some(count)) if count > 0 => {
                     self.accounts.received += count;
                     self.accounts.lose("unknown_repeat", count);
                 }
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(error) => {
                     tracing::error!(error = %in_one_line(&error), "a count that is no longer needed stays");
                 }
@@ -103,19 +115,6 @@ impl<S: Sink> Agent<S> {
             };
             if let Some((first, more)) = self.repeats.grown(key, count) {
                 self.repeated(&first, more);
-            }
-        }
-    }
-
-    /// Has the kernel half count no longer, but report anew, what there is no room for here. What it has counted until now is told.
-    pub(super) fn give_up_refused(&mut self) {
-        for (key, first) in self.repeats.refused() {
-            match self.kernel.repeats.take(key) {
-                Ok(Some(more)) if more > 0 => self.repeated(&first, more),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::error!(error = %in_one_line(&error), "a count that is no longer needed stays");
-                }
             }
         }
     }
@@ -168,6 +167,16 @@ mod tests {
             assert_eq!(had, all);
             assert_eq!(turns.next(|| all.clone()).len(), at_once, "it begins anew");
         }
+    }
+
+    #[test]
+    fn what_a_process_counts_while_it_is_asked_whether_it_has_ended_is_read() {
+        let count = std::cell::Cell::new(1);
+        let ends = || {
+            count.set(count.get() + 1);
+            true
+        };
+        assert_eq!(with_last_word(ends, || count.get()), (true, 2));
     }
 
     #[test]

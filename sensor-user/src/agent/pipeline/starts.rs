@@ -1,20 +1,23 @@
-//! Programs started with credentials in their environment or arguments: an event for each sort of credential. Only names are told, never values.
+//! Programs started with credentials in their environment or arguments: an event for each sort of credential. And with variables by which they load
+//! code: that is told of them with all that they do. Only names are told, never values.
 
 use std::sync::Arc;
 
 use claviger_proto::{
     catalogue::{Catalogue, Start},
+    code_variable, code_variables,
     v1::Credential,
 };
 use claviger_sensor_common::{
-    ONLY_WITH_PASSWORD, PLACE_HEADER, PLACE_OPTION, PLACE_SUFFIX, PLACE_VARIABLE, SECRET_NAME_MASK,
-    place_word, secret_name_hash,
+    LOADS_CODE, ONLY_WITH_PASSWORD, PLACE_HEADER, PLACE_OPTION, PLACE_SUFFIX, PLACE_VARIABLE,
+    SECRET_NAME_MASK, place_word, secret_name_hash,
 };
 
 use super::*;
-use crate::{decode::ProgramSecret, error::in_one_line};
+use crate::{attribute::CodeInEnvironment, decode::ProgramSecret, error::in_one_line};
 
 const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
+const TOLD_WITH_ACTOR: &str = "told_with_actor";
 
 impl<S: Sink> Agent<S> {
     /// Tells the kernel half the names of a catalogue.
@@ -28,6 +31,11 @@ impl<S: Sink> Agent<S> {
     }
 
     pub(super) fn started_with(&mut self, program: &ProgramSecret) {
+        let code = code_of(program);
+        let has_code = code.is_some();
+        if let Some(code) = code {
+            self.facts.processes.started_with_code(program.task.run(), code);
+        }
         let catalogue = Arc::clone(&self.options.policy.catalogue);
         // In the order in which they were found, those of one sort together.
         let mut told: Vec<(&Start, Vec<String>)> = Vec::new();
@@ -43,7 +51,11 @@ impl<S: Sink> Agent<S> {
         }
         if told.is_empty() {
             self.accounts.received += 1;
-            return self.accounts.drop_record(NOT_IN_CATALOGUE);
+            return self.accounts.drop_record(if has_code {
+                TOLD_WITH_ACTOR
+            } else {
+                NOT_IN_CATALOGUE
+            });
         }
         for (start, held_in) in told {
             self.accounts.received += 1;
@@ -62,6 +74,23 @@ impl<S: Sink> Agent<S> {
             self.push(event, Some(Err("its value is not looked at")));
         }
     }
+}
+
+/// What of it has the program load code. Of one that acts as another than who started it the dynamic loader and the shells heed none of that.
+fn code_of(program: &ProgramSecret) -> Option<CodeInEnvironment> {
+    let task = &program.task;
+    if task.uid != task.euid || task.gid != task.egid {
+        return None;
+    }
+    let variables = program.found.iter().filter_map(|found| {
+        let name = std::str::from_utf8(&found.name).ok()?;
+        code_variable(name).filter(|_| found.place == PLACE_VARIABLE)
+    });
+    let code = CodeInEnvironment {
+        variables: variables.collect(),
+        incomplete: program.unread || program.left_out > 0,
+    };
+    (code != CodeInEnvironment::default()).then_some(code)
 }
 
 /// What a name means, and where it stands. The hash only finds it: the name itself decides.
@@ -97,6 +126,11 @@ fn hashes(catalogue: &Catalogue) -> BTreeMap<u64, u32> {
                 .or_insert(flags);
         }
     }
+    for name in code_variables() {
+        let hash = secret_name_hash(PLACE_VARIABLE, name.as_bytes());
+        // One that an operator has as a credential is one, and known here by its name as well.
+        all.entry(hash).or_insert(LOADS_CODE);
+    }
     all
 }
 
@@ -119,7 +153,11 @@ fn hashes_of(start: &Start) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
+    use claviger_sensor_common::TaskSnapshot;
+    use zerocopy::FromZeros as _;
+
     use super::*;
+    use crate::decode::{SecretName, Task};
 
     #[test]
     fn a_name_is_found_by_its_hash_and_confirmed() {
@@ -155,6 +193,41 @@ mod tests {
         assert_eq!(found(PLACE_OPTION, own, "AWS_SECRET_ACCESS_KEY"), None);
     }
 
+    fn started(found: &[(u32, &str)], left_out: u32) -> ProgramSecret {
+        let found = found.iter().map(|(place, name)| SecretName {
+            hash: 0,
+            place: *place,
+            name: name.as_bytes().to_vec(),
+        });
+        ProgramSecret {
+            time_boot_ns: 0,
+            task: Task::from(&TaskSnapshot::new_zeroed()),
+            found: found.collect(),
+            left_out,
+            unread: false,
+        }
+    }
+
+    #[test]
+    fn variables_that_load_code_are_told_apart_from_credentials() {
+        let both = [
+            (PLACE_VARIABLE, "LD_PRELOAD"),
+            (PLACE_VARIABLE, "GITHUB_TOKEN"),
+            (PLACE_OPTION, "BASH_ENV"),
+        ];
+        let code = code_of(&started(&both, 0)).expect("some");
+        assert_eq!((code.variables, code.incomplete), (vec!["LD_PRELOAD"], false));
+        let none = [(PLACE_VARIABLE, "GITHUB_TOKEN")];
+        assert_eq!(code_of(&started(&none, 0)), None);
+        assert!(code_of(&started(&none, 1)).expect("not known").incomplete);
+        let mut unread = started(&[], 0);
+        unread.unread = true;
+        assert!(code_of(&unread).expect("not known").incomplete);
+        let mut as_another = started(&both, 0);
+        as_another.task.euid = Some(1_000);
+        assert_eq!(code_of(&as_another), None, "the loader heeds it not");
+    }
+
     #[test]
     fn every_name_of_the_catalogue_has_a_hash_of_its_own() {
         let names =
@@ -162,7 +235,7 @@ mod tests {
         let catalogue = Catalogue::shipped();
         let all: usize = catalogue.starts().iter().map(names).sum();
         let hashes = hashes(catalogue);
-        assert_eq!(hashes.len(), all);
+        assert_eq!(hashes.len(), all + code_variables().count());
         let url = secret_name_hash(PLACE_VARIABLE, b"DATABASE_URL");
         assert_eq!(hashes.get(&url), Some(&ONLY_WITH_PASSWORD));
     }

@@ -185,7 +185,7 @@ impl<S: Sink> Agent<S> {
                 .as_ref()
                 .map(|test| test.report(SystemTime::now())),
             processes: self.facts.processes.len(),
-            evidence: evidence.map(EvidenceStatus::describe).unwrap_or_default(),
+            evidence: evidence.map(EvidenceReport::from),
         }
     }
 }

@@ -339,8 +339,8 @@ impl<S: Sink> Agent<S> {
 
     /// It was found out where a program lies.
     pub(super) fn placed(&mut self, placed: &Placed) {
+        self.placing.known(placed);
         let Placed { sought, place } = placed;
-        self.placing.known(sought);
         self.facts.processes.placed(sought, place);
         self.pending.placed(sought, place);
     }

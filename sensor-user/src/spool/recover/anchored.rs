@@ -49,6 +49,12 @@ impl<F: FileSystem> Walk<F> {
         });
     }
 
+    /// Whether there was never an anchor: the spool is one of a sensor that made none, and it is there, as far as it can tell itself. A ledger that
+    /// was written beside an anchor says so; without a ledger nobody can tell what was removed.
+    pub(super) fn is_of_before_anchors(&self) -> bool {
+        self.has_ledger && !self.spool.has_anchor && self.spool.chain.is_some()
+    }
+
     /// Nothing tells how far the chain has come: it goes on where it cannot have been in this boot. What is between may have been given.
     pub(super) fn go_on_behind_all(&mut self) {
         let Some(Anchor { behind_all, .. }) = self.spool.anchor else {

@@ -153,6 +153,80 @@ fn without_spool_and_anchor_the_chain_goes_on_behind_all_that_can_have_been() {
     assert_eq!(append(&mut spool, 1).first_sequence, MOST + 2);
 }
 
+/// As a version made it that wrote down nowhere else where its chain stands.
+fn filled_before_there_were_anchors() -> MemoryFs {
+    let fs = MemoryFs::default();
+    let (mut spool, _) = open(&fs, &roomy());
+    for _ in 0..21 {
+        append(&mut spool, 3);
+    }
+    let mark = waiting(&mut spool)[5].mark;
+    spool.acknowledge(&mark).expect("acknowledged");
+    fs
+}
+
+#[test]
+fn a_spool_of_before_there_were_anchors_is_taken_over_and_not_said_to_be_removed() {
+    for is_clean in [true, false] {
+        let fs = filled_before_there_were_anchors();
+        if is_clean {
+            open(&fs, &roomy()).0.save().expect("saved");
+        }
+        fs.end_process();
+        let (mut spool, recovery) = open_in(&fs, 1);
+        assert_eq!((recovery.upgraded, recovery.removed), (true, false));
+        assert_eq!(spool.take_lost(), [], "nothing is missing");
+        assert_eq!(waiting(&mut spool).len(), 15);
+        assert_eq!(append(&mut spool, 3).first_sequence, 64);
+        drop(spool);
+        let (spool, recovery) = open_in(&fs, 1);
+        assert_eq!((recovery.upgraded, recovery.removed), (false, false));
+        drop(spool);
+        // It has an anchor now.
+        fs.remove_all(&dir());
+        let (mut spool, recovery) = open_in(&fs, 1);
+        assert_eq!((recovery.upgraded, recovery.removed), (false, true));
+        assert_eq!(append(&mut spool, 1).first_sequence, 67);
+    }
+}
+
+/// Whoever takes the anchor away does not make an earlier version of it, whether he leaves the spool there, or takes it or its ledger too.
+#[test]
+fn an_anchor_that_was_there_once_is_missed_from_then_on() {
+    type Removes = fn(&MemoryFs);
+    let removes: [(&str, Removes); 3] = [
+        ("the anchor", |_| ()),
+        ("the ledger too", |fs| {
+            fs.remove(&dir().join("acknowledged")).expect("removed");
+        }),
+        ("all", |fs| fs.remove_all(&dir())),
+    ];
+    for (what, also) in removes {
+        for is_upgraded in [false, true] {
+            let fs = if is_upgraded {
+                filled_before_there_were_anchors()
+            } else {
+                let fs = enrolled();
+                filled(&fs, 6);
+                fs
+            };
+            if is_upgraded {
+                assert!(open_in(&fs, 1).1.upgraded, "{what}");
+            }
+            fs.remove(&anchor_path()).expect("removed");
+            also(&fs);
+            let (mut spool, recovery) = open_in(&fs, 1);
+            assert_eq!((recovery.upgraded, recovery.removed), (false, true), "{what}");
+            let told = spool.take_lost();
+            assert!(
+                told.iter().any(|lost| lost.reason == LossReason::SpoolRemoved),
+                "{what}: {told:?}"
+            );
+            assert_eq!(append(&mut spool, 1).first_sequence, MOST + 1, "{what}");
+        }
+    }
+}
+
 #[test]
 fn an_anchor_removed_while_the_sensor_runs_is_there_again_whenever_the_power_is_cut() {
     for seed in 0..20 {

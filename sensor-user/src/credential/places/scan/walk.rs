@@ -1,6 +1,7 @@
 //! The walk itself.
 
 mod appear;
+mod labelled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -297,17 +298,6 @@ impl Walk<'_> {
             .is_ok_and(|directory| directory.st_uid == 0 || directory.st_uid == file.st_uid)
     }
 
-    fn take_way(&mut self, folder: BorrowedFd<'_>, path: &Path) {
-        if self.result.ways.len() >= self.limits.ways {
-            self.result.limits_hit.found += 1;
-        } else if let Ok(stat) = rustix::fs::fstat(folder) {
-            self.result.ways.push(Way {
-                path: path.to_owned(),
-                seen: Seen::of(&stat),
-            });
-        }
-    }
-
     fn file(&mut self, path: PathBuf, seen: Seen, states: &[State]) {
         let Some((entry, or)) = self.entries(&path, states) else {
             return;
@@ -352,78 +342,6 @@ impl Walk<'_> {
             .exceptions()
             .iter()
             .any(|pattern| matches(pattern, &names, &below_homes))
-    }
-
-    fn label(&mut self, folder: BorrowedFd<'_>, path: &Path, states: &[State]) {
-        let mut names: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-        let mut has_patterns = false;
-        for one in states
-            .iter()
-            .filter(|one| state::is_last_step(self.places, **one) && !self.needs_content(**one))
-        {
-            match (self.exact_name(*one), one) {
-                (Some(name), State::Rule(rule, _)) => {
-                    names
-                        .entry(name)
-                        .and_modify(|first| *first = (*first).min(*rule))
-                        .or_insert(*rule);
-                }
-                _ => has_patterns = true,
-            }
-        }
-        let leads_on = states
-            .iter()
-            .any(|one| state::leads_on(self.places, *one) && !self.needs_content(*one));
-        if names.is_empty() && !has_patterns && !leads_on {
-            return;
-        }
-        let Ok(stat) = rustix::fs::fstat(folder) else {
-            self.result.limits_hit.unreadable += 1;
-            return;
-        };
-        let is_for_credentials = !state::reaches_home(self.places, states)
-            && states
-                .iter()
-                .any(|one| state::ends_in_own_directory(self.places, *one) && !self.needs_content(*one));
-        if self.take_directory() && self.take_found() {
-            let names = names
-                .into_iter()
-                .map(|(name, rule)| (name, Arc::clone(&self.places.rules[rule].entry)))
-                .collect();
-            self.take_label(LabelledDirectory {
-                path: path.to_owned(),
-                seen: Seen::of(&stat),
-                names,
-                has_patterns,
-                is_for_credentials,
-                leads_on,
-            });
-        }
-    }
-
-    fn take_label(&mut self, directory: LabelledDirectory) {
-        let names = directory.names.iter();
-        self.named
-            .extend(names.map(|(name, _)| (directory.seen, name.clone())));
-        self.labelled
-            .insert(directory.seen, self.result.directories.len());
-        self.result.directories.push(directory);
-    }
-
-    /// Takes down a directory in which one that does not exist yet would lead on.
-    fn way(&mut self, folder: BorrowedFd<'_>, path: &Path, states: &[State]) {
-        let leads_on =
-            |one: &State| state::next(self.places, *one).is_some() && !state::is_last_step(self.places, *one);
-        if states.iter().any(leads_on) {
-            self.take_way(folder, path);
-        }
-    }
-
-    fn exact_name(&self, one: State) -> Option<Vec<u8>> {
-        match state::next(self.places, one) {
-            Some(Next::Name(name)) => Some(name.to_vec()),
-            _ => None,
-        }
     }
 
     /// Whether it takes more than a name.

@@ -1,0 +1,84 @@
+//! Which credential a change is of.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+
+use super::{
+    changes::{Found, Not, below, path_of},
+    *,
+};
+use crate::decode::{Change, FilePath, Known, Match, Object};
+
+impl<S: Sink> Agent<S> {
+    pub(super) fn recognise_changed(
+        &self,
+        change: &Change,
+        known: &Known,
+        path: &FilePath,
+    ) -> Result<Found, Not> {
+        if known.matched.is_none() && change.is_by_path {
+            self.by_path(path)
+        } else {
+            self.by_label(known, path)
+        }
+    }
+
+    /// By what the kernel half knew. The path is the one that the catalogue knows it by, but for a name that only a pattern fits.
+    fn by_label(&self, known: &Known, walked: &FilePath) -> Result<Found, Not> {
+        let Some(matched) = known.matched else {
+            return Err(Not::Credential);
+        };
+        let (Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id)) = matched;
+        let meaning = self.knowledge.labels().meaning(id).cloned().ok_or(Not::Label)?;
+        let (entry, path, matched_by) = match (matched, meaning) {
+            (Match::Object(_), Meaning::Credential { entry, path }) => (entry, path, MatchBasis::Object),
+            // Names are found by a hash; the name itself decides.
+            (Match::Name(_), Meaning::Credential { entry, path })
+                if path
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes() == walked.name()) =>
+            {
+                (entry, path, MatchBasis::DirectoryEntry)
+            }
+            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
+                let names = if matches!(matched, Match::Below(_)) { 2 } else { 1 };
+                let path = below(&path, walked, names);
+                let places = self.knowledge.places();
+                let entry = places.match_path(&path).ok_or(Not::Credential)?;
+                let path = PathBuf::from(OsString::from_vec(path));
+                (Arc::clone(entry), path, MatchBasis::DirectoryEntry)
+            }
+            _ => return Err(Not::Credential),
+        };
+        Ok(Found {
+            entry,
+            path: FilePath {
+                bytes: path.into_os_string().into_encoded_bytes(),
+                truncated: false,
+            },
+            object: known.object,
+            matched_by,
+        })
+    }
+
+    /// By the path alone: a label that was set there, or the catalogue.
+    pub(super) fn by_path(&self, path: &FilePath) -> Result<Found, Not> {
+        if path.truncated {
+            return Err(Not::Cut);
+        }
+        let known = self.knowledge.labels().credential_at(&path_of(path));
+        let (entry, object) = match known {
+            Some(known) => known,
+            None => {
+                let places = self.knowledge.places();
+                let entry = places.match_path(&path.bytes).ok_or(Not::Credential)?;
+                (Arc::clone(entry), None)
+            }
+        };
+        Ok(Found {
+            entry,
+            path: path.clone(),
+            object: object.map(Object::from),
+            matched_by: MatchBasis::PathAsGiven,
+        })
+    }
+}
