@@ -246,7 +246,9 @@ impl<F: FileSystem> Walk<F> {
             .copied()
             .unwrap_or(0)
             .max(acknowledged_before)
-            .max(chain_segment);
+            .max(chain_segment)
+            // One below the first that counts would be taken for left over at the next opening.
+            .max(self.spool.first_segment.saturating_sub(1));
         self.spool.next_number = highest.saturating_add(1);
         Ok(numbers)
     }

@@ -312,6 +312,25 @@ fn an_older_segment_that_is_removed_is_passed_over_and_told() {
     assert_eq!(append(&mut spool, 1).first_sequence, 64);
 }
 
+/// On a disk that is full the segment that follows a removed one cannot be begun: only the ledger says that those before it do not count.
+#[test]
+fn what_is_appended_after_a_removal_on_a_full_disk_counts_at_the_next_opening() {
+    let fs = enrolled();
+    let (mut spool, _) = open_in(&fs, 1);
+    fs.set_capacity(Some(fs.used_bytes() + 72));
+    let refused = sealed(chain_of(&spool, boot(1)), 1, 150);
+    assert!(spool.append(&refused).is_err(), "it fits");
+    fs.remove_all(&dir());
+    assert!(spool.append(&refused).is_err(), "it fits after a removal");
+    drop(spool);
+    fs.set_capacity(None);
+    let (mut spool, _) = open_in(&fs, 1);
+    let batch = append(&mut spool, 1);
+    drop(spool);
+    let (mut spool, _) = open_in(&fs, 1);
+    assert_eq!(digests(&waiting(&mut spool)), [batch.digest]);
+}
+
 /// One loss of several that follow one another.
 fn merged(lost: &[Lost]) -> Vec<Lost> {
     let mut losses = lost::Losses::default();
