@@ -12,7 +12,8 @@
 //! copy = "CLVCHAIN" version:u32 crc32c:u32 serial:u64 flags:u64 boot:16 next_sequence:u64 previous_digest:32 segment:u64 end:u64
 //!        first_segment:u64 waiting_events:u64 untold_events:u64 acknowledged: segment:u64 end:u64 ordinal:u64 boot:16 last_sequence:u64 digest:32
 //! ```
-//! Enrolment makes the file empty: of this identity nothing was ever sealed. One that is not there was removed.
+//! Enrolment makes the file empty: of this identity nothing was ever sealed. Before the first append it is filled with zeros, so that a full disk has room for
+//! it. One that is not there was removed.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ const COPY_LEN: usize = 8 + 4 + 4 + 8 + 8 + 56 + 8 + 8 + 8 + 8 + 8 + 80;
 const COVERED: usize = 16;
 const DURABLE: u64 = 0;
 const LATEST: u64 = 4096;
+const FULL_LEN: u64 = LATEST + COPY_LEN as u64;
+/// A copy that was never written.
+const NOTHING: [u8; COPY_LEN] = [0; COPY_LEN];
 
 const FLAG_ACKNOWLEDGED: u64 = 1;
 const FLAG_CLEAN: u64 = 2;
@@ -83,18 +87,38 @@ impl Anchor {
             file => file?,
         };
         let mut newest: Option<Anchored> = None;
+        let mut is_empty = true;
         for at in [DURABLE, LATEST] {
             let mut copy = [0; COPY_LEN];
             let filled = file.read_at(&mut copy, at)?;
+            is_empty &= copy == NOTHING;
             let found = (filled == COPY_LEN).then(|| parse(&copy)).flatten();
             newest = newest.into_iter().chain(found).max_by_key(|copy| copy.serial);
         }
         Ok(match newest {
             Some(newest) => Found::At(newest),
-            // The first write did not come to its end.
-            None if file.length()? < LATEST + COPY_LEN as u64 => Found::Unused,
+            // There is room for the first write, or it did not come to its end.
+            None if is_empty || file.length()? < FULL_LEN => Found::Unused,
             None => Found::Removed,
         })
+    }
+
+    /// Takes the room on the disk that a first write needs: a batch that the anchor does not know could be sealed anew once the spool is removed. One
+    /// that was removed is made by the next write.
+    pub(super) fn take_room<F: FileSystem>(&self, fs: &F) -> io::Result<()> {
+        let mut file = match fs.open(&self.path) {
+            Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+                return Ok(());
+            }
+            file => file?,
+        };
+        if file.length()? >= FULL_LEN {
+            return Ok(());
+        }
+        for at in [DURABLE, LATEST] {
+            file.write_all_at(&NOTHING, at)?;
+        }
+        file.sync()
     }
 
     /// Writes where the chain stands; `durably` waits for the disk, and so does a file that has to be made: a power cut would leave none.

@@ -50,6 +50,8 @@ pub struct Spool<F: FileSystem> {
     pub(super) anchor_failed: bool,
     /// Whether there ever was one.
     pub(super) has_anchor: bool,
+    /// Whether the disk has room for it.
+    pub(super) anchor_has_room: bool,
     pub(super) removals: u64,
 }
 
@@ -183,6 +185,12 @@ impl<F: FileSystem> Spool<F> {
     fn try_append(&mut self, sealed: &Sealed) -> Result<(), NotTaken> {
         self.notice_removal().map_err(not_taken)?;
         self.clean_up().map_err(not_taken)?;
+        if !self.anchor_has_room
+            && let Some(anchor) = &self.anchor
+        {
+            anchor.take_room(&self.fs).map_err(not_taken)?;
+            self.anchor_has_room = true;
+        }
         let size = record::encoded_len(sealed.envelope.len());
         if FIRST_RECORD + size > self.config.max_bytes {
             return Err((LossReason::SpoolFull, None));

@@ -154,6 +154,7 @@ impl<F: FileSystem> Spool<F> {
             anchor_failed: false,
             has_anchor: ledger.has_anchor
                 || matches!(found, Some(anchor::Found::At(_) | anchor::Found::Unused)),
+            anchor_has_room: false,
             removals: 0,
         };
         let mut walk = Walk {

@@ -75,7 +75,7 @@ struct World {
     disk_is_bad: bool,
     /// How often it was told that the spool was removed.
     removals: u64,
-    /// Whether the disk may have lost what the anchor was not synced with.
+    /// Whether the anchor could not be written, or the disk may have lost what it was not synced with.
     anchor_is_old: bool,
 }
 
@@ -188,7 +188,7 @@ impl World {
                 sealed.first_sequence
             );
             self.highest = sealed.last_sequence;
-            self.anchor_is_old = false;
+            self.anchor_is_old = !self.spool().is_anchored();
             assert_eq!(
                 self.spool().chain_state(),
                 Some(ChainState::after(boot, sealed.last_sequence, sealed.digest))

@@ -312,23 +312,47 @@ fn an_older_segment_that_is_removed_is_passed_over_and_told() {
     assert_eq!(append(&mut spool, 1).first_sequence, 64);
 }
 
-/// On a disk that is full the segment that follows a removed one cannot be begun: only the ledger says that those before it do not count.
+/// On a disk that is full the segment that follows a removed one cannot be begun: only the ledger says that those before it do not count. And where there
+/// is no room for the anchor, nothing is sealed.
 #[test]
 fn what_is_appended_after_a_removal_on_a_full_disk_counts_at_the_next_opening() {
-    let fs = enrolled();
-    let (mut spool, _) = open_in(&fs, 1);
-    fs.set_capacity(Some(fs.used_bytes() + 72));
-    let refused = sealed(chain_of(&spool, boot(1)), 1, 150);
-    assert!(spool.append(&refused).is_err(), "it fits");
-    fs.remove_all(&dir());
-    assert!(spool.append(&refused).is_err(), "it fits after a removal");
-    drop(spool);
-    fs.set_capacity(None);
-    let (mut spool, _) = open_in(&fs, 1);
-    let batch = append(&mut spool, 1);
-    drop(spool);
-    let (mut spool, _) = open_in(&fs, 1);
-    assert_eq!(digests(&waiting(&mut spool)), [batch.digest]);
+    for room in (0..5_000).step_by(8) {
+        let fs = enrolled();
+        let (mut spool, _) = open_in(&fs, 1);
+        fs.set_capacity(Some(fs.used_bytes() + room));
+        let first = sealed(chain_of(&spool, boot(1)), 1, 150);
+        let was_taken = spool.append(&first).is_ok();
+        fs.remove_all(&dir());
+        drop(spool);
+        fs.set_capacity(None);
+        let (mut spool, _) = open_in(&fs, 1);
+        let batch = append(&mut spool, 1);
+        assert_eq!(
+            batch.first_sequence,
+            1 + u64::from(was_taken),
+            "with {room} bytes"
+        );
+        drop(spool);
+        let (mut spool, _) = open_in(&fs, 1);
+        assert_eq!(digests(&waiting(&mut spool)), [batch.digest], "with {room} bytes");
+    }
+    for room in (0..5_000).step_by(8) {
+        let fs = enrolled();
+        let (mut spool, _) = open_in(&fs, 1);
+        fs.set_capacity(Some(fs.used_bytes() + room));
+        let first = sealed(chain_of(&spool, boot(1)), 1, 150);
+        let _full = spool.append(&first);
+        fs.remove_all(&dir());
+        let _full = spool.append(&sealed(chain_of(&spool, boot(1)), 1, 200));
+        drop(spool);
+        fs.set_capacity(None);
+        let (mut spool, _) = open_in(&fs, 1);
+        let batch = append(&mut spool, 1);
+        drop(spool);
+        let (mut spool, _) = open_in(&fs, 1);
+        let kept = digests(&waiting(&mut spool));
+        assert_eq!(kept.last(), Some(&batch.digest), "with {room} bytes");
+    }
 }
 
 /// One loss of several that follow one another.
