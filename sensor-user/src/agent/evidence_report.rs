@@ -56,11 +56,7 @@ impl From<&EvidenceStatus> for EvidenceReport {
             boot_id: outbox.boot_id.to_string(),
             last_sequence: outbox.last_sequence,
             sealed_batches: outbox.sealed_batches,
-            sealed_events: status
-                .sealed
-                .iter()
-                .map(|(kind, count)| ((*kind).to_owned(), *count))
-                .collect(),
+            sealed_events: status.sealed.clone(),
             gaps: status.gaps.clone(),
             spool_bytes: outbox.spool.bytes,
             spool_max_bytes: outbox.spool_max_bytes,
