@@ -18,7 +18,7 @@ use crate::{
     arguments::result,
     descriptors,
     file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
-    labels,
+    fixed_files, labels,
     offsets::offset,
     path,
     read::{Probed, Read, Typed, pointer},
@@ -143,21 +143,13 @@ pub fn opened<R: Read>(file: *const u8) {
 }
 
 /// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. What was open when this was last
-/// done is not reported again for as long, so it is not looked at either. Also when a reader has started another program, which has what it had open, as a
-/// file in memory, and nothing else of it. Global, as [`crate::file_use::known`].
+/// done is not reported again for as long, so it is not looked at either. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_at_what_is_open() -> u32 {
-    let process = task::current_process();
-    let Some(reader) = READERS.get_ptr_mut(process) else {
+    let Some(reader) = reader(&task::current_process()) else {
         return 0;
     };
-    // SAFETY: a value of the map, which stays while this program runs.
-    if unsafe { (*reader).exec_id } != task::current_exec_id() {
-        descriptors::each::<Open>(Probe::FileCopied);
-        let _not_there = READERS.remove(process);
-        return 0;
-    }
     // SAFETY: the helper only returns a number.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     // SAFETY: a value of the map, which stays while this program runs; a torn time would only make for one look more or less.
@@ -169,9 +161,30 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     0
 }
 
+/// A reader has started another program, which has what it had open, as a file in memory, and nothing else of it. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_at_what_was_left_open() -> u32 {
+    let process = task::current_process();
+    let Some(reader) = READERS.get_ptr_mut(process) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, which stays while this program runs.
+    if unsafe { (*reader).exec_id } == task::current_exec_id() {
+        // The new program has read one, which it inherited.
+        return look_at_what_is_open();
+    }
+    descriptors::each::<Open>(Probe::FileCopied);
+    let _not_there = READERS.remove(process);
+    0
+}
+
+/// What is open for writing, in rings too.
 struct Open;
 
 impl descriptors::Take for Open {
+    const RINGS: Option<Probe> = Some(Probe::FileCopied);
+
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
         let mode: u32 = Probed::read(file, offset!(file_mode));
@@ -180,6 +193,27 @@ impl descriptors::Take for Open {
         }
         0
     }
+}
+
+/// A ring has opened something, and nothing tells which descriptor it got: all that is open may be it. Global, so that what it takes of the stack is
+/// free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_for_what_was_opened() -> u32 {
+    if reader(&task::current_process()).is_some() {
+        descriptors::each::<Open>(Probe::FileCopied);
+    }
+    0
+}
+
+/// The same, of what it has opened without a descriptor.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_for_what_was_opened_in(ring: u64) -> u32 {
+    if reader(&task::current_process()).is_some() {
+        fixed_files::each::<Open>(Probe::FileCopied, ring);
+    }
+    0
 }
 
 /// Reports a file that a reader may write, where it is a regular one and was not reported lately. Global, as [`crate::file_use::known`].

@@ -7,6 +7,28 @@ use serde_json::Value;
 
 use crate::{copier::Copies, host::cat};
 
+/// By each of these ways a copy is made that is found at once, and its reads are told.
+fn each_is_watched(ways: &[&str]) {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    let to = |how: &str| copies.host.decoy.beside(how);
+    for how in ways {
+        drop(copies.copied(how, &to(how)));
+        cat(&to(how));
+    }
+    for how in ways {
+        let uses = copies.host.uses(&to(how));
+        assert_eq!(uses.len(), 1, "{how}: {}", copies.host.sensor.log());
+    }
+}
+
+#[test]
+fn a_copy_into_a_file_that_only_a_ring_has_open_is_watched() {
+    each_is_watched(&["ring-before", "ring-after", "ring-anywhere", "ring-buffer"]);
+}
+
 #[test]
 fn a_copy_at_no_path_is_watched_too() {
     if !can_load() {
