@@ -142,6 +142,22 @@ pub fn opened<R: Read>(file: *const u8) {
     }
 }
 
+/// A file has come, open, from another process.
+#[inline(always)]
+pub fn received<R: Read>(file: *const u8) {
+    let mode: u32 = R::read(file, offset!(file_mode));
+    if mode & FMODE_WRITE != 0 {
+        received_to_write(untyped(file));
+    }
+}
+
+/// As [`received`]. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn received_to_write(file: u64) -> u32 {
+    if is_reader() { written(file) } else { 0 }
+}
+
 /// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. What was open when this was last
 /// done is not reported again for as long, so it is not looked at either. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]

@@ -30,6 +30,11 @@ fn a_copy_into_a_file_that_only_a_ring_has_open_is_watched() {
 }
 
 #[test]
+fn a_copy_into_a_file_that_another_process_has_opened_is_watched() {
+    each_is_watched(&["given", "fetched"]);
+}
+
+#[test]
 fn a_copy_at_no_path_is_watched_too() {
     if !can_load() {
         return;
