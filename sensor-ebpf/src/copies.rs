@@ -18,12 +18,12 @@ use crate::{
     arguments::result,
     descriptors,
     file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
-    fixed_files, labels,
+    fixed_files, holders, labels,
     offsets::offset,
     path,
     read::{Probed, Read, Typed, pointer},
     report::{lose, submit},
-    task,
+    sharers, task,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
@@ -79,6 +79,7 @@ pub extern "C" fn has_read() -> u32 {
     if READERS.insert(process, reader, 0).is_err() {
         lose(Probe::FileCopied, Counter::LostReaders);
     }
+    sharers::one_has_read();
     0
 }
 
@@ -127,10 +128,22 @@ fn reader(process: &Ancestor) -> Option<*mut Reader> {
     (unsafe { (*reader).exec_id } == task::current_exec_id()).then_some(reader)
 }
 
-/// Whether the current program run has read a credential.
+/// Whether the current program run has read a credential, or shares with one that has.
 #[inline(always)]
 fn is_reader() -> bool {
-    reader(&task::current_process()).is_some()
+    reader(&task::current_process()).is_some() || (sharers::are_any() && joins_readers() != 0)
+}
+
+/// Whether the current process shares with one that has read a credential. It counts as one itself then. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn joins_readers() -> u32 {
+    if !sharers::share_with_reader() {
+        return 0;
+    }
+    has_read();
+    holders::holds(untyped(task::current()));
+    1
 }
 
 /// A file was opened.

@@ -125,7 +125,7 @@ compared! {
     LabelRequest { state, tid, label, object }
     Offsets {
         task_files, task_fs, task_cred, task_group_leader, task_traced, task_tracer, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
-        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, signal_oom_score, signal_pids, files_fdt,
+        task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, signal_oom_score, signal_pids, signal_threads, files_count, files_fdt,
         fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt,
         path_dentry, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s,
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
@@ -134,7 +134,7 @@ compared! {
         mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
         ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, file_private, bpf_map_id, bpf_program_aux, bpf_aux_id,
-        bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, task_cgroups, css_set_cgroup, cgroup_node, node_id,
+        bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, mm_users, task_cgroups, css_set_cgroup, cgroup_node, node_id,
         area_file, how_flags, thread_status, regs_number, regs_compat_first, regs_compat_second, sb_magic, inode_uid, inode_gid,
         attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory, ring_rename_new_directory,
         ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name, ring_unlink_flags,

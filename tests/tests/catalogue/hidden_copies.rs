@@ -35,6 +35,11 @@ fn a_copy_into_a_file_that_another_process_has_opened_is_watched() {
 }
 
 #[test]
+fn a_copy_by_a_process_that_shares_with_the_one_that_read_is_watched() {
+    each_is_watched(&["shared-table", "shared-memory", "vforked"]);
+}
+
+#[test]
 fn a_copy_at_no_path_is_watched_too() {
     if !can_load() {
         return;
