@@ -108,6 +108,10 @@ offsets! {
     inode_rdev,
     /// `inode.i_private`
     inode_private,
+    /// `inode.i_mapping`
+    inode_mapping,
+    /// `address_space.i_mmap_writable`: how often it is mapped so that stores go to the file; negative where it must not be
+    mapping_writable,
     /// `inode.i_sb`
     inode_sb,
     /// `super_block.s_dev`

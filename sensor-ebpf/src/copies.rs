@@ -10,14 +10,14 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use claviger_sensor_common::{
-    Ancestor, Counter, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
+    Ancestor, Counter, FileVersion, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
     WRITTEN_QUIET_NS, WrittenRecord,
 };
 
 use crate::{
     arguments::result,
     descriptors,
-    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
+    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped, version},
     fixed_files, holders, labels,
     offsets::offset,
     path,
@@ -61,6 +61,11 @@ static READERS: HashMap<Ancestor, Reader> = HashMap::with_max_entries(READERS_MA
 /// whenever its writer has read another credential.
 #[map]
 static WRITTEN: LruHashMap<Write, u64> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
+
+/// Which version of a file it was when it was last reported, whoever wrote it: the agent looks at that one, and at what follows for a while. No account
+/// depends on it. At the bound the file not met for longest is forgotten, and reported once more when it is met.
+#[map]
+static LOOKED_AT: LruHashMap<ObjectKey, FileVersion> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
 
 /// The current process has read a credential. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
@@ -190,7 +195,8 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     0
 }
 
-/// A reader has started another program, which has what it had open, as a file in memory, and nothing else of it. Global, as [`crate::file_use::known`].
+/// A reader has started another program, which has what it had open, as a file in memory, and nothing else of it: what is in these files by now is all that
+/// the reader can have written. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_at_what_was_left_open() -> u32 {
@@ -203,7 +209,7 @@ pub extern "C" fn look_at_what_was_left_open() -> u32 {
         // The new program has read one, which it inherited.
         return look_at_what_is_open();
     }
-    descriptors::each::<Open>(Probe::FileCopied);
+    descriptors::each::<LeftOpen>(Probe::FileCopied);
     let _not_there = READERS.remove(process);
     0
 }
@@ -222,6 +228,50 @@ impl descriptors::Take for Open {
         }
         0
     }
+}
+
+/// As [`Open`], of what the program run before has left open.
+struct LeftOpen;
+
+impl descriptors::Take for LeftOpen {
+    const RINGS: Option<Probe> = Some(Probe::FileCopied);
+
+    #[inline(always)]
+    fn take(file: *const u8) -> u32 {
+        let mode: u32 = Probed::read(file, offset!(file_mode));
+        if mode & FMODE_WRITE != 0 {
+            left_open(untyped(file));
+        }
+        0
+    }
+}
+
+/// Reports a file that was left open, but where it is as it was when it was last reported. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn left_open(file: u64) -> u32 {
+    let at = file as *const u8;
+    let inode = pointer::<Probed>(at, offset!(file_inode));
+    let now = version(at);
+    // SAFETY: a torn version is another one.
+    let looked_at = unsafe { LOOKED_AT.get(labels::key::<Probed>(inode)) }.copied();
+    // Stores to memory need not change the times of the file.
+    let mapping = pointer::<Probed>(inode, offset!(inode_mapping));
+    let is_mapped = Probed::read::<i32>(mapping, offset!(mapping_writable)) > 0;
+    let is_told_apart = now.changed_s != 0;
+    if !is_mapped && is_told_apart && looked_at.is_some_and(|before| is_same(&before, &now)) {
+        return 0;
+    }
+    written(file)
+}
+
+#[inline(always)]
+fn is_same(one: &FileVersion, other: &FileVersion) -> bool {
+    one.size == other.size
+        && one.modified_s == other.modified_s
+        && one.modified_ns == other.modified_ns
+        && one.changed_s == other.changed_s
+        && one.changed_ns == other.changed_ns
 }
 
 /// A ring has opened something, and nothing tells which descriptor it got: all that is open may be it. Global, so that what it takes of the stack is
@@ -288,6 +338,7 @@ pub extern "C" fn written(file: u64) -> u32 {
     });
     if submitted {
         let _full = WRITTEN.insert(write, now, 0);
+        let _full = LOOKED_AT.insert(write.object, version(file), 0);
     }
     0
 }

@@ -134,7 +134,7 @@ compared! {
         mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
         ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, file_private, bpf_map_id, bpf_program_aux, bpf_aux_id,
-        bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, mm_users, task_cgroups, css_set_cgroup, cgroup_node, node_id,
+        bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, mm_users, inode_mapping, mapping_writable, task_cgroups, css_set_cgroup, cgroup_node, node_id,
         area_file, how_flags, thread_status, regs_number, regs_compat_first, regs_compat_second, sb_magic, inode_uid, inode_gid,
         attributes_valid, rename_old, rename_new, rename_flags, ring_rename_old_directory, ring_rename_new_directory,
         ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name, ring_unlink_flags,

@@ -16,7 +16,7 @@ use claviger_sensor_common::{
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 17] = [
+pub const MAPS: [(&str, &str, u32); 18] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
@@ -24,6 +24,7 @@ pub const MAPS: [(&str, &str, u32); 17] = [
     ("REPEATS", "repeats", REPEATS_MAX),
     ("READERS", "readers", READERS_MAX),
     ("WRITTEN", "written_files", WRITTEN_MAX),
+    ("LOOKED_AT", "written_files_looked_at", WRITTEN_MAX),
     ("SHARED_TABLES", "shared_tables", SHARERS_MAX),
     ("SHARED_MEMORY", "shared_memory", SHARERS_MAX),
     ("PENDING", "changes_in_flight", CHANGES_IN_FLIGHT_MAX),

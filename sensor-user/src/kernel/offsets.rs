@@ -149,6 +149,8 @@ impl Resolver<'_> {
             inode_mode: self.member(&inode, "inode", "i_mode")?,
             inode_rdev: self.member(&inode, "inode", "i_rdev")?,
             inode_private: self.member(&inode, "inode", "i_private")?,
+            inode_mapping: self.member(&inode, "inode", "i_mapping")?,
+            mapping_writable: self.of("address_space", "i_mmap_writable")?,
             inode_sb: self.member(&inode, "inode", "i_sb")?,
             sb_dev: self.of("super_block", "s_dev")?,
             dentry_parent: self.member(&dentry, "dentry", "d_parent")?,
