@@ -1,8 +1,9 @@
 //! Copies that lie at no path, or at none that the kernel half tells: in memory, unnamed, too deep; and written by another than the one that read.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use claviger_tests::can_load;
+use claviger_tests::{Ext4, can_load};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{copier::Copies, host::cat};
@@ -37,6 +38,11 @@ fn a_copy_into_a_file_that_another_process_has_opened_is_watched() {
 #[test]
 fn a_copy_by_a_process_that_shares_with_the_one_that_read_is_watched() {
     each_is_watched(&["shared-table", "shared-memory", "vforked"]);
+}
+
+#[test]
+fn a_copy_is_watched_by_whatever_call_it_was_made() {
+    each_is_watched(&["spliced", "sent", "ranged", "written-at", "mapped"]);
 }
 
 #[test]
@@ -97,4 +103,61 @@ fn a_copy_at_no_path_is_watched_too() {
     drop(copies.copied("received", &received));
     cat(&received);
     assert_eq!(host.uses(&received).len(), 1, "{}", host.sensor.log());
+}
+
+#[test]
+fn what_the_reader_hands_to_another_process_is_not_known_where_that_one_writes_it() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    let to = |how: &str| copies.host.decoy.beside(how);
+    let ways = ["pipe", "socket", "segment", "injected"];
+    for how in ways {
+        drop(copies.start(how, &to(how)));
+    }
+    // It is made after these, and known before any of them.
+    drop(copies.copied("plain", &to("plain")));
+    let all = ways.iter().chain(&["plain"]);
+    all.for_each(|how| cat(&to(how)));
+    assert_eq!(copies.host.uses(&to("plain")).len(), 1);
+    for how in ways {
+        assert_eq!(copies.host.uses(&to(how)).len(), 0, "{how} is known: say so in README and ADR 0019");
+    }
+    assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
+}
+
+/// Copies into a file without a name that gets one, by a process that has ended when the sensor comes to look.
+fn unnamed_and_over(copies: &Copies, to: &Path) {
+    copies.host.sensor.signal(Signal::STOP);
+    let ran = Command::new(&copies.program)
+        .args([Path::new("unnamed-quick"), &copies.original, to])
+        .status();
+    copies.host.sensor.signal(Signal::CONT);
+    assert!(ran.expect("runs").success());
+}
+
+#[test]
+fn a_copy_that_only_its_number_leads_to_is_watched_on_a_disk_and_not_in_memory() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    // Of a VM all is in memory.
+    let in_memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let in_memory = in_memory.expect("a directory");
+    let in_memory = in_memory.path().join("copy");
+    unnamed_and_over(&copies, &in_memory);
+    let plain = copies.host.decoy.beside("plain");
+    drop(copies.copied("plain", &plain));
+    assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
+    cat(&in_memory);
+    assert_eq!(copies.host.uses(&in_memory).len(), 0, "it is known: say so in README and ADR 0019");
+
+    let Some(disk) = Ext4::new() else { return };
+    let on_disk = disk.path().join("copy");
+    unnamed_and_over(&copies, &on_disk);
+    copies.host.wait("the one on the disk", |_| copies.found() == 2);
+    cat(&on_disk);
+    assert_eq!(copies.host.uses(&on_disk).len(), 1, "{}", copies.host.sensor.log());
 }
