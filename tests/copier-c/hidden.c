@@ -133,9 +133,39 @@ static void fetched(const char *from, const char *to) {
     said_and_waited();
 }
 
+enum { OPEN_FILES = 60 };
+
+/* Another program, with all that is open. */
+static void start(void) {
+    pid_t child = checked(fork(), "fork");
+    if (child == 0)
+        checked(execl("/bin/true", "true", (char *)NULL), "exec");
+    ended(child);
+}
+
+/* It has many files open when it starts other programs, the first time changed, then as they were, then one of them changed. It says when. */
+static void starting(const char *from, const char *to) {
+    int files[OPEN_FILES];
+    take(from);
+    for (int i = 0; i < OPEN_FILES; i++) {
+        char name[4096];
+        snprintf(name, sizeof name, "%s%d", to, i);
+        files[i] = checked(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600), name);
+        checked(write(files[i], name, 1), name);
+    }
+    start();
+    said_and_waited();
+    for (int i = 0; i < 3; i++)
+        start();
+    said_and_waited();
+    checked(write(files[0], to, 1), to);
+    start();
+    said_and_waited();
+}
+
 const struct way hidden_ways[] = {
     {"plain", plain},       {"unnamed", unnamed},   {"unnamed-quick", unnamed_quick},
     {"memory", memory},     {"forked", forked},     {"received", received},
     {"executed", executed}, {"wait", wait_only},    {"given", given},
-    {"fetched", fetched},   {0},
+    {"fetched", fetched},   {"starting", starting}, {0},
 };

@@ -16,17 +16,22 @@ pub(crate) struct Copier(Child);
 impl Copier {
     /// Nothing where it cannot be done here, which it says itself.
     pub(crate) fn start(program: &Path, how: &str, original: &Path, to: &Path) -> Option<Self> {
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args([Path::new(how), original, to])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("starts");
+        let mut copier = Self(child);
+        copier.says_so().then_some(copier)
+    }
+
+    /// Whether it says that it has copied, once more.
+    pub(crate) fn says_so(&mut self) -> bool {
         let mut said = Vec::new();
-        let stdout = child.stdout.as_mut().expect("piped");
+        let stdout = self.0.stdout.as_mut().expect("piped");
         stdout.take(7).read_to_end(&mut said).expect("readable");
-        let copier = Self(child);
-        (said == b"copied\n").then_some(copier)
+        said == b"copied\n"
     }
 
     pub(crate) fn id(&self) -> u32 {

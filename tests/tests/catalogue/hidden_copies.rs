@@ -105,6 +105,36 @@ fn a_copy_at_no_path_is_watched_too() {
     assert_eq!(host.uses(&received).len(), 1, "{}", host.sensor.log());
 }
 
+/// Files of which it was told that they may be copies.
+fn told(copies: &Copies) -> u64 {
+    let status = copies.host.sensor.status();
+    let probes = status["probes"].as_array().expect("a list");
+    let copied = probes.iter().find(|probe| probe["probe"] == "file_copied");
+    copied.expect("a probe")["seen"].as_u64().expect("a number")
+}
+
+#[test]
+fn at_a_program_start_only_what_has_changed_is_looked_at() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    let mut copier = copies.start("starting", &copies.host.decoy.beside("open"));
+    let all = told(&copies);
+    assert!(
+        all >= 120,
+        "each when it was opened, and once it was written: {all}"
+    );
+    copier.go_on();
+    assert!(copier.says_so());
+    let unchanged = told(&copies);
+    // Others may copy meanwhile; these are 60 files.
+    assert!(unchanged < all + 60, "{all}, {unchanged}");
+    copier.go_on();
+    assert!(copier.says_so());
+    assert!(told(&copies) > unchanged);
+}
+
 #[test]
 fn what_the_reader_hands_to_another_process_is_not_known_where_that_one_writes_it() {
     if !can_load() {
@@ -122,7 +152,11 @@ fn what_the_reader_hands_to_another_process_is_not_known_where_that_one_writes_i
     all.for_each(|how| cat(&to(how)));
     assert_eq!(copies.host.uses(&to("plain")).len(), 1);
     for how in ways {
-        assert_eq!(copies.host.uses(&to(how)).len(), 0, "{how} is known: say so in README and ADR 0019");
+        assert_eq!(
+            copies.host.uses(&to(how)).len(),
+            0,
+            "{how} is known: say so in README and ADR 0019"
+        );
     }
     assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
 }
@@ -152,12 +186,21 @@ fn a_copy_that_only_its_number_leads_to_is_watched_on_a_disk_and_not_in_memory()
     drop(copies.copied("plain", &plain));
     assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
     cat(&in_memory);
-    assert_eq!(copies.host.uses(&in_memory).len(), 0, "it is known: say so in README and ADR 0019");
+    assert_eq!(
+        copies.host.uses(&in_memory).len(),
+        0,
+        "it is known: say so in README and ADR 0019"
+    );
 
     let Some(disk) = Ext4::new() else { return };
     let on_disk = disk.path().join("copy");
     unnamed_and_over(&copies, &on_disk);
     copies.host.wait("the one on the disk", |_| copies.found() == 2);
     cat(&on_disk);
-    assert_eq!(copies.host.uses(&on_disk).len(), 1, "{}", copies.host.sensor.log());
+    assert_eq!(
+        copies.host.uses(&on_disk).len(),
+        1,
+        "{}",
+        copies.host.sensor.log()
+    );
 }
