@@ -10,8 +10,8 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use claviger_sensor_common::{
-    Ancestor, Counter, FileVersion, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
-    WRITTEN_QUIET_NS, WrittenRecord,
+    Ancestor, Counter, FileVersion, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX,
+    WRITTEN_PER_SECOND_MAX, WRITTEN_QUIET_NS, WrittenRecord,
 };
 
 use crate::{

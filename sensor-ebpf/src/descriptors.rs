@@ -95,7 +95,11 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
         rest.words = DESCRIPTOR_WORDS_MAX;
     }
     // Each step takes a word, a bit of one, or a place of a ring. How many places there are is known only when they are come to.
-    let steps = if T::RINGS.is_some() { STEPS_MAX } else { rest.words * 65 };
+    let steps = if T::RINGS.is_some() {
+        STEPS_MAX
+    } else {
+        rest.words * 65
+    };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
