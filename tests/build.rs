@@ -1,6 +1,6 @@
 //! Compiles the programs in `ways-c/`, which the tests carry inside them: `ways` for this machine, and `ways32`, which runs without a library,
-//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty. `attribution-c/actor.c` becomes `actor`, and
-//! `copier-c/copier.c` `copier`.
+//! for its 32-bit form. Where the compiler makes no 32-bit programs, that one is left empty. `attribution-c/` becomes `actor`, and `copier-c/`
+//! `copier`.
 
 use std::env;
 use std::error::Error;
@@ -10,22 +10,11 @@ use std::process::Command;
 
 const SOURCES: &str = "ways-c";
 const PROGRAM32: &str = "ways32.c";
-const PROGRAMS: [(&str, &str); 2] = [
-    ("actor", "attribution-c/actor.c"),
-    ("copier", "copier-c/copier.c"),
-];
+const PROGRAMS: [(&str, &str); 2] = [("actor", "attribution-c"), ("copier", "copier-c")];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={SOURCES}");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(SOURCES)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "c") && !path.ends_with(PROGRAM32) {
-            sources.push(path);
-        }
-    }
-    sources.sort();
+    let sources = sources(SOURCES)?;
     // Static, for it starts fast and runs in any root; a machine without libc.a does without.
     if !compiles(compiler()?.arg("-static").args(&sources), &out.join("ways")) {
         let mut dynamic = compiler()?;
@@ -33,13 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{SOURCES} does not compile, see above: {dynamic:?}").into());
         }
     }
-    for (name, source) in PROGRAMS {
-        println!("cargo::rerun-if-changed={source}");
+    for (name, directory) in PROGRAMS {
+        let sources = self::sources(directory)?;
         let program = out.join(name);
-        if !compiles(compiler()?.args(["-static", source]), &program)
-            && !compiles(compiler()?.arg(source), &program)
+        if !compiles(compiler()?.arg("-static").args(&sources), &program)
+            && !compiles(compiler()?.args(&sources), &program)
         {
-            return Err(format!("{source} does not compile, see above").into());
+            return Err(format!("{directory} does not compile, see above").into());
         }
     }
     let program32 = out.join("ways32");
@@ -60,6 +49,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(&program32, [])?;
     }
     Ok(())
+}
+
+/// The sources in a directory, but for those of the 32-bit program.
+fn sources(directory: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={directory}");
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "c") && !path.ends_with(PROGRAM32) {
+            sources.push(path);
+        }
+    }
+    sources.sort();
+    Ok(sources)
 }
 
 /// Warnings are shown by cargo when it fails; a compiler of tomorrow may have new ones.

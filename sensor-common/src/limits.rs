@@ -112,6 +112,10 @@ pub const FIXED_FILES_MAX: u32 = 16_384;
 /// counted as lost.
 pub const READERS_MAX: u32 = 16_384;
 
+/// Tables of open files, and memories, that processes share which are no threads of one another, so many of each. At the bound what is written through a
+/// further table by another than the one that read is not looked at, which is counted as lost; of memories the one not met for longest is forgotten.
+pub const SHARERS_MAX: u32 = 1_024;
+
 /// Processes of which it is known that they may hold a credential in their memory, while they live: those that have read one or were started with
 /// one, and what they forked. A core dump of a further one is not told, which is counted as lost.
 pub const HOLDERS_MAX: u32 = 16_384;

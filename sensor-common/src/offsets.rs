@@ -62,6 +62,10 @@ offsets! {
     signal_oom_score,
     /// `signal_struct.pids`: of a process, by what it names; [`MISSING`] before 4.19
     signal_pids,
+    /// `signal_struct.nr_threads`
+    signal_threads,
+    /// `files_struct.count`: how many tasks share it
+    files_count,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`
@@ -104,6 +108,10 @@ offsets! {
     inode_rdev,
     /// `inode.i_private`
     inode_private,
+    /// `inode.i_mapping`
+    inode_mapping,
+    /// `address_space.i_mmap_writable`: how often it is mapped so that stores go to the file; negative where it must not be
+    mapping_writable,
     /// `inode.i_sb`
     inode_sb,
     /// `super_block.s_dev`
@@ -214,6 +222,8 @@ offsets! {
     mm_env_start,
     /// `mm_struct.env_end`
     mm_env_end,
+    /// `mm_struct.mm_users`: how many tasks share it, and whoever looks into it just now
+    mm_users,
     /// `task_struct.cgroups`; [`MISSING`] without cgroups, as the three that follow
     task_cgroups,
     /// `css_set.dfl_cgrp`

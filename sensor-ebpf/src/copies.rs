@@ -10,20 +10,20 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use claviger_sensor_common::{
-    Ancestor, Counter, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX, WRITTEN_PER_SECOND_MAX,
-    WRITTEN_QUIET_NS, WrittenRecord,
+    Ancestor, Counter, FileVersion, ObjectKey, Probe, READERS_MAX, RECORD_WRITTEN, WRITTEN_MAX,
+    WRITTEN_PER_SECOND_MAX, WRITTEN_QUIET_NS, WrittenRecord,
 };
 
 use crate::{
     arguments::result,
     descriptors,
-    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped},
-    labels,
+    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped, version},
+    fixed_files, holders, labels,
     offsets::offset,
     path,
     read::{Probed, Read, Typed, pointer},
     report::{lose, submit},
-    task,
+    sharers, task,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
@@ -62,6 +62,11 @@ static READERS: HashMap<Ancestor, Reader> = HashMap::with_max_entries(READERS_MA
 #[map]
 static WRITTEN: LruHashMap<Write, u64> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
 
+/// Which version of a file it was when it was last reported, whoever wrote it: the agent looks at that one, and at what follows for a while. No account
+/// depends on it. At the bound the file not met for longest is forgotten, and reported once more when it is met.
+#[map]
+static LOOKED_AT: LruHashMap<ObjectKey, FileVersion> = LruHashMap::with_max_entries(WRITTEN_MAX, 0);
+
 /// The current process has read a credential. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -79,6 +84,7 @@ pub extern "C" fn has_read() -> u32 {
     if READERS.insert(process, reader, 0).is_err() {
         lose(Probe::FileCopied, Counter::LostReaders);
     }
+    sharers::one_has_read();
     0
 }
 
@@ -127,10 +133,22 @@ fn reader(process: &Ancestor) -> Option<*mut Reader> {
     (unsafe { (*reader).exec_id } == task::current_exec_id()).then_some(reader)
 }
 
-/// Whether the current program run has read a credential.
+/// Whether the current program run has read a credential, or shares with one that has.
 #[inline(always)]
 fn is_reader() -> bool {
-    reader(&task::current_process()).is_some()
+    reader(&task::current_process()).is_some() || (sharers::are_any() && joins_readers() != 0)
+}
+
+/// Whether the current process shares with one that has read a credential. It counts as one itself then. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn joins_readers() -> u32 {
+    if !sharers::share_with_reader() {
+        return 0;
+    }
+    has_read();
+    holders::holds(untyped(task::current()));
+    1
 }
 
 /// A file was opened.
@@ -142,22 +160,30 @@ pub fn opened<R: Read>(file: *const u8) {
     }
 }
 
+/// A file has come, open, from another process.
+#[inline(always)]
+pub fn received<R: Read>(file: *const u8) {
+    let mode: u32 = R::read(file, offset!(file_mode));
+    if mode & FMODE_WRITE != 0 {
+        received_to_write(untyped(file));
+    }
+}
+
+/// As [`received`]. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn received_to_write(file: u64) -> u32 {
+    if is_reader() { written(file) } else { 0 }
+}
+
 /// A credential was read: what is open for writing meanwhile may take it up, as the standard output of `cat`. What was open when this was last
-/// done is not reported again for as long, so it is not looked at either. Also when a reader has started another program, which has what it had open, as a
-/// file in memory, and nothing else of it. Global, as [`crate::file_use::known`].
+/// done is not reported again for as long, so it is not looked at either. Global, as [`crate::file_use::known`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn look_at_what_is_open() -> u32 {
-    let process = task::current_process();
-    let Some(reader) = READERS.get_ptr_mut(process) else {
+    let Some(reader) = reader(&task::current_process()) else {
         return 0;
     };
-    // SAFETY: a value of the map, which stays while this program runs.
-    if unsafe { (*reader).exec_id } != task::current_exec_id() {
-        descriptors::each::<Open>(Probe::FileCopied);
-        let _not_there = READERS.remove(process);
-        return 0;
-    }
     // SAFETY: the helper only returns a number.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     // SAFETY: a value of the map, which stays while this program runs; a torn time would only make for one look more or less.
@@ -169,9 +195,31 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     0
 }
 
+/// A reader has started another program, which has what it had open, as a file in memory, and nothing else of it: what is in these files by now is all that
+/// the reader can have written. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_at_what_was_left_open() -> u32 {
+    let process = task::current_process();
+    let Some(reader) = READERS.get_ptr_mut(process) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, which stays while this program runs.
+    if unsafe { (*reader).exec_id } == task::current_exec_id() {
+        // The new program has read one, which it inherited.
+        return look_at_what_is_open();
+    }
+    descriptors::each::<LeftOpen>(Probe::FileCopied);
+    let _not_there = READERS.remove(process);
+    0
+}
+
+/// What is open for writing, in rings too.
 struct Open;
 
 impl descriptors::Take for Open {
+    const RINGS: Option<Probe> = Some(Probe::FileCopied);
+
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
         let mode: u32 = Probed::read(file, offset!(file_mode));
@@ -180,6 +228,71 @@ impl descriptors::Take for Open {
         }
         0
     }
+}
+
+/// As [`Open`], of what the program run before has left open.
+struct LeftOpen;
+
+impl descriptors::Take for LeftOpen {
+    const RINGS: Option<Probe> = Some(Probe::FileCopied);
+
+    #[inline(always)]
+    fn take(file: *const u8) -> u32 {
+        let mode: u32 = Probed::read(file, offset!(file_mode));
+        if mode & FMODE_WRITE != 0 {
+            left_open(untyped(file));
+        }
+        0
+    }
+}
+
+/// Reports a file that was left open, but where it is as it was when it was last reported. Global, as [`crate::file_use::known`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn left_open(file: u64) -> u32 {
+    let at = file as *const u8;
+    let inode = pointer::<Probed>(at, offset!(file_inode));
+    let now = version(at);
+    // SAFETY: a torn version is another one.
+    let looked_at = unsafe { LOOKED_AT.get(labels::key::<Probed>(inode)) }.copied();
+    // Stores to memory need not change the times of the file.
+    let mapping = pointer::<Probed>(inode, offset!(inode_mapping));
+    let is_mapped = Probed::read::<i32>(mapping, offset!(mapping_writable)) > 0;
+    let is_told_apart = now.changed_s != 0;
+    if !is_mapped && is_told_apart && looked_at.is_some_and(|before| is_same(&before, &now)) {
+        return 0;
+    }
+    written(file)
+}
+
+#[inline(always)]
+fn is_same(one: &FileVersion, other: &FileVersion) -> bool {
+    one.size == other.size
+        && one.modified_s == other.modified_s
+        && one.modified_ns == other.modified_ns
+        && one.changed_s == other.changed_s
+        && one.changed_ns == other.changed_ns
+}
+
+/// A ring has opened something, and nothing tells which descriptor it got: all that is open may be it. Global, so that what it takes of the stack is
+/// free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_for_what_was_opened() -> u32 {
+    if reader(&task::current_process()).is_some() {
+        descriptors::each::<Open>(Probe::FileCopied);
+    }
+    0
+}
+
+/// The same, of what it has opened without a descriptor.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_for_what_was_opened_in(ring: u64) -> u32 {
+    if reader(&task::current_process()).is_some() {
+        fixed_files::each::<Open>(Probe::FileCopied, ring);
+    }
+    0
 }
 
 /// Reports a file that a reader may write, where it is a regular one and was not reported lately. Global, as [`crate::file_use::known`].
@@ -225,6 +338,7 @@ pub extern "C" fn written(file: u64) -> u32 {
     });
     if submitted {
         let _full = WRITTEN.insert(write, now, 0);
+        let _full = LOOKED_AT.insert(write.object, version(file), 0);
     }
     0
 }

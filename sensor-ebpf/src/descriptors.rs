@@ -7,6 +7,7 @@ use claviger_sensor_common::{Counter, DESCRIPTOR_WORDS_MAX, Probe};
 
 use crate::{
     file_use::untyped,
+    fixed_files,
     offsets::offset,
     read::{Probed, Read, Typed, cast, pointer, unknown},
     report::lose,
@@ -52,12 +53,19 @@ pub fn checked_file(descriptor: u32) -> *const u8 {
     checked(descriptor).map_or(core::ptr::null(), file)
 }
 
+/// `BPF_MAX_LOOPS`: what one loop can take.
+const STEPS_MAX: u32 = 1 << 23;
+
 /// Where [`each`] stands in the bitmap of open descriptors.
 struct Rest {
     /// The bitmap.
     open: u64,
     /// What is left of the word that is looked at.
     bits: u64,
+    /// The ring that is looked at, the number of its next place, and of places.
+    ring: u64,
+    place: u32,
+    places: u32,
     /// The number of the next word, and of words.
     next: u32,
     words: u32,
@@ -75,6 +83,9 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
     let mut rest = Rest {
         open: untyped(pointer::<Typed>(table, offset!(fdtable_open))),
         bits: u64::from(unknown(0)),
+        ring: u64::from(unknown(0)),
+        place: unknown(0),
+        places: unknown(0),
         next: unknown(0),
         words: max / 64,
         told: unknown(0),
@@ -83,8 +94,12 @@ pub fn each<T: Take>(probe: Probe) -> u32 {
         lose(probe, Counter::LostDescriptors);
         rest.words = DESCRIPTOR_WORDS_MAX;
     }
-    // Each step takes a word or a bit of one.
-    let steps = rest.words * 65;
+    // Each step takes a word, a bit of one, or a place of a ring. How many places there are is known only when they are come to.
+    let steps = if T::RINGS.is_some() {
+        STEPS_MAX
+    } else {
+        rest.words * 65
+    };
     // SAFETY: the callback takes a number and the pointer given here, which outlives the call.
     unsafe {
         bpf_loop(
@@ -106,6 +121,9 @@ extern "C" fn descriptor_word(open: u64, word: u32) -> u64 {
 
 /// What [`each`] does with a file.
 pub trait Take {
+    /// The probe to which what cannot be looked at is lost, where what is open in a ring without a descriptor is handed over too.
+    const RINGS: Option<Probe> = None;
+
     /// What there is to tell of it, as bits; 0 where it is passed over.
     fn take(file: *const u8) -> u32;
 }
@@ -113,10 +131,27 @@ pub trait Take {
 extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
     // SAFETY: [`each`] passes a pointer to what it keeps on its stack.
     let rest = unsafe { &mut *rest };
+    // In this loop and not in one within it, which would be a frame too deep where a call of a ring is looked at.
+    if T::RINGS.is_some() && rest.place < rest.places {
+        let file = fixed_files::file(rest.ring, rest.place);
+        rest.place += 1;
+        if !file.is_null() {
+            rest.told |= T::take(file);
+        }
+        return 0;
+    }
     let lowest = rest.bits & rest.bits.wrapping_neg();
     if lowest != 0 {
         rest.bits ^= lowest;
-        rest.told |= T::take(file((rest.next - 1) * 64 + (lowest - 1).count_ones()));
+        let file = file((rest.next - 1) * 64 + (lowest - 1).count_ones());
+        rest.told |= T::take(file);
+        if let Some(probe) = T::RINGS {
+            rest.ring = fixed_files::ring(file);
+            if rest.ring != 0 {
+                rest.place = 0;
+                rest.places = fixed_files::places(probe, rest.ring);
+            }
+        }
         return 0;
     }
     if rest.next >= rest.words {

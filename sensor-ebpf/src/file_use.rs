@@ -341,7 +341,7 @@ const ASKED_FOR: u32 = 1 << 31;
 
 /// Which version of a file it is.
 #[inline(always)]
-fn version(file: *const u8) -> FileVersion {
+pub fn version(file: *const u8) -> FileVersion {
     if offset!(inode_modified_s) == MISSING
         || offset!(inode_modified_ns) == MISSING
         || offset!(inode_changed_s) == MISSING

@@ -9,7 +9,7 @@
 //!   suppressed
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
-//! - [`copies`]: files that may become copies of a credential
+//! - [`copies`]: files that may become copies of a credential; [`sharers`]: who shares memory or open files with a process that has read one
 //! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
@@ -70,6 +70,7 @@ mod received;
 mod repeats;
 mod report;
 mod ring_ends;
+mod sharers;
 mod tamper;
 mod tamper_bpf;
 mod tamper_hold;

@@ -15,12 +15,13 @@ use crate::{
     path, process_secrets, program,
     read::{Probed, Read, Typed, pointer},
     report::submit,
-    task,
+    sharers, task,
 };
 
 /// `sched_process_exec(task, old_pid, bprm)`: the task runs its new program.
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
+    sharers::left();
     #[cfg(feature = "debug-logs")]
     aya_log_ebpf::debug!(&ctx, "exec by process {}", task::current_pid());
     let mm = pointer::<Typed>(task::current(), offset!(task_mm));
@@ -51,7 +52,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>(Probe::FileInherited);
-        copies::look_at_what_is_open();
+        copies::look_at_what_was_left_open();
     }
     0
 }
@@ -94,6 +95,7 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     if holders::forked(parent, child) {
         copies::forked(parent, child);
     }
+    sharers::created(parent, child);
     process_secrets::created(child);
     submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
@@ -118,6 +120,7 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     }
     let process = task::identify::<Typed>(ended);
     copies::ended(&process);
+    sharers::left();
     program::ended(&process);
     submit::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
         // SAFETY: `record` is a reservation of this size.

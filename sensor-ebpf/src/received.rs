@@ -202,7 +202,9 @@ fn received<R: Read>(file: *const u8) -> u32 {
         labels::answer_seen(REQUEST_RECEIVED);
         return 0;
     }
-    used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file)
+    let told = used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
+    copies::received::<R>(file);
+    told
 }
 
 /// A ring was received, if it is one, and what it has open with it. Global, so that the verifier looks at it once.
@@ -220,6 +222,7 @@ struct InRing;
 impl Take for InRing {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
+        copies::received::<Probed>(file);
         used::<Probed>(Probe::FileReceived, OPERATION_RECEIVE, file)
     }
 }

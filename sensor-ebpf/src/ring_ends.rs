@@ -10,7 +10,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_ENTERED};
 
 use crate::{
-    descriptors,
+    copies, descriptors,
     file_use::{Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped},
     fixed_files, io_uring, labels,
     offsets::{agent_pid, offset},
@@ -144,8 +144,14 @@ extern "C" fn ended(place: u32) -> u32 {
 #[inline(never)]
 extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
     match slot {
-        0 => descriptors::each::<Untold>(Probe::FileOpen),
-        fixed_files::ANY_FREE => fixed_files::each::<Untold>(Probe::FileOpen, ring),
+        0 => {
+            copies::look_for_what_was_opened();
+            descriptors::each::<Untold>(Probe::FileOpen)
+        }
+        fixed_files::ANY_FREE => {
+            copies::look_for_what_was_opened_in(ring);
+            fixed_files::each::<Untold>(Probe::FileOpen, ring)
+        }
         slot => {
             let file = fixed_files::file(ring, slot - 1);
             if file.is_null() || file as u64 == before {

@@ -1,5 +1,5 @@
-//! The program that reads a decoy in ways that make it hard to say who did (`attribution-c/actor.c`), under any name, and one that copies it in ways
-//! that hide the copy (`copier-c/copier.c`).
+//! The program that reads a decoy in ways that make it hard to say who did (`attribution-c/`), under any name, and one that copies it in ways
+//! that hide the copy (`copier-c/`).
 
 use std::{
     fs::{self, Permissions},

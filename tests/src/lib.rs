@@ -6,6 +6,7 @@
 
 mod actor;
 mod decoy;
+mod ext4;
 mod openmetrics;
 mod programs;
 mod service;
@@ -14,6 +15,7 @@ pub mod ways;
 
 pub use actor::{actor, copier, script};
 pub use decoy::{Decoy, SECRET};
+pub use ext4::Ext4;
 pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, Sensor, crash, lines_until};

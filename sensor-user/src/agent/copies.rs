@@ -5,6 +5,9 @@
 //! beginning when a writer has read another credential. At most [`WAITING_MAX`] wait; one that finds no room is not looked at, which is counted as lost.
 //! One that lies at no path (in memory, unnamed, deleted, too deep) is held while it waits, so that it can be looked at when its writer has ended; of
 //! these at most [`HELD_MAX`] wait, for the system cannot free them meanwhile.
+//!
+//! One that was looked at often enough lingers for as long as a writer of it lives, and is looked at each [`LINGERING`] and when that one has ended: a writer may take
+//! its time. It takes room that nobody else needs: where all is full, the one that has lingered longest is let go. None is held meanwhile.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -35,6 +38,9 @@ const LOOKS: [Duration; 4] = [
     Duration::from_secs(12),
 ];
 
+/// Between looks at one that lingers.
+const LINGERING: Duration = Duration::from_secs(60);
+
 /// A file that may be a copy.
 #[derive(Clone, Debug)]
 pub(super) struct Suspect {
@@ -63,6 +69,8 @@ struct Waiting {
     /// How often it was looked at since.
     looks: usize,
     due: Instant,
+    /// Since when it lingers.
+    lingers: Option<Instant>,
 }
 
 impl Waiting {
@@ -70,6 +78,7 @@ impl Waiting {
         self.told = now;
         self.looks = 0;
         self.due = now + LOOKS[0];
+        self.lingers = None;
     }
 }
 
@@ -78,20 +87,25 @@ impl Waiting {
 pub(super) struct Suspects {
     waiting: HashMap<ObjectKey, Waiting>,
     by_time: BTreeSet<(Instant, ObjectKey)>,
+    /// Those that linger, by since when.
+    lingering: BTreeSet<(Instant, ObjectKey)>,
     of: HashMap<ProcessKey, Vec<ObjectKey>>,
 }
 
 impl Suspects {
-    /// How many wait.
+    /// How many wait, without those that linger.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - self.lingering.len()
     }
 
     /// Takes up a file; false where there is no room.
     pub(super) fn take(&mut self, writer: ProcessKey, suspect: Suspect, now: Instant) -> bool {
         let object = suspect.object;
         if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&object) {
-            return false;
+            let Some((_, longest)) = self.lingering.first().copied() else {
+                return false;
+            };
+            self.forget(longest);
         }
         let is_held = |at: &Reach| matches!(at, Reach::Held(..));
         let others = self
@@ -107,8 +121,12 @@ impl Suspects {
             told: now,
             looks: 0,
             due: now,
+            lingers: None,
         });
         self.by_time.remove(&(waiting.due, object));
+        if let Some(since) = waiting.lingers {
+            self.lingering.remove(&(since, object));
+        }
         waiting.begin_anew(now);
         waiting.at = suspect.at;
         if waiting.writers.len() < WRITERS_MAX && !waiting.writers.contains(&writer) {
@@ -124,6 +142,9 @@ impl Suspects {
         for object in self.of.get(&writer).into_iter().flatten() {
             if let Some(waiting) = self.waiting.get_mut(object) {
                 self.by_time.remove(&(waiting.due, *object));
+                if let Some(since) = waiting.lingers {
+                    self.lingering.remove(&(since, *object));
+                }
                 waiting.begin_anew(now);
                 self.by_time.insert((waiting.due, *object));
             }
@@ -136,7 +157,7 @@ impl Suspects {
             if let Some(waiting) = self.waiting.get_mut(&object) {
                 waiting.writers.retain(|one| *one != writer);
                 if waiting.writers.is_empty() {
-                    waiting.looks = LOOKS.len() - 1;
+                    waiting.looks = waiting.looks.max(LOOKS.len() - 1);
                 }
                 self.by_time.remove(&(waiting.due, object));
                 waiting.due = now;
@@ -159,14 +180,26 @@ impl Suspects {
         self.by_time.remove(&(due, object));
         let waiting = self.waiting.get_mut(&object)?;
         waiting.looks += 1;
-        let at = match LOOKS.get(waiting.looks) {
-            Some(after) => {
-                waiting.due = (waiting.told + *after).max(now);
-                self.by_time.insert((waiting.due, object));
-                waiting.at.clone()
+        let at = waiting.at.clone();
+        let next = match LOOKS.get(waiting.looks) {
+            Some(after) => (waiting.told + *after).max(now),
+            None if waiting.writers.is_empty() => {
+                self.take_out(object);
+                return Some(Suspect { object, at });
             }
-            None => self.take_out(object)?.at,
+            None => {
+                if waiting.lingers.is_none() {
+                    waiting.lingers = Some(now);
+                    self.lingering.insert((now, object));
+                    if let Reach::Held(_, called) = &waiting.at {
+                        waiting.at = Reach::Number(called.clone());
+                    }
+                }
+                now + LINGERING
+            }
         };
+        waiting.due = next;
+        self.by_time.insert((next, object));
         Some(Suspect { object, at })
     }
 
@@ -179,6 +212,9 @@ impl Suspects {
 
     fn take_out(&mut self, object: ObjectKey) -> Option<Waiting> {
         let waiting = self.waiting.remove(&object)?;
+        if let Some(since) = waiting.lingers {
+            self.lingering.remove(&(since, object));
+        }
         for writer in &waiting.writers {
             if let Some(objects) = self.of.get_mut(writer) {
                 objects.retain(|one| *one != object);
@@ -215,20 +251,67 @@ mod tests {
     }
 
     fn nothing_is_left(suspects: &Suspects) -> bool {
-        suspects.waiting.is_empty() && suspects.by_time.is_empty() && suspects.of.is_empty()
+        suspects.waiting.is_empty()
+            && suspects.by_time.is_empty()
+            && suspects.of.is_empty()
+            && suspects.lingering.is_empty()
     }
 
     #[test]
-    fn a_file_is_looked_at_at_growing_intervals_and_then_let_go() {
+    fn a_file_is_looked_at_at_growing_intervals_and_lingers_while_its_writer_lives() {
         let mut suspects = Suspects::default();
         let begun = Instant::now();
         assert!(suspects.take(ONE, suspect(1), begun));
-        for look in LOOKS {
+        let last = begun + LOOKS[3];
+        let lingering = [1, 2, 3].map(|times| LOOKS[3] + times * LINGERING);
+        for look in LOOKS.into_iter().chain(lingering) {
             assert_eq!(suspects.due(), Some(begun + look));
             assert!(suspects.ripe(begun + look - Duration::from_millis(1)).is_none());
             assert!(suspects.ripe(begun + look).is_some());
         }
+        assert_eq!(suspects.len(), 0, "none of those that count");
+        let ended = last + 4 * LINGERING;
+        suspects.ended(ONE, ended);
+        assert!(suspects.ripe(ended).is_some());
         assert!(nothing_is_left(&suspects));
+    }
+
+    #[test]
+    fn what_lingers_makes_room_and_is_not_held() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        let held = Held::of(tempfile::tempfile().expect("made").into()).expect("a file");
+        let at = Reach::Held(Arc::new(held), PathBuf::from("called"));
+        assert!(suspects.take(ONE, Suspect { at, ..suspect(0) }, begun));
+        let mut now = begun;
+        for look in LOOKS {
+            now = begun + look;
+            assert!(matches!(suspects.ripe(now).expect("due").at, Reach::Held(..)));
+        }
+        now += LINGERING;
+        assert!(matches!(suspects.ripe(now).expect("due").at, Reach::Number(_)));
+        for inode in 1..=WAITING_MAX as u64 {
+            assert!(suspects.take(ONE, suspect(inode), now));
+        }
+        assert!(!suspects.waiting.contains_key(&suspect(0).object));
+        assert!(!suspects.take(ONE, suspect(u64::MAX), now), "none lingers");
+        assert_eq!(suspects.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn what_lingers_is_looked_at_anew_when_its_writer_has_read_more() {
+        let mut suspects = Suspects::default();
+        let begun = Instant::now();
+        assert!(suspects.take(ONE, suspect(1), begun));
+        let later = begun + LOOKS[3];
+        while suspects.ripe(later).is_some() {}
+        assert_eq!((suspects.len(), suspects.lingering.len()), (0, 1));
+        suspects.has_read_more(ONE, later);
+        assert_eq!((suspects.len(), suspects.lingering.len()), (1, 0));
+        assert_eq!(suspects.due(), Some(later + LOOKS[0]));
+        while suspects.ripe(later + LOOKS[3]).is_some() {}
+        assert!(suspects.take(TWO, suspect(1), later + LOOKS[3]));
+        assert_eq!((suspects.len(), suspects.lingering.len()), (1, 0));
     }
 
     #[test]
@@ -273,7 +356,6 @@ mod tests {
             assert_eq!(suspects.due(), Some(later + look));
             assert!(suspects.ripe(later + look).is_some());
         }
-        assert!(nothing_is_left(&suspects));
     }
 
     #[test]

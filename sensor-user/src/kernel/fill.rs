@@ -10,13 +10,13 @@ use std::{
 use aya::maps::{MapFd, MapInfo};
 use claviger_sensor_common::{
     AGENT_THREADS_MAX, CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, IN_FLIGHT_MAX, NAMES_MAX, OBJECTS_MAX,
-    OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, WAYS_MAX, WRITTEN_MAX,
+    OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, SHARERS_MAX, WAYS_MAX, WRITTEN_MAX,
 };
 
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 15] = [
+pub const MAPS: [(&str, &str, u32); 18] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
@@ -24,6 +24,9 @@ pub const MAPS: [(&str, &str, u32); 15] = [
     ("REPEATS", "repeats", REPEATS_MAX),
     ("READERS", "readers", READERS_MAX),
     ("WRITTEN", "written_files", WRITTEN_MAX),
+    ("LOOKED_AT", "written_files_looked_at", WRITTEN_MAX),
+    ("SHARED_TABLES", "shared_tables", SHARERS_MAX),
+    ("SHARED_MEMORY", "shared_memory", SHARERS_MAX),
     ("PENDING", "changes_in_flight", CHANGES_IN_FLIGHT_MAX),
     ("IN_FLIGHT", "io_uring_opens_in_flight", IN_FLIGHT_MAX),
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),

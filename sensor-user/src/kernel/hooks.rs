@@ -334,7 +334,7 @@ pub(super) const fn copied(level: FileOpenHook) -> Hook {
         programs: &[],
         beside: &[MADE_IN_MEMORY],
         cannot_see: &[
-            "copies that are written by another process than the one that read, or those that it forked",
+            "copies that are written by another process than the one that read, those that it forked, and those that share its memory or open files",
             "copies that hold more than the credential, or hold it in another form",
         ],
     }

@@ -63,18 +63,43 @@ const CASES: &[(&str, &[&str], &str, Told)] = &[
         NoScript("code"),
     ),
     ("java", JAVA, "R.java @", Named("R.java")),
+    ("ruby", RUBY, "-W0 r.rb @", Named("r.rb")),
+    ("ruby-require", RUBY, "-r json r.rb @", BesideCode("r.rb")),
+    ("ruby-code", RUBY, "-e 'File.read(ARGV[0])' @", NoScript("code")),
+    ("php", PHP, "-n -f r.php @", Named("r.php")),
+    (
+        "php-setting",
+        PHP,
+        "-d memory_limit=64M r.php @",
+        BesideCode("r.php"),
+    ),
+    (
+        "php-code",
+        PHP,
+        "-r 'file_get_contents($argv[1]);' @",
+        NoScript("code"),
+    ),
+    ("lua", LUA, "r.lua @", Named("r.lua")),
+    ("lua-library", LUA, "-l string r.lua @", BesideCode("r.lua")),
+    ("lua-code", LUA, "-e 'x = 1' r.lua @", BesideCode("r.lua")),
 ];
 
 const PYTHON: &[&str] = &["/usr/bin/python3"];
 const AWK: &[&str] = &["/usr/bin/gawk", "/usr/bin/mawk", "/usr/bin/awk"];
 const NODE: &[&str] = &["/usr/bin/node"];
 const JAVA: &[&str] = &["/usr/bin/java"];
+const RUBY: &[&str] = &["/usr/bin/ruby"];
+const PHP: &[&str] = &["/usr/bin/php"];
+const LUA: &[&str] = &["/usr/bin/lua5.4", "/usr/bin/lua"];
 
 pub(crate) fn run(cases: &mut Cases) {
     cases.script("r.sh", "read x < $1\n");
     cases.script("r.py", "import sys\nopen(sys.argv[1]).read()\n");
     cases.script("r.pl", "open(my $f, '<', $ARGV[0]); my @all = <$f>;\n");
     cases.script("r.awk", "{ lines++ }\n");
+    cases.script("r.rb", "File.read(ARGV[0])\n");
+    cases.script("r.php", "<?php file_get_contents($argv[1]);\n");
+    cases.script("r.lua", "io.open(arg[1]):read('a')\n");
     cases.script("r.js", "require('fs').readFileSync(process.argv[2])\n");
     let java = "class R { public static void main(String[] a) throws Exception { new java.io.FileInputStream(a[0]).read(); } }";
     cases.script("R.java", java);

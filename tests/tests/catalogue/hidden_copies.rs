@@ -1,56 +1,48 @@
 //! Copies that lie at no path, or at none that the kernel half tells: in memory, unnamed, too deep; and written by another than the one that read.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
-use claviger_tests::{SECRET, can_load, copier};
+use claviger_tests::{Ext4, can_load};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::host::{Host, cat};
+use crate::{copier::Copies, host::cat};
 
-/// A process that has made a copy, and waits.
-struct Copier(Child);
-
-impl Copier {
-    fn start(program: &Path, how: &str, original: &Path, to: &Path) -> Self {
-        let mut child = Command::new(program)
-            .args([Path::new(how), original, to])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut said = [0; 7];
-        let stdout = child.stdout.as_mut().expect("piped");
-        stdout
-            .read_exact(&mut said)
-            .unwrap_or_else(|error| panic!("{how}: {error}"));
-        assert_eq!(&said, b"copied\n", "{how}");
-        Self(child)
+/// By each of these ways a copy is made that is found at once, and its reads are told.
+fn each_is_watched(ways: &[&str]) {
+    if !can_load() {
+        return;
     }
-
-    fn go_on(&mut self) {
-        let stdin = self.0.stdin.as_mut().expect("piped");
-        stdin.write_all(b"\n").expect("it waits");
+    let copies = Copies::new();
+    let to = |how: &str| copies.host.decoy.beside(how);
+    for how in ways {
+        drop(copies.copied(how, &to(how)));
+        cat(&to(how));
+    }
+    for how in ways {
+        let uses = copies.host.uses(&to(how));
+        assert_eq!(uses.len(), 1, "{how}: {}", copies.host.sensor.log());
     }
 }
 
-impl Drop for Copier {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ended = self.0.wait();
-    }
+#[test]
+fn a_copy_into_a_file_that_only_a_ring_has_open_is_watched() {
+    each_is_watched(&["ring-before", "ring-after", "ring-anywhere", "ring-buffer"]);
 }
 
-/// Copies that were found to be some.
-fn found(host: &Host) -> usize {
-    host.sensor
-        .log()
-        .matches("a copy of a credential is watched")
-        .count()
+#[test]
+fn a_copy_into_a_file_that_another_process_has_opened_is_watched() {
+    each_is_watched(&["given", "fetched"]);
+}
+
+#[test]
+fn a_copy_by_a_process_that_shares_with_the_one_that_read_is_watched() {
+    each_is_watched(&["shared-table", "shared-memory", "vforked"]);
+}
+
+#[test]
+fn a_copy_is_watched_by_whatever_call_it_was_made() {
+    each_is_watched(&["spliced", "sent", "ranged", "written-at", "mapped"]);
 }
 
 #[test]
@@ -58,35 +50,23 @@ fn a_copy_at_no_path_is_watched_too() {
     if !can_load() {
         return;
     }
-    let mut host = Host::new("version = 1\n", "");
-    let original = host.decoy.path(".ssh/id_original");
-    host.decoy.write(
-        ".ssh/id_original",
-        &format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----\n"),
-    );
-    let program = copier(&host.decoy.beside("copier"));
-    host.sensor.start();
-    let copied = |how: &str, to: &Path| {
-        let before = found(&host);
-        let copier = Copier::start(&program, how, &original, to);
-        host.wait(how, |_| found(&host) > before);
-        copier
-    };
+    let copies = Copies::new();
+    let host = &copies.host;
 
     // It gets a name only when it is whole.
     let linked = host.decoy.beside("linked");
-    let mut unnamed = copied("unnamed", &linked);
+    let mut unnamed = copies.copied("unnamed", &linked);
     unnamed.go_on();
     drop(unnamed);
     cat(&linked);
     assert_eq!(host.uses(&linked).len(), 1, "{}", host.sensor.log());
 
     // What the next program has of it is what is open.
-    drop(copied("executed", Path::new("/")));
+    drop(copies.copied("executed", Path::new("/")));
 
     // Somebody else reads it out of the process that has it.
-    let in_memory = copied("memory", Path::new("/"));
-    let pid = in_memory.0.id();
+    let in_memory = copies.copied("memory", Path::new("/"));
+    let pid = in_memory.id();
     let number = fs::read_dir(format!("/proc/{pid}/fd"))
         .expect("there")
         .flatten()
@@ -113,14 +93,114 @@ fn a_copy_at_no_path_is_watched_too() {
         deep.push("d");
     }
     fs::create_dir_all(&deep).expect("made");
-    drop(copied("plain", &deep.join("copy")));
-    let forked: PathBuf = host.decoy.beside("forked");
-    drop(copied("forked", &forked));
+    drop(copies.copied("plain", &deep.join("copy")));
+    let forked = host.decoy.beside("forked");
+    drop(copies.copied("forked", &forked));
     cat(&forked);
     assert_eq!(host.uses(&forked).len(), 1, "{}", host.sensor.log());
     // It had the file open for writing when the credential came to it, open, from another process.
     let received = host.decoy.beside("received");
-    drop(copied("received", &received));
+    drop(copies.copied("received", &received));
     cat(&received);
     assert_eq!(host.uses(&received).len(), 1, "{}", host.sensor.log());
+}
+
+/// Files of which it was told that they may be copies.
+fn told(copies: &Copies) -> u64 {
+    let status = copies.host.sensor.status();
+    let probes = status["probes"].as_array().expect("a list");
+    let copied = probes.iter().find(|probe| probe["probe"] == "file_copied");
+    copied.expect("a probe")["seen"].as_u64().expect("a number")
+}
+
+#[test]
+fn at_a_program_start_only_what_has_changed_is_looked_at() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    let mut copier = copies.start("starting", &copies.host.decoy.beside("open"));
+    let all = told(&copies);
+    assert!(
+        all >= 120,
+        "each when it was opened, and once it was written: {all}"
+    );
+    copier.go_on();
+    assert!(copier.says_so());
+    let unchanged = told(&copies);
+    // Others may copy meanwhile; these are 60 files.
+    assert!(unchanged < all + 60, "{all}, {unchanged}");
+    copier.go_on();
+    assert!(copier.says_so());
+    assert!(told(&copies) > unchanged);
+}
+
+#[test]
+fn what_the_reader_hands_to_another_process_is_not_known_where_that_one_writes_it() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    let to = |how: &str| copies.host.decoy.beside(how);
+    let ways = ["pipe", "socket", "segment", "injected"];
+    for how in ways {
+        drop(copies.start(how, &to(how)));
+    }
+    // It is made after these, and known before any of them.
+    drop(copies.copied("plain", &to("plain")));
+    let all = ways.iter().chain(&["plain"]);
+    all.for_each(|how| cat(&to(how)));
+    assert_eq!(copies.host.uses(&to("plain")).len(), 1);
+    for how in ways {
+        assert_eq!(
+            copies.host.uses(&to(how)).len(),
+            0,
+            "{how} is known: say so in README and ADR 0019"
+        );
+    }
+    assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
+}
+
+/// Copies into a file without a name that gets one, by a process that has ended when the sensor comes to look.
+fn unnamed_and_over(copies: &Copies, to: &Path) {
+    copies.host.sensor.signal(Signal::STOP);
+    let ran = Command::new(&copies.program)
+        .args([Path::new("unnamed-quick"), &copies.original, to])
+        .status();
+    copies.host.sensor.signal(Signal::CONT);
+    assert!(ran.expect("runs").success());
+}
+
+#[test]
+fn a_copy_that_only_its_number_leads_to_is_watched_on_a_disk_and_not_in_memory() {
+    if !can_load() {
+        return;
+    }
+    let copies = Copies::new();
+    // Of a VM all is in memory.
+    let in_memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let in_memory = in_memory.expect("a directory");
+    let in_memory = in_memory.path().join("copy");
+    unnamed_and_over(&copies, &in_memory);
+    let plain = copies.host.decoy.beside("plain");
+    drop(copies.copied("plain", &plain));
+    assert_eq!(copies.found(), 1, "{}", copies.host.sensor.log());
+    cat(&in_memory);
+    assert_eq!(
+        copies.host.uses(&in_memory).len(),
+        0,
+        "it is known: say so in README and ADR 0019"
+    );
+
+    let Some(disk) = Ext4::new() else { return };
+    let on_disk = disk.path().join("copy");
+    unnamed_and_over(&copies, &on_disk);
+    copies.host.wait("the one on the disk", |_| copies.found() == 2);
+    cat(&on_disk);
+    assert_eq!(
+        copies.host.uses(&on_disk).len(),
+        1,
+        "{}",
+        copies.host.sensor.log()
+    );
 }

@@ -1,6 +1,7 @@
 //! What is watched: the operator's part of the catalogue, and labels that are kept right.
 
 mod changes;
+mod copier;
 mod copies;
 mod hidden_copies;
 mod host;

@@ -3,56 +3,14 @@
 //! tmpfs, which tells generations to nobody, gives its numbers in order (`shmem_reserve_inode`), the first one again after four thousand million files even with
 //! `inode32`: no test can wait for that.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use claviger_tests::can_load;
+use claviger_tests::{Ext4, can_load};
 
-use crate::host::{Host, cat, text};
+use crate::host::{Host, cat};
 
 /// Files that are made to get a number again.
 const TRIES: usize = 50;
-
-/// A small ext4 in a file; what is mounted, and the device that holds the file, go with this.
-struct Ext4 {
-    directory: tempfile::TempDir,
-}
-
-impl Ext4 {
-    /// Nothing where this machine cannot make or mount one.
-    fn new() -> Option<Self> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let image = directory.path().join("image");
-        let file = fs::File::create(&image).expect("made");
-        file.set_len(4 << 20).expect("a file of nothing");
-        let ext4 = Self { directory };
-        fs::create_dir(ext4.path()).expect("made");
-        let run = |program: &str, arguments: &[&str], paths: &[&Path]| {
-            let ran = Command::new(program).args(arguments).args(paths).output();
-            let why = ran.map_or_else(|error| error.to_string(), |output| text(&output));
-            if !why.is_empty() {
-                eprintln!("not tested: {program}: {why}");
-            }
-            why.is_empty()
-        };
-        let made = run("mkfs.ext4", &["-q", "-F"], &[&image]);
-        (made && run("mount", &["-o", "loop"], &[&image, &ext4.path()])).then_some(ext4)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("mounted")
-    }
-}
-
-impl Drop for Ext4 {
-    fn drop(&mut self) {
-        let _not_mounted = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
-}
 
 #[test]
 fn a_file_that_gets_the_number_of_a_credential_is_not_taken_for_it() {

@@ -26,6 +26,9 @@ pub(crate) struct Facts {
     pub(super) nextest: bool,
     pub(super) busybox: bool,
     pub(super) fuse_overlayfs: bool,
+    pub(super) ruby: bool,
+    pub(super) php: bool,
+    pub(super) lua: bool,
 }
 
 impl Facts {
@@ -45,6 +48,9 @@ impl Facts {
             nextest: find_program("cargo-nextest").is_some(),
             busybox: find_program("busybox").is_some(),
             fuse_overlayfs: find_program("fuse-overlayfs").is_some(),
+            ruby: find_program("ruby").is_some(),
+            php: find_program("php").is_some(),
+            lua: find_program("lua5.4").is_some(),
         }
     }
 }

@@ -77,6 +77,10 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.busybox, &["busybox-static"]);
         // A root that a program serves.
         plan.package(facts.fuse_overlayfs, &["fuse-overlayfs"]);
+        // Interpreters whose scripts are told, half a minute together; Debian's other ones are larger.
+        plan.package(facts.ruby, &["ruby"]);
+        plan.package(facts.php, &["php-cli"]);
+        plan.package(facts.lua, &["lua5.4"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
         }
@@ -145,6 +149,11 @@ impl Plan {
         if self.packages.contains(&"fuse-overlayfs") {
             line("fuse-overlayfs: install fuse-overlayfs");
         }
+        for (package, program) in [("ruby", "Ruby"), ("php-cli", "PHP"), ("lua5.4", "Lua 5.4")] {
+            if self.packages.contains(&package) {
+                line(&format!("{program}: install {package}"));
+            }
+        }
         for program in &self.programs {
             line(&format!(
                 "{}: cargo install {} --version {} --locked",
@@ -172,6 +181,9 @@ mod tests {
             nextest: true,
             busybox: true,
             fuse_overlayfs: true,
+            ruby: true,
+            php: true,
+            lua: true,
         }
     }
 

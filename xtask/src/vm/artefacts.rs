@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const TESTS: &str = "claviger-tests";
 const INIT: &str = "vm-init";
 
-/// The tests that run on this host only: they say the same on every kernel (and read files of the source tree, or wait for scans, which an emulated
+/// The tests that run on this host only, but where one is asked for by its name: they say the same on every kernel (and read files of the source tree, or wait for scans, which an emulated
 /// machine makes long), or make a poorer host of this one with programs that the image does not hold.
 const HERE_ONLY: [&str; 4] = ["abi", "catalogue", "golden", "poor_hosts"];
 
@@ -25,8 +25,8 @@ pub(super) struct Artefacts {
     pub(super) tests: Vec<(String, PathBuf)>,
 }
 
-/// Without optimisation, as the tests of this host are.
-pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Artefacts> {
+/// Without optimisation, as the tests of this host are. Of the tests one binary, or all that are not [`HERE_ONLY`].
+pub(super) fn build(workspace: &Workspace, only: Option<&str>) -> anyhow::Result<Artefacts> {
     let programs = build::build(workspace, Profile::Dev)?;
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -49,13 +49,20 @@ pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Artefacts> {
     let mut tests = Vec::new();
     for artefact in messages.lines().filter_map(executable) {
         match artefact {
-            Executable::Test(name, _) if HERE_ONLY.contains(&name.as_str()) => {}
-            Executable::Test(name, path) => tests.push((name, path)),
+            Executable::Test(name, path) => {
+                if only.map_or_else(|| !HERE_ONLY.contains(&name.as_str()), |only| only == name) {
+                    tests.push((name, path));
+                }
+            }
             Executable::Program(name, path) if name == INIT => init = Some(path),
             Executable::Program(..) => {}
         }
     }
-    anyhow::ensure!(!tests.is_empty(), "{TESTS} has no test binaries");
+    anyhow::ensure!(
+        !tests.is_empty(),
+        "{TESTS} has no test binary {}",
+        only.unwrap_or_default()
+    );
     Ok(Artefacts {
         programs,
         init: init.with_context(|| format!("{TESTS} has no binary {INIT}"))?,
