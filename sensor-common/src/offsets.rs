@@ -306,6 +306,16 @@ offsets! {
     ring_attribute_path,
     /// `io_xattr.ctx.kname`: a structure that begins with the name
     ring_attribute_name,
+    /// `sk_buff.sk`
+    buffer_socket,
+    /// `sk_buff.cb`, and in it, for a unix socket, `unix_skb_parms.fp`; [`MISSING`] without unix sockets, as the two that follow
+    buffer_carried,
+    /// `scm_fp_list.count`
+    carried_count,
+    /// `scm_fp_list.fp`
+    carried_files,
+    /// `sock.__sk_common.skc_family`
+    socket_family,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

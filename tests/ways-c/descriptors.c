@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
@@ -139,6 +140,54 @@ static void scm_uring(void) {
     say(with_descriptor(uring_run(&uring, 1, 1), &parcel));
 }
 
+/* While the call waits for a message, another thread points it elsewhere: the kernel has its copy, and what it writes lies where nobody looks. */
+static struct parcel diverted;
+static pid_t receiver;
+static int is_diverted[2];
+static char elsewhere[CMSG_SPACE(sizeof(int))];
+static void *divert(void *unused) {
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", receiver);
+    while (state != 'S') {
+        FILE *facts = fopen(path, "r");
+        if (facts == NULL || fscanf(facts, "%*d (%*[^)]) %c", &state) != 1)
+            _exit(1);
+        fclose(facts);
+    }
+    diverted.head.msg_control = elsewhere;
+    diverted.head.msg_controllen = 0;
+    if (write(is_diverted[1], elsewhere, 1) != 1)
+        _exit(1);
+    return unused;
+}
+static void scm_diverted(void) {
+    int sockets[2];
+    char byte;
+    pid_t child;
+    pthread_t thread;
+    must("pipe", pipe2(is_diverted, O_CLOEXEC));
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    if (!part(&child)) {
+        close(is_diverted[1]);
+        if (read(is_diverted[0], &byte, 1) == 1)
+            send_descriptor(sockets[0], opened());
+        await(child);
+    }
+    wrap(&diverted);
+    receiver = (pid_t)syscall(SYS_gettid);
+    must("a thread", -pthread_create(&thread, NULL, divert, NULL));
+    long result = syscall(SYS_recvmsg, sockets[1], &diverted.head, 0);
+    diverted.head.msg_control = diverted.control.bytes;
+    say(with_descriptor(result, &diverted));
+}
+
+/* Data alone is taken, and the kernel lets go of the descriptor. */
+static void scm_left(void) {
+    char byte;
+    int socket = receiving_end();
+    say(read(socket, &byte, 1));
+}
+
 static void way_pidfd_getfd(void) {
     int numbers[2], file;
     pid_t child, owner = getpid();
@@ -207,6 +256,8 @@ const struct way descriptor_ways[] = {
     {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},
     {"scm_uring", scm_uring},
+    {"scm_diverted", scm_diverted},
+    {"scm_left", scm_left},
     {"pidfd_getfd", way_pidfd_getfd},
     {"seccomp_addfd", seccomp_addfd},
     {"fanotify", way_fanotify},

@@ -174,14 +174,18 @@ const RECEIVED_FENTRY: Hook = Hook {
 };
 
 const RECEIVED_TRACEPOINT: Hook = Hook {
-    name: "tracepoint/syscalls/sys_exit_recvmsg",
+    name: "tp_btf/skb_copy_datagram_iovec",
     programs: &[program(
-        "sys_exit_receives",
-        Point::Exits(&["recvmsg", "recvmmsg", "pidfd_getfd"]),
+        "message_taken",
+        Point::BtfTracepoint("skb_copy_datagram_iovec"),
     )],
-    beside: &[],
+    beside: &[Either {
+        programs: &[program("sys_exit_pidfd_getfd", Point::Exits(&["pidfd_getfd"]))],
+        otherwise: "descriptors taken from another process (pidfd_getfd)",
+    }],
     cannot_see: &[
-        "descriptors received by io_uring or by 32-bit system calls, or put in by a seccomp supervisor, but while they are held",
+        "descriptors put in by a seccomp supervisor, but while they are held",
+        "whether a message that carries a descriptor was taken with room for it",
     ],
 };
 

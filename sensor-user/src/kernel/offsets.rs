@@ -251,6 +251,14 @@ impl Resolver<'_> {
             ring_descriptor: optional(self.of("io_kiocb", "cqe.fd"))?,
             ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
             ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
+            buffer_socket: self.of("sk_buff", "sk")?,
+            buffer_carried: match optional(self.of("unix_skb_parms", "fp"))? {
+                MISSING => MISSING,
+                carried => self.of("sk_buff", "cb")? + carried,
+            },
+            carried_count: optional(self.of("scm_fp_list", "count"))?,
+            carried_files: optional(self.of("scm_fp_list", "fp"))?,
+            socket_family: self.of("sock", "__sk_common.skc_family")?,
         })
     }
 

@@ -172,6 +172,7 @@ fn descriptors() -> Vec<Way> {
                 Way::new("scm_recvmsg", receive, [Built, Built, Built]),
                 Way::new("scm_peek", receive, [Built, Built, Built]),
                 Way::new("scm_recvmmsg", receive, [Built, Built, Built]),
+                Way::new("scm_diverted", receive, [Built, Built, Built]),
             ],
         ),
         row(

@@ -16,6 +16,7 @@ pub(super) fn ways() -> Vec<Way> {
         ("name_to_handle_at", "name_to_handle_at", Key),
         ("inotify", "inotify", Key),
         ("core_dump_of_another", "core_dump_of_another", Key),
+        ("scm_left", "scm_left", Key),
         ("unrelated_file", "unrelated", OtherFile),
         ("unrelated_directory", "list", OtherDirectory),
     ]
