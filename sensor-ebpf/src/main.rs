@@ -20,7 +20,7 @@
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -76,6 +76,7 @@ mod tamper_hold;
 mod tamper_mounts;
 mod tamper_setting;
 mod task;
+mod user_ids;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.
 #[unsafe(no_mangle)]

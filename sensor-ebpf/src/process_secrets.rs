@@ -45,7 +45,7 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let first = arguments.first();
     match number(&ctx) {
         number::PROCESS_VM_READV => reached(result(&ctx), NOBODY, first as u32, PART_VM_READ),
-        number::PROCESS_VM_WRITEV if agent_threads::has(first as u32) => {
+        number::PROCESS_VM_WRITEV if agent_threads::is_named(first as u32) => {
             reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
         }
         call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
