@@ -304,6 +304,12 @@ offsets! {
     ring_attribute_path,
     /// `io_xattr.ctx.kname`: a structure that begins with the name
     ring_attribute_name,
+    /// `io_ring_ctx.submit_state.compl_reqs`: what has run and is not completed yet; [`MISSING`] before 5.16, as what follows
+    ring_completed,
+    /// `io_kiocb.comp_list`: its place among these
+    ring_completed_node,
+    /// `io_kiocb.cqe.res`; [`MISSING`] before 5.19
+    ring_own_result,
     /// `task_struct.thread_pid`
     task_thread_pid,
     /// `pid.level`: how deep the pid namespace lies in which it was made; 0 for the first

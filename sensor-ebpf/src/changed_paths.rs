@@ -380,7 +380,7 @@ pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -
     held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
 }
 
-/// Of an open file; with `USER`, the name of an attribute is the caller's.
+/// Of an open file; with `USER`, the name of an attribute is the caller's. 0 where there is nothing to tell, for it is no credential.
 #[inline(always)]
 pub fn held_file<const USER: bool>(
     what: u32,
@@ -390,7 +390,7 @@ pub fn held_file<const USER: bool>(
     after: u64,
 ) -> u32 {
     if file.is_null() {
-        // It was closed meanwhile, or comes to a ring's place only when a request before this one has run.
+        // It was closed meanwhile.
         lose(Probe::CredentialChange, Counter::LostDescriptorGone);
         return 0;
     }
@@ -416,5 +416,5 @@ pub fn held_file<const USER: bool>(
     } else {
         two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
     }
-    0
+    1
 }

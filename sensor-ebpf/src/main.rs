@@ -4,7 +4,7 @@
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]; what the kernel opens
 //!   itself by [`accounting`]
 //! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (with [`names_asked`]) and
-//!   [`changes_ring`]
+//!   [`changes_ring`] (with [`changes_ring_ends`])
 //! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
 //!   suppressed
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
@@ -39,6 +39,7 @@ mod changed_objects;
 mod changed_paths;
 mod changes;
 mod changes_ring;
+mod changes_ring_ends;
 mod compat_calls;
 mod copies;
 mod core_dump;

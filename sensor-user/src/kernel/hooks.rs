@@ -138,6 +138,13 @@ const OPEN_TRACEPOINT: Hook = Hook {
         },
         RING_ENDS,
         Either {
+            programs: &[program(
+                "io_uring_queue_async_work",
+                Point::BtfTracepoint("io_uring_queue_async_work"),
+            )],
+            otherwise: "an open by a worker of an io_uring whose file is replaced before its completion is asked for",
+        },
+        Either {
             programs: &[program("sys_exit_acct", Point::Exits(&["acct"]))],
             otherwise: "the file that process accounting is written to (acct)",
         },

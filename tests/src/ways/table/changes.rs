@@ -2,7 +2,7 @@
 
 use super::row;
 use crate::ways::Place::{NoKey, NoSession, Session, Written};
-use crate::ways::Sees::{Access, Change};
+use crate::ways::Sees::{Access, Change, ChangeBeside};
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -93,7 +93,7 @@ fn names() -> Vec<Way> {
 fn attributes() -> Vec<Way> {
     let (mode, owner) = (Change("mode"), Change("owner"));
     let attributes = Change("attributes");
-    row(
+    let by_call = row(
         "`chmod`, `chown`, `setxattr`",
         [
             Way::new("chmod", mode, [Built, Built, Built]),
@@ -114,5 +114,14 @@ fn attributes() -> Vec<Way> {
             Way::new("denied_uring_fsetxattr", attributes, [Built, Built, Built]),
             Way::new("removexattr", attributes, [Built, Built, Built]),
         ],
-    )
+    );
+    let silent = row(
+        "the same by io_uring of what it opens",
+        [Way::new(
+            "uring_suppressed_fsetxattr",
+            ChangeBeside("attributes"),
+            [Built, Built, Built],
+        )],
+    );
+    [by_call, silent].concat()
 }

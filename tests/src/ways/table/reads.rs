@@ -100,6 +100,13 @@ fn fixed_files() -> Vec<Way> {
             Way::new("uring_fixed_long_path", READ, [Built, Built, Built]),
         ],
     );
+    let replaced = row(
+        "io_uring, and another file is put",
+        [
+            Way::new("uring_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_replaced", READ, [Built, Built, Built]),
+        ],
+    );
     let rows = [
         row(
             "an io_uring with a fixed file, inherited",
@@ -122,7 +129,7 @@ fn fixed_files() -> Vec<Way> {
             [Way::new("ring_message", READ, [Built, Built, Built])],
         ),
     ];
-    [opened, rows.concat()].concat()
+    [opened, replaced, rows.concat()].concat()
 }
 
 /// Opens that io_uring does not say the success of.
@@ -145,6 +152,8 @@ fn silent() -> Vec<Way> {
             Way::new("uring_suppressed_closed_symlink", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_proc_cwd", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_mounts", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_worker_replaced", READ, [Built, Built, Built]),
         ],
     );
     [held, gone].concat()
