@@ -17,7 +17,7 @@ use claviger_sensor_common::{
 use crate::{
     arguments::{Arguments, number, result},
     attempts::{AT_FDCWD, is_refusal},
-    changes::{Attributes, Facts, RENAME_EXCHANGE, known, nothing_given, one, two},
+    changes::{Attributes, Facts, RENAME_EXCHANGE, known_by_call, nothing_given, one, two},
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
     labels,
@@ -396,7 +396,7 @@ pub fn held_file<const USER: bool>(
     }
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let mut facts = Facts::new(what);
-    facts.file = known::<Probed>(pointer::<Probed>(file, offset!(file_dentry)), inode);
+    facts.file = known_by_call(pointer::<Probed>(file, offset!(file_dentry)), inode);
     if facts.file.matched == 0 {
         return 0;
     }

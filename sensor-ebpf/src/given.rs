@@ -10,7 +10,7 @@ use crate::{
     file_use::untyped,
     labels,
     offsets::offset,
-    path,
+    overlay, path,
     read::{Probed, pointer},
 };
 
@@ -64,14 +64,19 @@ pub fn concerns<const USER: bool>(given: Given) -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn user_path_concerns(directory: i32, text: u64) -> u32 {
-    (has_slash::<true>(text) || labels::is_way(base(directory))) as u32
+    (has_slash::<true>(text) || is_way(base(directory))) as u32
 }
 
 /// The same, of a path that the kernel has copied.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn kernel_path_concerns(directory: i32, text: u64) -> u32 {
-    (has_slash::<false>(text) || labels::is_way(base(directory))) as u32
+    (has_slash::<false>(text) || is_way(base(directory))) as u32
+}
+
+#[inline(always)]
+fn is_way(directory: *const u8) -> bool {
+    labels::is_way(directory) || overlay::is_way(directory)
 }
 
 /// The inode of the directory at which a relative path starts.

@@ -5,4 +5,5 @@ mod copies;
 mod hidden_copies;
 mod host;
 mod labels;
+mod overlays;
 mod policy;
