@@ -45,8 +45,19 @@ static void raced_closes(void) {
     say(0);
 }
 
-/* The other thread acts once in each turn, each time a little later. */
+/* The other thread acts once in each turn, each time a little later. Each has a CPU, where there are two. */
 static int begun, over;
+static void run_on(int which) {
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0 || CPU_COUNT(&allowed) < 2)
+        return;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && which-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+        }
+}
 static void await_turn(const int *of, int turn) {
     for (int looks = 1; __atomic_load_n(of, __ATOMIC_ACQUIRE) < turn; looks++)
         // The other thread may have no CPU.
@@ -54,6 +65,7 @@ static void await_turn(const int *of, int turn) {
             sched_yield();
 }
 static void *in_turns(void *act) {
+    run_on(1);
     for (int turn = 1; turn <= TRIES; turn++) {
         await_turn(&begun, turn);
         for (volatile int wait = turn % 1024; wait > 0; wait--) {
@@ -66,6 +78,7 @@ static void *in_turns(void *act) {
 static void take_turns(void (*act)(void)) {
     pthread_t thread;
     must("a thread", -pthread_create(&thread, NULL, in_turns, (void *)act));
+    run_on(0);
 }
 
 /* Opens, while another thread puts OTHER in the place of what comes. Where the number is promised and nothing is there yet, that fails. */
@@ -111,16 +124,17 @@ static long list(int file) {
     char entries[4096];
     return syscall(SYS_getdents64, file, entries, sizeof entries);
 }
-static long itself(void) { return syscall(SYS_pidfd_open, getpid(), 0); }
+/* OBJECT is the pid of the sensor, of which the standard input is taken. */
+static long the_sensor(void) { return syscall(SYS_pidfd_open, atoi(object), 0); }
 static long take(int process) {
-    long taken = syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
+    long taken = syscall(SYS_pidfd_getfd, process, STDIN_FILENO, 0);
     return taken >= 0 && close((int)taken) == 0;
 }
 /* Each change is an event of its own. */
 static void raced_changes(void) { on_raced(TRIES / 10, again, change); }
 static void raced_maps(void) { on_raced(TRIES / 4, again, map); }
 static void raced_lists(void) { on_raced(TRIES / 4, again, list); }
-static void raced_takes(void) { on_raced(TRIES / 10, itself, take); }
+static void raced_takes(void) { on_raced(TRIES / 10, the_sensor, take); }
 
 const struct way raced_ways[] = {
     {"raced_closes", raced_closes}, {"raced_replaces", raced_replaces}, {"raced_changes", raced_changes}, {"raced_maps", raced_maps},

@@ -10,6 +10,9 @@ use crate::{generator::only_keys, host::Host};
 
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
 
+/// As an object of a way.
+const SENSOR: &str = "the sensor";
+
 /// What came of a way in which two threads race.
 struct Raced {
     /// How often it succeeded, by its own count.
@@ -22,8 +25,8 @@ struct Raced {
 }
 
 impl Raced {
-    /// Runs a way on one key, with another.
-    fn run(way: &str, object: &str) -> Self {
+    /// Runs a way on a file of the decoy, or on the sensor, with another key; nothing where this kernel does no such thing.
+    fn run(way: &str, object: &str) -> Option<Self> {
         let (_catalogue, config) = only_keys();
         let mut host = Host::new(&config);
         host.decoy.write(".ssh/id_raced", KEY);
@@ -33,21 +36,29 @@ impl Raced {
         let programs = Programs::put(&place);
         host.sensor.start();
         let path = |name| host.decoy.path(name).display().to_string();
-        let (did, running) = programs.run(way, &path(object), &path(".ssh/id_other"));
+        let object = match object {
+            SENSOR => host.sensor.status()["pid"].to_string(),
+            file => path(file),
+        };
+        let (did, running) = programs.run(way, &object, &path(".ssh/id_other"));
         drop(running);
-        let Did::It {
-            pid,
-            errno: 0,
-            target,
-        } = did
-        else {
-            panic!("{did:?}")
+        let (pid, target) = match did {
+            Did::It {
+                pid,
+                errno: 0,
+                target,
+            } => (pid, target),
+            Did::Nothing(why) => {
+                eprintln!("skipped: {why}");
+                return None;
+            }
+            Did::It { .. } => panic!("{did:?}"),
         };
         let events = host.arrived(host.sensor.flush());
         let status = host.sensor.status();
         let probes = status["probes"].as_array().expect("a list");
         let opens = probes.iter().find(|probe| probe["probe"] == "file_open");
-        Self {
+        Some(Self {
             times: u64::try_from(target).expect("a number"),
             pid,
             events,
@@ -55,7 +66,7 @@ impl Raced {
                 .and_then(|probe| probe["hook"].as_str())
                 .expect("a hook")
                 .to_owned(),
-        }
+        })
     }
 
     fn is_by_call(&self) -> bool {
@@ -96,7 +107,7 @@ fn an_open_whose_descriptor_is_closed_at_once_is_told_or_counted() {
     if !can_load() {
         return;
     }
-    let raced = Raced::run("raced_closes", ".ssh/id_raced");
+    let raced = Raced::run("raced_closes", ".ssh/id_raced").expect("done");
     let (told, lost) = (
         raced.told(|event| opened(event, "id_raced")),
         raced.lost("file_open"),
@@ -116,7 +127,7 @@ fn an_open_whose_descriptor_is_replaced_is_told_as_what_lies_there() {
     if !can_load() {
         return;
     }
-    let raced = Raced::run("raced_replaces", ".ssh/id_raced");
+    let raced = Raced::run("raced_replaces", ".ssh/id_raced").expect("done");
     let told = raced.told(|event| opened(event, "id_raced"));
     // But for the one open that this is.
     let wrong = raced.told(|event| opened(event, "id_other")) - 1;
@@ -125,7 +136,8 @@ fn an_open_whose_descriptor_is_replaced_is_told_as_what_lies_there() {
         "{} opens: {told} told, {wrong} as the other, {lost} lost",
         raced.times
     );
-    assert_eq!(wrong > 0, raced.is_by_call());
+    // Whether a race is won is for the machine to say; what comes of it is not.
+    assert!(wrong == 0 || raced.is_by_call());
     assert_eq!(told + wrong + lost, raced.times);
 }
 
@@ -134,32 +146,32 @@ fn calls_whose_descriptor_is_closed_at_once_are_told_or_counted() {
     if !can_load() {
         return;
     }
-    let changes = Raced::run("raced_changes", ".ssh/id_raced");
+    let changes = Raced::run("raced_changes", ".ssh/id_raced").expect("done");
     let told = changes.told(|event| event["change"]["what"] == "mode");
     let lost = changes.lost("credential_change");
     println!("{} changes: {told} told, {lost} lost", changes.times);
-    assert_eq!(lost > 0, changes.is_by_call());
+    assert!(lost == 0 || changes.is_by_call());
     assert_eq!(told + lost, changes.times);
 
-    let maps = Raced::run("raced_maps", ".ssh/id_raced");
+    let maps = Raced::run("raced_maps", ".ssh/id_raced").expect("done");
     let told = maps.told(|event| event["credential"]["operation"] == "map");
     let lost = maps.lost("file_mapped");
     println!("{} mappings: {told} told, {lost} lost", maps.times);
-    assert_eq!(lost > 0, maps.is_by_call());
+    assert!(lost == 0 || maps.is_by_call());
     assert_eq!(told + lost, maps.times);
 
     // These are seen by their exit on every level.
-    let lists = Raced::run("raced_lists", ".ssh");
+    let lists = Raced::run("raced_lists", ".ssh").expect("done");
     let told = lists.told(|event| event["kind"] == "credential_discovery");
     let lost = lists.lost("directory_list");
     println!("{} listings: {told} told, {lost} lost", lists.times);
-    assert!(lost > 0);
     assert_eq!(told + lost, lists.times);
 
-    let takes = Raced::run("raced_takes", ".ssh/id_raced");
+    let takes = Raced::run("raced_takes", SENSOR).expect("done");
+    let told = takes.told(|event| event["tamper"]["target"] == "fd");
     let lost = takes.lost("process_secret");
-    println!("{} descriptors taken: {lost} of an unknown process", takes.times);
-    assert!(lost > 0 && lost <= takes.times);
+    println!("{} descriptors taken: {told} told, {lost} lost", takes.times);
+    assert_eq!(told + lost, takes.times);
 }
 
 /// A ring's change of what was opened for it and closed again within one call.
@@ -168,7 +180,9 @@ fn a_change_by_a_ring_whose_file_is_gone_is_counted() {
     if !can_load() {
         return;
     }
-    let raced = Raced::run("uring_suppressed_fsetxattr_closed", ".ssh/id_raced");
+    let Some(raced) = Raced::run("uring_suppressed_fsetxattr_closed", ".ssh/id_raced") else {
+        return;
+    };
     let told = raced.told(|event| event["change"]["what"] == "attributes");
     let lost = raced.lost("credential_change");
     let expected = if raced.is_by_call() { (0, 1) } else { (1, 0) };
