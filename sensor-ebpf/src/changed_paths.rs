@@ -21,7 +21,7 @@ use crate::{
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
     labels,
-    names_asked::{self, READ_AT_END},
+    names_asked::{self, READ_AT_END, names_ended, read_rest},
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -144,10 +144,14 @@ fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
 #[inline(always)]
 fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let end = end::<SUCCESSES>(ctx);
-    if SUCCESSES
-        && names_asked::are_kept()
-        && names_asked::names_ended(u32::from(end.is_some()), end.unwrap_or_default()) != READ_AT_END
-    {
+    if SUCCESSES && names_asked::are_kept() {
+        let (is_told, errno) = (u32::from(end.is_some()), end.unwrap_or_default());
+        if names_ended(is_told, errno, 0) == READ_AT_END
+            && let Some((_, from, to)) = asked(number(ctx), &Arguments::current())
+        {
+            read_rest(both(from.directory, to.directory), from.text, to.text);
+            names_ended(is_told, errno, 1);
+        }
         return;
     }
     let Some(errno) = end else {

@@ -45,6 +45,7 @@ fn names() -> Vec<Way> {
             Way::new("renameat2_from", renamed, [Built, Built, Built]),
             Way::new("rename_to", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("rename_over", replaced, [Built, Built, Built]),
+            Way::new("raced_rename", replaced, [Built, Built, Built]),
             Way::new("untouched_rename", renamed, [Built, Built, Built]),
             Way::new("rename_exchange", replaced, [Built, Built, Built]),
             Way::new("uring_renameat", renamed, [Built, Built, Built]),
