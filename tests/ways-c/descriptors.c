@@ -4,13 +4,16 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #ifndef SECCOMP_ADDFD_FLAG_SEND
@@ -49,6 +52,29 @@ static void inherit_as(int descriptor) {
 }
 static void inherit_high(void) { inherit_as(5000); }
 static void inherit_highest(void) { inherit_as(1048575); }
+
+/* The kernel opens it as a program, and gives the program that it runs instead a descriptor (binfmt_misc with the flag O), here in a user namespace of its own, which
+   has rules of its own. That program is this one, which knows by AT_EXECFD what it is there for. OTHER is made. */
+static void opened_as_program(void) {
+    static const char map[] = "0 0 1\n";
+    char rule[8192], itself[4096] = {0};
+    must("where this program lies", readlink("/proc/self/exe", itself, sizeof itself - 1));
+    must("make it a program", chmod(object, 0700));
+    must("make a directory", mkdir(other, 0700));
+    actor();
+    must("a user namespace", unshare(CLONE_NEWUSER | CLONE_NEWNS));
+    write_text("/proc/self/setgroups", "deny");
+    for (int group = 0; group < 2; group++) {
+        int ids = (int)must("open the map of ids", open(group ? "/proc/self/gid_map" : "/proc/self/uid_map", O_WRONLY | O_CLOEXEC));
+        must("map the ids", write(ids, map, sizeof map - 1));
+    }
+    must("mount binfmt_misc", mount("binfmt_misc", other, "binfmt_misc", 0, NULL));
+    int length = snprintf(rule, sizeof rule, ":claviger:M::-----BEGIN::%s:O", itself);
+    int rules = (int)must("open the rules", open(joined(other, "register"), O_WRONLY | O_CLOEXEC));
+    must("a rule", write(rules, rule, (size_t)length));
+    execl(object, object, NULL);
+    cannot("execve");
+}
 
 /* A message with room for one descriptor. */
 struct parcel {
@@ -252,6 +278,7 @@ const struct way descriptor_ways[] = {
     {"inherit_high", inherit_high},
     {"inherit_highest", inherit_highest},
     {"inherited", inherited},
+    {"opened_as_program", opened_as_program},
     {"scm_recvmsg", scm_recvmsg},
     {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},

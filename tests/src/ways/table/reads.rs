@@ -173,6 +173,7 @@ fn descriptors() -> Vec<Way> {
                 Way::new("inherit", Access("inherit"), [Built, Built, Built]),
                 Way::new("inherit_high", Access("inherit"), [Built, Built, Built]),
                 Way::new("inherit_highest", Access("inherit"), [Built, Built, Built]),
+                Way::new("opened_as_program", Access("inherit"), [Built, Built, Built]),
             ],
         ),
         row(
