@@ -152,6 +152,24 @@ static void scm_recvmmsg(void) {
     say(with_descriptor(result, &parcel));
 }
 
+/* A ring that has the decoy open. From 6.7 on, and where that was taken up, the kernel sends none. */
+static void scm_ring(void) {
+    int sockets[2];
+    struct parcel parcel;
+    pid_t child;
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    if (part(&child)) {
+        wrap(&parcel);
+        say(with_descriptor(syscall(SYS_recvmsg, sockets[1], &parcel.head, 0), &parcel));
+    }
+    int file = opened();
+    struct uring uring = uring_new(0);
+    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, &file, 1));
+    close(file);
+    send_descriptor(sockets[0], uring.ring);
+    await(child);
+}
+
 static void scm_uring(void) {
     struct parcel parcel;
     int socket = receiving_end();
@@ -283,6 +301,7 @@ const struct way descriptor_ways[] = {
     {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},
     {"scm_uring", scm_uring},
+    {"scm_ring", scm_ring},
     {"scm_diverted", scm_diverted},
     {"scm_left", scm_left},
     {"pidfd_getfd", way_pidfd_getfd},

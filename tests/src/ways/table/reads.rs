@@ -118,11 +118,10 @@ fn fixed_files() -> Vec<Way> {
         ),
         row(
             "an io_uring with a fixed file, received",
-            [Way::new(
-                "ring_received",
-                Access("receive"),
-                [Built, Built, Built],
-            )],
+            [
+                Way::new("ring_received", Access("receive"), [Built, Built, Built]),
+                Way::new("scm_ring", Access("receive"), [Built, Built, Built]),
+            ],
         ),
         row(
             "a fixed file put in by another process",
