@@ -301,7 +301,13 @@ pub(super) const REACHED: Hook = Hook {
             &["pidfd_getfd", "process_madvise"],
         ),
     )],
-    beside: &[],
+    beside: &[Either {
+        programs: &[program(
+            "sys_enter_by_process",
+            Point::Enters(&["pidfd_getfd", "process_madvise"]),
+        )],
+        otherwise: "what is done to the sensor by a process descriptor that another thread closes while the call runs",
+    }],
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 
