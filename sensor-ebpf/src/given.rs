@@ -53,30 +53,33 @@ pub fn concerns<const USER: bool>(given: Given) -> bool {
     if !labels::is_watching() {
         return false;
     }
-    if USER {
-        user_path_concerns(given.directory, given.text) != 0
+    let concerns = if USER {
+        user_path_concerns(given.directory, given.text)
     } else {
-        kernel_path_concerns(given.directory, untyped(given.text as *const u8)) != 0
-    }
+        kernel_path_concerns(given.directory, untyped(given.text as *const u8))
+    };
+    concerns != 0 || shows_way(given.directory) != 0
 }
 
 /// As [`concerns`]. Global, so that what it takes of the stack is free again when the path is told.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn user_path_concerns(directory: i32, text: u64) -> u32 {
-    (has_slash::<true>(text) || is_way(base(directory))) as u32
+    (has_slash::<true>(text) || labels::is_way(base(directory))) as u32
 }
 
 /// The same, of a path that the kernel has copied.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn kernel_path_concerns(directory: i32, text: u64) -> u32 {
-    (has_slash::<false>(text) || is_way(base(directory))) as u32
+    (has_slash::<false>(text) || labels::is_way(base(directory))) as u32
 }
 
-#[inline(always)]
-fn is_way(directory: *const u8) -> bool {
-    labels::is_way(directory) || overlay::is_way(directory)
+/// Whether an overlay shows a directory that is one of ours. Apart from the above, with which it would take more of the stack than there is (6.1).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn shows_way(directory: i32) -> u32 {
+    overlay::is_way(base(directory)) as u32
 }
 
 /// The inode of the directory at which a relative path starts.
