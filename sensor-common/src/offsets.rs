@@ -154,8 +154,6 @@ offsets! {
     cred_user_ns,
     /// `nsproxy.mnt_ns`
     nsproxy_mnt_ns,
-    /// `nsproxy.pid_ns_for_children`
-    nsproxy_pid_ns,
     /// `nsproxy.net_ns`
     nsproxy_net_ns,
     /// `mnt_namespace.ns.inum`
@@ -316,6 +314,36 @@ offsets! {
     ring_attribute_path,
     /// `io_xattr.ctx.kname`: a structure that begins with the name
     ring_attribute_name,
+    /// `io_ring_ctx.submit_state.compl_reqs`: what has run and is not completed yet; [`MISSING`] before 5.16, as what follows
+    ring_completed,
+    /// `io_kiocb.comp_list`: its place among these
+    ring_completed_node,
+    /// `io_kiocb.cqe.res`; [`MISSING`] before 5.19
+    ring_own_result,
+    /// `task_struct.thread_pid`
+    task_thread_pid,
+    /// `pid.level`: how deep the pid namespace lies in which it was made; 0 for the first
+    pid_level,
+    /// `pid.numbers`: for each of these namespaces a `struct upid`
+    pid_numbers,
+    /// `upid.ns`
+    upid_namespace,
+    /// `user_namespace.uid_map.extent`: ranges of ids, a few
+    user_ns_extents,
+    /// `user_namespace.uid_map.nr_extents`
+    user_ns_extents_count,
+    /// `user_namespace.uid_map.forward`: where there are more of them
+    user_ns_more_extents,
+    /// `sk_buff.sk`
+    buffer_socket,
+    /// `sk_buff.cb`, and in it, for a unix socket, `unix_skb_parms.fp`; [`MISSING`] without unix sockets, as the two that follow
+    buffer_carried,
+    /// `scm_fp_list.count`
+    carried_count,
+    /// `scm_fp_list.fp`
+    carried_files,
+    /// `sock.__sk_common.skc_family`
+    socket_family,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -6,6 +6,7 @@ use claviger_sensor_common::AGENT_THREADS_MAX;
 use crate::{
     offsets::{agent_pid, offset},
     read::{Read, Typed},
+    task,
 };
 
 /// By thread id. Those that run when the probes are attached are put in by the agent.
@@ -28,9 +29,10 @@ pub fn ended(task: *const u8) {
     }
 }
 
-/// Whether this id, in the initial pid namespace, is that of the sensor or of one of its threads.
+/// Whether the current task means the sensor, or one of its threads, by this id.
 #[inline(always)]
-pub fn has(id: u32) -> bool {
+pub fn is_named(id: u32) -> bool {
     // SAFETY: the value is not looked at.
-    id == agent_pid() || unsafe { AGENT_THREADS.get(id) }.is_some()
+    let is_own = id == agent_pid() || unsafe { AGENT_THREADS.get(id) }.is_some();
+    is_own && task::is_in_first_pid_namespace()
 }

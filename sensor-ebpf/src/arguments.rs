@@ -2,6 +2,8 @@
 
 use aya_ebpf::{EbpfContext as _, helpers::generated::bpf_task_pt_regs, programs::TracePointContext};
 
+use claviger_sensor_common::MISSING;
+
 use crate::{
     offsets::offset,
     read::{Read, Typed},
@@ -50,6 +52,15 @@ impl Arguments {
     }
 }
 
+/// The number of the system call under way, of a 32-bit one among those; of a thread of the kernel's that works for a process, that of the call that made it.
+#[inline(always)]
+pub fn call_number() -> u32 {
+    if offset!(regs_number) == MISSING {
+        return u32::MAX;
+    }
+    Typed::read::<u64>(Arguments::current().0, offset!(regs_number)) as u32
+}
+
 /// Numbers of the system calls that programs tell apart, of x86-64.
 pub mod number {
     pub const OPEN: i64 = 2;
@@ -64,7 +75,6 @@ pub mod number {
     pub const OPENAT: i64 = 257;
     pub const IOPRIO_SET: i64 = 251;
     pub const RT_TGSIGQUEUEINFO: i64 = 297;
-    pub const RECVMMSG: i64 = 299;
     pub const PRLIMIT64: i64 = 302;
     pub const PROCESS_VM_READV: i64 = 310;
     pub const PROCESS_VM_WRITEV: i64 = 311;

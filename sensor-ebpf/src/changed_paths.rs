@@ -17,11 +17,11 @@ use claviger_sensor_common::{
 use crate::{
     arguments::{Arguments, number, result},
     attempts::{AT_FDCWD, is_refusal},
-    changes::{Attributes, Facts, RENAME_EXCHANGE, known, nothing_given, one, two},
+    changes::{Attributes, Facts, RENAME_EXCHANGE, known_by_call, nothing_given, one, two},
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
     labels,
-    names_asked::{self, READ_AT_END},
+    names_asked::{self, READ_AT_END, names_ended, read_rest},
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -144,10 +144,14 @@ fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
 #[inline(always)]
 fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let end = end::<SUCCESSES>(ctx);
-    if SUCCESSES
-        && names_asked::are_kept()
-        && names_asked::names_ended(u32::from(end.is_some()), end.unwrap_or_default()) != READ_AT_END
-    {
+    if SUCCESSES && names_asked::are_kept() {
+        let (is_told, errno) = (u32::from(end.is_some()), end.unwrap_or_default());
+        if names_ended(is_told, errno, 0) == READ_AT_END
+            && let Some((_, from, to)) = asked(number(ctx), &Arguments::current())
+        {
+            read_rest(both(from.directory, to.directory), from.text, to.text);
+            names_ended(is_told, errno, 1);
+        }
         return;
     }
     let Some(errno) = end else {
@@ -380,7 +384,7 @@ pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -
     held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
 }
 
-/// Of an open file; with `USER`, the name of an attribute is the caller's.
+/// Of an open file; with `USER`, the name of an attribute is the caller's. 0 where there is nothing to tell, for it is no credential.
 #[inline(always)]
 pub fn held_file<const USER: bool>(
     what: u32,
@@ -390,13 +394,13 @@ pub fn held_file<const USER: bool>(
     after: u64,
 ) -> u32 {
     if file.is_null() {
-        // It was closed meanwhile, or comes to a ring's place only when a request before this one has run.
+        // It was closed meanwhile.
         lose(Probe::CredentialChange, Counter::LostDescriptorGone);
         return 0;
     }
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let mut facts = Facts::new(what);
-    facts.file = known::<Probed>(pointer::<Probed>(file, offset!(file_dentry)), inode);
+    facts.file = known_by_call(pointer::<Probed>(file, offset!(file_dentry)), inode);
     if facts.file.matched == 0 {
         return 0;
     }
@@ -416,5 +420,5 @@ pub fn held_file<const USER: bool>(
     } else {
         two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
     }
-    0
+    1
 }

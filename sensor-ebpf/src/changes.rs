@@ -10,9 +10,10 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{by_name, is_regular, recognised},
+    file_use::{by_name, is_regular, recognised, untyped},
     labels,
     offsets::offset,
+    overlay,
     path::{self, Place},
     read::{Probed, Read, pointer},
     report::submit_if_room,
@@ -92,18 +93,26 @@ impl Facts {
     }
 }
 
-/// What is known of a file, by itself or by its name.
+/// What is known of a file, by itself or by its name, at a hook that sees it too when overlayfs does the same to the file of its upper layer.
 #[inline(always)]
 pub fn known<R: Read>(dentry: *const u8, inode: *const u8) -> KnownFile {
+    known_as::<R>(dentry, inode, LAYER_FOLLOWS)
+}
+
+/// As [`known`], at one that does not.
+#[inline(always)]
+pub fn known_by_call(dentry: *const u8, inode: *const u8) -> KnownFile {
+    known_as::<Probed>(dentry, inode, 0)
+}
+
+const LAYER_FOLLOWS: u32 = 1;
+
+#[inline(always)]
+fn known_as<R: Read>(dentry: *const u8, inode: *const u8, how: u32) -> KnownFile {
     if labels::may_be_labelled(R::read(inode, offset!(inode_ino))) {
-        let object = labels::key::<Probed>(inode);
-        if let Some(label) = labels::of_object(&object) {
-            return KnownFile {
-                label,
-                matched: MATCHED_OBJECT,
-                reserved: 0,
-                object,
-            };
+        let mut found = NOTHING_KNOWN;
+        if changed_object(untyped(dentry), untyped(inode), how, &raw mut found) != 0 {
+            return found;
         }
     }
     let mut found = NOTHING_KNOWN;
@@ -114,6 +123,32 @@ pub fn known<R: Read>(dentry: *const u8, inode: *const u8) -> KnownFile {
         }
     }
     found
+}
+
+/// The label of the file itself, or of the file of its layer. Global, so that the verifier looks at it once for each program.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn changed_object(dentry: u64, inode: u64, how: u32, out: *mut KnownFile) -> u32 {
+    let (dentry, inode) = (dentry as *const u8, inode as *const u8);
+    // SAFETY: what is not null is what the caller keeps on its stack. The verifier knows no more than that.
+    let Some(found) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
+    let object = labels::key::<Probed>(inode);
+    let layer_follows = how & LAYER_FOLLOWS != 0;
+    let (object, label) = if let Some(label) = labels::of_object(&object) {
+        (object, label)
+    } else if let Some(found) = overlay::labelled(inode, layer_follows, true)
+        && !(layer_follows && overlay::is_named_above(dentry))
+    {
+        found
+    } else {
+        return 0;
+    };
+    found.label = label;
+    found.matched = MATCHED_OBJECT;
+    found.object = object;
+    1
 }
 
 /// What is known of a name.

@@ -1,6 +1,6 @@
 //! Changes by io_uring, beside the exits of the system calls, or, beside [`crate::changed_objects`], refusals of such: `tp_btf`, in the forms that
 //! [`crate::io_uring`] names. What was asked is kept until its end, names of attributes too. Where a completion is suppressed it is told at once, and its
-//! end is unknown; a refusal is never suppressed.
+//! end is unknown; a refusal is never suppressed. Of what is open then see [`crate::changes_ring_ends`].
 //!
 //! What tells is global, each part for itself: together they are more than the verifier's stack has room for (6.1).
 
@@ -20,9 +20,8 @@ use crate::{
     attempts::{AT_FDCWD, is_refusal},
     changed_paths::{AT_REMOVEDIR, both, held_file, tell},
     changes::{Facts, RENAME_EXCHANGE, two},
-    descriptors,
+    changes_ring_ends::{self, Where},
     file_use::untyped,
-    fixed_files,
     given::{Given, concerns, fill, only},
     io_uring::COMPLETION_SUPPRESSED,
     offsets::{agent_pid, offset},
@@ -235,11 +234,23 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         text: second as u64,
     };
     // A failure completes always.
-    if SUCCESSES && is_suppressed(request) {
-        told(opcode, what, END_UNKNOWN, from, to, || asked_file(request));
-    } else if opcode != IORING_OP_FTRUNCATE {
-        remember(request as u64, what, &from, &to);
+    if !SUCCESSES || !is_suppressed(request) {
+        if opcode != IORING_OP_FTRUNCATE {
+            remember(request as u64, what, &from, &to);
+        }
+    } else if is_by_file(opcode) {
+        let ring: u64 = Probed::read(request, offset!(ring_context));
+        remember(untyped(request), what, &from, &to);
+        changes_ring_ends::submitted(untyped(request), ring, what, place(request, ring));
+    } else {
+        told(opcode, what, END_UNKNOWN, from, to, core::ptr::null);
     }
+}
+
+/// Whether what is changed is named by a descriptor, or by a place of the ring.
+#[inline(always)]
+fn is_by_file(opcode: u8) -> bool {
+    opcode == IORING_OP_FSETXATTR || opcode == IORING_OP_FTRUNCATE
 }
 
 #[inline(always)]
@@ -247,18 +258,46 @@ fn is_suppressed(request: *const u8) -> bool {
     Probed::read::<u32>(request, offset!(ring_flags)) & COMPLETION_SUPPRESSED != 0
 }
 
-/// The file of a request that has just been submitted: it is taken when it runs.
+/// Where the file of a request that has just been submitted lies: it is taken when it runs.
 #[inline(always)]
-fn asked_file(request: *const u8) -> *const u8 {
+fn place(request: *const u8, ring: u64) -> Where {
     if offset!(ring_descriptor) == MISSING {
-        return core::ptr::null();
+        return Where::NOWHERE;
     }
-    let descriptor: u32 = Probed::read(request, offset!(ring_descriptor));
-    if Probed::read::<u32>(request, offset!(ring_flags)) & FIXED_FILE != 0 {
-        fixed_files::file(Probed::read(request, offset!(ring_context)), descriptor)
-    } else {
-        descriptors::checked_file(descriptor)
+    let is_fixed = Probed::read::<u32>(request, offset!(ring_flags)) & FIXED_FILE != 0;
+    Where {
+        ring: if is_fixed { ring } else { 0 },
+        descriptor: Probed::read(request, offset!(ring_descriptor)),
     }
+}
+
+/// Tells that what lies at a place is changed, as it was asked, and nobody sees how that ends; 0 where nothing is told, for it is no credential.
+#[inline(always)]
+pub fn end_unknown(request: u64, what: u32, file: u64) -> u32 {
+    let Some(asked) = CHANGES_ASKED.get_ptr(request) else {
+        return 0;
+    };
+    // SAFETY: a value of the map that stays until it is removed by [`over`].
+    let attribute = untyped(unsafe { (*asked).given.as_ptr() });
+    by_file(
+        what,
+        END_UNKNOWN,
+        file,
+        if what == CHANGE_TRUNCATED { 0 } else { attribute },
+    )
+}
+
+/// Whether the end of a change is awaited.
+#[inline(always)]
+pub fn is_under_way(request: u64) -> bool {
+    CHANGES_ASKED.get_ptr(request).is_some()
+}
+
+/// The end of a change is awaited no longer.
+#[inline(always)]
+pub fn over(request: u64) {
+    // It may not have been kept.
+    let _not_kept = CHANGES_ASKED.remove(request);
 }
 
 /// Tells a change, by how the request says what it is done to.
@@ -341,10 +380,10 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let errno = -result as u32;
     let file = || pointer::<Probed>(request, offset!(ring_file));
     if opcode == IORING_OP_FTRUNCATE {
-        let is_over = SUCCESSES && is_suppressed(request);
-        if is_told && !is_over && task::current_pid() != agent_pid() {
+        if is_told && task::current_pid() != agent_pid() {
             told(opcode, CHANGE_TRUNCATED, errno, Given::NONE, Given::NONE, file);
         }
+        over(request as u64);
         return;
     }
     if let Some(asked) = CHANGES_ASKED.get_ptr(request as u64) {
@@ -365,6 +404,6 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
         if is_told {
             told(opcode, asked.what, errno, from, to, file);
         }
-        let _removed = CHANGES_ASKED.remove(request as u64);
+        over(request as u64);
     }
 }

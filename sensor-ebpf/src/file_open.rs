@@ -159,27 +159,30 @@ fn opened_by_any<R: Read>(file: *const u8) {
     }
 }
 
-/// A descriptor was returned, or a place of a ring. Another thread can have closed it since, and then nothing says what it was.
+/// A descriptor was returned, or a place of a ring. Another thread can have closed it since, and then nothing says what it was. Returns 0 for a file that is
+/// nothing to tell.
 #[inline(always)]
-pub fn returned<R: Read>(file: *const u8) {
+pub fn returned<R: Read>(file: *const u8) -> u32 {
     if file.is_null() {
         lose(Probe::FileOpen, Counter::LostDescriptorGone);
-        return;
+        return KNOWN;
     }
-    opened::<R>(file);
+    opened::<R>(file)
 }
 
 /// A file was opened.
 #[inline(always)]
-fn opened<R: Read>(file: *const u8) {
+fn opened<R: Read>(file: *const u8) -> u32 {
     if task::current_pid() == agent_pid() {
         answer(untyped(file));
-        return;
+        return KNOWN;
     }
-    if !process_files::opened::<R>(file) {
-        let found = used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
-        go_on::<R>(file, found);
+    if process_files::opened::<R>(file) {
+        return KNOWN;
     }
+    let found = used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+    go_on::<R>(file, found);
+    found
 }
 
 /// What else an open may be: the creation of a credential, or of what becomes a copy of one.

@@ -3,7 +3,7 @@
 use claviger_sensor_common::{
     DIRECTORY_HAS_PATTERNS, DIRECTORY_LEADS_ON, DIRECTORY_OF_CREDENTIALS, FileUseRecord, FileVersion,
     LABEL_OF_SENSOR, Label, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, MISSING,
-    OPENED_FOR_READING, OPENED_FOR_WRITING, ObjectKey, Probe, RECORD_FILE_USE,
+    OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_MAP, OPERATION_OPEN, ObjectKey, Probe, RECORD_FILE_USE,
 };
 
 use crate::{
@@ -21,7 +21,8 @@ pub const FMODE_READ: u32 = 0x1;
 pub const FMODE_WRITE: u32 = 0x2;
 /// Opened with O_PATH: names a file, reads nothing.
 const FMODE_PATH: u32 = 0x4000;
-/// `__FMODE_EXEC`, among the flags of an open: the kernel reads a program that it is to run, and the process gets no descriptor.
+/// `__FMODE_EXEC`, among the flags of an open: the kernel reads a program that it is to run, and the process gets no descriptor, but where binfmt_misc is told to
+/// give its interpreter one.
 pub const OPENED_TO_RUN: u32 = 0x20;
 /// include/uapi/linux/stat.h
 pub const S_IFMT: u16 = 0o170_000;
@@ -111,7 +112,8 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
     let flags: u32 = Probed::read(file, offset!(file_flags));
-    if !is_for_use(mode) || flags & OPENED_TO_RUN != 0 {
+    let is_run = flags & OPENED_TO_RUN != 0 && matches!(operation, OPERATION_OPEN | OPERATION_MAP);
+    if !is_for_use(mode) || is_run {
         return 0;
     }
     let mut it = Found::NOTHING;

@@ -10,7 +10,7 @@ use crate::{
     file_use::untyped,
     labels,
     offsets::offset,
-    path,
+    overlay, path,
     read::{Probed, pointer},
 };
 
@@ -53,11 +53,12 @@ pub fn concerns<const USER: bool>(given: Given) -> bool {
     if !labels::is_watching() {
         return false;
     }
-    if USER {
-        user_path_concerns(given.directory, given.text) != 0
+    let concerns = if USER {
+        user_path_concerns(given.directory, given.text)
     } else {
-        kernel_path_concerns(given.directory, untyped(given.text as *const u8)) != 0
-    }
+        kernel_path_concerns(given.directory, untyped(given.text as *const u8))
+    };
+    concerns != 0 || shows_way(given.directory) != 0
 }
 
 /// As [`concerns`]. Global, so that what it takes of the stack is free again when the path is told.
@@ -72,6 +73,13 @@ extern "C" fn user_path_concerns(directory: i32, text: u64) -> u32 {
 #[inline(never)]
 extern "C" fn kernel_path_concerns(directory: i32, text: u64) -> u32 {
     (has_slash::<false>(text) || labels::is_way(base(directory))) as u32
+}
+
+/// Whether an overlay shows a directory that is one of ours. Apart from the above, with which it would take more of the stack than there is (6.1).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn shows_way(directory: i32) -> u32 {
+    overlay::is_way(base(directory)) as u32
 }
 
 /// The inode of the directory at which a relative path starts.

@@ -14,7 +14,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, Probe, RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
@@ -27,11 +27,13 @@ use crate::{
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
     report::{count_of, submit},
-    ring_ends, task,
+    ring_ends::{self, ANY_PLACE},
+    task,
 };
 
 /// include/uapi/linux/io_uring.h
 const IORING_OP_OPENAT: u8 = 18;
+const IORING_OP_FILES_UPDATE: u8 = 20;
 const IORING_OP_OPENAT2: u8 = 28;
 /// REQ_F_CQE_SKIP: the same bit as IOSQE_CQE_SKIP_SUCCESS.
 pub const COMPLETION_SUPPRESSED: u32 = 1 << 6;
@@ -43,8 +45,15 @@ struct Asked {
     directory: i32,
     flags: u32,
     length: u32,
+    /// `SETTLED` and `BY_WORKER`.
+    state: u32,
     given: [u8; GIVEN_PATH_BYTES],
 }
+
+/// What came of it was looked at before its completion.
+const SETTLED: u32 = 1;
+/// A worker of the ring runs it, and its completion may wait until the process asks for it.
+const BY_WORKER: u32 = 2;
 
 /// Opens under way, by the address of their request.
 #[map]
@@ -61,6 +70,19 @@ pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
     submitted::<true>(ctx.arg(0));
+    0
+}
+
+/// A worker of the ring is to run a request.
+#[btf_tracepoint(function = "io_uring_queue_async_work")]
+pub fn io_uring_queue_async_work(ctx: BtfTracePointContext) -> i32 {
+    let request: *const u8 = ctx.arg(0);
+    if opens(Typed::read(request, offset!(ring_opcode)))
+        && let Some(asked) = IN_FLIGHT.get_ptr_mut(untyped(request))
+    {
+        // SAFETY: a value of the map, which nothing else touches before the worker runs.
+        unsafe { (*asked).state |= BY_WORKER };
+    }
     0
 }
 
@@ -114,6 +136,7 @@ static NOTHING_ASKED: Asked = Asked {
     directory: 0,
     flags: 0,
     length: 0,
+    state: 0,
     given: [0; GIVEN_PATH_BYTES],
 };
 
@@ -126,6 +149,15 @@ fn opens(opcode: u8) -> bool {
 #[inline(always)]
 fn submitted<const SUCCESSES: bool>(request: *const u8) {
     let opcode: u8 = Typed::read(request, offset!(ring_opcode));
+    if SUCCESSES {
+        settle_before(request);
+        if opcode == IORING_OP_FILES_UPDATE {
+            ring_ends::replaces(
+                untyped(pointer::<Typed>(request, offset!(ring_context))),
+                ANY_PLACE,
+            );
+        }
+    }
     if !opens(opcode) || task::current_pid() == agent_pid() {
         return;
     }
@@ -141,7 +173,13 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     let ring: u64 = Probed::read(request, offset!(ring_context));
     let is_kept = remember(untyped(request), directory, open_flags, name);
     // A failure completes always, and is counted then where it was not kept.
-    if !SUCCESSES || flags & COMPLETION_SUPPRESSED == 0 {
+    if !SUCCESSES {
+        return;
+    }
+    if slot != 0 && slot != fixed_files::ANY_FREE {
+        ring_ends::replaces(ring, slot);
+    }
+    if flags & COMPLETION_SUPPRESSED == 0 {
         return;
     }
     if is_kept && ring_ends::awaited(untyped(request), ring, slot) {
@@ -183,23 +221,89 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     true
 }
 
+/// Requests that are submitted together run one after the other, and complete when all have run: what one has opened, a later one can have closed, and put
+/// another file in its place. So the one that has just run is looked at as the next is submitted.
+#[inline(always)]
+fn settle_before(request: *const u8) {
+    if offset!(ring_completed) == MISSING || offset!(ring_own_result) == MISSING {
+        return;
+    }
+    let ring = pointer::<Typed>(request, offset!(ring_context));
+    // `struct io_wq_work_list`: its first, and its last.
+    if pointer::<Typed>(ring, offset!(ring_completed)).is_null() {
+        return;
+    }
+    let last = pointer::<Typed>(ring, offset!(ring_completed) + 8);
+    let before = last.wrapping_sub(offset!(ring_completed_node) as usize);
+    if opens(Probed::read(before, offset!(ring_opcode))) {
+        settle(untyped(before));
+    }
+}
+
+/// As [`settle_before`]. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn settle(request: u64) -> u32 {
+    let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
+        return 0;
+    };
+    let result: i32 = Probed::read(request as *const u8, offset!(ring_own_result));
+    // SAFETY: a value of the map, which nothing else touches while its request is under way.
+    let asked = unsafe { &mut *asked };
+    // A failure is told by its completion.
+    if result < 0 || asked.state & SETTLED != 0 {
+        return 0;
+    }
+    asked.state |= SETTLED;
+    opened_by_ring(opened_file(request, result as u32))
+}
+
+/// The file that a request has opened; 0 where it is not there any more.
+#[inline(always)]
+fn opened_file(request: u64, result: u32) -> u64 {
+    let request = request as *const u8;
+    let command = request.wrapping_add(offset!(ring_command) as usize);
+    let ring: u64 = Probed::read(request, offset!(ring_context));
+    untyped(match Probed::read(command, offset!(ring_open_slot)) {
+        0 => descriptors::checked_file(result),
+        fixed_files::ANY_FREE => fixed_files::file(ring, result),
+        slot => fixed_files::file(ring, slot - 1),
+    })
+}
+
+/// An open has succeeded. Where a worker has run it, the process can have had the file, and have put another in its place, long before: what is no credential
+/// may not be what was opened, so the path is told.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn succeeded(request: u64, result: u32) -> u32 {
+    let state = state(request);
+    if state & SETTLED != 0 {
+        return 0;
+    }
+    let told = opened_by_ring(opened_file(request, result));
+    if state & BY_WORKER != 0 && told == 0 {
+        end_unknown(request);
+    }
+    0
+}
+
+#[inline(always)]
+fn state(request: u64) -> u32 {
+    // SAFETY: a value of the map, which stays while this program runs.
+    IN_FLIGHT
+        .get_ptr(request)
+        .map_or(0, |asked| unsafe { (*asked).state })
+}
+
 #[inline(always)]
 fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     let opcode: u8 = Probed::read(request, offset!(ring_opcode));
     if !opens(opcode) {
         return;
     }
-    let command = request.wrapping_add(offset!(ring_command) as usize);
-    let slot: u32 = Probed::read(command, offset!(ring_open_slot));
     if result >= 0 {
         if SUCCESSES {
-            let ring: u64 = Probed::read(request, offset!(ring_context));
-            let file = match slot {
-                0 => descriptors::file(result as u32),
-                fixed_files::ANY_FREE => fixed_files::file(ring, result as u32),
-                slot => fixed_files::file(ring, slot - 1),
-            };
-            opened_by_ring(untyped(file));
+            succeeded(untyped(request), result as u32);
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
         refused(untyped(request), -result as u32);
@@ -207,18 +311,23 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     over(untyped(request));
 }
 
-/// A ring has opened a file. Global, so that the verifier looks at it once.
+/// A ring has opened a file; 0 where it is nothing that is told. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn opened_by_ring(file: u64) -> u32 {
-    returned::<Probed>(file as *const u8);
-    0
+    returned::<Probed>(file as *const u8)
 }
 
 /// Whether the end of an open is awaited.
 #[inline(always)]
 pub fn is_under_way(request: u64) -> bool {
     IN_FLIGHT.get_ptr(request).is_some()
+}
+
+/// Whether what came of an open was looked at already.
+#[inline(always)]
+pub fn is_settled(request: u64) -> bool {
+    state(request) & SETTLED != 0
 }
 
 /// The end of an open is awaited no longer.

@@ -4,7 +4,7 @@
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]; what the kernel opens
 //!   itself by [`accounting`]
 //! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (with [`names_asked`]) and
-//!   [`changes_ring`]
+//!   [`changes_ring`] (with [`changes_ring_ends`])
 //! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
 //!   suppressed
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
@@ -20,7 +20,7 @@
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`], [`given`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`]), first use and repeats ([`repeats`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -39,6 +39,7 @@ mod changed_objects;
 mod changed_paths;
 mod changes;
 mod changes_ring;
+mod changes_ring_ends;
 mod compat_calls;
 mod copies;
 mod core_dump;
@@ -77,6 +78,7 @@ mod tamper_hold;
 mod tamper_mounts;
 mod tamper_setting;
 mod task;
+mod user_ids;
 
 /// The helpers used are open to GPL-compatible programs only, so this half is offered under the GPL too.
 #[unsafe(no_mangle)]

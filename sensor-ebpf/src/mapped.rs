@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::{fentry, lsm, tracepoint},
     programs::{FEntryContext, LsmContext, TracePointContext},
 };
-use claviger_sensor_common::{OPERATION_MAP, Probe, REQUEST_MAPPED};
+use claviger_sensor_common::{Counter, OPERATION_MAP, Probe, REQUEST_MAPPED};
 
 use crate::{
     arguments::{Arguments, result},
@@ -17,6 +17,7 @@ use crate::{
     offsets::agent_pid,
     program,
     read::{Probed, Read, Typed},
+    report::lose,
     task,
 };
 
@@ -82,6 +83,7 @@ fn descriptor(ctx: &TracePointContext) -> Option<u32> {
 #[inline(always)]
 fn mapped<R: Read>(file: *const u8, protection: u64, flags: u64) {
     if file.is_null() {
+        lose(Probe::FileMapped, Counter::LostDescriptorGone);
         return;
     }
     if task::current_pid() == agent_pid() {

@@ -1,7 +1,7 @@
 //! Changes of names as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,…}`, where names are seen by system calls. The caller's memory
 //! can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
 //! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later. A path in a page that was not in memory is
-//! read at the end, when the kernel has had it fetched; only there another thread's path may be told.
+//! read at the end, when the kernel has had it fetched; only there, and only of that path, another thread's may be told.
 
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_buf,
@@ -31,9 +31,10 @@ struct Names {
     what: u32,
     /// 1 where there is a second.
     has_second: u32,
-    /// 1 where both could be read.
-    is_read: u32,
-    reserved: u32,
+    /// 1 where the first could be read.
+    is_first_read: u32,
+    /// 1 where the second could be read, or there is none.
+    is_second_read: u32,
     first: GivenPath,
     second: GivenPath,
 }
@@ -54,8 +55,8 @@ const NO_PATH: GivenPath = GivenPath {
 static NO_NAMES: Names = Names {
     what: 0,
     has_second: 0,
-    is_read: 0,
-    reserved: 0,
+    is_first_read: 0,
+    is_second_read: 0,
     first: NO_PATH,
     second: NO_PATH,
 };
@@ -115,30 +116,65 @@ fn keep(what: u32, from: Given, to: Given) {
     let names = unsafe { &mut *names };
     names.what = what;
     names.has_second = u32::from(to.text != 0);
-    let first = if what == CHANGE_SYMLINKED {
+    read_first(names, from);
+    read_second(names, to);
+}
+
+#[inline(always)]
+fn read_first(names: &mut Names, from: Given) {
+    let is_read = if names.what == CHANGE_SYMLINKED {
         only::<true>(&mut names.first, from.text)
     } else {
         fill::<true>(&mut names.first, from)
     };
-    let is_read = first && (to.text == 0 || fill::<true>(&mut names.second, to));
-    names.is_read = u32::from(is_read);
+    names.is_first_read = u32::from(is_read);
 }
 
-/// What [`names_ended`] returns where the names are to be read at the end, for they could not be at the beginning.
+#[inline(always)]
+fn read_second(names: &mut Names, to: Given) {
+    let is_read = to.text == 0 || fill::<true>(&mut names.second, to);
+    names.is_second_read = u32::from(is_read);
+}
+
+/// What [`names_ended`] returns where one of the names could not be read at the beginning, and is to be read now: by [`read_rest`], and then it ended.
 pub const READ_AT_END: u32 = 1;
 
-/// The change that this thread has asked for has ended; with `errno`, it is told. Global, so that the verifier looks at it once.
+/// Reads what could not be read at the beginning, and that alone: what was read then may be another by now. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn names_ended(is_told: u32, errno: u32) -> u32 {
+pub extern "C" fn read_rest(directories: u64, from: u64, to: u64) -> u32 {
+    let Some(names) = NAMES_ASKED.get_ptr_mut(task::current_tid()) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, of this thread alone.
+    let names = unsafe { &mut *names };
+    if names.is_first_read == 0 {
+        read_first(names, Given::at(directories, from));
+    }
+    if names.is_second_read == 0 {
+        read_second(names, Given::at(directories >> 32, to));
+    }
+    0
+}
+
+/// The change that this thread has asked for has ended; with `errno`, it is told. The second time what is not read is lost. Global, so that the verifier looks
+/// at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn names_ended(is_told: u32, errno: u32, is_second_time: u32) -> u32 {
     let thread = task::current_tid();
     let Some(names) = NAMES_ASKED.get_ptr(thread) else {
         return 0;
     };
     // SAFETY: a value of the map, of this thread alone, that stays until it is removed below.
     let names = unsafe { &*names };
-    let is_read = names.is_read != 0;
-    if is_told != 0 && is_read {
+    let is_read = names.is_first_read & names.is_second_read != 0;
+    if is_told != 0 && !is_read && is_second_time == 0 {
+        return READ_AT_END;
+    }
+    if is_told != 0 && !is_read {
+        lose(Probe::CredentialChange, Counter::LostUnreadable);
+    } else if is_told != 0 {
         let mut facts = Facts::new(names.what);
         facts.errno = errno;
         facts.by_path = true;
@@ -151,7 +187,7 @@ pub extern "C" fn names_ended(is_told: u32, errno: u32) -> u32 {
         }
     }
     let _there = NAMES_ASKED.remove(thread);
-    if is_read { 0 } else { READ_AT_END }
+    0
 }
 
 #[inline(always)]

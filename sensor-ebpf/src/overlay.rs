@@ -84,6 +84,25 @@ pub fn layer(inode: *const u8) -> Layer {
     }
 }
 
+/// Whether a credential may lie in a directory of a layer that an overlay shows, or appear behind it. The mount tells which path that is.
+#[inline(always)]
+pub fn is_way(directory: *const u8) -> bool {
+    let Some(Layers { upper, lower }) = layers(directory) else {
+        return false;
+    };
+    labels::is_way(upper) || labels::is_way(lower)
+}
+
+/// Whether a name is known in the directory of the upper layer behind that of an overlay: what is done to it there is seen by itself.
+#[inline(always)]
+pub fn is_named_above(dentry: *const u8) -> bool {
+    let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
+    let Some(Layers { upper, .. }) = layers(pointer::<Probed>(parent, offset!(dentry_inode))) else {
+        return false;
+    };
+    !upper.is_null() && labels::of_name(labels::key::<Probed>(upper), dentry).is_some()
+}
+
 /// The file behind an inode of overlayfs and its label: its own, or, of a copy, that of the file which it was copied from. With
 /// `layer_follows`, only what a hook does not see by itself as the overlay opens the file of its layer.
 #[inline(always)]

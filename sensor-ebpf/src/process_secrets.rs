@@ -5,11 +5,15 @@
 //! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
 //! That is told of the tracer, which from then on may do all that an attached one may.
 
-use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+use aya_ebpf::{
+    macros::{map, tracepoint},
+    maps::HashMap,
+    programs::TracePointContext,
+};
 use claviger_sensor_common::{
     Ancestor, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
     PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord,
-    RECORD_PROCESS_SECRET, REQUEST_REACHED,
+    RECORD_PROCESS_SECRET, REQUEST_REACHED, TAMPER_IN_FLIGHT_MAX,
 };
 
 use crate::{
@@ -38,6 +42,23 @@ const NOBODY: Ancestor = Ancestor {
     start_boottime_ns: 0,
 };
 
+/// Calls under way on a process file descriptor of the sensor, by thread. At the exit it may be closed, and what the call has returned have its number.
+#[map]
+static SENSOR_ASKED: HashMap<u32, Ancestor> = HashMap::with_max_entries(TAMPER_IN_FLIGHT_MAX, 1);
+
+/// `pidfd_getfd` or `process_madvise` is asked for.
+#[tracepoint]
+pub fn sys_enter_by_process(_ctx: TracePointContext) -> u32 {
+    let target = behind(descriptors::checked_file(Arguments::current().first() as u32));
+    if target.pid != agent_pid() || task::current_pid() == agent_pid() {
+        return 0;
+    }
+    if SENSOR_ASKED.insert(task::current_tid(), target, 0).is_err() {
+        lose(Probe::ProcessSecret, Counter::LostInFlight);
+    }
+    0
+}
+
 /// Attaching by ptrace (what follows is done by right of it), reading memory, and what else is done to the sensor so.
 #[tracepoint]
 pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
@@ -45,21 +66,28 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let first = arguments.first();
     match number(&ctx) {
         number::PROCESS_VM_READV => reached(result(&ctx), NOBODY, first as u32, PART_VM_READ),
-        number::PROCESS_VM_WRITEV if agent_threads::has(first as u32) => {
+        number::PROCESS_VM_WRITEV if agent_threads::is_named(first as u32) => {
             reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
         }
         call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
+            let thread = task::current_tid();
+            let part = if call == number::PIDFD_GETFD {
+                PART_DESCRIPTOR
+            } else {
+                PART_ADVICE
+            };
+            // SAFETY: a value that only this thread writes.
+            if let Some(target) = unsafe { SENSOR_ASKED.get(thread) }.copied() {
+                let _there = SENSOR_ASKED.remove(thread);
+                reached(result(&ctx), target, 0, part);
+                return 0;
+            }
             let file = descriptors::checked_file(first as u32);
             if file.is_null() && (result(&ctx) >= 0 || is_refusal(result(&ctx))) {
                 lose(Probe::ProcessSecret, Counter::LostDescriptorGone);
                 return 0;
             }
             let target = behind(file);
-            let part = if call == number::PIDFD_GETFD {
-                PART_DESCRIPTOR
-            } else {
-                PART_ADVICE
-            };
             if target.pid == agent_pid() {
                 reached(result(&ctx), target, 0, part);
             }

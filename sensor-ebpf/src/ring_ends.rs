@@ -10,7 +10,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_ENTERED};
 
 use crate::{
-    copies, descriptors,
+    changes_ring_ends, copies, descriptors,
     file_use::{Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped},
     fixed_files, io_uring, labels,
     offsets::{agent_pid, offset},
@@ -22,7 +22,11 @@ use crate::{
 /// include/uapi/linux/io_uring.h: a thread of the kernel submits, and no call ends.
 const IORING_SETUP_SQPOLL: u32 = 1 << 1;
 /// Opens without completion, of one call, whose end is looked for; the path of a further one is told at once.
-const PLACES: u32 = 8;
+pub const PLACES: u32 = 8;
+/// As a place of a ring: whichever.
+pub const ANY_PLACE: u32 = u32::MAX;
+/// Stands for what lay in a slot before: something else is put there before anybody can look.
+const REPLACED: u64 = u64::MAX;
 
 /// An open of which this thread's call will tell.
 #[repr(C)]
@@ -68,21 +72,47 @@ pub fn sys_exit_io_uring_enter(_ctx: TracePointContext) -> u32 {
             break;
         }
     }
+    for place in 0..PLACES {
+        if changes_ring_ends::change_ended(place) == 0 {
+            break;
+        }
+    }
     0
 }
 
 /// Remembers to look for the end of an open that is submitted now; false where nobody would.
 #[inline(always)]
 pub fn awaited(request: u64, ring: u64, slot: u32) -> bool {
+    is_end_seen(ring) && await_end(request, ring, slot) != 0
+}
+
+/// Whether the end of the call that submits now to this ring will be seen.
+#[inline(always)]
+pub fn is_end_seen(ring: u64) -> bool {
     let setup: u32 = Probed::read(ring as *const u8, offset!(ring_setup));
     // The exit of a 32-bit call is not seen.
-    if task::is_in_compat_call()
-        || setup & IORING_SETUP_SQPOLL != 0
-        || ENDS_SEEN.get(0).is_none_or(|seen| *seen == 0)
-    {
-        return false;
+    !task::is_in_compat_call()
+        && setup & IORING_SETUP_SQPOLL == 0
+        && ENDS_SEEN.get(0).is_some_and(|seen| *seen != 0)
+}
+
+/// A request that is submitted now puts a file into this slot, or, with [`ANY_PLACE`], into any: what is awaited there is then not what lies there when the call
+/// ends. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn replaces(ring: u64, slot: u32) -> u32 {
+    let thread = task::current_tid();
+    for place in 0..PLACES {
+        let Some(awaited) = ENDS_AWAITED.get_ptr_mut(Place { thread, place }) else {
+            break;
+        };
+        // SAFETY: a value of the map, of this thread alone.
+        let awaited = unsafe { &mut *awaited };
+        if awaited.ring == ring && (awaited.slot == slot || slot == ANY_PLACE) {
+            awaited.before = REPLACED;
+        }
     }
-    await_end(request, ring, slot) != 0
+    0
 }
 
 /// As [`awaited`]. Global, so that what it takes of the stack is free again behind it.
@@ -132,7 +162,7 @@ extern "C" fn ended(place: u32) -> u32 {
         // It failed, which was told by its completion.
         return 1;
     }
-    if came(ring, before, slot) == 0 {
+    if !io_uring::is_settled(request) && came(ring, before, slot) == 0 {
         io_uring::end_unknown(request);
     }
     io_uring::over(request);
@@ -154,11 +184,11 @@ extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
         }
         slot => {
             let file = fixed_files::file(ring, slot - 1);
-            if file.is_null() || file as u64 == before {
+            if file.is_null() || file as u64 == before || before == REPLACED {
                 return 0;
             }
-            io_uring::opened_by_ring(file as u64);
-            1
+            // What is no credential may have been put there since.
+            io_uring::opened_by_ring(file as u64)
         }
     }
 }

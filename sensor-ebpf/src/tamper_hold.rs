@@ -24,7 +24,7 @@ use crate::{
     repeats,
     report::submit,
     tamper::{fill, report},
-    task,
+    task, user_ids,
 };
 
 /// include/uapi/linux/resource.h; in include/uapi/linux/ioprio.h each is one more.
@@ -102,7 +102,7 @@ pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
         }
         _ => (TAMPER_SCHEDULING, call as u32, first as u32),
     };
-    if id == 0 || !agent_threads::has(id) || task::current_pid() == agent_pid() {
+    if id == 0 || !agent_threads::is_named(id) || task::current_pid() == agent_pid() {
         return 0;
     }
     report(what, number, id, errno);
@@ -110,12 +110,13 @@ pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
 }
 
 /// Done to all of a process group or of a user, named by a number or the caller's own. Whether the sensor is among them only the agent can tell, but of
-/// the caller's own group.
+/// the caller's own group. The kernel goes through those that the caller can see, but for its own group.
 #[inline(always)]
 fn of_many(whose: u64, call: u32, id: u32, errno: u32) {
-    let what = match whose {
-        PRIO_PGRP if id != 0 || is_in_own_group() => TAMPER_SCHEDULING_GROUP,
-        PRIO_USER => TAMPER_SCHEDULING_USER,
+    let is_seen = task::is_in_first_pid_namespace();
+    let (what, id) = match whose {
+        PRIO_PGRP if id == 0 && is_in_own_group() || id != 0 && is_seen => (TAMPER_SCHEDULING_GROUP, id),
+        PRIO_USER if is_seen => (TAMPER_SCHEDULING_USER, user_ids::meant(id)),
         _ => return,
     };
     if task::current_pid() != agent_pid() {

@@ -133,11 +133,7 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
             offset!(nsproxy_mnt_ns),
             offset!(mnt_ns_inum),
         ));
-        (&raw mut (*out).pid_namespace).write(namespace(
-            nsproxy,
-            offset!(nsproxy_pid_ns),
-            offset!(pid_ns_inum),
-        ));
+        (&raw mut (*out).pid_namespace).write(pid_namespace(pointer::<R>(task, offset!(task_thread_pid))));
         (&raw mut (*out).network_namespace).write(namespace(
             nsproxy,
             offset!(nsproxy_net_ns),
@@ -199,6 +195,26 @@ pub fn memfd_name(file: *const u8, out: &mut PathBytes) {
     let copied = unsafe { bpf_probe_read_kernel_str_bytes(name, room) };
     out.length = copied.map_or(0, |name| name.len() + 1) as u32;
     out.truncated = 0;
+}
+
+/// Bytes of a `struct upid`: a number, and the namespace in which it is one.
+const NUMBER_BYTES: u32 = 16;
+
+/// The pid namespace in which a `struct pid` was made, by its inode number. What the process makes may be in another (`unshare(CLONE_NEWPID)`), but it
+/// itself names processes in this one for as long as it lives.
+#[inline(always)]
+fn pid_namespace(pid: *const u8) -> u32 {
+    let level: u32 = Probed::read(pid, offset!(pid_level));
+    let numbers = pid.wrapping_add(offset!(pid_numbers) as usize);
+    let number = numbers.wrapping_add((level * NUMBER_BYTES) as usize);
+    namespace(number, offset!(upid_namespace), offset!(pid_ns_inum))
+}
+
+/// Whether the current task names processes as the first pid namespace does, in which the sensor is. To another the sensor has no name.
+#[inline(always)]
+pub fn is_in_first_pid_namespace() -> bool {
+    let pid = pointer::<Typed>(current(), offset!(task_thread_pid));
+    Probed::read::<u32>(pid, offset!(pid_level)) == 0
 }
 
 #[inline(always)]

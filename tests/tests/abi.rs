@@ -130,7 +130,7 @@ compared! {
         path_dentry, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s,
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_mapping, mapping_writable, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
-        cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_pid_ns, nsproxy_net_ns,
+        cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_net_ns,
         mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
         ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, file_private, bpf_map_id, bpf_program_aux, bpf_aux_id,
@@ -140,7 +140,8 @@ compared! {
         ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name, ring_unlink_flags,
         ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory, ring_link_old, ring_link_new,
         binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_descriptor, ring_attribute_path,
-        ring_attribute_name,
+        ring_attribute_name, ring_completed, ring_completed_node, ring_own_result, task_thread_pid, pid_level, pid_numbers, upid_namespace, user_ns_extents, user_ns_extents_count,
+        user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family,
     }
 }
 

@@ -1,7 +1,9 @@
 /* Changes of the credential, by path and by descriptor. OTHER is a second path beside the home. */
 #include "ways.h"
 
+#include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -124,6 +126,39 @@ static void untouched_rename(void) {
     say(syscall(SYS_rename, from, to));
 }
 
+/* The path of the credential is there at the beginning. The other one another thread gives when the kernel asks for it, which has read the first by then: OTHER
+   is renamed to it. */
+static char place[4096];
+static void *give_other(void *faults) {
+    static char path[4096];
+    struct uffd_msg message;
+    strncpy(path, other, sizeof path - 1);
+    if (read((int)(intptr_t)faults, &message, sizeof message) == sizeof message) {
+        struct uffdio_copy page = {
+            .dst = message.arg.pagefault.address & ~4095ULL, .src = (uint64_t)(uintptr_t)path, .len = sizeof path};
+        strcpy(place, "/nowhere/at/all");
+        ioctl((int)(intptr_t)faults, UFFDIO_COPY, &page);
+    }
+    return NULL;
+}
+static void raced_rename(void) {
+    pthread_t thread;
+    struct uffdio_api api = {.api = UFFD_API};
+    write_text(other, TEXT);
+    actor();
+    int faults = (int)must("userfaultfd", syscall(SYS_userfaultfd, O_CLOEXEC));
+    must("userfaultfd's version", ioctl(faults, UFFDIO_API, &api));
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_register of_page = {.range = {(uint64_t)(uintptr_t)page, 4096}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+    must("faults of a page", ioctl(faults, UFFDIO_REGISTER, &of_page));
+    strncpy(place, object, sizeof place - 1);
+    must("a thread", -pthread_create(&thread, NULL, give_other, (void *)(intptr_t)faults));
+    long result = syscall(SYS_rename, page, place);
+    if (result < 0 && errno == ENOENT)
+        cannot("the kernel reads the paths in another order");
+    say(result);
+}
+
 static void denied_unlink(void) {
     nobody();
     say(syscall(SYS_unlink, object));
@@ -196,6 +231,7 @@ const struct way change_ways[] = {
     {"raced_unlink", raced_unlink},
     {"untouched_unlink", untouched_unlink},
     {"untouched_rename", untouched_rename},
+    {"raced_rename", raced_rename},
     {"denied_unlink", denied_unlink},
     {"chmod", way_chmod},
     {"fchmodat", way_fchmodat},

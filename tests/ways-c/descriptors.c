@@ -3,13 +3,17 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #ifndef SECCOMP_ADDFD_FLAG_SEND
@@ -48,6 +52,29 @@ static void inherit_as(int descriptor) {
 }
 static void inherit_high(void) { inherit_as(5000); }
 static void inherit_highest(void) { inherit_as(1048575); }
+
+/* The kernel opens it as a program, and gives the program that it runs instead a descriptor (binfmt_misc with the flag O), here in a user namespace of its own, which
+   has rules of its own. That program is this one, which knows by AT_EXECFD what it is there for. OTHER is made. */
+static void opened_as_program(void) {
+    static const char map[] = "0 0 1\n";
+    char rule[8192], itself[4096] = {0};
+    must("where this program lies", readlink("/proc/self/exe", itself, sizeof itself - 1));
+    must("make it a program", chmod(object, 0700));
+    must("make a directory", mkdir(other, 0700));
+    actor();
+    must("a user namespace", unshare(CLONE_NEWUSER | CLONE_NEWNS));
+    write_text("/proc/self/setgroups", "deny");
+    for (int group = 0; group < 2; group++) {
+        int ids = (int)must("open the map of ids", open(group ? "/proc/self/gid_map" : "/proc/self/uid_map", O_WRONLY | O_CLOEXEC));
+        must("map the ids", write(ids, map, sizeof map - 1));
+    }
+    must("mount binfmt_misc", mount("binfmt_misc", other, "binfmt_misc", 0, NULL));
+    int length = snprintf(rule, sizeof rule, ":claviger:M::-----BEGIN::%s:O", itself);
+    int rules = (int)must("open the rules", open(joined(other, "register"), O_WRONLY | O_CLOEXEC));
+    must("a rule", write(rules, rule, (size_t)length));
+    execl(object, object, NULL);
+    cannot("execve");
+}
 
 /* A message with room for one descriptor. */
 struct parcel {
@@ -125,6 +152,24 @@ static void scm_recvmmsg(void) {
     say(with_descriptor(result, &parcel));
 }
 
+/* A ring that has the decoy open. From 6.7 on, and where that was taken up, the kernel sends none. */
+static void scm_ring(void) {
+    int sockets[2];
+    struct parcel parcel;
+    pid_t child;
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    if (part(&child)) {
+        wrap(&parcel);
+        say(with_descriptor(syscall(SYS_recvmsg, sockets[1], &parcel.head, 0), &parcel));
+    }
+    int file = opened();
+    struct uring uring = uring_new(0);
+    must("fixed files", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_FILES, &file, 1));
+    close(file);
+    send_descriptor(sockets[0], uring.ring);
+    await(child);
+}
+
 static void scm_uring(void) {
     struct parcel parcel;
     int socket = receiving_end();
@@ -137,6 +182,54 @@ static void scm_uring(void) {
     entry->addr = (uint64_t)(uintptr_t)&parcel.head;
     entry->len = 1;
     say(with_descriptor(uring_run(&uring, 1, 1), &parcel));
+}
+
+/* While the call waits for a message, another thread points it elsewhere: the kernel has its copy, and what it writes lies where nobody looks. */
+static struct parcel diverted;
+static pid_t receiver;
+static int is_diverted[2];
+static char elsewhere[CMSG_SPACE(sizeof(int))];
+static void *divert(void *unused) {
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", receiver);
+    while (state != 'S') {
+        FILE *facts = fopen(path, "r");
+        if (facts == NULL || fscanf(facts, "%*d (%*[^)]) %c", &state) != 1)
+            _exit(1);
+        fclose(facts);
+    }
+    diverted.head.msg_control = elsewhere;
+    diverted.head.msg_controllen = 0;
+    if (write(is_diverted[1], elsewhere, 1) != 1)
+        _exit(1);
+    return unused;
+}
+static void scm_diverted(void) {
+    int sockets[2];
+    char byte;
+    pid_t child;
+    pthread_t thread;
+    must("pipe", pipe2(is_diverted, O_CLOEXEC));
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    if (!part(&child)) {
+        close(is_diverted[1]);
+        if (read(is_diverted[0], &byte, 1) == 1)
+            send_descriptor(sockets[0], opened());
+        await(child);
+    }
+    wrap(&diverted);
+    receiver = (pid_t)syscall(SYS_gettid);
+    must("a thread", -pthread_create(&thread, NULL, divert, NULL));
+    long result = syscall(SYS_recvmsg, sockets[1], &diverted.head, 0);
+    diverted.head.msg_control = diverted.control.bytes;
+    say(with_descriptor(result, &diverted));
+}
+
+/* Data alone is taken, and the kernel lets go of the descriptor. */
+static void scm_left(void) {
+    char byte;
+    int socket = receiving_end();
+    say(read(socket, &byte, 1));
 }
 
 static void way_pidfd_getfd(void) {
@@ -203,10 +296,14 @@ const struct way descriptor_ways[] = {
     {"inherit_high", inherit_high},
     {"inherit_highest", inherit_highest},
     {"inherited", inherited},
+    {"opened_as_program", opened_as_program},
     {"scm_recvmsg", scm_recvmsg},
     {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},
     {"scm_uring", scm_uring},
+    {"scm_ring", scm_ring},
+    {"scm_diverted", scm_diverted},
+    {"scm_left", scm_left},
     {"pidfd_getfd", way_pidfd_getfd},
     {"seccomp_addfd", seccomp_addfd},
     {"fanotify", way_fanotify},

@@ -18,6 +18,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,11 +30,14 @@ static const char *way_name = "";
 
 int main(int count, char **values) {
     static const struct way *const families[] = {open_ways,   compat_ways, uring_ways, ring_ways, descriptor_ways, mount_ways,
-                                                 change_ways, secret_ways, key_ways,   attack_ways, hold_ways,     other_ways};
+                                                 change_ways, secret_ways, key_ways,   attack_ways, hold_ways,     namespace_ways,
+                                                 raced_ways,  other_ways};
     arguments = values;
     way_name = count > 1 ? values[1] : "";
     object = count > 2 ? values[2] : "";
     other = count > 3 ? values[3] : "";
+    if (getauxval(AT_EXECFD))
+        say(0);
     for (size_t family = 0; family < sizeof families / sizeof *families; family++)
         for (const struct way *way = families[family]; way->name; way++)
             if (count < 2)

@@ -1,8 +1,6 @@
 /* Listings, copies, and what is no use of a credential at all. */
 #include "ways.h"
 
-#include <pthread.h>
-
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
@@ -50,36 +48,7 @@ static void inotify(void) {
 /* OBJECT is a file of no interest. */
 static void unrelated(void) { say(syscall(SYS_openat, AT_FDCWD, object, O_RDONLY | O_CLOEXEC)); }
 
-static int raced_descriptor;
-
-static void *closes(void *unused) {
-    for (;;)
-        close(raced_descriptor);
-    return unused;
-}
-
-/* Opens again and again, while another thread closes what comes. Says how often. */
-static void raced_closes(void) {
-    enum { OPENS = 20000 };
-    pthread_t one;
-    raced_descriptor = (int)must("dup", dup(STDERR_FILENO));
-    close(raced_descriptor);
-    errno = pthread_create(&one, NULL, closes, NULL);
-    must("a thread", errno ? -1 : 0);
-    for (int opens = 0; opens < OPENS; opens++) {
-        long file = syscall(SYS_openat, AT_FDCWD, object, O_RDONLY | O_CLOEXEC);
-        target += file >= 0;
-        // Another number is nobody's to close but its own.
-        if (file != raced_descriptor)
-            close((int)file);
-        while (fcntl(raced_descriptor, F_GETFD) >= 0) {
-        }
-    }
-    say(0);
-}
-
 const struct way other_ways[] = {
-    {"raced_closes", raced_closes},
     {"list", list},
     {"copy", copy},
     {"o_path", o_path},

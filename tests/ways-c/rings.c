@@ -10,8 +10,14 @@
 #ifndef IOSQE_CQE_SKIP_SUCCESS
 #define IOSQE_CQE_SKIP_SUCCESS (1U << 6)
 #endif
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
 /* include/uapi/linux/io_uring.h, from 6.0 on */
-enum { MSG_RING = 40, MSG_SEND_FD = 1 };
+enum { MSG_RING = 40, MSG_SEND_FD = 1, FSETXATTR = 41 };
 enum { PATH_BYTES = 3000, FAR = 100 };
 
 /* A ring with two places for files, both free. */
@@ -139,6 +145,91 @@ static void suppressed_closed_mounts(void) {
     opened_and_closed(joined(other, name_of(object)));
 }
 
+/* The number that the next descriptor will have. */
+static int next_number(void) {
+    int number = (int)must("dup", dup(STDERR_FILENO));
+    close(number);
+    return number;
+}
+
+/* In the place of the decoy another file lies when its open completes, for what is submitted together completes together. OTHER is made. */
+static void replaced(void) {
+    write_text(other, "");
+    actor();
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[1];
+    uring_openat(&uring.entries[0], object);
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = IORING_OP_CLOSE;
+    entry->fd = next_number();
+    uring_openat(&uring.entries[2], other);
+    say(uring_run(&uring, 3, 3));
+}
+static void fixed_replaced(void) {
+    write_text(other, "");
+    actor();
+    struct uring uring = with_places(0);
+    uring_openat(&uring.entries[0], object);
+    uring_openat(&uring.entries[1], other);
+    uring.entries[0].file_index = uring.entries[1].file_index = 1;
+    say(uring_run(&uring, 2, 2));
+}
+
+/* A worker opens it; the process has it, and puts another in its place, before it asks for the completion. */
+static void worker_replaced(void) {
+    write_text(other, "");
+    actor();
+    struct uring uring = uring_new(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    int number = next_number();
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].flags = IOSQE_ASYNC;
+    __atomic_store_n(uring.submitted, 1, __ATOMIC_RELEASE);
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 1, 0, 0, NULL, 0));
+    while (fcntl(number, F_GETFD) < 0)
+        usleep(100);
+    close(number);
+    if (open(other, O_RDONLY) != number)
+        cannot("another file in its place");
+    say(uring_run(&uring, 0, 1));
+}
+
+static void suppressed_replaced(void) {
+    write_text(other, "");
+    actor();
+    struct uring uring = silently(0, 1, object);
+    uring_openat(&uring.entries[1], other);
+    uring.entries[1].file_index = 1;
+    uring.entries[1].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[2], 0, sizeof uring.entries[2]);
+    uring.entries[2].opcode = IORING_OP_NOP;
+    say(uring_run(&uring, 3, 1));
+}
+
+/* What is opened before it in the same chain gets an attribute. */
+static _Noreturn void attribute_of_next(bool is_closed) {
+    struct uring uring = silently(0, 1, object);
+    struct io_uring_sqe *entry = &uring.entries[1];
+    entry->opcode = FSETXATTR;
+    entry->fd = 0;
+    entry->addr = (uint64_t)(uintptr_t) "trusted.claviger";
+    entry->addr2 = (uint64_t)(uintptr_t) "x";
+    entry->len = 1;
+    entry->flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK | IOSQE_FIXED_FILE;
+    memset(&uring.entries[2], 0, 2 * sizeof uring.entries[2]);
+    uring.entries[2].opcode = IORING_OP_NOP;
+    if (is_closed) {
+        uring.entries[2].opcode = IORING_OP_CLOSE;
+        uring.entries[2].file_index = 1;
+        uring.entries[2].flags = IOSQE_IO_LINK;
+    }
+    long result = uring_run(&uring, is_closed ? 4 : 3, 1);
+    if (result < 0 && errno == ECANCELED)
+        cannot("an attribute of a fixed file");
+    say(result);
+}
+static void suppressed_fsetxattr(void) { attribute_of_next(false); }
+static void suppressed_fsetxattr_closed(void) { attribute_of_next(true); }
+
 /* A ring that has the decoy open, and nothing else has. */
 static struct uring with_decoy(void) {
     int file = opened();
@@ -222,6 +313,12 @@ const struct way ring_ways[] = {
     {"uring_suppressed_closed_symlink", suppressed_closed_symlink},
     {"uring_suppressed_closed_proc_cwd", suppressed_closed_proc_cwd},
     {"uring_suppressed_closed_mounts", suppressed_closed_mounts},
+    {"uring_replaced", replaced},
+    {"uring_fixed_replaced", fixed_replaced},
+    {"uring_worker_replaced", worker_replaced},
+    {"uring_suppressed_replaced", suppressed_replaced},
+    {"uring_suppressed_fsetxattr", suppressed_fsetxattr},
+    {"uring_suppressed_fsetxattr_closed", suppressed_fsetxattr_closed},
     {"ring_inherited", inherited_ring},
     {"ring_received", received_ring},
     {"ring_message", given_by_message},

@@ -34,7 +34,8 @@ pub const TAMPER_SETTING: u32 = 12;
 /// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SCHEDULING`], of a process group that may be its: `id` is the one given, 0 where it is the caller's own,
 /// and then the sensor is in it.
 pub const TAMPER_SCHEDULING_GROUP: u32 = 13;
-/// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SCHEDULING`], of a user that it may run as: `id` is the one given, 0 where it is the caller's own.
+/// Behind [`super::OPERATION_TAMPER`]: as [`TAMPER_SCHEDULING`], of a user that it may run as: `id` is the one meant, as the kernel has it;
+/// [`crate::UNKNOWN_ID`] where that is not known.
 pub const TAMPER_SCHEDULING_USER: u32 = 14;
 
 /// A file of the sensor, or a directory of its own, or a file in one.

@@ -9,7 +9,7 @@ use std::{
 use claviger_sensor_common::ObjectKey;
 
 use super::{known::Known, labels::Labels};
-use crate::credential::Places;
+use crate::credential::{Overlay, Places};
 
 /// What the pipeline needs to know of the worker's findings, at any time.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub(super) struct Knowledge {
     places: Arc<RwLock<Arc<Places>>>,
     /// Directories of the host in which others lead on.
     ways: Arc<Mutex<KnownWays>>,
+    /// Overlays over directories of credentials.
+    overlays: Arc<RwLock<Arc<[Overlay]>>>,
 }
 
 /// Directories of the host in which others lead on, those that the kernel half knows also by its numbers.
@@ -35,6 +37,7 @@ impl Knowledge {
             known: Arc::default(),
             places: Arc::new(RwLock::new(places)),
             ways: Arc::default(),
+            overlays: Arc::new(RwLock::new(Arc::new([]))),
         }
     }
 
@@ -63,6 +66,16 @@ impl Knowledge {
     pub(super) fn is_way(&self, directory: &Path) -> bool {
         let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
         ways.paths.contains(directory) || self.labels().is_directory(directory)
+    }
+
+    /// Overlays of the host over directories of credentials.
+    pub(super) fn overlays(&self) -> Arc<[Overlay]> {
+        Arc::clone(&self.overlays.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other overlays are mounted.
+    pub(super) fn set_overlays(&self, overlays: Arc<[Overlay]>) {
+        *self.overlays.write().unwrap_or_else(PoisonError::into_inner) = overlays;
     }
 
     /// Where credentials can lie.

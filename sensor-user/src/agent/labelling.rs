@@ -32,7 +32,7 @@ use super::{
     ways::Ways,
 };
 use crate::{
-    credential::{Contents, Home, Places, ScanLimits, ScanResult, homes},
+    credential::{Contents, Home, Overlay, Places, ScanLimits, ScanResult, homes},
     kernel::Labeller,
 };
 
@@ -241,11 +241,14 @@ impl Labelling {
                 let step = |path: &Path| progress.step(path);
                 let mut found = places.scan_root(&below, &mountinfo, &ScanLimits::default(), &step);
                 contents.narrow(&*below, &mut found, &step);
-                (contents, found)
+                let overlays = Overlay::over(&mountinfo, &found.directories);
+                found.add_upper_layers(&*below, &overlays, &step);
+                (contents, found, overlays)
             });
             match looked {
-                Ok((contents, found)) => {
+                Ok((contents, found, overlays)) => {
                     self.contents = contents;
+                    self.knowledge.set_overlays(overlays.into());
                     return Ok((root, found));
                 }
                 Err(Hangs::There) => {}

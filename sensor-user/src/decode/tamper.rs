@@ -61,8 +61,8 @@ pub enum Done {
     Held {
         /// How.
         how: Hold,
-        /// The thread or group that was named, in the caller's pid namespace, or the user; 0 where the kernel half knows that it is the sensor's, and of a
-        /// user the caller's own.
+        /// The thread or group that was named, in the caller's pid namespace; 0 where the kernel half knows that it is the sensor's. Or the user, as the
+        /// kernel has it.
         given: u32,
     },
 }

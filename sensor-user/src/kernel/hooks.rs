@@ -138,6 +138,13 @@ const OPEN_TRACEPOINT: Hook = Hook {
         },
         RING_ENDS,
         Either {
+            programs: &[program(
+                "io_uring_queue_async_work",
+                Point::BtfTracepoint("io_uring_queue_async_work"),
+            )],
+            otherwise: "an open by a worker of an io_uring whose file is replaced before its completion is asked for",
+        },
+        Either {
             programs: &[program("sys_exit_acct", Point::Exits(&["acct"]))],
             otherwise: "the file that process accounting is written to (acct)",
         },
@@ -174,14 +181,18 @@ const RECEIVED_FENTRY: Hook = Hook {
 };
 
 const RECEIVED_TRACEPOINT: Hook = Hook {
-    name: "tracepoint/syscalls/sys_exit_recvmsg",
+    name: "tp_btf/skb_copy_datagram_iovec",
     programs: &[program(
-        "sys_exit_receives",
-        Point::Exits(&["recvmsg", "recvmmsg", "pidfd_getfd"]),
+        "message_taken",
+        Point::BtfTracepoint("skb_copy_datagram_iovec"),
     )],
-    beside: &[],
+    beside: &[Either {
+        programs: &[program("sys_exit_pidfd_getfd", Point::Exits(&["pidfd_getfd"]))],
+        otherwise: "descriptors taken from another process (pidfd_getfd)",
+    }],
     cannot_see: &[
-        "descriptors received by io_uring or by 32-bit system calls, or put in by a seccomp supervisor, but while they are held",
+        "descriptors put in by a seccomp supervisor, but while they are held",
+        "whether a message that carries a descriptor was taken with room for it",
     ],
 };
 
@@ -290,7 +301,13 @@ pub(super) const REACHED: Hook = Hook {
             &["pidfd_getfd", "process_madvise"],
         ),
     )],
-    beside: &[],
+    beside: &[Either {
+        programs: &[program(
+            "sys_enter_by_process",
+            Point::Enters(&["pidfd_getfd", "process_madvise"]),
+        )],
+        otherwise: "what is done to the sensor by a process descriptor that another thread closes while the call runs",
+    }],
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 

@@ -172,7 +172,6 @@ impl Resolver<'_> {
             cred_cap_effective: self.member(&cred, "cred", "cap_effective")?,
             cred_user_ns: self.member(&cred, "cred", "user_ns")?,
             nsproxy_mnt_ns: self.member(&nsproxy, "nsproxy", "mnt_ns")?,
-            nsproxy_pid_ns: self.member(&nsproxy, "nsproxy", "pid_ns_for_children")?,
             nsproxy_net_ns: self.member(&nsproxy, "nsproxy", "net_ns")?,
             mnt_ns_inum: self.of("mnt_namespace", "ns.inum")?,
             pid_ns_inum: self.of("pid_namespace", "ns.inum")?,
@@ -256,6 +255,24 @@ impl Resolver<'_> {
             ring_descriptor: optional(self.of("io_kiocb", "cqe.fd"))?,
             ring_attribute_path: optional(self.of("io_xattr", "filename"))?,
             ring_attribute_name: optional(self.of("io_xattr", "ctx.kname"))?,
+            ring_completed: optional(self.of("io_ring_ctx", "submit_state.compl_reqs"))?,
+            ring_completed_node: optional(self.of("io_kiocb", "comp_list"))?,
+            ring_own_result: optional(self.of("io_kiocb", "cqe.res"))?,
+            task_thread_pid: self.member(&task, "task_struct", "thread_pid")?,
+            pid_level: self.of("pid", "level")?,
+            pid_numbers: self.of("pid", "numbers")?,
+            upid_namespace: self.of("upid", "ns")?,
+            user_ns_extents: self.of("user_namespace", "uid_map.extent")?,
+            user_ns_extents_count: self.of("user_namespace", "uid_map.nr_extents")?,
+            user_ns_more_extents: self.of("user_namespace", "uid_map.forward")?,
+            buffer_socket: self.of("sk_buff", "sk")?,
+            buffer_carried: match optional(self.of("unix_skb_parms", "fp"))? {
+                MISSING => MISSING,
+                carried => self.of("sk_buff", "cb")? + carried,
+            },
+            carried_count: optional(self.of("scm_fp_list", "count"))?,
+            carried_files: optional(self.of("scm_fp_list", "fp"))?,
+            socket_family: self.of("sock", "__sk_common.skc_family")?,
         })
     }
 

@@ -63,6 +63,9 @@ pub fn judge(done: &Done<'_>, events: &[Value]) -> Result<(), String> {
     if matches!(done.way.sees, Sees::OwnSecret(_)) {
         of_actor.retain(|event| event["kind"] == "process_secret_access");
     }
+    if matches!(done.way.sees, Sees::ChangeBeside(_)) {
+        of_actor.retain(|event| event["kind"] == "credential_change");
+    }
     if let Sees::SecretBeside(part) = done.way.sees {
         of_actor.retain(|event| event["process_secret"]["part"] == part);
     }
@@ -98,7 +101,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
             )?;
             object(done, &event["credential"])?;
         }
-        Sees::Change(what) => {
+        Sees::Change(what) | Sees::ChangeBeside(what) => {
             kind("credential_change")?;
             is("the change", &event["change"]["what"], what.into())?;
             object(done, &event["credential"])?;
@@ -147,6 +150,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     is("the count", &event["count"], 1.into())?;
     let outcome = match (done.errno, done.cell, sees) {
         (0, Some(Cell::Path), Sees::Access(_)) if !done.way.is_end_seen() => "unknown",
+        (0, Some(Cell::Path), Sees::ChangeBeside(_)) => "unknown",
         (0, ..) => "succeeded",
         _ => "denied",
     };

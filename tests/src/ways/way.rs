@@ -79,6 +79,8 @@ pub enum Sees {
     Access(&'static str),
     /// A `credential_change` of this sort.
     Change(&'static str),
+    /// The same, beside the open that it took to get there.
+    ChangeBeside(&'static str),
     /// A `process_secret_access` to this part of another process.
     Secret(&'static str),
     /// The same, beside what it took to get there.
@@ -145,7 +147,7 @@ impl Way {
     /// Whether the file is found by following its path where only that is known, for which its process must live.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        self.name.starts_with("uring_suppressed_")
+        self.name.starts_with("uring_suppressed_") || self.name == "uring_worker_replaced"
     }
 
     /// Whether its end is seen where only the path is.

@@ -6,4 +6,5 @@ mod copies;
 mod hidden_copies;
 mod host;
 mod labels;
+mod overlays;
 mod policy;

@@ -7,6 +7,7 @@ use crate::{
         hands::Changed as HangingChanged,
         self_test::{Change, Tested},
     },
+    credential::Overlay,
     kernel::NO_LAYERS,
 };
 
@@ -95,12 +96,24 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    /// Something was mounted: where overlayfs was awaited, it may have come with that.
+    /// Something was mounted: where overlayfs was awaited, it may have come with that; and an overlay may lie over credentials now.
     pub(super) fn may_be_overlay(&self) {
         let mut cannot_see = self.kernel.probes.iter().flat_map(|probe| &probe.cannot_see);
-        if cannot_see.any(|what| what == NO_LAYERS) {
+        if cannot_see.any(|what| what == NO_LAYERS) || self.is_overlay_new() {
             self.worker.look();
         }
+    }
+
+    /// Whether an overlay is mounted over directories of credentials, and no look has seen it.
+    fn is_overlay_new(&self) -> bool {
+        let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let known = self.knowledge.overlays();
+        let is_over = |overlay: &Overlay| {
+            let labels = self.knowledge.labels();
+            overlay.lower().any(|lower| labels.below(lower).next().is_some())
+        };
+        let mut mounted = Overlay::all(&mountinfo);
+        mounted.any(|overlay| !known.contains(&overlay) && is_over(&overlay))
     }
 
     /// File systems answer no longer, or again. What appeared there in between was not labelled, which is told as a gap.

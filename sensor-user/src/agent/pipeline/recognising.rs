@@ -1,6 +1,6 @@
 //! Which credential a change is of.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _, path::Path};
 
 use super::{
     changes::{Found, Not, below, path_of},
@@ -65,15 +65,22 @@ impl<S: Sink> Agent<S> {
         if path.truncated {
             return Err(Not::Cut);
         }
-        let known = self.knowledge.labels().credential_at(&path_of(path));
-        let (entry, object) = match known {
-            Some(known) => known,
-            None => {
+        let is_known = |path: &Path| {
+            let labelled = self.knowledge.labels().credential_at(path);
+            labelled.or_else(|| {
                 let places = self.knowledge.places();
-                let entry = places.match_path(&path.bytes).ok_or(Not::Credential)?;
-                (Arc::clone(entry), None)
-            }
+                let entry = places.match_path(path.as_os_str().as_encoded_bytes())?;
+                Some((Arc::clone(entry), None))
+            })
         };
+        let given = path_of(path);
+        let (entry, object) = is_known(&given)
+            .or_else(|| {
+                let overlays = self.knowledge.overlays();
+                let mut layers = overlays.iter().flat_map(|overlay| overlay.layers_of(&given));
+                layers.find_map(|beneath| is_known(&beneath))
+            })
+            .ok_or(Not::Credential)?;
         Ok(Found {
             entry,
             path: path.clone(),

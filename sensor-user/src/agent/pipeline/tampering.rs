@@ -8,6 +8,7 @@ use std::{
 };
 
 use claviger_proto::{Shared, v1::Tamper as Part};
+use claviger_sensor_common::UNKNOWN_ID;
 use rustix::process::{getpgrp, getuid};
 
 use super::{
@@ -273,11 +274,8 @@ fn is_own_held(how: &Hold, given: u32, task: &Task) -> bool {
         Hold::SchedulingOfGroup(_) if given != 0 => {
             u32::try_from(getpgrp().as_raw_nonzero().get()) == Ok(given) && is_here()
         }
-        // The kernel goes through those that the caller can see.
-        Hold::SchedulingOfUser(_) => {
-            let user = if given == 0 { task.uid } else { Some(given) };
-            user == Some(getuid().as_raw()) && is_here()
-        }
+        // Of one that the kernel half does not know it may be. The kernel goes through those that the caller can see.
+        Hold::SchedulingOfUser(_) => (given == getuid().as_raw() || given == UNKNOWN_ID) && is_here(),
         _ => given == 0 || is_here(),
     }
 }

@@ -11,6 +11,7 @@
 mod homes;
 mod index;
 mod mounts;
+mod overlays;
 mod scan;
 
 use std::{collections::HashSet, path::Path, sync::Arc};
@@ -21,6 +22,7 @@ use index::Index;
 
 pub use homes::{Home, homes, homes_of};
 pub use mounts::{mounted_path, mounts_of, seen_through, served_from};
+pub use overlays::Overlay;
 pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
 
 /// One pattern of one entry.

@@ -100,6 +100,8 @@ fn holds() -> Vec<Way> {
             of_pid("denied_priority_of_user", "scheduling"),
             of_pid("priority_wide", "scheduling"),
             of_pid("io_priority_wide", "scheduling"),
+            of_pid("limit_unshared", "limit"),
+            of_pid("denied_priority_across_users", "scheduling"),
             of_pid("io_priority", "scheduling"),
         ],
     );

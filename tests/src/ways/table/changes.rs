@@ -2,7 +2,7 @@
 
 use super::row;
 use crate::ways::Place::{NoKey, NoSession, Session, Written};
-use crate::ways::Sees::{Access, Change};
+use crate::ways::Sees::{Access, Change, ChangeBeside};
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -45,6 +45,7 @@ fn names() -> Vec<Way> {
             Way::new("renameat2_from", renamed, [Built, Built, Built]),
             Way::new("rename_to", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("rename_over", replaced, [Built, Built, Built]),
+            Way::new("raced_rename", replaced, [Built, Built, Built]),
             Way::new("untouched_rename", renamed, [Built, Built, Built]),
             Way::new("rename_exchange", replaced, [Built, Built, Built]),
             Way::new("uring_renameat", renamed, [Built, Built, Built]),
@@ -93,7 +94,7 @@ fn names() -> Vec<Way> {
 fn attributes() -> Vec<Way> {
     let (mode, owner) = (Change("mode"), Change("owner"));
     let attributes = Change("attributes");
-    row(
+    let by_call = row(
         "`chmod`, `chown`, `setxattr`",
         [
             Way::new("chmod", mode, [Built, Built, Built]),
@@ -114,5 +115,14 @@ fn attributes() -> Vec<Way> {
             Way::new("denied_uring_fsetxattr", attributes, [Built, Built, Built]),
             Way::new("removexattr", attributes, [Built, Built, Built]),
         ],
-    )
+    );
+    let silent = row(
+        "the same by io_uring of what it opens",
+        [Way::new(
+            "uring_suppressed_fsetxattr",
+            ChangeBeside("attributes"),
+            [Built, Built, Built],
+        )],
+    );
+    [by_call, silent].concat()
 }

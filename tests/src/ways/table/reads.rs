@@ -100,6 +100,13 @@ fn fixed_files() -> Vec<Way> {
             Way::new("uring_fixed_long_path", READ, [Built, Built, Built]),
         ],
     );
+    let replaced = row(
+        "io_uring, and another file is put",
+        [
+            Way::new("uring_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_fixed_replaced", READ, [Built, Built, Built]),
+        ],
+    );
     let rows = [
         row(
             "an io_uring with a fixed file, inherited",
@@ -111,18 +118,17 @@ fn fixed_files() -> Vec<Way> {
         ),
         row(
             "an io_uring with a fixed file, received",
-            [Way::new(
-                "ring_received",
-                Access("receive"),
-                [Built, Built, Built],
-            )],
+            [
+                Way::new("ring_received", Access("receive"), [Built, Built, Built]),
+                Way::new("scm_ring", Access("receive"), [Built, Built, Built]),
+            ],
         ),
         row(
             "a fixed file put in by another process",
             [Way::new("ring_message", READ, [Built, Built, Built])],
         ),
     ];
-    [opened, rows.concat()].concat()
+    [opened, replaced, rows.concat()].concat()
 }
 
 /// Opens that io_uring does not say the success of.
@@ -145,6 +151,8 @@ fn silent() -> Vec<Way> {
             Way::new("uring_suppressed_closed_symlink", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_proc_cwd", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_mounts", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_worker_replaced", READ, [Built, Built, Built]),
         ],
     );
     [held, gone].concat()
@@ -164,6 +172,7 @@ fn descriptors() -> Vec<Way> {
                 Way::new("inherit", Access("inherit"), [Built, Built, Built]),
                 Way::new("inherit_high", Access("inherit"), [Built, Built, Built]),
                 Way::new("inherit_highest", Access("inherit"), [Built, Built, Built]),
+                Way::new("opened_as_program", Access("inherit"), [Built, Built, Built]),
             ],
         ),
         row(
@@ -172,6 +181,7 @@ fn descriptors() -> Vec<Way> {
                 Way::new("scm_recvmsg", receive, [Built, Built, Built]),
                 Way::new("scm_peek", receive, [Built, Built, Built]),
                 Way::new("scm_recvmmsg", receive, [Built, Built, Built]),
+                Way::new("scm_diverted", receive, [Built, Built, Built]),
             ],
         ),
         row(

@@ -1,7 +1,8 @@
-//! What is no use of a credential and is not reported as one.
+//! What is no use of a credential, and what is not done to the sensor, and is not reported as such.
 
-use crate::ways::Place::{Key, OtherDirectory, OtherFile};
+use crate::ways::Place::{Key, OtherDirectory, OtherFile, Sensor};
 use crate::ways::Sees::Nothing;
+use crate::ways::SensorPart::Pid;
 use crate::ways::State::Built;
 use crate::ways::Way;
 
@@ -16,6 +17,11 @@ pub(super) fn ways() -> Vec<Way> {
         ("name_to_handle_at", "name_to_handle_at", Key),
         ("inotify", "inotify", Key),
         ("core_dump_of_another", "core_dump_of_another", Key),
+        ("scm_left", "scm_left", Key),
+        ("limit_of_number", "limit_of_number", Sensor(Pid)),
+        ("priority_of_number", "priority_of_number", Sensor(Pid)),
+        ("io_priority_of_number", "io_priority_of_number", Sensor(Pid)),
+        ("number_written", "number_written", Sensor(Pid)),
         ("unrelated_file", "unrelated", OtherFile),
         ("unrelated_directory", "list", OtherDirectory),
     ]

@@ -1,0 +1,142 @@
+/* Descriptors that another thread takes away, or puts another file in the place of, while a call on them runs: again and again, and told how often. */
+#include "ways.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+enum { TRIES = 20000 };
+
+static int raced, spare;
+
+static void *closes(void *unused) {
+    for (;;)
+        close(raced);
+    return unused;
+}
+
+/* The number that the next descriptor will have, which the other thread is after. */
+static void begin(void *(*other_thread)(void *)) {
+    pthread_t thread;
+    raced = (int)must("dup", dup(STDERR_FILENO));
+    close(raced);
+    must("a thread", -pthread_create(&thread, NULL, other_thread, NULL));
+}
+
+static long again(void) { return syscall(SYS_openat, AT_FDCWD, object, O_RDONLY | O_CLOEXEC); }
+
+/* Another number is nobody's to close but its own. */
+static void await_gone(long file) {
+    if (file != raced)
+        close((int)file);
+    while (fcntl(raced, F_GETFD) >= 0) {
+    }
+}
+
+/* Opens. Says how often. */
+static void raced_closes(void) {
+    begin(closes);
+    for (int tries = 0; tries < TRIES; tries++) {
+        long file = again();
+        target += file >= 0;
+        await_gone(file);
+    }
+    say(0);
+}
+
+/* The other thread acts once in each turn, each time a little later. Each has a CPU, where there are two. */
+static int begun, over;
+static void run_on(int which) {
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0 || CPU_COUNT(&allowed) < 2)
+        return;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && which-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+        }
+}
+static void await_turn(const int *of, int turn) {
+    for (int looks = 1; __atomic_load_n(of, __ATOMIC_ACQUIRE) < turn; looks++)
+        // The other thread may have no CPU.
+        if (looks % 4096 == 0)
+            sched_yield();
+}
+static void *in_turns(void *act) {
+    run_on(1);
+    for (int turn = 1; turn <= TRIES; turn++) {
+        await_turn(&begun, turn);
+        for (volatile int wait = turn % 1024; wait > 0; wait--) {
+        }
+        ((void (*)(void))act)();
+        __atomic_store_n(&over, turn, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+static void take_turns(void (*act)(void)) {
+    pthread_t thread;
+    must("a thread", -pthread_create(&thread, NULL, in_turns, (void *)act));
+    run_on(0);
+}
+
+/* Opens, while another thread puts OTHER in the place of what comes. Where the number is promised and nothing is there yet, that fails. */
+static void replace(void) {
+    while (dup3(spare, raced, O_CLOEXEC) < 0) {
+    }
+}
+static void raced_replaces(void) {
+    spare = (int)must("open", open(other, O_RDONLY | O_CLOEXEC));
+    raced = (int)must("dup", dup(STDERR_FILENO));
+    close(raced);
+    take_turns(replace);
+    for (int turn = 1; turn <= TRIES; turn++) {
+        __atomic_store_n(&begun, turn, __ATOMIC_RELEASE);
+        long file = again();
+        target += file >= 0;
+        await_turn(&over, turn);
+        if (file != raced)
+            close((int)file);
+        close(raced);
+    }
+    say(0);
+}
+
+/* Calls on a descriptor that another thread closes meanwhile. Says how many succeeded. */
+static void close_it(void) { close(raced); }
+static _Noreturn void on_raced(int tries, long (*descriptor)(void), long (*call)(int)) {
+    take_turns(close_it);
+    for (int turn = 1; turn <= tries; turn++) {
+        raced = (int)must("a descriptor", descriptor());
+        __atomic_store_n(&begun, turn, __ATOMIC_RELEASE);
+        target += call(raced) > 0;
+        await_turn(&over, turn);
+    }
+    say(0);
+}
+static long change(int file) { return syscall(SYS_fchmod, file, 0600) == 0; }
+static long map(int file) {
+    void *place = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+    return place != MAP_FAILED && munmap(place, 4096) == 0;
+}
+static long list(int file) {
+    char entries[4096];
+    return syscall(SYS_getdents64, file, entries, sizeof entries);
+}
+/* OBJECT is the pid of the sensor, of which the standard input is taken. */
+static long the_sensor(void) { return syscall(SYS_pidfd_open, atoi(object), 0); }
+static long take(int process) {
+    long taken = syscall(SYS_pidfd_getfd, process, STDIN_FILENO, 0);
+    return taken >= 0 && close((int)taken) == 0;
+}
+/* Each change is an event of its own. */
+static void raced_changes(void) { on_raced(TRIES / 10, again, change); }
+static void raced_maps(void) { on_raced(TRIES / 4, again, map); }
+static void raced_lists(void) { on_raced(TRIES / 4, again, list); }
+static void raced_takes(void) { on_raced(TRIES / 10, the_sensor, take); }
+
+const struct way raced_ways[] = {
+    {"raced_closes", raced_closes}, {"raced_replaces", raced_replaces}, {"raced_changes", raced_changes}, {"raced_maps", raced_maps},
+    {"raced_lists", raced_lists},   {"raced_takes", raced_takes},       {0},
+};
