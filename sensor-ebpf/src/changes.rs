@@ -110,8 +110,20 @@ const LAYER_FOLLOWS: u32 = 1;
 #[inline(always)]
 fn known_as<R: Read>(dentry: *const u8, inode: *const u8, how: u32) -> KnownFile {
     if labels::may_be_labelled(R::read(inode, offset!(inode_ino))) {
+        let object = labels::key::<Probed>(inode);
+        if let Some(label) = labels::of_object(&object) {
+            return KnownFile {
+                label,
+                matched: MATCHED_OBJECT,
+                reserved: 0,
+                object,
+            };
+        }
         let mut found = NOTHING_KNOWN;
-        if changed_object(untyped(dentry), untyped(inode), how, &raw mut found) != 0 {
+        let layer_follows = how & LAYER_FOLLOWS != 0;
+        if object_of_layer(untyped(inode), how, &raw mut found) != 0
+            && !(layer_follows && is_named_above(untyped(dentry)) != 0)
+        {
             return found;
         }
     }
@@ -125,30 +137,28 @@ fn known_as<R: Read>(dentry: *const u8, inode: *const u8, how: u32) -> KnownFile
     found
 }
 
-/// The label of the file itself, or of the file of its layer. Global, so that the verifier looks at it once for each program.
+/// The label of the file of its layer. Global, so that what it takes of the stack is free again behind it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn changed_object(dentry: u64, inode: u64, how: u32, out: *mut KnownFile) -> u32 {
-    let (dentry, inode) = (dentry as *const u8, inode as *const u8);
+extern "C" fn object_of_layer(inode: u64, how: u32, out: *mut KnownFile) -> u32 {
     // SAFETY: what is not null is what the caller keeps on its stack. The verifier knows no more than that.
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    let object = labels::key::<Probed>(inode);
-    let layer_follows = how & LAYER_FOLLOWS != 0;
-    let (object, label) = if let Some(label) = labels::of_object(&object) {
-        (object, label)
-    } else if let Some(found) = overlay::labelled(inode, layer_follows, true)
-        && !(layer_follows && overlay::is_named_above(dentry))
-    {
-        found
-    } else {
+    let Some((object, label)) = overlay::labelled(inode as *const u8, how & LAYER_FOLLOWS != 0, true) else {
         return 0;
     };
     found.label = label;
     found.matched = MATCHED_OBJECT;
     found.object = object;
     1
+}
+
+/// Whether the same is seen by itself in the upper layer. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_named_above(dentry: u64) -> u32 {
+    overlay::is_named_above(dentry as *const u8) as u32
 }
 
 /// What is known of a name.

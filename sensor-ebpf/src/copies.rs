@@ -195,22 +195,42 @@ pub extern "C" fn look_at_what_is_open() -> u32 {
     0
 }
 
-/// A reader has started another program, which has what it had open, as a file in memory, and nothing else of it: what is in these files by now is all that
-/// the reader can have written. Global, as [`crate::file_use::known`].
+/// A program was started. If a reader has started it, it has what that one had open, as a file in memory, and nothing else of it: what is in these files by
+/// now is all that the reader can have written.
+#[inline(always)]
+pub fn program_started() {
+    if was_reader() != 0 {
+        look_at_what_was_left_open();
+        forget_reader();
+    } else {
+        // It may have read one itself, which it inherited.
+        look_at_what_is_open();
+    }
+}
+
+/// Whether the program that ran before in the current process had read a credential. Global, as what follows, so that what it takes of the stack is free
+/// again behind it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn look_at_what_was_left_open() -> u32 {
-    let process = task::current_process();
-    let Some(reader) = READERS.get_ptr_mut(process) else {
+extern "C" fn was_reader() -> u32 {
+    let Some(reader) = READERS.get_ptr_mut(task::current_process()) else {
         return 0;
     };
     // SAFETY: a value of the map, which stays while this program runs.
-    if unsafe { (*reader).exec_id } == task::current_exec_id() {
-        // The new program has read one, which it inherited.
-        return look_at_what_is_open();
-    }
+    (unsafe { (*reader).exec_id } != task::current_exec_id()) as u32
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_at_what_was_left_open() -> u32 {
     descriptors::each::<LeftOpen>(Probe::FileCopied);
-    let _not_there = READERS.remove(process);
+    0
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn forget_reader() -> u32 {
+    let _not_there = READERS.remove(task::current_process());
     0
 }
 
@@ -239,17 +259,17 @@ impl descriptors::Take for LeftOpen {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
         let mode: u32 = Probed::read(file, offset!(file_mode));
-        if mode & FMODE_WRITE != 0 {
-            left_open(untyped(file));
+        if mode & FMODE_WRITE != 0 && is_as_reported(untyped(file)) == 0 {
+            written(untyped(file));
         }
         0
     }
 }
 
-/// Reports a file that was left open, but where it is as it was when it was last reported. Global, as [`crate::file_use::known`].
+/// Whether a file is as it was when it was last reported. Global, so that what it takes of the stack is free again behind it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn left_open(file: u64) -> u32 {
+extern "C" fn is_as_reported(file: u64) -> u32 {
     let at = file as *const u8;
     let inode = pointer::<Probed>(at, offset!(file_inode));
     let now = version(at);
@@ -259,10 +279,17 @@ extern "C" fn left_open(file: u64) -> u32 {
     let mapping = pointer::<Probed>(inode, offset!(inode_mapping));
     let is_mapped = Probed::read::<i32>(mapping, offset!(mapping_writable)) > 0;
     let is_told_apart = now.changed_s != 0;
-    if !is_mapped && is_told_apart && looked_at.is_some_and(|before| is_same(&before, &now)) {
-        return 0;
-    }
-    written(file)
+    (!is_mapped && is_told_apart && looked_at.is_some_and(|before| is_same(&before, &now))) as u32
+}
+
+/// This version of a file was reported. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn reported(file: u64) -> u32 {
+    let file = file as *const u8;
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let _full = LOOKED_AT.insert(labels::key::<Probed>(inode), version(file), 0);
+    0
 }
 
 #[inline(always)]
@@ -338,7 +365,7 @@ pub extern "C" fn written(file: u64) -> u32 {
     });
     if submitted {
         let _full = WRITTEN.insert(write, now, 0);
-        let _full = LOOKED_AT.insert(write.object, version(file), 0);
+        reported(untyped(file));
     }
     0
 }

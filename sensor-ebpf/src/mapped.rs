@@ -12,7 +12,7 @@ use claviger_sensor_common::{Counter, OPERATION_MAP, Probe, REQUEST_MAPPED};
 use crate::{
     arguments::{Arguments, result},
     descriptors,
-    file_use::used,
+    file_use::{untyped, used},
     labels,
     offsets::agent_pid,
     program,
@@ -27,14 +27,21 @@ const MAP_ANONYMOUS: u64 = 0x20;
 /// Hook 1.
 #[lsm(hook = "mmap_file")]
 pub fn lsm_mmap_file(ctx: LsmContext) -> i32 {
-    mapped::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(3));
+    let file: *const u8 = ctx.arg(0);
+    // Of a mere number: until 6.14 the verifier takes an argument of an LSM hook for one that is never null, and takes the check out.
+    if untyped(file) != 0 {
+        mapped::<Typed>(file, ctx.arg(1), ctx.arg(3));
+    }
     0
 }
 
 /// Hook 2.
 #[fentry(function = "security_mmap_file")]
 pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
-    mapped::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    let file: *const u8 = ctx.arg(0);
+    if !file.is_null() {
+        mapped::<Typed>(file, ctx.arg(1), ctx.arg(2));
+    }
     0
 }
 
@@ -43,7 +50,7 @@ pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
 pub fn sys_exit_mmap_typed(ctx: TracePointContext) -> u32 {
     if let Some(descriptor) = descriptor(&ctx) {
         let arguments = Arguments::current();
-        mapped::<Typed>(
+        mapped_by_call::<Typed>(
             descriptors::typed_file(descriptor),
             arguments.third(),
             arguments.fourth(),
@@ -57,7 +64,7 @@ pub fn sys_exit_mmap_typed(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
     if let Some(descriptor) = descriptor(&ctx) {
         let arguments = Arguments::current();
-        mapped::<Probed>(
+        mapped_by_call::<Probed>(
             descriptors::file(descriptor),
             arguments.third(),
             arguments.fourth(),
@@ -81,11 +88,16 @@ fn descriptor(ctx: &TracePointContext) -> Option<u32> {
 }
 
 #[inline(always)]
-fn mapped<R: Read>(file: *const u8, protection: u64, flags: u64) {
+fn mapped_by_call<R: Read>(file: *const u8, protection: u64, flags: u64) {
     if file.is_null() {
         lose(Probe::FileMapped, Counter::LostDescriptorGone);
-        return;
+    } else {
+        mapped::<R>(file, protection, flags);
     }
+}
+
+#[inline(always)]
+fn mapped<R: Read>(file: *const u8, protection: u64, flags: u64) {
     if task::current_pid() == agent_pid() {
         labels::answer_seen(REQUEST_MAPPED);
         return;

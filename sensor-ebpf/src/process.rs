@@ -52,7 +52,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
 pub fn process_exec_inherited(_ctx: BtfTracePointContext) -> i32 {
     if task::current_pid() != agent_pid() {
         descriptors::each::<Inherited>(Probe::FileInherited);
-        copies::look_at_what_was_left_open();
+        copies::program_started();
     }
     0
 }
