@@ -1,6 +1,6 @@
 //! Everything that is not the product, as `cargo xtask VERB`.
 //!
-//! Rooms, in order of import: setup, build, up, coverage, vm, bench, tidy, test, exec; shelf: exit, process, step, workspace
+//! Rooms, in order of import: setup, build, up, coverage, vm, bench, tidy, test, exec; shelf: exit, process, side_by_side, step, workspace
 //!
 //! - A bare machine is enough: a verb installs what it lacks, after saying so, or names it in a line each.
 //! - A verb that starts processes ends them, also when it is interrupted.
