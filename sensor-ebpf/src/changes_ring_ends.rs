@@ -9,19 +9,10 @@ use crate::{
     changes_ring::{end_unknown, is_under_way, over},
     descriptors,
     file_use::untyped,
-    fixed_files, repeats,
+    fixed_files,
     report::lose,
-    ring_ends::{self, PLACES},
-    task,
+    ring_ends::{self, Place},
 };
-
-/// A change of which this thread's call will tell.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Place {
-    thread: u32,
-    place: u32,
-}
 
 /// Where the file of a change lies.
 #[repr(C)]
@@ -98,26 +89,14 @@ extern "C" fn await_change(request: u64, ring: u64, before: u64, descriptor: u32
         descriptor,
         what,
     };
-    let thread = task::current_tid();
-    for place in 0..PLACES {
-        if CHANGES_AWAITED
-            .insert(Place { thread, place }, awaited, repeats::NOT_THERE_YET)
-            .is_ok()
-        {
-            return 1;
-        }
-    }
-    0
+    ring_ends::put(&CHANGES_AWAITED, awaited)
 }
 
 /// Looks at the place of one; 0 where there is none. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn change_ended(place: u32) -> u32 {
-    let place = Place {
-        thread: task::current_tid(),
-        place,
-    };
+    let place = Place::of_this_thread(place);
     let Some(awaited) = CHANGES_AWAITED.get_ptr(place) else {
         return 0;
     };

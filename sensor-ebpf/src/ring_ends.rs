@@ -21,19 +21,42 @@ use crate::{
 
 /// include/uapi/linux/io_uring.h: a thread of the kernel submits, and no call ends.
 const IORING_SETUP_SQPOLL: u32 = 1 << 1;
-/// Opens without completion, of one call, whose end is looked for; the path of a further one is told at once.
+/// Opens without completion, and changes, of one call, whose end is looked for; of a further one is told at once.
 pub const PLACES: u32 = 8;
 /// As a place of a ring: whichever.
 pub const ANY_PLACE: u32 = u32::MAX;
 /// Stands for what lay in a slot before: something else is put there before anybody can look.
 const REPLACED: u64 = u64::MAX;
 
-/// An open of which this thread's call will tell.
+/// What this thread's call will tell of: one of [`PLACES`].
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Place {
+pub struct Place {
     thread: u32,
     place: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    pub fn of_this_thread(place: u32) -> Self {
+        Self {
+            thread: task::current_tid(),
+            place,
+        }
+    }
+}
+
+/// Puts something in the first free place of this thread; 0 where there is none.
+#[inline(always)]
+pub fn put<T>(awaited: &HashMap<Place, T>, what: T) -> u32 {
+    let thread = task::current_tid();
+    for place in 0..PLACES {
+        let place = Place { thread, place };
+        if awaited.insert(place, &what, repeats::NOT_THERE_YET).is_ok() {
+            return 1;
+        }
+    }
+    0
 }
 
 /// What is looked at then.
@@ -126,26 +149,14 @@ extern "C" fn await_end(request: u64, ring: u64, slot: u32) -> u32 {
         slot,
         reserved: 0,
     };
-    let thread = task::current_tid();
-    for place in 0..PLACES {
-        if ENDS_AWAITED
-            .insert(Place { thread, place }, awaited, repeats::NOT_THERE_YET)
-            .is_ok()
-        {
-            return 1;
-        }
-    }
-    0
+    put(&ENDS_AWAITED, awaited)
 }
 
 /// Looks for the end of one; 0 where there is none. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn ended(place: u32) -> u32 {
-    let place = Place {
-        thread: task::current_tid(),
-        place,
-    };
+    let place = Place::of_this_thread(place);
     let Some(awaited) = ENDS_AWAITED.get_ptr(place) else {
         return 0;
     };
