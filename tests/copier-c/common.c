@@ -78,6 +78,20 @@ void await(int end) {
         fail("the other one has ended");
 }
 
+void offer(int end, const char *to) {
+    await(end);
+    int file = made(to);
+    checked(send(end, &file, sizeof file, 0), "send");
+    await(end);
+    _exit(0);
+}
+
+int offered(int end) {
+    int number;
+    checked(recv(end, &number, sizeof number, 0), "recv");
+    return number;
+}
+
 void ended(pid_t child) {
     int status;
     if (waitpid(child, &status, 0) != child || status != 0)

@@ -40,5 +40,9 @@ void connected(int ends[2]);
 /* Lets the other process go on, and waits for being let. */
 void let(int end);
 void await(int end);
+/* What a child does: makes the file once it may, says its number, and stays, with the file open, until it may go. */
+_Noreturn void offer(int end, const char *to);
+/* The number that was said. */
+int offered(int end);
 /* Waits for a child, which must succeed. */
 void ended(pid_t child);

@@ -115,19 +115,12 @@ static void fetched(const char *from, const char *to) {
     int ends[2];
     connected(ends);
     pid_t child = checked(fork(), "fork");
-    if (child == 0) {
-        await(ends[1]);
-        int file = made(to);
-        checked(send(ends[1], &file, sizeof file, 0), "send");
-        await(ends[1]);
-        _exit(0);
-    }
+    if (child == 0)
+        offer(ends[1], to);
     take(from);
     let(ends[0]);
-    int number;
-    checked(recv(ends[0], &number, sizeof number, 0), "recv");
     int process = checked(syscall(SYS_pidfd_open, child, 0), "pidfd_open");
-    put(checked(syscall(SYS_pidfd_getfd, process, number, 0), "pidfd_getfd"));
+    put(checked(syscall(SYS_pidfd_getfd, process, offered(ends[0]), 0), "pidfd_getfd"));
     let(ends[0]);
     ended(child);
     said_and_waited();

@@ -10,18 +10,11 @@ static int ends[2];
 static void table(const char *from, const char *to) {
     connected(ends);
     pid_t child = checked(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0), "clone");
-    if (child == 0) {
-        await(ends[1]);
-        int file = made(to);
-        checked(send(ends[1], &file, sizeof file, 0), "send");
-        await(ends[1]);
-        _exit(0);
-    }
+    if (child == 0)
+        offer(ends[1], to);
     take(from);
     let(ends[0]);
-    int file;
-    checked(recv(ends[0], &file, sizeof file, 0), "recv");
-    put(file);
+    put(offered(ends[0]));
     let(ends[0]);
     ended(child);
     said_and_waited();
