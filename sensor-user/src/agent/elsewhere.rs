@@ -23,7 +23,7 @@ use super::{
     messages::{Ask, Found},
     roots::{Reached, Root, Roots},
 };
-use crate::credential::{Contents, Home, Overlay, Places, ScanLimits, ScanResult, homes_of, seen_through};
+use crate::credential::{Contents, Home, Places, ScanLimits, ScanResult, homes_of, seen_through};
 
 /// How often the roots that are known are looked into again.
 const EVERY: Duration = Duration::from_secs(30);
@@ -132,7 +132,7 @@ impl State {
                 let limits = ScanLimits::default();
                 let mut found = places.scan_root(&below.directory, &below.mountinfo, &limits, &step);
                 contents.narrow(&below.directory, &mut found, &step);
-                let overlays = Overlay::over(&below.mountinfo, &found.directories);
+                let overlays = found.overlays(&below.mountinfo);
                 found.add_upper_layers(&below.directory, &overlays, &step);
                 (contents, homes, found)
             });

@@ -32,7 +32,7 @@ use super::{
     ways::Ways,
 };
 use crate::{
-    credential::{Contents, Home, Overlay, Places, ScanLimits, ScanResult, homes},
+    credential::{Contents, Home, Places, ScanLimits, ScanResult, homes},
     kernel::Labeller,
 };
 
@@ -241,7 +241,7 @@ impl Labelling {
                 let step = |path: &Path| progress.step(path);
                 let mut found = places.scan_root(&below, &mountinfo, &ScanLimits::default(), &step);
                 contents.narrow(&*below, &mut found, &step);
-                let overlays = Overlay::over(&mountinfo, &found.directories);
+                let overlays = found.overlays(&mountinfo);
                 found.add_upper_layers(&*below, &overlays, &step);
                 (contents, found, overlays)
             });

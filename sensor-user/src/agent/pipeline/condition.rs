@@ -7,7 +7,8 @@ use crate::{
         hands::Changed as HangingChanged,
         self_test::{Change, Tested},
     },
-    credential::Overlay,
+    attribute::ProcessDirectory,
+    credential::{OVERLAYS_MAX, Overlay},
     kernel::NO_LAYERS,
 };
 
@@ -106,8 +107,13 @@ impl<S: Sink> Agent<S> {
 
     /// Whether an overlay is mounted over directories of credentials, and no look has seen it.
     fn is_overlay_new(&self) -> bool {
-        let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
         let known = self.knowledge.overlays();
+        if known.len() >= OVERLAYS_MAX {
+            return false;
+        }
+        let Some(mountinfo) = ProcessDirectory::own().and_then(|own| own.read("mountinfo")) else {
+            return true;
+        };
         let is_over = |overlay: &Overlay| {
             let labels = self.knowledge.labels();
             overlay.lower().any(|lower| labels.below(lower).next().is_some())

@@ -22,7 +22,7 @@ use index::Index;
 
 pub use homes::{Home, homes, homes_of};
 pub use mounts::{mounted_path, mounts_of, seen_through, served_from};
-pub use overlays::Overlay;
+pub use overlays::{OVERLAYS_MAX, Overlay};
 pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
 
 /// One pattern of one entry.

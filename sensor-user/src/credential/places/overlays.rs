@@ -15,8 +15,8 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use super::{LabelledDirectory, ScanResult, mounts::mounted_path};
 use crate::credential::open::Seen;
 
-/// Overlays that are looked at, and directories in upper layers that are labelled; no more than that are.
-const OVERLAYS_MAX: usize = 256;
+/// Overlays that are looked at, and directories in upper layers that are labelled, at most; more are counted as left out.
+pub const OVERLAYS_MAX: usize = 256;
 const UPPER_MAX: usize = 1_024;
 
 /// One mount of an overlay.
@@ -40,19 +40,6 @@ impl Overlay {
     /// Its lower layers.
     pub fn lower(&self) -> impl Iterator<Item = &Path> {
         self.lower.iter().map(PathBuf::as_path)
-    }
-
-    /// Those of a mountinfo(5) over one of these directories.
-    #[must_use]
-    pub fn over(mountinfo: &[u8], directories: &[LabelledDirectory]) -> Vec<Self> {
-        let is_over = |overlay: &Self| {
-            overlay.lower().any(|lower| {
-                directories
-                    .iter()
-                    .any(|directory| directory.path.starts_with(lower))
-            })
-        };
-        Self::all(mountinfo).filter(is_over).take(OVERLAYS_MAX).collect()
     }
 
     fn parse(line: &[u8]) -> Option<Self> {
@@ -127,6 +114,18 @@ fn layers(value: &Path) -> Vec<PathBuf> {
 }
 
 impl ScanResult {
+    /// Overlays of a mountinfo(5) over one of the directories that were found.
+    pub fn overlays(&mut self, mountinfo: &[u8]) -> Vec<Overlay> {
+        let is_over = |overlay: &Overlay| {
+            let mut found = self.directories.iter();
+            found.any(|found| overlay.lower().any(|lower| found.path.starts_with(lower)))
+        };
+        let mut over: Vec<Overlay> = Overlay::all(mountinfo).filter(is_over).collect();
+        self.limits_hit.found += over.len().saturating_sub(OVERLAYS_MAX) as u64;
+        over.truncate(OVERLAYS_MAX);
+        over
+    }
+
     /// Adds the directories in the upper layers of overlays over those that were found, each with the names of what lies or could lie in that.
     /// Each path is told before it is looked at.
     pub fn add_upper_layers(&mut self, root: impl AsFd, overlays: &[Overlay], step: &dyn Fn(&Path) -> bool) {
@@ -137,7 +136,11 @@ impl ScanResult {
                 let Some(path) = overlay.above(&directory.path) else {
                     continue;
                 };
-                if added.len() >= UPPER_MAX || known.contains(&*path) || !step(&path) {
+                if known.contains(&*path) || !step(&path) {
+                    continue;
+                }
+                if added.len() >= UPPER_MAX {
+                    self.limits_hit.found += 1;
                     continue;
                 }
                 let Some(seen) = seen_at(&root, &path) else {
