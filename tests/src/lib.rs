@@ -18,5 +18,5 @@ pub use decoy::{Decoy, SECRET};
 pub use ext4::Ext4;
 pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
-pub use service::{Detector, Sensor, crash, lines_until};
+pub use service::{Detector, PATIENCE, Sensor, crash, lines_until};
 pub use trace::{Traced, trace, trace_by};

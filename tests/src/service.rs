@@ -22,8 +22,8 @@ use crate::{detector as detector_program, sensor};
 
 pub use detector::Detector;
 
-/// How long a service may take to be ready: emulated machines are slow, and slower beside others.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a test waits for what must come: a machine may be slow, and have much else to do. Only a test that fails waits as long.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A sensor with a state of its own, running or not.
 pub struct Sensor {

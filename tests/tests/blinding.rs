@@ -6,10 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, Sensor, can_load};
+use claviger_tests::{Decoy, Detector, PATIENCE, Sensor, can_load};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const OFTEN: &str = "[probes]\nself_test_interval_ms = 1000\n";
 
 struct Host {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use claviger_tests::{
-    Decoy, Detector, Sensor, can_load, expected_hook, sensor,
+    Decoy, Detector, PATIENCE, Sensor, can_load, expected_hook, sensor,
     ways::{Did, Programs},
 };
 use rustix::system::{delete_module, finit_module};
@@ -17,7 +17,6 @@ use serde_json::Value;
 const MODULES: &str = "/opt/claviger/modules";
 /// include/uapi/linux/module.h
 const COMPRESSED: i32 = 4;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn check() -> Value {
     let output = sensor().args(["check", "--json"]).output().expect("runs");

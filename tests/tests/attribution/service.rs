@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, Sensor, actor, can_load, script};
+use claviger_tests::{Decoy, Detector, PATIENCE, Sensor, actor, can_load, script};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -100,10 +100,7 @@ pub(crate) fn wait_for(detector: &Detector, what: &str, key: &str, is_it: impl F
         if let Some(found) = detector.read(what, key).into_iter().find(&is_it) {
             return found;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "none of the {what} is it"
-        );
+        assert!(begun.elapsed() < PATIENCE, "none of the {what} is it");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -7,12 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, Sensor, sensor};
+use claviger_tests::{Decoy, Detector, PATIENCE, Sensor, sensor};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// How long something may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Host {
     pub(crate) decoy: Decoy,

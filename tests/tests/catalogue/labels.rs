@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::can_load;
+use claviger_tests::{PATIENCE, can_load};
 
 use crate::host::{Host, cat};
 
@@ -17,7 +17,7 @@ const EMPTY: &str = "version = 1\n";
 
 /// Reads the file until a read is seen, and returns the first that was.
 fn read_until_seen(host: &Host, path: &Path) -> serde_json::Value {
-    read_until_seen_within(host, path, Duration::from_secs(60))
+    read_until_seen_within(host, path, PATIENCE)
 }
 
 fn read_until_seen_within(host: &Host, path: &Path, patience: Duration) -> serde_json::Value {
@@ -98,7 +98,7 @@ fn a_rotated_kubernetes_token_is_seen_by_every_path() {
             assert_eq!(uses[0]["credential"]["catalogue_entry"], "volume");
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", host.sensor.log());
+        assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
     }
 }
 
@@ -137,7 +137,7 @@ fn what_lies_in_another_mount_namespace_is_labelled_too() {
         if let Some(first) = host.uses(path).into_iter().next() {
             break first;
         }
-        assert!(begun.elapsed() < Duration::from_secs(90), "{}", host.sensor.log());
+        assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
     };
     assert_eq!(seen["credential"]["catalogue_entry"], "aws-credentials");
     let status = host.sensor.status();
@@ -218,7 +218,7 @@ fn a_credential_is_seen_whatever_look_it_was_labelled_after() {
         // Then it is known as an object, and no longer by its name.
         let begun = Instant::now();
         while labelled() == before {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{}", host.sensor.log());
+            assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
         }
         // The next is for another look.
         thread::sleep(Duration::from_millis(1_000));

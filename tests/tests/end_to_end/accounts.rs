@@ -9,7 +9,7 @@ use std::{
 
 use claviger_sensor_common::{COUNTERS_PER_PROBE, Counter, PROBES, Probe};
 use claviger_tests::{
-    can_load,
+    PATIENCE, can_load,
     ways::{Did, Programs},
 };
 use serde_json::Value;
@@ -19,7 +19,6 @@ use crate::host::Host;
 const RENAMES: u64 = 7;
 /// What the test adds to an account.
 const SPOILED: u64 = 1_000;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The losses of this reason that gaps tell, by stage.
 fn lost(events: &[Value], reason: &str) -> Vec<(String, u64)> {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, Exposition, Sensor};
+use claviger_tests::{Decoy, Detector, Exposition, PATIENCE, Sensor};
 use serde_json::Value;
 
 /// A detector and an enrolled sensor that watches a decoy's home.
@@ -68,7 +68,7 @@ impl Host {
             if let Some(id) = identities[0]["id"].as_str() {
                 return id.to_owned();
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{credential:#}");
+            assert!(begun.elapsed() < PATIENCE, "{credential:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -79,7 +79,7 @@ impl Host {
         loop {
             let events = self.detector.read("events", "event");
             let is_there = events.iter().any(|event| event["id"]["sequence"] == sequence);
-            if is_there || begun.elapsed() > Duration::from_secs(60) {
+            if is_there || begun.elapsed() > PATIENCE {
                 return events;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -96,11 +96,7 @@ impl Host {
             {
                 return Exposition::parse(body).unwrap_or_else(|why| panic!("{why}\n{body}"));
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "{answer}\n{}",
-                self.sensor.log()
-            );
+            assert!(begun.elapsed() < PATIENCE, "{answer}\n{}", self.sensor.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -113,11 +109,7 @@ impl Host {
             if say(&metrics) {
                 return metrics;
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "{metrics:#?}\n{}",
-                self.sensor.log()
-            );
+            assert!(begun.elapsed() < PATIENCE, "{metrics:#?}\n{}", self.sensor.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -137,7 +129,7 @@ impl Host {
                 one["actor"]["process"]["comm"] != "claviger-worker"
                     && one["actor"]["process"]["comm"] != "claviger-sensor"
             });
-            if found.len() >= count || begun.elapsed() > Duration::from_secs(60) {
+            if found.len() >= count || begun.elapsed() > PATIENCE {
                 return found;
             }
             std::thread::sleep(Duration::from_millis(50));

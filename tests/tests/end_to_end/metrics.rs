@@ -12,7 +12,7 @@ use std::{
 };
 
 use claviger_sensor::agent::METRIC_GROUPS;
-use claviger_tests::{can_load, sensor};
+use claviger_tests::{PATIENCE, can_load, sensor};
 use serde_json::Value;
 
 use crate::{
@@ -100,7 +100,7 @@ fn the_metrics_are_those_of_status_detector_and_generator() {
             break;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < PATIENCE,
             "sealed {sealed:?}, arrived {arrived:?}"
         );
         thread::sleep(Duration::from_millis(100));

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{can_load, sensor};
+use claviger_tests::{PATIENCE, can_load, sensor};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -181,7 +181,7 @@ fn a_sensor_that_is_killed_can_be_started_again_at_once() {
     host.sensor.start();
     host.read(EACH);
     let begun = Instant::now();
-    while host.uses(EACH).len() < EACH && begun.elapsed() < Duration::from_secs(60) {
+    while host.uses(EACH).len() < EACH && begun.elapsed() < PATIENCE {
         sleep(Duration::from_millis(50));
     }
     assert_eq!(host.uses(EACH).len(), EACH);
@@ -206,7 +206,7 @@ fn what_cannot_be_kept_is_not_said_to_be_kept() {
     let begun = Instant::now();
     let mut flushed = flush();
     assert_eq!(flushed.status.code(), Some(0), "{}", text(&flushed));
-    while flushed.status.success() && begun.elapsed() < Duration::from_secs(120) {
+    while flushed.status.success() && begun.elapsed() < PATIENCE {
         host.read(10);
         flushed = flush();
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{SECRET, can_load};
+use claviger_tests::{PATIENCE, SECRET, can_load};
 use rustix::process::Signal;
 
 use crate::host::{Host, listening};
@@ -35,7 +35,7 @@ fn no_secret_is_anywhere() {
     assert!(copied.expect("runs").success());
     let begun = Instant::now();
     while labelled() == before {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", host.sensor.log());
+        assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     host.sensor.flush();

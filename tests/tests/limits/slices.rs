@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::host::{Host, cat};
 
-/// As many as a search reports, about.
-const FILES: u64 = 19_000;
-const DIRECTORIES: u64 = 190;
+/// Some seconds' work for a build that is not optimised.
+const FILES: u64 = 8_000;
+const DIRECTORIES: u64 = 80;
 
 #[test]
 fn questions_are_answered_while_a_search_result_is_labelled() {
@@ -52,7 +52,7 @@ fn questions_are_answered_while_a_search_result_is_labelled() {
     let status = host.sensor.status();
     assert!(files(&status) < FILES, "all was labelled before: {status:#}");
     host.wait("all are labelled", |status| files(status) >= FILES);
-    let last = directory.join("99/claviger-slices-99");
+    let last = directory.join("79/claviger-slices-79");
     cat(&last);
     assert_eq!(host.uses(&last).len(), 1, "{}", host.sensor.log());
     let events = host.kept();
