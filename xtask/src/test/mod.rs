@@ -7,6 +7,7 @@
 
 mod checks;
 mod counts;
+mod failures;
 mod fuzz;
 mod outcome;
 mod runners;
@@ -65,6 +66,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         }
         eprintln!("{name}: {:.0} s", begun.elapsed().as_secs_f64());
     }
+    if let Some(failures) = outcome::failures(&outcomes) {
+        println!("{failures}");
+    }
     println!("{}", outcome::table(&outcomes));
     let passed: usize = outcomes.iter().map(|outcome| outcome.passed).sum();
     let failed: usize = outcomes.iter().map(|outcome| outcome.failed).sum();
@@ -103,6 +107,7 @@ fn virtual_machines(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Out
         name,
         passed: report.passed,
         failed: report.failed(),
+        failures: [report.failures, report.trouble].concat(),
     };
     Ok(reports.into_iter().map(outcome).collect())
 }

@@ -6,6 +6,8 @@ pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) passed: usize,
     pub(super) failed: usize,
+    /// Which failed, and why, as far as that is known.
+    pub(super) failures: Vec<String>,
 }
 
 impl Outcome {
@@ -15,6 +17,7 @@ impl Outcome {
             name: name.to_owned(),
             passed: usize::from(passed),
             failed: usize::from(!passed),
+            failures: Vec::new(),
         }
     }
 
@@ -25,8 +28,19 @@ impl Outcome {
             name: name.to_owned(),
             passed,
             failed,
+            failures: Vec::new(),
         }
     }
+}
+
+/// Each failure whose name is known, a line each, below the step in which it was.
+pub(super) fn failures(outcomes: &[Outcome]) -> Option<String> {
+    let mut lines = Vec::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.failures.is_empty()) {
+        lines.push(format!("failed, {}:", outcome.name));
+        lines.extend(outcome.failures.iter().map(|failure| format!("  {failure}")));
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// All of them, aligned.
@@ -55,6 +69,15 @@ mod tests {
         assert_eq!(Outcome::counted("x", (3, 0), false).failed, 1);
         assert_eq!(Outcome::counted("x", (3, 2), false).failed, 2);
         assert_eq!(Outcome::counted("x", (3, 0), true).failed, 0);
+    }
+
+    #[test]
+    fn failures_are_told_by_name() {
+        let mut vm = Outcome::check("vm", false);
+        vm.failures = vec!["a: b".into()];
+        assert_eq!(failures(&[Outcome::check("x", false)]), None);
+        let told = failures(&[Outcome::check("x", true), vm]);
+        assert_eq!(told.as_deref(), Some("failed, vm:\n  a: b"));
     }
 
     #[test]

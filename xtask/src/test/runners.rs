@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::counts;
+use super::failures;
 use super::outcome::Outcome;
 use crate::coverage;
 use crate::step;
@@ -40,12 +41,14 @@ pub(super) fn nextest(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<O
     if !ended.status.success() {
         ended.show();
     }
-    let counts = counts::nextest(&step::text(&ended.log)?).unwrap_or_default();
-    Ok(vec![Outcome::counted(
+    let log = step::text(&ended.log)?;
+    let mut outcome = Outcome::counted(
         "unit, property and end-to-end tests",
-        counts,
+        counts::nextest(&log).unwrap_or_default(),
         ended.status.success(),
-    )])
+    );
+    outcome.failures = failures::nextest(&log);
+    Ok(vec![outcome])
 }
 
 /// Examples in documentation, which nextest does not run.
