@@ -15,8 +15,8 @@ use super::{
     HookTrial, KernelError, Labeller, ProbeState,
     attached::{Attached, Link},
     canary, changes,
-    hooks::{self, Either, Hook, Point, Program},
-    tamper, topmost_cgroup,
+    hook::{self, Either, Hook, Point, Program},
+    hooks, tamper, topmost_cgroup,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -238,7 +238,7 @@ impl<'a> Attacher<'a> {
         if let Point::LsmWithResult(hook, result) = point {
             self.start(result, probe)?;
             return self
-                .start(&hooks::lsm(name, hook), probe)
+                .start(&hook::lsm(name, hook), probe)
                 .inspect_err(|_| self.stop(result));
         }
         let loaded = self

@@ -2,7 +2,7 @@
 //!
 //! At the levels of LSM and fentry both are `fentry` and `fexit` of the functions that every change comes through: no LSM hook is told how it ended.
 
-use super::hooks::{Either, Hook, Point, Program, program};
+use super::hook::{Either, Hook, Point, Program, program};
 use crate::config::FileOpenHook;
 
 const NAMES: &[&str] = &[

@@ -1,69 +1,9 @@
 //! The hooks of each probe, in order of preference, and what each cannot see.
 
-use std::fmt;
-
 use claviger_sensor_common::Probe;
 
+use super::hook::{Either, Hook, Point, Program, program};
 use crate::config::FileOpenHook;
-
-/// What a program is attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Point {
-    /// `lsm/NAME`
-    Lsm(&'static str),
-    /// `lsm/NAME`, with a program at the exit of a function that knows what came of it: both or none
-    LsmWithResult(&'static str, &'static Program),
-    /// `fentry/NAME`
-    Fentry(&'static str),
-    /// `fexit/NAME`
-    Fexit(&'static str),
-    /// `tp_btf/NAME`
-    BtfTracepoint(&'static str),
-    /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
-    Exits(&'static [&'static str]),
-    /// `cgroup/sysctl` on the topmost cgroup of v2
-    Settings,
-    /// `tracepoint/syscalls/sys_enter_NAME` for each name
-    Enters(&'static [&'static str]),
-    /// As [`Point::Exits`], with calls that only newer kernels have
-    ExitsAndNewer(&'static [&'static str], &'static [&'static str]),
-}
-
-/// A program of the object and what it is attached to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Program {
-    pub(super) name: &'static str,
-    pub(super) point: Point,
-}
-
-/// Programs of which one is enough, for kernels differ.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Either {
-    pub(super) programs: &'static [Program],
-    /// What is not seen where none of them works.
-    pub(super) otherwise: &'static str,
-}
-
-/// One way to observe what a probe observes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hook {
-    /// As events and `check` show it.
-    pub(super) name: &'static str,
-    /// One of these is needed, the first that loads; where there is none, another hook's programs do it.
-    pub(super) programs: &'static [Program],
-    /// These see more.
-    pub(super) beside: &'static [Either],
-    pub(super) cannot_see: &'static [&'static str],
-}
-
-pub(super) const fn program(name: &'static str, point: Point) -> Program {
-    Program { name, point }
-}
-
-/// A program at a hook of the LSMs.
-pub(super) const fn lsm(name: &'static str, hook: &'static str) -> Program {
-    program(name, Point::Lsm(hook))
-}
 
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_at"];
 
@@ -376,63 +316,4 @@ pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
 #[must_use]
 pub const fn name(hook: FileOpenHook) -> &'static str {
     at(Probe::FileOpen, hook).name
-}
-
-/// One hook that was tried and is not in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookTrial {
-    /// The hook's full name.
-    pub hook: String,
-    /// Why it is not in use.
-    pub reason: String,
-}
-
-impl fmt::Display for HookTrial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.hook, self.reason)
-    }
-}
-
-/// How a probe came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeState {
-    /// The probe.
-    pub probe: Probe,
-    /// The hook in use; nothing where none works.
-    pub hook: Option<String>,
-    /// The hooks tried before it.
-    pub refused: Vec<HookTrial>,
-    /// What is not seen by the hook in use.
-    pub cannot_see: Vec<String>,
-}
-
-impl ProbeState {
-    /// A probe without a hook.
-    pub(super) fn without(probe: Probe, refused: Vec<HookTrial>) -> Self {
-        let what = match probe {
-            Probe::FileOpen => "opens of credential files",
-            Probe::FileOpenDenied => "refused opens",
-            Probe::ProcessExec | Probe::ProcessFork | Probe::ProcessExit => {
-                "processes but by their snapshot at a use and by /proc"
-            }
-            Probe::FileReceived => "descriptors that come from other processes",
-            Probe::FileMapped => "files mapped into memory",
-            Probe::FileInherited => "programs started with a credential open",
-            Probe::ProcessSecret => "ptrace and process_vm_readv",
-            Probe::CredentialChange => "changes of credential files",
-            Probe::DirectoryList => "listings of directories of credentials",
-            Probe::ProgramSecrets => "credentials in the environment or arguments of programs",
-            Probe::KernelKey => "uses of keys of the kernel's keyrings",
-            Probe::CoreDump => "core dumps of processes that may hold a credential",
-            Probe::SensorTamper => "what is done to the sensor",
-            Probe::FileCopied => "copies of credentials",
-            Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",
-        };
-        Self {
-            probe,
-            hook: None,
-            refused,
-            cannot_see: vec![what.to_owned()],
-        }
-    }
 }

@@ -1,24 +1,21 @@
 //! Where the running kernel keeps what the programs read, from its BTF.
 
-use std::{
-    fs::File,
-    io,
-    os::fd::AsRawFd as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
+use btf_rs::{Struct, Type};
 use claviger_sensor_common::{MISSING, Offsets, OverlayOffsets};
-use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::KernelError;
+use super::{
+    KernelError,
+    types::{Types, optional},
+};
 
 /// Reads the BTF at `path` (`/sys/kernel/btf/vmlinux`) and finds every member.
 ///
 /// # Errors
 /// [`KernelError::NoBtf`] where there is none; [`KernelError::NoMember`] names the first member that this kernel does not have.
 pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
-    resolver(path)?.all()
+    Types::of_kernel(path)?.all()
 }
 
 /// How overlayfs keeps its layers: from the kernel's own BTF, or from that of its module beside it, which builds on the kernel's. Nothing where
@@ -27,20 +24,11 @@ pub fn resolve(path: &Path) -> Result<Offsets, KernelError> {
 /// # Errors
 /// As [`resolve`].
 pub(super) fn overlay(path: &Path) -> Result<Option<OverlayOffsets>, KernelError> {
-    let kernel = resolver(path)?;
+    let kernel = Types::of_kernel(path)?;
     let mut offsets = kernel.overlay()?;
     let of_module = module_of(path);
     if offsets.upper == MISSING && of_module.exists() {
-        let bytes = std::fs::read(&of_module).map_err(KernelError::io(format!(
-            "reading the type information of overlayfs at {}",
-            of_module.display()
-        )))?;
-        let btf = Btf::from_split_bytes(&bytes, &kernel.btf).map_err(|source| KernelError::Btf {
-            path: of_module.clone(),
-            source,
-        })?;
-        let path = &of_module;
-        offsets = Resolver { btf, path }.overlay()?;
+        offsets = kernel.of_module(&of_module)?.overlay()?;
     }
     let lower = [offsets.lower, offsets.lower_path, offsets.entry];
     let is_known = offsets.upper != MISSING && lower.iter().any(|&offset| offset != MISSING);
@@ -57,41 +45,10 @@ pub(super) fn module_of(kernel: &Path) -> PathBuf {
 /// # Errors
 /// As [`resolve`], also where there is no such function.
 pub(super) fn function(path: &Path, name: &str) -> Result<u32, KernelError> {
-    resolver(path)?.id(name, |found| matches!(found, Type::Func(_)))
+    Types::of_kernel(path)?.id(name, |found| matches!(found, Type::Func(_)))
 }
 
-fn resolver(path: &Path) -> Result<Resolver<'_>, KernelError> {
-    if !path.exists() {
-        return Err(KernelError::NoBtf {
-            path: path.to_owned(),
-        });
-    }
-    let copy = in_memory(path)?;
-    let btf = Btf::from_file_with_backend(format!("/proc/self/fd/{}", copy.as_raw_fd()), Backend::Mmap)
-        .map_err(|source| KernelError::Btf {
-            path: path.to_owned(),
-            source,
-        })?;
-    Ok(Resolver { btf, path })
-}
-
-/// A copy that can be mapped: kernels before 6.16 do not let their own BTF be, and parsing it all at once would take ten times its size.
-fn in_memory(path: &Path) -> Result<File, KernelError> {
-    let step = || format!("copying the kernel's type information at {}", path.display());
-    let mut original = File::open(path).map_err(KernelError::io(step()))?;
-    let copy =
-        memfd_create("btf", MemfdFlags::CLOEXEC).map_err(|error| KernelError::io(step())(error.into()))?;
-    let mut copy = File::from(copy);
-    io::copy(&mut original, &mut copy).map_err(KernelError::io(step()))?;
-    Ok(copy)
-}
-
-struct Resolver<'a> {
-    btf: Btf,
-    path: &'a Path,
-}
-
-impl Resolver<'_> {
+impl Types<'_> {
     fn all(&self) -> Result<Offsets, KernelError> {
         let task = self.structure("task_struct")?;
         let file = self.structure("file")?;
@@ -320,115 +277,6 @@ impl Resolver<'_> {
             MISSING => optional(self.of("io_ring_ctx", names[1])),
             found => Ok(found),
         }
-    }
-
-    fn of(&self, structure: &str, member: &str) -> Result<u32, KernelError> {
-        self.member(&self.structure(structure)?, structure, member)
-    }
-
-    /// The id of the type of that name and sort.
-    fn id(&self, name: &str, is_it: impl Fn(&Type) -> bool) -> Result<u32, KernelError> {
-        let unreadable = |source| KernelError::Btf {
-            path: self.path.to_owned(),
-            source,
-        };
-        for id in self.btf.resolve_ids_by_name(name).map_err(unreadable)? {
-            if is_it(&self.btf.resolve_type_by_id(id).map_err(unreadable)?) {
-                return Ok(id);
-            }
-        }
-        Err(KernelError::NoMember {
-            structure: name.to_owned(),
-            member: "(itself)".to_owned(),
-        })
-    }
-
-    /// The definition of a structure; names are shared with functions and variables, which are passed over.
-    fn structure(&self, name: &str) -> Result<Struct, KernelError> {
-        let types = match self.btf.resolve_types_by_name(name) {
-            Ok(types) => types,
-            Err(source) => {
-                return Err(KernelError::Btf {
-                    path: self.path.to_owned(),
-                    source,
-                });
-            }
-        };
-        types
-            .into_iter()
-            .find_map(|found| match found {
-                Type::Struct(structure) if !structure.members.is_empty() => Some(structure),
-                _ => None,
-            })
-            .ok_or_else(|| KernelError::NoMember {
-                structure: name.to_owned(),
-                member: "(the structure itself)".to_owned(),
-            })
-    }
-
-    /// Offset in bytes of a member, or of a member of a member by dots.
-    fn member(&self, structure: &Struct, name: &str, path: &str) -> Result<u32, KernelError> {
-        let missing = || KernelError::NoMember {
-            structure: name.to_owned(),
-            member: path.to_owned(),
-        };
-        let mut bits = 0;
-        let mut within = structure.clone();
-        let mut names = path.split('.').peekable();
-        while let Some(next) = names.next() {
-            let (offset, kind) = self.find(&within, next, 0).ok_or_else(missing)?;
-            bits += offset;
-            if names.peek().is_some() {
-                within = self.aggregate(kind).ok_or_else(missing)?;
-            }
-        }
-        if bits % 8 == 0 {
-            Ok(bits / 8)
-        } else {
-            Err(missing())
-        }
-    }
-
-    /// A member by name, also inside anonymous structures and unions (where new kernels keep some). Offset in bits and type.
-    fn find(&self, within: &Struct, name: &str, depth: u32) -> Option<(u32, u32)> {
-        for member in &within.members {
-            let kind = member.get_type_id()?;
-            match self.btf.resolve_name(member).unwrap_or_default().as_str() {
-                "" if depth < 8 => {
-                    let found = self
-                        .aggregate(kind)
-                        .and_then(|inner| self.find(&inner, name, depth + 1));
-                    if let Some((offset, kind)) = found {
-                        return Some((member.bit_offset() + offset, kind));
-                    }
-                }
-                found if found == name => return Some((member.bit_offset(), kind)),
-                _ => {}
-            }
-        }
-        None
-    }
-
-    /// The structure or union behind a type id, past qualifiers and typedefs (at most eight).
-    fn aggregate(&self, mut id: u32) -> Option<Struct> {
-        for _ in 0..8 {
-            match self.btf.resolve_type_by_id(id).ok()? {
-                Type::Struct(found) | Type::Union(found) => return Some(found),
-                Type::Typedef(next) => id = next.get_type_id()?,
-                Type::Const(next) => id = next.get_type_id()?,
-                Type::Volatile(next) => id = next.get_type_id()?,
-                _ => return None,
-            }
-        }
-        None
-    }
-}
-
-/// A member that the programs can do without.
-fn optional(found: Result<u32, KernelError>) -> Result<u32, KernelError> {
-    match found {
-        Err(KernelError::NoMember { .. }) => Ok(MISSING),
-        other => other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hooks of what is done to the sensor itself.
 
-use super::hooks::{Either, Hook, Point, program};
+use super::hook::{Either, Hook, Point, program};
 
 const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
 
