@@ -5,29 +5,7 @@ use std::collections::BTreeMap;
 
 use claviger_proto::v1::LossCount;
 
-/// Reasons for which a record becomes no event, and that are no loss of anything.
-pub(super) const DROPPED: [&str; 11] = [
-    "not_in_catalogue",
-    "operation_not_watched",
-    "device_not_mounted",
-    "own_process",
-    "own_file_read",
-    "told_as_done",
-    "told_by_path",
-    "told_by_object",
-    "told_with_actor",
-    "signal_to_another",
-    "mount_elsewhere",
-];
-
-/// Reasons for which something is lost in the agent.
-pub(super) const LOST: [&str; 5] = [
-    "undecodable",
-    "unknown_label",
-    "unknown_repeat",
-    "copy_not_looked_at",
-    "path_cut",
-];
+use super::reasons::{Dropped, LostHere};
 
 /// The agent's accounts since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -58,15 +36,13 @@ pub struct Accounts {
 
 impl Accounts {
     /// Counts a record that is no use.
-    pub fn drop_record(&mut self, reason: &str) {
-        debug_assert!(DROPPED.contains(&reason), "{reason}");
-        *self.dropped.entry(reason.to_owned()).or_default() += 1;
+    pub(super) fn drop_record(&mut self, reason: Dropped) {
+        *self.dropped.entry(reason.word().to_owned()).or_default() += 1;
     }
 
     /// Counts losses.
-    pub fn lose(&mut self, reason: &str, count: u64) {
-        debug_assert!(LOST.contains(&reason), "{reason}");
-        *self.lost.entry(reason.to_owned()).or_default() += count;
+    pub(super) fn lose(&mut self, reason: LostHere, count: u64) {
+        *self.lost.entry(reason.word().to_owned()).or_default() += count;
     }
 
     /// Counts losses behind the agent.

@@ -133,6 +133,7 @@ fn of_agent(accounts: &Accounts) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::reasons::{Dropped, LostHere};
 
     fn cpu(seen_before: u64, seen: u64, submitted: u64, lost: u64) -> CpuAccounts {
         CpuAccounts {
@@ -230,8 +231,8 @@ mod tests {
             waiting: 2,
             ..Accounts::default()
         };
-        accounts.drop_record("own_process");
-        accounts.lose("undecodable", 2);
+        accounts.drop_record(Dropped::OwnProcess);
+        accounts.lose(LostHere::Undecodable, 2);
         let mut balance = Balance::default();
         assert_eq!(
             balance.check(&kernel(&[]), Taken::default(), &accounts),

@@ -12,8 +12,8 @@ use claviger_proto::{
 use claviger_sensor_common::Probe;
 
 use super::{
-    accounts::LOST,
     boot_clock::{BootClock, timestamp},
+    reasons::LostHere,
     self_usage::SelfUsage,
     told::{ToldActors, Who},
 };
@@ -364,7 +364,7 @@ pub(super) const UNBALANCED: &str = "accounts_unbalanced";
 pub(super) fn gap_reasons() -> Vec<&'static str> {
     let own = [NOT_WATCHING, BLIND, NOT_LABELLED, UNBALANCED];
     let spools = LossReason::ALL.map(LossReason::word);
-    let lost = kernel_losses().into_iter().chain(LOST);
+    let lost = kernel_losses().into_iter().chain(LostHere::WORDS.iter().copied());
     lost.chain(spools).chain(own).collect()
 }
 

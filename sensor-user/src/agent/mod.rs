@@ -41,6 +41,7 @@ mod pending;
 mod pipeline;
 mod placing;
 mod publicly;
+mod reasons;
 mod repeats;
 mod roots;
 mod search;

@@ -55,6 +55,7 @@ use super::{
     peers::Peers,
     pending::{Pending, Settled},
     placing::{Placed, Placing},
+    reasons::{Dropped, LostHere, NotTold},
     repeats::Repeats,
     self_test::SelfTest,
     told::{ToldActors, ToldHooks},
@@ -304,7 +305,7 @@ impl<S: Sink> Agent<S> {
                 }
                 Err(error) => {
                     self.accounts.received += 1;
-                    self.accounts.lose("undecodable", 1);
+                    self.accounts.lose(LostHere::Undecodable, 1);
                     tracing::error!(%error, "a record of the kernel half cannot be read and is lost");
                 }
             }

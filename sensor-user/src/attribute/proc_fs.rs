@@ -1,6 +1,6 @@
 //! What procfs tells of processes, read totally: anything may be gone or different at any moment.
 
-use std::{fs, io, os::fd::OwnedFd};
+use std::{fs, io, os::fd::OwnedFd, sync::OnceLock};
 
 use super::{
     ProcessFacts,
@@ -50,10 +50,25 @@ pub fn is_ending(pid: u32) -> bool {
     matches!(state, "Z" | "X") || flags & EXITING != 0 || is_killed
 }
 
-/// Whether a pid namespace, by its inode number, is this process's own.
+static OWN_PID_NAMESPACE: OnceLock<u32> = OnceLock::new();
+
+/// The own pid namespace by inode number. A process never leaves it, so it is read once: who takes the sensor's descriptors away later
+/// (`prlimit`) does not take this away.
+#[must_use]
+pub fn own_pid_namespace() -> Option<u32> {
+    let read = || namespace_of(std::process::id()).map(|number| *OWN_PID_NAMESPACE.get_or_init(|| number));
+    OWN_PID_NAMESPACE.get().copied().or_else(read)
+}
+
+/// Whether a pid namespace, by its inode number, is this process's own. Where that cannot be found out it is taken for that: what is done to the
+/// sensor is not to be taken for done to another.
 #[must_use]
 pub fn is_own_pid_namespace(namespace: u32) -> bool {
-    namespace_of(std::process::id()) == Some(namespace)
+    is_own(own_pid_namespace(), namespace)
+}
+
+fn is_own(own: Option<u32>, namespace: u32) -> bool {
+    own.is_none_or(|own| own == namespace)
 }
 
 /// Whether a mount namespace, by its inode number, is this process's own.
@@ -241,6 +256,40 @@ mod tests {
         let found = process_in_namespace(namespace, own).expect("it runs");
         assert_eq!(Some(found.start_ticks), start_ticks_of(own));
         assert_eq!(process_in_namespace(1, own), None, "no such namespace");
+    }
+
+    /// Runs itself once more, for what it does to its limits would be done to all tests of the process.
+    #[test]
+    fn the_own_pid_namespace_is_known_when_nothing_can_be_opened_any_more() {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        const IS_INNER: &str = "CLAVIGER_TEST_WITHOUT_DESCRIPTORS";
+        if std::env::var_os(IS_INNER).is_none() {
+            let name = std::thread::current().name().map(ToOwned::to_owned);
+            let inner = std::process::Command::new(std::env::current_exe().expect("there"))
+                .args(["--exact", &name.expect("the test's"), "--nocapture"])
+                .env(IS_INNER, "")
+                .output()
+                .expect("runs");
+            let said = String::from_utf8_lossy(&inner.stdout);
+            assert!(inner.status.success() && said.contains("1 passed"), "{inner:?}");
+            return;
+        }
+        let own = own_pid_namespace().expect("/proc is there");
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        setrlimit(Resource::Nofile, none).expect("lower");
+        assert_eq!(namespace_of(std::process::id()), None, "it can still be read");
+        assert!(is_own_pid_namespace(own));
+        assert!(!is_own_pid_namespace(own + 1));
+    }
+
+    #[test]
+    fn what_cannot_be_found_out_is_not_another() {
+        assert!(is_own(None, 1));
+        assert!(is_own(Some(1), 1));
+        assert!(!is_own(Some(2), 1));
     }
 
     #[test]

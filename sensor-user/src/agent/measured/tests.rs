@@ -5,7 +5,10 @@ use claviger_sensor_common::{PROBES, Probe};
 
 use super::*;
 use crate::{
-    agent::{Accounts, PolicyReport, ProbeReport, ScanCounts, SelfTestReport, SelfUsage, accounts, balance},
+    agent::{
+        Accounts, PolicyReport, ProbeReport, ScanCounts, SelfTestReport, SelfUsage, balance,
+        reasons::{Dropped, LostHere},
+    },
     forward::{ForwardState, OutboxStatus},
     kernel::{MAPS, kernel_losses},
     metrics::{Number, OTHER, document, text},
@@ -57,8 +60,8 @@ fn eventful() -> (Status, EvidenceStatus) {
         probes: PROBES.into_iter().zip(hooks.iter().cycle()).map(probe).collect(),
         accounts: Accounts {
             received: 7,
-            dropped: counts(&accounts::DROPPED),
-            lost: counts(&accounts::LOST),
+            dropped: counts(Dropped::WORDS),
+            lost: counts(LostHere::WORDS),
             lost_behind: counts(&LossReason::ALL.map(LossReason::word)),
             ..Accounts::default()
         },

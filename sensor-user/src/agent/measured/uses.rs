@@ -6,9 +6,8 @@ use super::{
 };
 use crate::{
     agent::{
-        Status,
-        accounts::{DROPPED, LOST},
-        balance,
+        Status, balance,
+        reasons::{Dropped, LostHere},
     },
     metrics::{Definition, Label, Snapshot},
     spool::LossReason,
@@ -39,7 +38,7 @@ static NOT_EVENTS: Definition = counter(
     "claviger_sensor_dropped",
     &[Label {
         name: "reason",
-        values: || DROPPED.to_vec(),
+        values: || Dropped::WORDS.to_vec(),
     }],
     "Records that became no event, and that are no loss of anything: what was seen is no use of a credential, or was told already.",
     "Nothing is lost. Very many: something works in a directory of credentials with files that are none.",
@@ -49,11 +48,12 @@ static LOST_HERE: Definition = counter(
     "claviger_sensor_lost",
     &[Label {
         name: "reason",
-        values: || LOST.to_vec(),
+        values: || LostHere::WORDS.to_vec(),
     }],
     "Uses that were lost in the agent. Every one is in a signed gap.",
     "`undecodable`: both halves do not fit together, report it. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
-     `copy_not_looked_at`: more files were written by readers of credentials than can be looked at.",
+     `copy_not_looked_at`: more files were written by readers of credentials than can be looked at. \
+     `too_many_moved`, `too_many_moves`, `not_scanned`: directories with credentials were moved, more than are followed.",
 );
 
 static LOST_BEHIND: Definition = counter(

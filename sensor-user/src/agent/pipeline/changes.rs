@@ -7,7 +7,7 @@ use claviger_proto::{
     v1::{Change as Told, Operation},
 };
 
-use super::{uses::PATH_CUT, *};
+use super::*;
 use crate::{
     agent::{
         events::{Used, credential},
@@ -16,10 +16,6 @@ use crate::{
     attribute::is_own_mount_namespace,
     decode::{Attributes, Change, Changed, End, FilePath, Object, display},
 };
-
-/// The kernel half's label stands for nothing that the agent knows.
-const UNKNOWN_LABEL: &str = "unknown_label";
-pub(super) const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 
 /// A credential that was changed.
 pub(super) struct Found {
@@ -65,9 +61,9 @@ impl<S: Sink> Agent<S> {
                 }
                 self.accounts.received += 1;
                 return match not {
-                    Not::Label => self.accounts.lose(UNKNOWN_LABEL, 1),
-                    Not::Credential => self.accounts.drop_record(NOT_IN_CATALOGUE),
-                    Not::Cut => self.accounts.lose(PATH_CUT, 1),
+                    Not::Label => self.accounts.lose(LostHere::UnknownLabel, 1),
+                    Not::Credential => self.accounts.drop_record(Dropped::NotInCatalogue),
+                    Not::Cut => self.accounts.lose(LostHere::PathCut, 1),
                 };
             }
         };

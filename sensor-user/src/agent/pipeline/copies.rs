@@ -10,8 +10,6 @@ use crate::{
     decode::Written,
 };
 
-const NOT_LOOKED_AT: &str = "copy_not_looked_at";
-
 /// Processes that may have written copies of credentials, until they end. At the bound of the kernel half's own all are forgotten; what they
 /// wrote is looked at in its time then.
 #[derive(Default)]
@@ -62,7 +60,7 @@ impl<S: Sink> Agent<S> {
     /// What may be a copy is not looked at.
     pub(super) fn not_looked_at(&mut self) {
         self.accounts.received += 1;
-        self.accounts.lose(NOT_LOOKED_AT, 1);
+        self.accounts.lose(LostHere::CopyNotLookedAt, 1);
     }
 
     /// A process has read a credential.

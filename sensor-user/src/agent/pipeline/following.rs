@@ -8,12 +8,7 @@ use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 
 use claviger_proto::catalogue::Entry;
 
-use super::{
-    changes::outcome,
-    held::TOLD_BY_OBJECT,
-    uses::{NOT_IN_CATALOGUE, NOT_WATCHED, PATH_CUT},
-    *,
-};
+use super::{changes::outcome, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
@@ -85,7 +80,7 @@ impl<S: Sink> Agent<S> {
                 means_the_same: false,
             } => {
                 self.accounts.received += 1;
-                self.accounts.drop_record(NOT_IN_CATALOGUE);
+                self.accounts.drop_record(Dropped::NotInCatalogue);
             }
             Reached::Other { means_the_same: true } | Reached::Nothing => self.tell_by_words(&attempt),
         }
@@ -103,8 +98,8 @@ impl<S: Sink> Agent<S> {
         let places = self.knowledge.places();
         match places.match_path(&attempt.path.bytes) {
             Some(entry) => self.tell_by_path(attempt, entry, None, Parsed::unknown(NOT_FOLLOWED)),
-            None if attempt.path.truncated => self.accounts.lose(PATH_CUT, 1),
-            None => self.accounts.drop_record(NOT_IN_CATALOGUE),
+            None if attempt.path.truncated => self.accounts.lose(LostHere::PathCut, 1),
+            None => self.accounts.drop_record(Dropped::NotInCatalogue),
         }
     }
 
@@ -117,12 +112,12 @@ impl<S: Sink> Agent<S> {
     ) {
         let operation = operation(attempt.access);
         if !entry.watches(operation) {
-            return self.accounts.drop_record(NOT_WATCHED);
+            return self.accounts.drop_record(Dropped::NotWatched);
         }
         let process = attempt.task.process;
         // A worker of the ring may have opened it since, and the look through what is open have found it.
         if object.is_some_and(|object| self.has_told_of(process, object)) {
-            return self.accounts.drop_record(TOLD_BY_OBJECT);
+            return self.accounts.drop_record(Dropped::ToldByObject);
         }
         self.by_path.told(process, &attempt.path, object);
         let Object { key, device } = Object::from(object.unwrap_or_default());

@@ -6,17 +6,11 @@ use claviger_sensor_common::{ObjectKey, RepeatKey};
 
 use super::*;
 use crate::{
-    agent::{pipeline::uses::UNKNOWN_LABEL, repeats::First},
+    agent::repeats::First,
     config::FileOpenHook,
     decode::{FilePath, Held},
     kernel::hook_name,
 };
-
-/// Uses that were told by their path, as somebody who has the file open is found.
-const TOLD_BY_PATH: &str = "told_by_path";
-
-/// Opens of which only the path was seen, to a file of which a use by that process was told.
-pub(super) const TOLD_BY_OBJECT: &str = "told_by_object";
 
 /// Opens told by their path alone that are remembered. At the bound the oldest is forgotten: its descriptor, when it is found, is then told
 /// once more.
@@ -54,9 +48,6 @@ impl ByPath {
 /// How long what was found open waits before it is told. A look can meet a file after it was opened and before the call has ended, at which its own hook
 /// tells it.
 const WAIT: Duration = Duration::from_millis(100);
-
-/// Uses that were told by the hook that saw them done, a moment after they were found.
-const TOLD_AS_DONE: &str = "told_as_done";
 
 /// Files found open that wait. At the bound the oldest is told at once.
 pub(in crate::agent) const WAITING_MAX: usize = 4_096;
@@ -154,7 +145,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn told_as_done(&mut self, key: &RepeatKey, process: ProcessKey) {
         if let Some(held) = self.just_found.take(key) {
             self.accounts.received += 1;
-            self.accounts.drop_record(TOLD_AS_DONE);
+            self.accounts.drop_record(Dropped::ToldAsDone);
             self.repeats.keep(held.file.key, process, First::Dropped);
         }
     }
@@ -164,8 +155,10 @@ impl<S: Sink> Agent<S> {
         let process = held.file.task.process;
         if self.by_path.take(process, &held.file.path, held.file.object.key) {
             self.accounts.received += 1;
-            self.accounts.drop_record(TOLD_BY_PATH);
-        } else if self.tell_file_use(&held.file, None, Some(held)) == Err(UNKNOWN_LABEL) {
+            self.accounts.drop_record(Dropped::ToldByPath);
+        } else if self.tell_file_use(&held.file, None, Some(held))
+            == Err(NotTold::Lost(LostHere::UnknownLabel))
+        {
             return;
         }
         self.repeats.keep(held.file.key, process, First::Dropped);

@@ -2,12 +2,12 @@
 
 use claviger_proto::v1::Discovery;
 
-use super::{uses::UNKNOWN_LABEL, *};
+use super::*;
 use crate::{agent::repeats::First, decode::DirectoryList};
 
 impl<S: Sink> Agent<S> {
     pub(super) fn listed(&mut self, list: DirectoryList) {
-        if self.tell_listing(&list, None) == Err(UNKNOWN_LABEL) {
+        if self.tell_listing(&list, None) == Err(NotTold::Lost(LostHere::UnknownLabel)) {
             // Its repeats are lost as it is.
             return;
         }
@@ -16,11 +16,7 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Tells a listing, or why it cannot be told. With `repeats`, so many repeats of it, now.
-    pub(super) fn tell_listing(
-        &mut self,
-        list: &DirectoryList,
-        repeats: Option<u64>,
-    ) -> Result<(), &'static str> {
+    pub(super) fn tell_listing(&mut self, list: &DirectoryList, repeats: Option<u64>) -> Result<(), NotTold> {
         self.accounts.received += 1;
         let is_known = self.knowledge.labels().meaning(list.label).is_some();
         if !is_known {

@@ -16,7 +16,7 @@ use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 
 use super::{
-    changes::{Found, NOT_IN_CATALOGUE, beside, path_of, shown_of},
+    changes::{Found, beside, path_of, shown_of},
     *,
 };
 use crate::{
@@ -32,10 +32,6 @@ const ARRIVALS_MAX: usize = 64;
 
 /// Scans after which nothing is waited for any more: the first may have begun before the directory came.
 const SCANS_MAX: u32 = 3;
-
-const TOO_MANY_MOVED: &str = "too_many_moved";
-const TOO_MANY_MOVES: &str = "too_many_moves";
-const NOT_SCANNED: &str = "not_scanned";
 
 /// A directory that was renamed. A path is nothing where nothing is known of it but how it is shown.
 struct Move {
@@ -187,7 +183,7 @@ impl<S: Sink> Agent<S> {
         self.arrivals.retain(|arrival| arrival.to != to);
         if self.arrivals.len() >= ARRIVALS_MAX {
             self.accounts.received += 1;
-            self.accounts.lose(TOO_MANY_MOVES, 1);
+            self.accounts.lose(LostHere::TooManyMoves, 1);
             return true;
         }
         self.arrivals.push(Arrival {
@@ -233,7 +229,7 @@ impl<S: Sink> Agent<S> {
                 self.arrivals.push(arrival);
             } else if found.is_empty() && arrival.told.is_empty() {
                 self.accounts.received += 1;
-                self.accounts.drop_record(NOT_IN_CATALOGUE);
+                self.accounts.drop_record(Dropped::NotInCatalogue);
             }
         }
     }
@@ -243,13 +239,13 @@ impl<S: Sink> Agent<S> {
         let waiting = self.arrivals.drain(..).count() as u64;
         if waiting > 0 {
             self.accounts.received += waiting;
-            self.accounts.lose(NOT_SCANNED, waiting);
+            self.accounts.lose(LostHere::NotScanned, waiting);
         }
     }
 
     fn lose_moved(&mut self, count: u64) {
         self.accounts.received += count;
-        self.accounts.lose(TOO_MANY_MOVED, count);
+        self.accounts.lose(LostHere::TooManyMoved, count);
     }
 }
 

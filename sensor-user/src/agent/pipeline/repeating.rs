@@ -83,7 +83,7 @@ impl<S: Sink> Agent<S> {
             match count.and_then(|count| self.kernel.repeats.forget(key).map(|()| count)) {
                 Ok(Some(count)) if count > 0 => {
                     self.accounts.received += count;
-                    self.accounts.lose("unknown_repeat", count);
+                    self.accounts.lose(LostHere::UnknownRepeat, count);
                 }
                 Ok(_) => {}
                 Err(error) => {

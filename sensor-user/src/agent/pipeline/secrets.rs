@@ -63,7 +63,7 @@ impl<S: Sink> Agent<S> {
         &mut self,
         secret: &ProcessSecret,
         repeats: Option<u64>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), NotTold> {
         let outcome = match secret.errno {
             0 => (Outcome::Succeeded, 0),
             errno => (Outcome::Denied, errno),
@@ -76,7 +76,7 @@ impl<S: Sink> Agent<S> {
         secret: &ProcessSecret,
         outcome: (Outcome, u32),
         repeats: Option<u64>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), NotTold> {
         self.accounts.received += 1;
         if self.is_attack(secret) {
             self.tell_reach_for_own(secret, outcome, repeats);
@@ -89,8 +89,7 @@ impl<S: Sink> Agent<S> {
         };
         match secret.part {
             SecretPart::BlockDevice(device) if !is_mounted(device) => {
-                self.accounts.drop_record(NOT_MOUNTED);
-                return Err(NOT_MOUNTED);
+                return Err(self.drop_record(Dropped::NotMounted));
             }
             SecretPart::BlockDevice(device) => part.block_device = device,
             SecretPart::KernelMemory | SecretPart::PhysicalMemory => {}
@@ -106,8 +105,7 @@ impl<S: Sink> Agent<S> {
                 };
                 match target {
                     Ok(process) if process == secret.task.process => {
-                        self.accounts.drop_record(OWN);
-                        return Err(OWN);
+                        return Err(self.drop_record(Dropped::OwnProcess));
                     }
                     Ok(process) => part.target = Some(self.facts.process_of(process, "")),
                     Err(reason) => part.unknown_reason = reason.to_owned(),
@@ -192,9 +190,6 @@ fn reach_by_path(path: &[u8]) -> Option<(SecretPart, Target)> {
     };
     Some((part, Target::Given(pid)))
 }
-
-const NOT_MOUNTED: &str = "device_not_mounted";
-const OWN: &str = "own_process";
 
 /// Whether it was reached for by a system call of its own, and not by opening a file.
 fn is_call(part: SecretPart) -> bool {

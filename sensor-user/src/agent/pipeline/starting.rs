@@ -1,6 +1,7 @@
 //! Putting an agent together, so that the host is watched.
 
 use super::*;
+use crate::attribute::own_pid_namespace;
 
 impl<S: Sink> Agent<S> {
     /// Puts an agent together: seeds the process table and labels what the catalogue names. When it returns, the host is watched.
@@ -22,6 +23,11 @@ impl<S: Sink> Agent<S> {
             attached,
             ..
         } = kernel;
+        if own_pid_namespace().is_none() {
+            tracing::warn!(
+                "the sensor's own pid namespace cannot be read: what is done in any other is taken for done in it"
+            );
+        }
         let io = |step| move |source| AgentError::Io { step, source };
         let asked = match &options.runtime_dir {
             Some(runtime_dir) => Some(listen(runtime_dir).map_err(io("making the control socket"))?),

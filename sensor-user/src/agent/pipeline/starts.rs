@@ -16,9 +16,6 @@ use claviger_sensor_common::{
 use super::*;
 use crate::{attribute::CodeInEnvironment, decode::ProgramSecret, error::in_one_line};
 
-const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
-const TOLD_WITH_ACTOR: &str = "told_with_actor";
-
 impl<S: Sink> Agent<S> {
     /// Tells the kernel half the names of a catalogue.
     pub(super) fn watch_names(&mut self, catalogue: &Catalogue) {
@@ -52,9 +49,9 @@ impl<S: Sink> Agent<S> {
         if told.is_empty() {
             self.accounts.received += 1;
             return self.accounts.drop_record(if has_code {
-                TOLD_WITH_ACTOR
+                Dropped::ToldWithActor
             } else {
-                NOT_IN_CATALOGUE
+                Dropped::NotInCatalogue
             });
         }
         for (start, held_in) in told {

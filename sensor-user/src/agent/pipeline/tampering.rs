@@ -2,14 +2,17 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fs, io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
 };
 
 use claviger_proto::{Shared, v1::Tamper as Part};
 use claviger_sensor_common::UNKNOWN_ID;
-use rustix::process::{getpgrp, getuid};
+use rustix::{
+    io::Errno,
+    process::{getpgrp, getuid},
+};
 
 use super::{
     changes::outcome as outcome_of,
@@ -25,14 +28,10 @@ use crate::{
 /// errno(3): a program that runs cannot be written.
 pub(super) const ETXTBSY: u32 = 26;
 
-const OTHERS_SIGNAL: &str = "signal_to_another";
-const OTHERS_MOUNT: &str = "mount_elsewhere";
 /// In the words of the contract.
 const WRITTEN: &str = "file_written";
 const KEY_READ: &str = "key_read";
-const READ_ONLY: &str = "own_file_read";
 const SETTING: &str = "setting";
-const OTHERS_HELD: &str = "another_process_held";
 
 /// By which hook something was seen, and when; with `repeats`, so many repeats of it, now.
 pub(super) struct Seen {
@@ -61,7 +60,7 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Tells what was done to the sensor, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
-    pub(super) fn tell_tamper(&mut self, tamper: &Tamper, repeats: Option<u64>) -> Result<(), &'static str> {
+    pub(super) fn tell_tamper(&mut self, tamper: &Tamper, repeats: Option<u64>) -> Result<(), NotTold> {
         self.accounts.received += 1;
         let sender = tamper.task.process.pid;
         let signal = |number: u32| ("signal", format!("signal {number}"));
@@ -69,13 +68,13 @@ impl<S: Sink> Agent<S> {
             Done::Signal(number) => signal(*number),
             Done::RefusedSignal { number, given } => {
                 if !is_own_pid_namespace(tamper.task.pid_namespace) || !is_own_thread(*given) {
-                    return Err(self.leave_out(OTHERS_SIGNAL));
+                    return Err(self.drop_record(Dropped::SignalToAnother));
                 }
                 signal(*number)
             }
             Done::RefusedSignalByDescriptor { number, descriptor } => {
-                if process_behind(sender, *descriptor) != Some(std::process::id()) {
-                    return Err(self.leave_out(OTHERS_SIGNAL));
+                if !is_own_behind(process_behind(sender, *descriptor)) {
+                    return Err(self.drop_record(Dropped::SignalToAnother));
                 }
                 signal(*number)
             }
@@ -91,13 +90,13 @@ impl<S: Sink> Agent<S> {
                     Covers::Unknown => self.hides_by_path(given, &tamper.task),
                 };
                 if !hides {
-                    return Err(self.leave_out(OTHERS_MOUNT));
+                    return Err(self.drop_record(Dropped::MountElsewhere));
                 }
                 ("mount_over", path.display())
             }
             Done::Held { how, given } => {
                 if !is_own_held(how, *given, &tamper.task) {
-                    return Err(self.leave_out(OTHERS_HELD));
+                    return Err(self.drop_record(Dropped::AnotherProcessHeld));
                 }
                 how.told()
             }
@@ -128,13 +127,13 @@ impl<S: Sink> Agent<S> {
         own: &Path,
         repeats: Option<u64>,
         held: Option<&Held>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), NotTold> {
         let what = if file.operation == FileOperation::Open && writes(file.access) {
             WRITTEN
         } else if self.options.own.keys().iter().any(|key| key == own) {
             KEY_READ
         } else {
-            return Err(self.leave_out(READ_ONLY));
+            return Err(self.drop_record(Dropped::OwnFileRead));
         };
         let seen = Seen {
             observation: self.observation(probe_of(file)),
@@ -225,18 +224,13 @@ impl<S: Sink> Agent<S> {
         }
         own.hidden_below(&path).is_some() && hides_what_is_below(task)
     }
-
-    fn leave_out(&mut self, reason: &'static str) -> &'static str {
-        self.accounts.drop_record(reason);
-        reason
-    }
 }
 
 /// A mount above the sensor's files hides them from the sensor only in its own mount namespace, or in the first one, from which mounts come to
-/// others.
+/// others. One that cannot be read may be the one it is in.
 fn hides_what_is_below(task: &Task) -> bool {
-    let matters = [1, std::process::id()].map(mount_namespace_of);
-    matters.contains(&Some(task.mount_namespace))
+    let mut matters = [1, std::process::id()].map(mount_namespace_of).into_iter();
+    matters.any(|namespace| namespace.is_none_or(|namespace| namespace == task.mount_namespace))
 }
 
 fn writes(access: Access) -> bool {
@@ -284,11 +278,23 @@ pub(super) fn is_own_thread(id: u32) -> bool {
     id == std::process::id() || Path::new("/proc/self/task").join(id.to_string()).exists()
 }
 
-/// The process behind a process file descriptor; nothing where that cannot be seen any more.
-fn process_behind(holder: u32, descriptor: u32) -> Option<u32> {
-    let facts = fs::read_to_string(format!("/proc/{holder}/fdinfo/{descriptor}")).ok()?;
-    let line = facts.lines().find_map(|line| line.strip_prefix("Pid:"))?;
-    line.trim().parse().ok()
+/// Whether the process behind a process file descriptor is the sensor, as far as that could be read. Where the holder or its descriptor is gone
+/// nobody was reached; where nothing can be opened (`prlimit`) it may be the sensor.
+fn is_own_behind(process: io::Result<Option<u32>>) -> bool {
+    match process {
+        Ok(process) => process == Some(std::process::id()),
+        Err(why) => {
+            let why = Errno::from_io_error(&why);
+            matches!(why, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+        }
+    }
+}
+
+/// The process behind a process file descriptor; nothing where none is.
+fn process_behind(holder: u32, descriptor: u32) -> io::Result<Option<u32>> {
+    let facts = fs::read_to_string(format!("/proc/{holder}/fdinfo/{descriptor}"))?;
+    let line = facts.lines().find_map(|line| line.strip_prefix("Pid:"));
+    Ok(line.and_then(|pid| pid.trim().parse().ok()))
 }
 
 /// What was seen beside the probe's first hook was seen by the exit of a call.
@@ -341,12 +347,15 @@ mod tests {
             rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("its own");
         use std::os::fd::AsRawFd as _;
         let number = u32::try_from(descriptor.as_raw_fd()).expect("open");
-        assert_eq!(process_behind(own, number), Some(own));
+        assert_eq!(process_behind(own, number).expect("there"), Some(own));
+        assert!(is_own_behind(process_behind(own, number)));
         assert_eq!(
-            process_behind(own, 0),
+            process_behind(own, 0).expect("there"),
             None,
             "no process is behind standard input"
         );
+        assert!(!is_own_behind(process_behind(own, u32::MAX)), "it is not there");
+        assert!(is_own_behind(Err(Errno::MFILE.into())), "nobody can tell");
     }
 
     #[test]

@@ -16,13 +16,7 @@ use crate::{
     decode::{Access, Attempt, End, FileOperation, FilePath, FileUse, Held, Match},
 };
 
-/// The kernel half's label stands for nothing that the agent knows.
-pub(super) const UNKNOWN_LABEL: &str = "unknown_label";
-/// Only a part of the path was seen by which it would be known.
-pub(super) const PATH_CUT: &str = "path_cut";
-pub(super) const NOT_IN_CATALOGUE: &str = "not_in_catalogue";
 const REFUSED: &str = "the attempt was refused: nothing was read";
-pub(super) const NOT_WATCHED: &str = "operation_not_watched";
 
 /// A file that is a credential.
 pub(super) struct Recognised {
@@ -73,7 +67,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
         self.told_as_done(&file.key, file.task.process);
         let told = self.tell_file_use(&file, None, None);
-        if told == Err(UNKNOWN_LABEL) {
+        if told == Err(NotTold::Lost(LostHere::UnknownLabel)) {
             // Its repeats are lost as it is.
             return;
         }
@@ -93,7 +87,7 @@ impl<S: Sink> Agent<S> {
         file: &FileUse,
         repeats: Option<u64>,
         held: Option<&Held>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), NotTold> {
         self.accounts.received += 1;
         if let Some(Meaning::Sensor { path }) = self.meaning(file) {
             return self.tell_own_file(file, &path, repeats, held);
@@ -104,8 +98,8 @@ impl<S: Sink> Agent<S> {
             matched_by,
         } = match self.recognise(file) {
             Ok(recognised) => recognised,
-            Err(UNKNOWN_LABEL) => return Err(self.lose_label(repeats)),
-            Err(reason) => return Err(self.drop_record(reason)),
+            Err(NotTold::Lost(_)) => return Err(self.lose_label(repeats)),
+            Err(NotTold::Dropped(reason)) => return Err(self.drop_record(reason)),
         };
         let operation = match file.operation {
             // What it is open for; how the process came to it is not known of what is held.
@@ -115,7 +109,7 @@ impl<S: Sink> Agent<S> {
             FileOperation::Receive => Operation::Receive,
         };
         if !entry.watches(operation) {
-            return Err(self.drop_record(NOT_WATCHED));
+            return Err(self.drop_record(Dropped::NotWatched));
         }
         // A refused open by handle has no path but that by which the file is known.
         let known_path = found_at
@@ -162,8 +156,8 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Which credential a file is, or why it is none.
-    pub(super) fn recognise(&self, file: &FileUse) -> Result<Recognised, &'static str> {
-        let meaning = self.meaning(file).ok_or(UNKNOWN_LABEL)?;
+    pub(super) fn recognise(&self, file: &FileUse) -> Result<Recognised, NotTold> {
+        let meaning = self.meaning(file).ok_or(NotTold::Lost(LostHere::UnknownLabel))?;
         let (entry, found_at, matched_by) = match (file.matched, meaning) {
             (Match::Object(_), Meaning::Credential { entry, path }) => {
                 (entry, Some(path), MatchBasis::Object)
@@ -184,10 +178,12 @@ impl<S: Sink> Agent<S> {
                     1
                 };
                 let name = below(&path, &file.path, names);
-                let entry = places.match_path(&name).ok_or(NOT_IN_CATALOGUE)?;
+                let entry = places
+                    .match_path(&name)
+                    .ok_or(NotTold::Dropped(Dropped::NotInCatalogue))?;
                 (Arc::clone(entry), None, MatchBasis::DirectoryEntry)
             }
-            _ => return Err(NOT_IN_CATALOGUE),
+            _ => return Err(NotTold::Dropped(Dropped::NotInCatalogue)),
         };
         Ok(Recognised {
             entry,
@@ -206,16 +202,17 @@ impl<S: Sink> Agent<S> {
     }
 
     /// A record whose label stands for nothing here: it and the repeats that it stands for are lost.
-    pub(super) fn lose_label(&mut self, repeats: Option<u64>) -> &'static str {
+    pub(super) fn lose_label(&mut self, repeats: Option<u64>) -> NotTold {
         let uses = repeats.unwrap_or(1);
         self.accounts.received += uses - 1;
-        self.accounts.lose(UNKNOWN_LABEL, uses);
-        UNKNOWN_LABEL
+        self.accounts.lose(LostHere::UnknownLabel, uses);
+        NotTold::Lost(LostHere::UnknownLabel)
     }
 
-    fn drop_record(&mut self, reason: &'static str) -> &'static str {
+    /// Counts a record that is nothing to tell.
+    pub(super) fn drop_record(&mut self, reason: Dropped) -> NotTold {
         self.accounts.drop_record(reason);
-        reason
+        NotTold::Dropped(reason)
     }
 
     /// What the very version of a file that was used says, where it was read before.
@@ -270,18 +267,18 @@ impl<S: Sink> Agent<S> {
         self.accounts.received += 1;
         if errno == tampering::ETXTBSY {
             // Looked at for the sensor's own program alone.
-            return self.accounts.drop_record(NOT_WATCHED);
+            return self.accounts.drop_record(Dropped::NotWatched);
         }
         let places = self.knowledge.places();
         let Some(entry) = places.match_path(&attempt.path.bytes) else {
             if attempt.path.truncated {
-                return self.accounts.lose(PATH_CUT, 1);
+                return self.accounts.lose(LostHere::PathCut, 1);
             }
-            return self.accounts.drop_record(NOT_IN_CATALOGUE);
+            return self.accounts.drop_record(Dropped::NotInCatalogue);
         };
         let operation = operation(attempt.access);
         if !entry.watches(operation) {
-            return self.accounts.drop_record(NOT_WATCHED);
+            return self.accounts.drop_record(Dropped::NotWatched);
         }
         let used = Used {
             entry,

@@ -1,0 +1,104 @@
+//! Why a record became no event. Each reason is a variant, so that none is counted that the metrics and their document do not list.
+
+/// An enum of reasons, with all of them and their words.
+macro_rules! reasons {
+    ($(#[$about:meta])* $name:ident { $($(#[$why:meta])* $reason:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $name {
+            $($(#[$why])* $reason,)*
+        }
+
+        impl $name {
+            /// All reasons.
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$reason,)*];
+
+            /// The words of all.
+            pub(super) const WORDS: &[&'static str] = &[$($word,)*];
+
+            /// As accounts, gaps and metrics have it.
+            pub(super) const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $word,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// It is no loss of anything.
+    Dropped {
+        /// What was used is no credential of the catalogue.
+        NotInCatalogue = "not_in_catalogue",
+        /// The catalogue does not ask for such a use of it.
+        NotWatched = "operation_not_watched",
+        /// Nothing is mounted from the device.
+        NotMounted = "device_not_mounted",
+        /// A process reached for itself.
+        OwnProcess = "own_process",
+        /// A file of the sensor's that everybody may read.
+        OwnFileRead = "own_file_read",
+        /// It was told by the hook that saw it done, a moment after it was found.
+        ToldAsDone = "told_as_done",
+        /// It was told by its path, as somebody who has the file open is found.
+        ToldByPath = "told_by_path",
+        /// Only its path was seen, and a use of that file by that process was told.
+        ToldByObject = "told_by_object",
+        /// It is told with all that the process does.
+        ToldWithActor = "told_with_actor",
+        /// A signal that was refused was not for the sensor.
+        SignalToAnother = "signal_to_another",
+        /// A mount hides nothing of the sensor.
+        MountElsewhere = "mount_elsewhere",
+        /// What was slowed down, limited or moved is not the sensor.
+        AnotherProcessHeld = "another_process_held",
+    }
+}
+
+reasons! {
+    /// Something is lost in the agent.
+    LostHere {
+        /// The record cannot be read.
+        Undecodable = "undecodable",
+        /// The kernel half's label stands for nothing that the agent knows.
+        UnknownLabel = "unknown_label",
+        /// Repeats of a use that is not known.
+        UnknownRepeat = "unknown_repeat",
+        /// A file that may be a copy, of too many.
+        CopyNotLookedAt = "copy_not_looked_at",
+        /// Only a part of the path was seen by which it would be known.
+        PathCut = "path_cut",
+        /// Credentials that were moved with their directory, of too many.
+        TooManyMoved = "too_many_moved",
+        /// Directories that came to where credentials can lie, of too many.
+        TooManyMoves = "too_many_moves",
+        /// Such directories that were not looked into at the end.
+        NotScanned = "not_scanned",
+    }
+}
+
+/// Why a record is not told. It is counted already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotTold {
+    Dropped(Dropped),
+    Lost(LostHere),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_word_of_its_own_that_is_listed() {
+        let dropped: Vec<_> = Dropped::ALL.iter().map(|reason| reason.word()).collect();
+        let lost: Vec<_> = LostHere::ALL.iter().map(|reason| reason.word()).collect();
+        assert_eq!(dropped, Dropped::WORDS);
+        assert_eq!(lost, LostHere::WORDS);
+        let words: BTreeSet<_> = dropped.iter().chain(&lost).collect();
+        assert_eq!(words.len(), dropped.len() + lost.len());
+    }
+}
