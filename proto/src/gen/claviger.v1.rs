@@ -669,7 +669,9 @@ pub struct LossCount {
     /// Why, e.g. "ring_full", "recursion_miss", "undecodable", "spool_full".
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
-    /// How many.
+    /// How many: observations in the kernel and in the agent, events behind it (stage "spool"). Of what could not be kept these are the events that have an
+    /// actor, of every kind: gaps come again, and the sensor's status and amendments tell of nothing that was done. Of what was kept and lost later
+    /// they are events of any kind.
     #[prost(uint64, tag = "3")]
     pub count: u64,
 }

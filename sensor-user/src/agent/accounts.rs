@@ -29,8 +29,8 @@ pub struct Accounts {
     pub repeats_dropped: u64,
     /// Identities that were found too late even for an amendment.
     pub forgotten_answers: u64,
-    /// What was lost behind the agent, by reason, e.g. `spool_full`: uses that could not be kept, and events of any kind that were kept and
-    /// lost later, those that an earlier run left and this one missed included. Every one is in a gap, now or when one can be kept.
+    /// What was lost behind the agent, by reason, e.g. `spool_full`: events of what somebody did that could not be kept, and events of any kind
+    /// that were kept and lost later, those that an earlier run left and this one missed included. Every one is in a gap, now or when one can be kept.
     pub lost_behind: BTreeMap<String, u64>,
 }
 

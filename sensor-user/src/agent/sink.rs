@@ -238,7 +238,7 @@ impl Sink for Evidence {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use claviger_proto::v1::{Batch, Gap};
+    use claviger_proto::v1::{Actor, Batch, Gap};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -255,9 +255,32 @@ mod tests {
 
     const VALID: (i32, i32) = (2020, 2100);
 
-    fn use_of_a_credential() -> Event {
+    fn done_by_somebody(kind: EventKind) -> Event {
         Event {
-            kind: EventKind::CredentialAccess.into(),
+            kind: kind.into(),
+            actor: Some(Actor::default().into()),
+            ..Event::default()
+        }
+    }
+
+    fn use_of_a_credential() -> Event {
+        done_by_somebody(EventKind::CredentialAccess)
+    }
+
+    /// All kinds that the sensor makes of what somebody did.
+    const DONE: [EventKind; 7] = [
+        EventKind::CredentialAccess,
+        EventKind::ProcessSecretAccess,
+        EventKind::KernelKeyAccess,
+        EventKind::EnvironmentCredential,
+        EventKind::CredentialDiscovery,
+        EventKind::CredentialChange,
+        EventKind::SensorTamper,
+    ];
+
+    fn status_of_the_sensor() -> Event {
+        Event {
+            kind: EventKind::SensorStatus.into(),
             ..Event::default()
         }
     }
@@ -297,7 +320,7 @@ mod tests {
 
     /// Delivers as the pipeline does.
     fn deliver(sink: &mut Evidence, accounts: &mut Accounts, events: Vec<Event>) -> usize {
-        accounts.delivered += events.iter().filter(|event| event.gap.is_none()).count() as u64;
+        accounts.delivered += events.iter().filter(|event| event.actor.is_some()).count() as u64;
         let delivered = sink.deliver(events, vec![]);
         for loss in &delivered.lost {
             accounts.lose_behind(&loss.reason, loss.count);
@@ -306,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn only_uses_are_counted_as_lost_and_at_once_and_gaps_are_told_later() {
+    async fn all_that_somebody_did_is_counted_as_lost_and_at_once_and_gaps_are_told_later() {
         let (authority, dir) = (Authority::new(), enrolled());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("bound");
         let address = listener.local_addr().expect("bound");
@@ -338,11 +361,12 @@ mod tests {
         let (mut sink, mut accounts) = (Evidence::new(outbox, lost), Accounts::default());
         let mut kept = 0;
         for round in 0..60 {
-            let mut events = vec![use_of_a_credential(), use_of_a_credential()];
+            let mut events = DONE.map(done_by_somebody).to_vec();
             if round == 50 {
-                // A gap in the middle of what cannot be kept, and a batch with nothing else.
+                // A gap and a status in the middle of what cannot be kept, and a batch with nothing else.
                 assert!(!accounts.lost_behind.is_empty(), "the spool never filled");
                 events.insert(1, ring_full());
+                events.insert(2, status_of_the_sensor());
                 deliver(&mut sink, &mut accounts, vec![ring_full()]);
             }
             kept += deliver(&mut sink, &mut accounts, events) as u64;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use claviger_proto::v1::{Event, EventKind, LossCount};
+use claviger_proto::v1::{Event, LossCount};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -98,7 +98,7 @@ pub enum OutboxError {
     /// Nothing was submitted.
     #[error("there is nothing to submit")]
     Empty,
-    /// None of the events could be kept. The uses of credentials among them are counted as lost.
+    /// None of the events could be kept. Those of what somebody did are counted as lost.
     #[error("{events} events could not be kept and are lost")]
     NotKept {
         /// How many.
@@ -113,7 +113,7 @@ pub enum OutboxError {
     /// The identity cannot be used for TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// None of the events fits into a batch. They are counted as lost.
+    /// None of the events fits into a batch. Those of what somebody did are counted as lost.
     #[error("{events} events are too large and are lost")]
     TooLarge {
         /// How many.
@@ -222,7 +222,8 @@ impl Outbox {
     /// Signs events into the next batch and puts it on the disk; when this returns they are there for good. Blocks on the disk: call
     /// it where that is allowed. What does not fit into one batch goes into several.
     ///
-    /// Of what is not kept only uses of credentials are counted as lost. Gaps are the caller's, to be submitted again.
+    /// Of what is not kept every event that has an actor is counted as lost, of whatever kind. Gaps are the caller's, to be submitted again; the sensor's
+    /// status and amendments hold nothing that was done.
     ///
     /// # Errors
     /// Where no event could be kept; what is lost tell [`take_lost`](Self::take_lost) and [`lost_totals`](Self::lost_totals).
@@ -243,13 +244,13 @@ impl Outbox {
         let mut kept_places = Vec::new();
         let mut rest = vec![(0, events)];
         while let Some((place, mut events)) = rest.pop() {
-            let (count, uses) = (events.len(), uses_in(&events));
+            let (count, seen) = (events.len(), seen_in(&events));
             match inner.sealer.seal(events, losses.clone(), now) {
                 Ok(sealed) => {
                     let (result, dropped) = {
                         let mut spool = self.spool.lock();
                         let before = dropped_events(&spool);
-                        let appended = spool.append_counting(&sealed, uses);
+                        let appended = spool.append_counting(&sealed, seen);
                         inner.log_trouble(&spool);
                         (appended, dropped_events(&spool) - before)
                     };
@@ -281,7 +282,7 @@ impl Outbox {
                 }
                 Err((SealError::TooLarge { bytes, .. }, _)) => {
                     tracing::error!(bytes, "an event is larger than a batch may be and is lost");
-                    self.spool.lock().count_lost(LossReason::TooLarge, 0, uses);
+                    self.spool.lock().count_lost(LossReason::TooLarge, 0, seen);
                     error = Some(OutboxError::TooLarge { events: submitted });
                 }
             }
@@ -383,11 +384,9 @@ impl Drop for Outbox {
     }
 }
 
-fn uses_in(events: &[Event]) -> u64 {
-    events
-        .iter()
-        .filter(|event| event.kind == i32::from(EventKind::CredentialAccess))
-        .count() as u64
+/// What somebody did, of whatever kind: what the agent counts as delivered.
+fn seen_in(events: &[Event]) -> u64 {
+    events.iter().filter(|event| event.actor.is_some()).count() as u64
 }
 
 /// Events that were dropped because the spool is full.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use claviger_proto::v1::{Batch, Event, EventKind};
+use claviger_proto::v1::{Actor, Batch, Event, EventKind};
 
 use super::testing::{Authority, Collector, Manners};
 use super::*;
@@ -56,6 +56,7 @@ fn open(config: &Config, identity: Identity) -> Outbox {
 fn use_of_a_credential() -> Event {
     Event {
         kind: EventKind::CredentialAccess.into(),
+        actor: Some(Actor::default().into()),
         ..Event::default()
     }
 }
