@@ -682,7 +682,7 @@ pub struct Gap {
     /// Losses since the gap before.
     #[prost(message, repeated, tag = "1")]
     pub losses: ::prost::alloc::vec::Vec<LossCount>,
-    /// Beginning of the time that is affected.
+    /// Beginning of the time that is affected; not set where nobody knows it.
     #[prost(message, optional, tag = "2")]
     #[serde(serialize_with = "crate::json::timestamp")]
     #[serde(skip_serializing_if = "Option::is_none")]

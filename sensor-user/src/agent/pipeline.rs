@@ -40,7 +40,6 @@ use tokio::{
 
 use super::{
     Accounts, AgentError, AgentOptions, Control, EvidenceReport, EvidenceStatus, ScanCounts, SelfUsage, Sink,
-    WatchedUntil,
     accounts::growth,
     balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
@@ -81,7 +80,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How often the sensor reports about itself.
 const STATUS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often the stamp of [`WatchedUntil`] is renewed.
+/// How often the stamp of [`super::WatchedUntil`] is renewed.
 const STAMP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The agent.

@@ -57,6 +57,11 @@ pub trait Sink: Send {
     /// Takes events that belong together. May block on a disk.
     fn deliver(&mut self, events: Vec<Event>, losses: Vec<LossCount>) -> Delivered;
 
+    /// Whether evidence of an earlier run is known to it.
+    fn ran_before(&self) -> bool {
+        false
+    }
+
     /// How the way behind it is; nothing where there is none. May block on a disk.
     fn status(&self) -> Option<EvidenceStatus> {
         None
@@ -217,6 +222,10 @@ impl Sink for Evidence {
             Ok(_) | Err(_) => Ids::default(),
         };
         Delivered { ids, lost }
+    }
+
+    fn ran_before(&self) -> bool {
+        self.outbox.ran_before()
     }
 
     fn status(&self) -> Option<EvidenceStatus> {

@@ -32,6 +32,7 @@ use crate::spool::{LossReason, Lost, OsFileSystem, Spool, SpoolError, SpoolStats
 pub struct Outbox {
     sensor_id: SensorId,
     boot_id: BootId,
+    ran_before: bool,
     inner: Mutex<Inner>,
     spool: SharedSpool,
     wake: Arc<Notify>,
@@ -161,6 +162,7 @@ impl Outbox {
             open_spool(config, &dir, boot_id, &clock, timings.spool_patience).map_err(OutboxError::Spool)?;
         count_left_behind(&mut spool, &spools, sensor_id, config, &clock);
         let lost = spool.take_lost();
+        let ran_before = spool.chain_state().is_some() || !lost.is_empty();
         let chain = spool
             .chain_state()
             .map_or(ChainState::start(boot_id), |chain| chain.in_boot(boot_id));
@@ -197,6 +199,7 @@ impl Outbox {
         let outbox = Self {
             sensor_id,
             boot_id,
+            ran_before,
             inner: Mutex::new(Inner {
                 sealer: Sealer::new(Arc::new(identity), chain),
                 sealed_batches: 0,
@@ -217,6 +220,12 @@ impl Outbox {
     #[must_use]
     pub fn sensor_id(&self) -> SensorId {
         self.sensor_id
+    }
+
+    /// Whether the spool, or what says where its chain stands, was of an earlier run when it was opened: also where it is missed.
+    #[must_use]
+    pub fn ran_before(&self) -> bool {
+        self.ran_before
     }
 
     /// Signs events into the next batch and puts it on the disk; when this returns they are there for good. Blocks on the disk: call

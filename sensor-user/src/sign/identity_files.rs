@@ -5,7 +5,7 @@
 //! The directory comes into being under another name and is renamed when all of it is on disk, so that there is a whole identity
 //! or none, and one that is replaced is replaced at once.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config::{IDENTITY_DIR, NEW_IDENTITY_DIR};
+use crate::regular;
 
 use super::durable::{create_private_dir, sync_dir, write_private};
 use super::trust::{Untrusted, trust, trust_dir};
@@ -243,11 +244,14 @@ enum Secrecy {
 
 fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let failed = || io_error("read", path);
-    let file = File::open(path).map_err(|why| match why.kind() {
-        io::ErrorKind::NotFound => IdentityError::Malformed {
-            path: path.to_owned(),
-            reason: "it is missing",
-        },
+    let malformed = |reason| IdentityError::Malformed {
+        path: path.to_owned(),
+        reason,
+    };
+    let opened = regular::open(path, OpenOptions::new().read(true));
+    let file = opened.map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => malformed("it is missing"),
+        io::ErrorKind::InvalidData => malformed("it is no regular file"),
         _ => failed()(why),
     })?;
     let metadata = file.metadata().map_err(failed())?;
@@ -260,10 +264,7 @@ fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityErr
     }
     trust(path, &metadata)?;
     if metadata.len() > MAX_FILE_BYTES {
-        return Err(IdentityError::Malformed {
-            path: path.to_owned(),
-            reason: "it is too large",
-        });
+        return Err(malformed("it is too large"));
     }
     // Sized at once: a growing vector would leave copies of a key behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(

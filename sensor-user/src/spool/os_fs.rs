@@ -5,10 +5,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{FileSystem, SpoolFile};
+use crate::regular::{self, regular_only};
 
 /// The host's file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,20 +51,7 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open(&self, path: &Path) -> io::Result<OsFile> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(regular_only())
-            .open(path)
-            .map_err(|why| match Errno::from_io_error(&why) {
-                Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => irregular(),
-                _ => why,
-            })?;
-        if file.metadata()?.is_file() {
-            Ok(OsFile(file))
-        } else {
-            Err(irregular())
-        }
+        regular::open(path, OpenOptions::new().read(true).write(true)).map(OsFile)
     }
 
     fn create(&self, path: &Path) -> io::Result<OsFile> {
@@ -100,17 +88,6 @@ impl FileSystem for OsFileSystem {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }
-}
-
-/// Flags with which no symbolic link is followed, and nothing is waited for that lies where a file should.
-fn regular_only() -> i32 {
-    (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY)
-        .bits()
-        .cast_signed()
-}
-
-fn irregular() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "it is no regular file")
 }
 
 impl SpoolFile for OsFile {

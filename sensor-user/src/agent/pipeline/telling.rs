@@ -49,12 +49,20 @@ impl<S: Sink> Agent<S> {
 
     /// Tells the time before this start in which nobody watched.
     pub(super) fn tell_not_watched(&mut self) {
-        let Some(until) = self.options.watched_until.as_ref().and_then(WatchedUntil::read) else {
+        let now = SystemTime::now();
+        let stamp = self.options.watched_until.as_ref();
+        let Some(unwatched) = stamp.and_then(|stamp| stamp.unwatched(self.sink.ran_before(), now)) else {
             return;
         };
+        if let Some(why) = unwatched.unknown_because {
+            tracing::error!(
+                why,
+                "it is not known until when this host was watched; a gap tells that it was not, without a beginning"
+            );
+        }
         let event = gap(Gap {
-            from: Some(timestamp(until)),
-            to: Some(timestamp(SystemTime::now())),
+            from: unwatched.since.map(timestamp),
+            to: Some(timestamp(now)),
             reason: NOT_WATCHING.into(),
             ..Gap::default()
         });

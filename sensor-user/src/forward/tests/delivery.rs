@@ -133,6 +133,26 @@ async fn stopping_without_a_detector_keeps_what_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_run_is_known_also_where_its_spool_is_gone() {
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
+    let collector = Collector::start(authority.server(VALID, true), Manners::default()).await;
+    let config = config(dir.path(), collector.address);
+    let outbox = open(&config, authority.sensor(VALID));
+    assert!(!outbox.ran_before(), "the first start");
+    submit(&outbox, 3);
+    outbox.flush_and_stop(Duration::from_secs(20)).await;
+    drop(outbox);
+    let again = || {
+        let clock = Arc::new(SystemClock);
+        let opened = Outbox::open_with(&config, authority.sensor(VALID), boot(1), clock, quick());
+        opened.expect("opens").0.ran_before()
+    };
+    assert!(again(), "its spool is there");
+    std::fs::remove_dir_all(dir.path().join("spool")).expect("removed");
+    assert!(again(), "its anchor is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_fits_into_no_batch_is_split_or_counted() {
     let (authority, dir) = (Authority::new(), tempfile::tempdir().expect("made"));
     let collector = Collector::start(authority.server(VALID, true), Manners::default()).await;

@@ -157,6 +157,30 @@ fn damage_is_named() {
     assert!(why.contains("tls.key: it is missing: enrol again"), "{why}");
 }
 
+/// A FIFO would be waited for, and a link may lead anywhere.
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    for name in ["sensor_id", "signing.key", "tls.key", "tls.der"] {
+        let dir = tempfile::tempdir().expect("made");
+        identity(5).store(dir.path(), false).expect("stored");
+        let (path, other) = (dir.path().join("identity").join(name), dir.path().join("other"));
+        let refused = || {
+            let why = Identity::load(dir.path()).expect_err("refused").to_string();
+            assert!(
+                why.contains(&format!("{name}: it is no regular file: enrol again")),
+                "{why}"
+            );
+        };
+        fs::rename(&path, &other).expect("there");
+        std::os::unix::fs::symlink(&other, &path).expect("made");
+        refused();
+        fs::remove_file(&path).expect("there");
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("made");
+        refused();
+    }
+}
+
 #[test]
 fn no_key_is_in_the_debug_form() {
     let identity = identity(0xa5);
