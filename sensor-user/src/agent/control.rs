@@ -112,7 +112,7 @@ pub struct CpuReport {
 }
 
 /// How a running sensor is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Its version.
     pub version: String,

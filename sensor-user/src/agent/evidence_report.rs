@@ -27,6 +27,9 @@ pub struct EvidenceReport {
     pub spool_max_bytes: u64,
     /// Whether what comes now cannot be kept.
     pub refusing: bool,
+    /// Whether where the chain stands cannot be written down outside of the spool.
+    #[serde(default)]
+    pub is_unanchored: bool,
     /// Whether a stream to the detector is open.
     pub connected: bool,
     /// Batches that the detector has not acknowledged.
@@ -61,6 +64,7 @@ impl From<&EvidenceStatus> for EvidenceReport {
             spool_bytes: outbox.spool.bytes,
             spool_max_bytes: outbox.spool_max_bytes,
             refusing: outbox.refusing,
+            is_unanchored: outbox.is_unanchored,
             connected: forward.connected,
             waiting_batches: forward.waiting_batches,
             sent_batches: forward.sent_batches,

@@ -23,8 +23,8 @@ const BAD: Style = AnsiColor::Red.on_default();
 const DIM: Style = Style::new().dimmed();
 
 /// Loads every probe, sees whether it works, and says what each cannot see. Works beside a running sensor, and says what is wrong with that one
-/// too. Exit status 1 where this host cannot be watched, or a running sensor is blind, has to do without the newest catalogue, or could not label
-/// all credentials.
+/// too. Exit status 1 where this host cannot be watched, or a running sensor is blind, has to do without the newest catalogue, could not label
+/// all credentials, or cannot keep its evidence or get it to the detector.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]

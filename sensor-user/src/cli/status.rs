@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::say;
 use super::program::{ConfigFile, runtime};
 use crate::{
-    agent::{Answer, Request, Status, ask},
+    agent::{Answer, EvidenceReport, Request, Status, ask},
     config::Config,
 };
 
@@ -88,7 +88,7 @@ pub(super) fn asked(config: &Config) -> anyhow::Result<Status> {
     }
 }
 
-/// What is wrong with a running sensor: probes that see no more, and a policy that it could not take.
+/// What is wrong with a running sensor: probes that see no more, a policy that it could not take, and evidence that is lost or does not get to the detector.
 pub(super) fn faults(status: &Status) -> Vec<String> {
     let tests = status.self_test.iter();
     let mut faults: Vec<String> = tests
@@ -110,6 +110,30 @@ pub(super) fn faults(status: &Status) -> Vec<String> {
             status.labelled.not_labelled
         ));
     }
+    faults.extend(status.evidence.iter().flat_map(faults_behind));
+    faults
+}
+
+/// What is wrong with the way behind the agent.
+fn faults_behind(evidence: &EvidenceReport) -> Vec<String> {
+    let mut faults = Vec::new();
+    if evidence.refusing {
+        faults.push("what comes now cannot be kept and is lost; its log says why".to_owned());
+    }
+    if evidence.is_unanchored {
+        faults.push(
+            "how far it has come cannot be written down beside its identity: if the spool is removed now, not all of that will be told"
+                .to_owned(),
+        );
+    }
+    if evidence.rejected_batches > 0 {
+        faults.push(format!(
+            "the detector has refused {} batches for good since the sensor was started: its findings and the sensor's log say why",
+            evidence.rejected_batches
+        ));
+    }
+    let error = evidence.last_error.iter();
+    faults.extend(error.map(|why| format!("batches do not get to the detector: {why}")));
     faults
 }
 
@@ -122,4 +146,60 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<Status> {
         say!("{}", text::text(&status, &faults(&status)));
     }
     Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each alone is wrong: nobody is to take a host for watched whose evidence goes nowhere.
+    #[test]
+    fn evidence_that_is_lost_or_goes_nowhere_is_a_fault() {
+        let well = || EvidenceReport {
+            connected: true,
+            ..EvidenceReport::default()
+        };
+        assert_eq!(faults_behind(&well()), Vec::<String>::new());
+        let wrong = [
+            (
+                "cannot be kept",
+                EvidenceReport {
+                    refusing: true,
+                    ..well()
+                },
+            ),
+            (
+                "cannot be written down",
+                EvidenceReport {
+                    is_unanchored: true,
+                    ..well()
+                },
+            ),
+            (
+                "refused 2 batches",
+                EvidenceReport {
+                    rejected_batches: 2,
+                    ..well()
+                },
+            ),
+            (
+                "no route",
+                EvidenceReport {
+                    last_error: Some("no route".into()),
+                    ..well()
+                },
+            ),
+        ];
+        for (word, evidence) in wrong {
+            let status = Status {
+                evidence: Some(evidence),
+                ..Status::default()
+            };
+            let faults = faults(&status);
+            assert!(
+                faults.len() == 1 && faults[0].contains(word),
+                "{word}: {faults:?}"
+            );
+        }
+    }
 }

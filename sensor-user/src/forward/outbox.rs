@@ -89,6 +89,8 @@ pub struct OutboxStatus {
     pub untold_losses: usize,
     /// Whether the last batch could not be kept.
     pub refusing: bool,
+    /// Whether where the chain stands could not be written down outside of the spool the last time.
+    pub is_unanchored: bool,
     /// How the forwarding goes.
     pub forward: ForwardState,
 }
@@ -349,6 +351,7 @@ impl Outbox {
             spool_max_bytes: spool.max_bytes(),
             untold_losses: spool.untold_losses(),
             refusing,
+            is_unanchored: !spool.is_anchored(),
             forward: self.state.borrow().clone(),
         }
     }

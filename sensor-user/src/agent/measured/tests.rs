@@ -89,6 +89,7 @@ fn eventful() -> (Status, EvidenceStatus) {
         spool_max_bytes: 99,
         untold_losses: 0,
         refusing: false,
+        is_unanchored: false,
         forward: ForwardState {
             clock_offset_ms: Some(-1_500),
             last_error: Some("a secret reason".into()),
