@@ -221,7 +221,9 @@ mod tests {
         );
         assert!(!is_aws(&with(own(), &["ENV", "LD_PRELOAD"], false)));
         assert!(!is_aws(&with(own(), &[], true)), "there may be others");
-        assert!(!is_aws(&with(script(), &["PYTHONPATH"], false)));
+        for variable in ["PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"] {
+            assert!(!is_aws(&with(script(), &[variable], false)), "{variable}");
+        }
         assert!(is_aws(&with(script(), &["NODE_OPTIONS"], false)));
         let mut loader = run("/lib64/ld-linux-x86-64.so.2", None);
         loader.loaded_program = Some(Program {

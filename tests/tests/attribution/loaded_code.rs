@@ -16,7 +16,11 @@ const READER: &str = "/usr/bin/ssh-keygen";
 /// The variables of a start, and whether its use is a finding.
 const STARTS: [(&str, &[&str], bool); 4] = [
     ("clean", &[], false),
-    ("heeds_not", &["ENV", "PYTHONPATH"], false),
+    (
+        "heeds_not",
+        &["ENV", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"],
+        false,
+    ),
     ("preload", &["LD_PRELOAD"], true),
     ("two", &["LD_AUDIT", "LD_LIBRARY_PATH"], true),
 ];
