@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use claviger_proto::v1::LossCount;
 
-/// Reasons for which a record becomes no event, and that are no loss of anything.
-pub(super) const DROPPED: [&str; 11] = [
+/// Reasons for which a record becomes no event, and that are no loss of anything; but of `refused_not_followed` it is not known what was refused.
+pub(super) const DROPPED: [&str; 12] = [
     "not_in_catalogue",
     "operation_not_watched",
     "device_not_mounted",
@@ -18,6 +18,7 @@ pub(super) const DROPPED: [&str; 11] = [
     "told_with_actor",
     "signal_to_another",
     "mount_elsewhere",
+    "refused_not_followed",
 ];
 
 /// Reasons for which something is lost in the agent.
