@@ -15,20 +15,22 @@ const SHELLS: By = By::Named(&[
 ]);
 const BASH: By = By::Named(&["bash", "rbash", "sh"]);
 const ZSH: By = By::Named(&["zsh"]);
+const KSH: By = By::Named(&["zsh", "ksh", "mksh"]);
 const PERL: By = By::Named(&["perl"]);
 const PYTHON: By = By::Named(&["python", "pypy"]);
-const NODE: By = By::Named(&["node"]);
+const NODE: By = By::Named(&["node", "nodejs"]);
 const BUN: By = By::Named(&["bun"]);
+const DENO: By = By::Named(&["deno"]);
 const RUBY: By = By::Named(&["ruby"]);
 const JAVA: By = By::Named(&["java", "keytool", "jarsigner", "jshell"]);
 const PHP: By = By::Named(&["php"]);
-const LUA: By = By::Named(&["lua"]);
+const LUA: By = By::Named(&["lua", "luajit"]);
 const R: By = By::Named(&["R", "Rscript"]);
 const AWK: By = By::Named(&["gawk", "awk"]);
 const TCL: By = By::Named(&["tclsh", "wish"]);
 
 /// All that are known, by name.
-const VARIABLES: [(&str, By); 48] = [
+const VARIABLES: [(&str, By); 74] = [
     ("LD_PRELOAD", By::Any),
     ("LD_AUDIT", By::Any),
     (LIBRARY_PATH, By::Any),
@@ -39,44 +41,70 @@ const VARIABLES: [(&str, By); 48] = [
     ("ENV", SHELLS),
     ("BASH_ENV", BASH),
     ("SHELLOPTS", BASH),
-    ("PS4", BASH),
+    ("PS4", SHELLS),
     ("ZDOTDIR", ZSH),
+    ("FPATH", KSH),
     ("PERL5OPT", PERL),
     ("PERL5LIB", PERL),
     ("PERLLIB", PERL),
+    ("PERL_USE_UNSAFE_INC", PERL),
     ("PERL5DB", PERL),
     ("PYTHONPATH", PYTHON),
     ("PYTHONHOME", PYTHON),
     ("PYTHONSTARTUP", PYTHON),
     ("PYTHONUSERBASE", PYTHON),
     ("PYTHONBREAKPOINT", PYTHON),
+    ("PYTHONPYCACHEPREFIX", PYTHON),
+    ("PYTHONWARNINGS", PYTHON),
+    ("PYTHONPLATLIBDIR", PYTHON),
+    ("PYTHONINSPECT", PYTHON),
+    ("PYTHON_PRESITE", PYTHON),
     ("NODE_OPTIONS", NODE),
     ("NODE_PATH", NODE),
+    ("NODE_REPL_EXTERNAL_MODULE", NODE),
+    ("NODE_COMPILE_CACHE", NODE),
     ("BUN_OPTIONS", BUN),
+    ("BUN_INSPECT_PRELOAD", BUN),
+    ("DENO_DIR", DENO),
     ("RUBYOPT", RUBY),
     ("RUBYLIB", RUBY),
     ("GEM_HOME", RUBY),
     ("GEM_PATH", RUBY),
+    ("RUBYGEMS_GEMDEPS", RUBY),
     ("JAVA_TOOL_OPTIONS", JAVA),
     ("_JAVA_OPTIONS", JAVA),
     ("JDK_JAVA_OPTIONS", JAVA),
     ("IBM_JAVA_OPTIONS", JAVA),
+    ("OPENJ9_JAVA_OPTIONS", JAVA),
     ("CLASSPATH", JAVA),
     ("PHPRC", PHP),
     ("PHP_INI_SCAN_DIR", PHP),
     ("LUA_PATH", LUA),
+    ("LUA_PATH_5_2", LUA),
+    ("LUA_PATH_5_3", LUA),
+    ("LUA_PATH_5_4", LUA),
     ("LUA_CPATH", LUA),
+    ("LUA_CPATH_5_2", LUA),
+    ("LUA_CPATH_5_3", LUA),
+    ("LUA_CPATH_5_4", LUA),
     ("LUA_INIT", LUA),
+    ("LUA_INIT_5_2", LUA),
     ("LUA_INIT_5_3", LUA),
     ("LUA_INIT_5_4", LUA),
     ("R_PROFILE", R),
     ("R_PROFILE_USER", R),
     ("R_ENVIRON", R),
+    ("R_ENVIRON_USER", R),
     ("R_LIBS", R),
     ("R_LIBS_USER", R),
+    ("R_LIBS_SITE", R),
+    ("R_HOME", R),
+    ("R_DEFAULT_PACKAGES", R),
     ("AWKPATH", AWK),
     ("AWKLIBPATH", AWK),
     ("TCLLIBPATH", TCL),
+    ("TCL_LIBRARY", TCL),
+    ("TK_LIBRARY", TCL),
 ];
 
 /// Where the dynamic loader looks for libraries first. Programs that bring their libraries along set it and start themselves once more.
@@ -123,6 +151,12 @@ mod tests {
             ("PYTHONPATH", "/usr/bin/python3.11", true),
             ("PYTHONPATH", "/usr/bin/ssh", false),
             ("PYTHONPATH", "/usr/bin/pythonic", false),
+            ("PYTHONPYCACHEPREFIX", "/usr/bin/python3.11", true),
+            ("PYTHONWARNINGS", "/usr/bin/python3", true),
+            ("LUA_INIT", "/usr/bin/luajit", true),
+            ("TCL_LIBRARY", "/usr/bin/tclsh8.6", true),
+            ("PS4", "/usr/bin/dash", true),
+            ("NODE_OPTIONS", "/usr/bin/nodejs", true),
             ("ENV", "/bin/sh", true),
             ("ENV", "/usr/sbin/sshd", false),
             ("JAVA_TOOL_OPTIONS", "/usr/lib/jvm/java-17/bin/java", true),
@@ -131,6 +165,22 @@ mod tests {
             ("NODE_OPTIONS", "", false),
         ] {
             assert_eq!(loads_code_by(variable, program), expected, "{variable} {program}");
+        }
+    }
+
+    /// Those that do the same as an option that counts as loading code.
+    #[test]
+    fn what_counts_as_an_option_counts_as_a_variable() {
+        for name in [
+            "PYTHONPYCACHEPREFIX",
+            "PYTHONWARNINGS",
+            "PYTHONINSPECT",
+            "PYTHON_PRESITE",
+            "PERL5OPT",
+            "RUBYOPT",
+            "NODE_OPTIONS",
+        ] {
+            assert_eq!(code_variable(name), Some(name));
         }
     }
 

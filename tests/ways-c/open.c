@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -211,6 +212,31 @@ static void denied_open_by_handle_at(void) {
     say(syscall(SYS_open_by_handle_at, mount, it, O_RDONLY));
 }
 
+static void denied_by_name(const char *path) {
+    actor();
+    nobody();
+    read_it(path);
+}
+static void denied_through_symlink(void) {
+    must("symlink", symlink(object, other));
+    denied_by_name(other);
+}
+static void denied_through_symlinked_directory(void) {
+    must("symlink", symlink(directory_of(object), other));
+    denied_by_name(joined(other, name_of(object)));
+}
+static void denied_through_hard_link(void) {
+    must("link", link(object, other));
+    denied_by_name(other);
+}
+static void denied_through_proc_root(void) { denied_by_name(joined("/proc/self/root", object + 1)); }
+static void denied_through_bind_mount(void) {
+    private_mounts();
+    write_text(other, "");
+    must("bind mount", mount(object, other, NULL, MS_BIND, NULL));
+    denied_by_name(other);
+}
+
 /* Landlock refuses what the file's mode allows. */
 static void refused_by_landlock(void) {
     struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
@@ -272,6 +298,11 @@ const struct way open_ways[] = {
     {"denied_creat", denied_creat},
     {"denied_relative", denied_relative},
     {"denied_open_by_handle_at", denied_open_by_handle_at},
+    {"denied_through_symlink", denied_through_symlink},
+    {"denied_through_symlinked_directory", denied_through_symlinked_directory},
+    {"denied_through_hard_link", denied_through_hard_link},
+    {"denied_through_proc_root", denied_through_proc_root},
+    {"denied_through_bind_mount", denied_through_bind_mount},
     {"refused_by_landlock", refused_by_landlock},
     {0},
 };

@@ -3,7 +3,8 @@
 //!
 //! A path counts only for the file that lies there, in the host's tree or in one that only who administers the host can have given the process, and
 //! only if nobody else can have written it (`place.rs`). That holds for the interpreter or loader too, which does what it likes with what it is given.
-//! Nor is it what its path says where whoever started it had it load other code, by a variable that it heeds.
+//! Nor is it what its path says where whoever started it had it load other code, by a variable that it heeds; or could have had, by an option of the dynamic
+//! loader that he started to run it.
 
 use claviger_proto::v1::{Process, ProgramBasis};
 use claviger_proto::{carried, loads_code_by};
@@ -63,11 +64,17 @@ pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs 
 
 /// Why there may be code in it of whoever started it; nothing where that is not known to be.
 fn code_loaded(process: &Process, carried: &str) -> Option<String> {
+    if process.loaded_program.is_some() {
+        // What else the loader maps, and from where, its options say (`--preload`, `--audit`, `--library-path`), and these are not told.
+        return Some(
+            "the dynamic loader was started to run it, which loads other code where its options say so"
+                .into(),
+        );
+    }
     let code = process.environment_code.as_ref()?;
-    let loaded = process.loaded_program.as_ref().map(|file| file.path.as_str());
-    let programs = [Some(process.exe_path.as_str()), Some(carried), loaded];
+    let programs = [process.exe_path.as_str(), carried];
     let heeds = |variable: &&String| {
-        let mut programs = programs.into_iter().flatten();
+        let mut programs = programs.into_iter();
         programs.any(|program| loads_code_by(variable, program))
     };
     let heeded: Vec<&str> = code.variables.iter().filter(heeds).map(String::as_str).collect();
@@ -107,7 +114,7 @@ const SYSTEM_DIRECTORIES: [&str; 5] = ["/bin", "/sbin", "/usr/bin", "/usr/local/
 
 /// Whether a process runs a program whose path is among those that `is_meant`.
 ///
-/// - A script counts where the kernel was given it, whichever interpreter it names; what the dynamic loader has loaded counts, the loader never.
+/// - A script counts where the kernel was given it, whichever interpreter it names; what the dynamic loader has loaded is what it claims to be, the loader never.
 /// - A script that only an argument names counts where the interpreter is one of the host's own, or is meant itself: whoever starts a program
 ///   chooses its arguments, but such an interpreter runs what they name.
 fn runs(process: &Process, is_meant: impl Fn(&str) -> bool) -> bool {
@@ -221,17 +228,10 @@ mod tests {
         );
         assert!(!is_aws(&with(own(), &["ENV", "LD_PRELOAD"], false)));
         assert!(!is_aws(&with(own(), &[], true)), "there may be others");
-        assert!(!is_aws(&with(script(), &["PYTHONPATH"], false)));
+        for variable in ["PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"] {
+            assert!(!is_aws(&with(script(), &[variable], false)), "{variable}");
+        }
         assert!(is_aws(&with(script(), &["NODE_OPTIONS"], false)));
-        let mut loader = run("/lib64/ld-linux-x86-64.so.2", None);
-        loader.loaded_program = Some(Program {
-            path: "/opt/aws/python3".into(),
-            basis: ProgramBasis::Mapped.into(),
-            place: place::proved(),
-            ..Program::default()
-        });
-        assert!(is_aws(&loader));
-        assert!(!is_aws(&with(loader, &["PYTHONHOME"], false)));
         let claim = judge(&with(own(), &["LD_PRELOAD", "LD_AUDIT"], false), |path| {
             path == AWS
         })
@@ -283,6 +283,29 @@ mod tests {
         assert!(!is_aws(&run("/usr/bin/python3.11", not_told)));
     }
 
+    /// Whoever started it so chose the loader's options too, which nobody told.
+    #[test]
+    fn what_the_loader_was_started_to_run_is_not_believed() {
+        let mut loader = run("/lib64/ld-linux-x86-64.so.2", None);
+        loader.loaded_program = Some(Program {
+            path: AWS.into(),
+            place: place::proved(),
+            basis: ProgramBasis::Mapped.into(),
+            ..Program::default()
+        });
+        assert!(!is_aws(&loader));
+        let claim = judge(&loader, |path| path == AWS).claim();
+        assert_eq!(
+            claim.as_deref(),
+            Some(
+                "/usr/bin/aws, but the dynamic loader was started to run it, which loads other code where its options say so"
+            )
+        );
+        // A script that the kernel was given runs beside what the loader has loaded.
+        loader.script = run(AWS, Some((AWS, ProgramBasis::ExecutedFile))).script;
+        assert!(!is_aws(&loader));
+    }
+
     #[test]
     fn the_loader_is_never_what_runs() {
         let mut loader = run(AWS, None);
@@ -297,10 +320,11 @@ mod tests {
         assert!(!is_aws(&loader));
         loader.exe_path = "/lib64/ld-linux-x86-64.so.2".into();
         loader.loaded_program.as_mut().expect("set").path = AWS.into();
-        assert!(is_aws(&loader));
+        let claims = |process: &Process| judge(process, |path| path == AWS).claim().is_some();
+        assert!(claims(&loader), "it says what it has loaded");
         for forged in ["/tmp/ld-linux-x86-64.so.2", "/lib/../tmp/ld-linux-x86-64.so.2"] {
             loader.exe_path = forged.into();
-            assert!(!is_aws(&loader), "{forged}");
+            assert!(!claims(&loader), "{forged}");
         }
     }
 

@@ -2,12 +2,14 @@
 //! with the others. It opens and reads, but labels nothing: what it finds goes to the worker.
 //!
 //! - Roots are looked into as soon as a process is met in a mount namespace that is new, and again every [`EVERY`].
+//! - Which block devices their file systems are on is kept for whoever is told of one that was opened ([`MountedElsewhere`]).
 
 use std::{
+    collections::HashSet,
     io,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -23,6 +25,7 @@ use super::{
     messages::{Ask, Found},
     roots::{Reached, Root, Roots},
 };
+use crate::attribute::{DeviceNumber, devices_of, is_mounted};
 use crate::credential::{Contents, Home, Places, ScanLimits, ScanResult, homes_of, seen_through};
 
 /// How often the roots that are known are looked into again.
@@ -31,8 +34,33 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Between two looks at which roots there are, at least.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Block devices of all roots that are kept. At the bound further ones are left out.
+const DEVICES_MAX: usize = 4_096;
+
+/// The block devices that file systems of other mount namespaces are on, as of the last look.
+#[derive(Clone, Default)]
+pub(super) struct MountedElsewhere(Arc<Mutex<HashSet<DeviceNumber>>>);
+
+impl MountedElsewhere {
+    /// Whether a block device, by its `st_rdev`, is mounted here or there.
+    pub(super) fn or_here(&self, device: u64) -> bool {
+        let elsewhere = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        is_mounted(device, &elsewhere)
+    }
+
+    fn set<'a>(&self, mountinfos: impl Iterator<Item = &'a [u8]>) {
+        let devices = mountinfos.flat_map(devices_of).take(DEVICES_MAX).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = devices;
+    }
+}
+
 /// Starts the thread, which begins with a look at everything. What is sent has it look again; it ends when the sender is dropped.
-pub(super) fn start(catalogue: Current, found: Asks, hands: Hands) -> io::Result<SyncSender<()>> {
+pub(super) fn start(
+    catalogue: Current,
+    found: Asks,
+    hands: Hands,
+    mounted: MountedElsewhere,
+) -> io::Result<SyncSender<()>> {
     let (wake, woken) = sync_channel(1);
     let now = Instant::now();
     let state = State {
@@ -42,6 +70,7 @@ pub(super) fn start(catalogue: Current, found: Asks, hands: Hands) -> io::Result
         contents: Contents::default(),
         roots: Roots::default(),
         hands,
+        mounted,
         next: now,
         next_all: now,
     };
@@ -62,6 +91,7 @@ struct State {
     contents: Contents,
     roots: Roots,
     hands: Hands,
+    mounted: MountedElsewhere,
     /// When it is looked next which roots there are.
     next: Instant,
     /// When the roots that are known are looked into next.
@@ -93,6 +123,8 @@ impl State {
                 Ok(held) => held.map_or(Reached::Nothing, Reached::Root),
                 Err(_) => Reached::Hangs,
             });
+        self.mounted
+            .set(seen.roots.iter().map(|root| root.mountinfo.as_slice()));
         self.hand_over(Found::Roots {
             gone: seen.gone,
             left_out: seen.left_out,
@@ -154,5 +186,22 @@ impl State {
         } else {
             Err(Unwanted)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_mounted_at_the_last_look_counts() {
+        let device = rustix::fs::makedev(4_000, 9);
+        let mounted = MountedElsewhere::default();
+        assert!(!mounted.or_here(device));
+        let mountinfo = &b"7 1 4000:9 / /srv rw - ext4 /dev/nobodys rw\n"[..];
+        mounted.set([&b""[..], mountinfo].into_iter());
+        assert!(mounted.or_here(device));
+        mounted.set([].into_iter());
+        assert!(!mounted.or_here(device));
     }
 }

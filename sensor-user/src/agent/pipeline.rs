@@ -14,6 +14,7 @@ mod moves;
 mod own_changed;
 mod recognising;
 mod reconciling;
+mod refused;
 mod repeating;
 mod secrets;
 mod starting;

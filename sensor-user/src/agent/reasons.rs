@@ -54,6 +54,8 @@ reasons! {
         MountElsewhere = "mount_elsewhere",
         /// What was slowed down, limited or moved is not the sensor.
         AnotherProcessHeld = "another_process_held",
+        /// An open was refused by a path that says nothing, and where it leads was not looked at. What was refused is not known.
+        RefusedNotFollowed = "refused_not_followed",
     }
 }
 

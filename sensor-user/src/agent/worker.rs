@@ -25,7 +25,7 @@ use super::{
     asks::{AskedQueue, Asks, queue},
     copies::{Suspect, Suspects},
     current::Current,
-    elsewhere,
+    elsewhere::{self, MountedElsewhere},
     follow::follow,
     hands::{Changed, Hands},
     knowledge::Knowledge,
@@ -92,6 +92,7 @@ pub(super) struct Worker {
     search: Option<SyncSender<()>>,
     /// Wakes the look into other roots.
     elsewhere: SyncSender<()>,
+    mounted: MountedElsewhere,
     /// Mount namespaces that were met.
     namespaces: HashSet<u32>,
     /// Whether it was asked to scan soon and has not heard yet.
@@ -119,7 +120,8 @@ impl Worker {
         let (asks, asked) = queue();
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let current = Current::new(Arc::clone(&catalogue));
-        let elsewhere = elsewhere::start(current.clone(), asks.clone(), hands.others())?;
+        let mounted = MountedElsewhere::default();
+        let elsewhere = elsewhere::start(current.clone(), asks.clone(), hands.others(), mounted.clone())?;
         let others = hands.others();
         let start = |interval| {
             search::start(
@@ -161,6 +163,7 @@ impl Worker {
             current,
             search,
             elsewhere,
+            mounted,
             namespaces: HashSet::new(),
             looks,
             kept,
@@ -180,6 +183,11 @@ impl Worker {
         self.namespaces.insert(namespace);
         // One that waits already serves.
         let _full = self.elsewhere.try_send(());
+    }
+
+    /// Whether a block device, by its `st_rdev`, holds a file system that is mounted, here or in a mount namespace whose root is looked into.
+    pub(super) fn is_mounted(&self, device: u64) -> bool {
+        self.mounted.or_here(device)
     }
 
     /// Asks; false where too many questions are under way.

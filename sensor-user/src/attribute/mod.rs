@@ -32,7 +32,7 @@ pub use cgroups::{CACHE_MAX as CGROUPS_MAX, Cgroups};
 pub use code_in_environment::{CODE_COMING_MAX, CodeInEnvironment};
 pub use core_pattern::{Dumped, core_path};
 pub use keys::{KeyFacts, key_facts};
-pub use mounted::is_mounted;
+pub use mounted::{DeviceNumber, devices_of, is_mounted};
 pub use open_files::open_file_of;
 pub use proc_fs::{
     boot_id, is_ending, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, own_pid_namespace,

@@ -156,8 +156,8 @@ pub struct Attempt {
     pub access: Access,
     /// Where, by names alone.
     pub path: FilePath,
-    /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say. Nothing where it was refused, for that leads nowhere.
-    pub as_given: Option<FilePath>,
+    /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say.
+    pub as_given: FilePath,
 }
 
 /// A process started a program.
@@ -214,15 +214,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                     record.given_length,
                     record.given_truncated,
                 )?,
-                as_given: match end {
-                    End::Refused(_) => None,
-                    End::Succeeded | End::Unknown => Some(FilePath::given_whole(
-                        &record.base,
-                        &record.given,
-                        record.given_length,
-                        record.given_truncated,
-                    )?),
-                },
+                as_given: FilePath::given_whole(
+                    &record.base,
+                    &record.given,
+                    record.given_length,
+                    record.given_truncated,
+                )?,
             })))
         }
         RECORD_PROCESS_SECRET => {

@@ -150,6 +150,12 @@ impl Way {
         self.name.starts_with("uring_suppressed_") || self.name == "uring_worker_replaced"
     }
 
+    /// Whether a refused one is found by following its path, for which its process must live.
+    #[must_use]
+    pub fn is_refused_and_followed(&self) -> bool {
+        self.name.starts_with("denied_through_")
+    }
+
     /// Whether its end is seen where only the path is.
     #[must_use]
     pub fn is_end_seen(&self) -> bool {

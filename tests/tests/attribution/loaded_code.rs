@@ -1,4 +1,4 @@
-//! Usual readers that are started with code of somebody else's: by variables that the dynamic loader or the interpreter heeds.
+//! Usual readers that are started with code of somebody else's: by variables that the dynamic loader or the interpreter heeds, or by the loader's own options.
 
 use std::{fs, process::Command};
 
@@ -12,11 +12,16 @@ use crate::{
 };
 
 const READER: &str = "/usr/bin/ssh-keygen";
+const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// The variables of a start, and whether its use is a finding.
 const STARTS: [(&str, &[&str], bool); 4] = [
     ("clean", &[], false),
-    ("heeds_not", &["ENV", "PYTHONPATH"], false),
+    (
+        "heeds_not",
+        &["ENV", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"],
+        false,
+    ),
     ("preload", &["LD_PRELOAD"], true),
     ("two", &["LD_AUDIT", "LD_LIBRARY_PATH"], true),
 ];
@@ -82,6 +87,55 @@ fn a_usual_reader_that_is_started_with_code_is_a_finding_and_says_which() {
             .iter()
             .filter(|finding| finding["credential"]["path"] == path.to_str().expect("plain"));
         assert_eq!(of_key.count(), 0, "{name}: {findings:#?}");
+    }
+    service.end();
+}
+
+/// What the loader does not find it goes on without; a library that it is to load it finds.
+const OPTIONS: [(&str, &[&str]); 3] = [
+    ("ld_preload", &["--preload", "libm.so.6"]),
+    ("ld_path", &["--library-path", "/nowhere/at/all"]),
+    ("ld_plain", &[]),
+];
+
+#[test]
+fn a_usual_reader_that_the_loader_is_started_to_run_is_a_finding() {
+    if !can_load() {
+        return;
+    }
+    if installed(&[READER]).and(installed(&[LOADER])).is_none() {
+        eprintln!("skipped: no ssh-keygen or loader here");
+        return;
+    }
+    let decoy = Decoy::new();
+    fs::create_dir_all(decoy.path(".ssh")).expect("made");
+    let key = |name: &str| decoy.path(&format!(".ssh/id_{name}"));
+    for (name, _) in OPTIONS {
+        run(Command::new(READER)
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(key(name)));
+    }
+    let service = Service::start(&decoy);
+    for (name, options) in OPTIONS {
+        run(Command::new(LOADER)
+            .env_clear()
+            .args(options)
+            .args([READER, "-y", "-f"])
+            .arg(key(name)));
+    }
+    service.sensor.flush();
+    let detector = &service.detector;
+    for (name, _) in OPTIONS {
+        let is_of_key = |of: &Value| of["credential"]["path"] == key(name).to_str().expect("plain");
+        let event = wait_for(detector, "events", "event", is_of_key);
+        let finding = wait_for(detector, "findings", "finding", is_of_key);
+        // Without the hook that sees what the loader maps, nothing claims to be the reader.
+        if event["actor"]["process"]["loaded_program"]["basis"] != "mapped" {
+            continue;
+        }
+        let summary = finding["summary"].as_str().expect("a sentence");
+        let why = format!("{READER}, but the dynamic loader was started to run it");
+        assert!(summary.contains(&why), "{name}: {summary}");
     }
     service.end();
 }

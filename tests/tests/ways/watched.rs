@@ -129,7 +129,7 @@ impl Watched {
                     let must_live = match self.cell(&way) {
                         Some(Cell::Sweep) => true,
                         Some(Cell::Path) => way.is_followed(),
-                        _ => false,
+                        _ => way.is_refused_and_followed(),
                     };
                     if when == When::BeforeSensor || must_live {
                         self.held.push(running);

@@ -41,7 +41,8 @@ static NOT_EVENTS: Definition = counter(
         values: || Dropped::WORDS.to_vec(),
     }],
     "Records that became no event, and that are no loss of anything: what was seen is no use of a credential, or was told already.",
-    "Nothing is lost. Very many: something works in a directory of credentials with files that are none.",
+    "Nothing is lost. Very many: something works in a directory of credentials with files that are none. `refused_not_followed`: opens were refused by paths \
+     that are no credential's, and nobody looked where they lead, for they were too many at once or their processes had ended.",
 );
 
 static LOST_HERE: Definition = counter(

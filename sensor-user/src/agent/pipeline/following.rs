@@ -1,72 +1,84 @@
-//! Opens whose end was not seen, while it is found out where their paths lead.
+//! Opens whose end was not seen, and refused ones, while it is found out where their paths lead.
 //!
 //! What a path leads to is for the process's own view to say: the worker follows it there, while the process lives. Where it leads to a credential, that
 //! is the object, whatever the path is called; where it leads elsewhere, the catalogue's words in it mean nothing, unless they mean the same to
-//! the sensor. What cannot be followed any more is known by its words alone.
+//! the sensor. What cannot be followed any more is known by its words alone. Of refused ones see [`super::refused`].
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 
 use claviger_proto::catalogue::Entry;
 
-use super::{changes::outcome, *};
+use super::{changes::outcome, refused::Refused, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
         messages::{Following, Reached},
     },
     credential::Parsed,
-    decode::{Attempt, Object},
+    decode::{Attempt, End, Object},
 };
 
-/// Opens whose path is followed. At the bound a further one is known by the words of its path.
+/// Opens whose path is followed, refused ones among them. At the bound a further one is known by the words of its path.
 pub(in crate::agent) const FOLLOWING_MAX: usize = 1_024;
 
 const NOT_FOLLOWED: &str = "only the path was seen, and could not be followed";
 
 /// Those whose path is followed, by the number of the question.
 #[derive(Default)]
-pub(super) struct Followed(BTreeMap<u64, Box<Attempt>>);
+pub(super) struct Followed {
+    asked: BTreeMap<u64, Box<Attempt>>,
+    /// How many of them were refused.
+    pub(super) refused: Refused,
+}
 
 impl Followed {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.asked.is_empty()
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.asked.len()
     }
 }
 
 impl<S: Sink> Agent<S> {
     /// An open was asked for of which no object was seen: nobody saw how it ended, or the kernel opened it itself.
     pub(super) fn follow(&mut self, attempt: Box<Attempt>) {
-        let number = self.next_token;
-        self.next_token += 1;
-        let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
-        let whole = attempt.as_given.as_ref().filter(|path| !path.truncated);
-        let is_asked = whole.is_some_and(|whole| {
-            self.followed.len() < FOLLOWING_MAX
-                && self.worker.follow(Following {
-                    number,
-                    process: attempt.task.process,
-                    mount_namespace: attempt.task.mount_namespace,
-                    path: path(&whole.bytes),
-                    words: path(&attempt.path.bytes),
-                })
-        });
-        if is_asked {
-            self.followed.0.insert(number, attempt);
-        } else {
+        if let Err(attempt) = self.ask_where_it_leads(attempt) {
             self.tell_by_words(&attempt);
         }
     }
 
+    /// Asks where the path leads; the attempt itself where that cannot be asked.
+    pub(super) fn ask_where_it_leads(&mut self, attempt: Box<Attempt>) -> Result<(), Box<Attempt>> {
+        let number = self.next_token;
+        self.next_token += 1;
+        let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
+        let is_asked = !attempt.as_given.truncated
+            && self.followed.len() < FOLLOWING_MAX
+            && self.worker.follow(Following {
+                number,
+                process: attempt.task.process,
+                mount_namespace: attempt.task.mount_namespace,
+                path: path(&attempt.as_given.bytes),
+                words: path(&attempt.path.bytes),
+            });
+        if !is_asked {
+            return Err(attempt);
+        }
+        self.followed.asked.insert(number, attempt);
+        Ok(())
+    }
+
     /// Where a path leads.
     pub(super) fn path_led_to(&mut self, number: u64, reached: Reached) {
-        let Some(attempt) = self.followed.0.remove(&number) else {
+        let Some(attempt) = self.followed.asked.remove(&number) else {
             return;
         };
+        if matches!(attempt.end, End::Refused(_)) {
+            return self.refused_led_to(&attempt, reached);
+        }
         match reached {
             Reached::Credential {
                 entry,
@@ -88,8 +100,9 @@ impl<S: Sink> Agent<S> {
 
     /// At the end nothing is followed any more.
     pub(super) fn give_up_following(&mut self) {
-        while let Some((_, attempt)) = self.followed.0.pop_first() {
-            self.tell_by_words(&attempt);
+        let numbers: Vec<u64> = self.followed.asked.keys().copied().collect();
+        for number in numbers {
+            self.path_led_to(number, Reached::Nothing);
         }
     }
 

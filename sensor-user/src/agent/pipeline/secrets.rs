@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     agent::{events::operation, repeats::First},
-    attribute::{is_mounted, is_own_pid_namespace, process_in_namespace},
+    attribute::{is_own_pid_namespace, process_in_namespace},
     decode::{Access, Attempt, ProcessSecret, SecretPart, Target},
 };
 
@@ -88,7 +88,7 @@ impl<S: Sink> Agent<S> {
             ..Part::default()
         };
         match secret.part {
-            SecretPart::BlockDevice(device) if !is_mounted(device) => {
+            SecretPart::BlockDevice(device) if !self.worker.is_mounted(device) => {
                 return Err(self.drop_record(Dropped::NotMounted));
             }
             SecretPart::BlockDevice(device) => part.block_device = device,

@@ -5,7 +5,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 use claviger_proto::{Shared, catalogue::Entry, v1::Operation};
 use claviger_sensor_common::ObjectKey;
 
-use super::{changes::below, *};
+use super::{changes::below, refused::REFUSED, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
@@ -15,8 +15,6 @@ use crate::{
     credential::Parsed,
     decode::{Access, Attempt, End, FileOperation, FilePath, FileUse, Held, Match},
 };
-
-const REFUSED: &str = "the attempt was refused: nothing was read";
 
 /// A file that is a credential.
 pub(super) struct Recognised {
@@ -264,41 +262,7 @@ impl<S: Sink> Agent<S> {
         let End::Refused(errno) = attempt.end else {
             return self.follow(attempt);
         };
-        self.accounts.received += 1;
-        if errno == tampering::ETXTBSY {
-            // Looked at for the sensor's own program alone.
-            return self.accounts.drop_record(Dropped::NotWatched);
-        }
-        let places = self.knowledge.places();
-        let Some(entry) = places.match_path(&attempt.path.bytes) else {
-            if attempt.path.truncated {
-                return self.accounts.lose(LostHere::PathCut, 1);
-            }
-            return self.accounts.drop_record(Dropped::NotInCatalogue);
-        };
-        let operation = operation(attempt.access);
-        if !entry.watches(operation) {
-            return self.accounts.drop_record(Dropped::NotWatched);
-        }
-        let used = Used {
-            entry,
-            path: &attempt.path,
-            device: 0,
-            inode: 0,
-            generation: 0,
-            operation,
-            matched_by: MatchBasis::PathAsGiven,
-        };
-        let observation = self.observation(Probe::FileOpenDenied);
-        let mut event = self.facts.used(
-            EventKind::CredentialAccess,
-            &attempt.task,
-            (Outcome::Denied, errno),
-            observation,
-        );
-        at(&mut event, attempt.time_boot_ns, None);
-        event.credential = Some(credential(&used));
-        self.push(event, Some(Err(REFUSED)));
+        self.refused(attempt, errno);
     }
 
     /// As [`Agent::push`], of a credential whose identities are known.

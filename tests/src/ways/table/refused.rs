@@ -22,9 +22,19 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_uring_worker", read, [Built, Built, Built]),
         ],
     );
+    let by_another_name = row(
+        "the same by another name",
+        [
+            Way::new("denied_through_symlink", read, [Built, Built, Built]),
+            Way::new("denied_through_symlinked_directory", read, [Built, Built, Built]),
+            Way::new("denied_through_hard_link", read, [Built, Built, Built]),
+            Way::new("denied_through_proc_root", read, [Built, Built, Built]),
+            Way::new("denied_through_bind_mount", read, [Built, Built, Built]),
+        ],
+    );
     let by_lsm = row(
         "refused by an LSM behind the hook",
         [Way::new("refused_by_landlock", read, [Built, Built, Built])],
     );
-    [by_permissions, by_lsm].concat()
+    [by_permissions, by_another_name, by_lsm].concat()
 }
