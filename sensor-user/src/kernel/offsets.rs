@@ -230,6 +230,7 @@ impl Types<'_> {
             carried_count: optional(self.of("scm_fp_list", "count"))?,
             carried_files: optional(self.of("scm_fp_list", "fp"))?,
             socket_family: self.of("sock", "__sk_common.skc_family")?,
+            ring_user_data: optional(self.of("io_kiocb", "cqe.user_data"))?,
         })
     }
 

@@ -82,6 +82,8 @@ fn kernels_own_opens() -> Vec<Way> {
             Way::new("uring_openat2", READ, [Built, Built, Built]),
             Way::new("uring_worker", READ, [Built, Built, Built]),
             Way::new("uring_sqpoll", READ, [Built, Built, Built]),
+            Way::new("uring_overflow", READ, [Built, Built, Built]),
+            Way::new("uring_overflow_worker", READ, [Built, Built, Built]),
         ],
     );
     [compat, uring, fixed_files(), silent()].concat()
