@@ -35,6 +35,15 @@ pub fn current_tid() -> u32 {
     aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32
 }
 
+/// Whether the current task may do what was given to an io_uring: it has one, or works for one.
+#[inline(always)]
+pub fn may_run_ring() -> bool {
+    /// include/linux/sched.h
+    const PF_IO_WORKER: u32 = 0x10;
+    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
+    has_ring || Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
+}
+
 /// Whether the system call under way is a 32-bit one.
 #[inline(always)]
 pub fn is_in_compat_call() -> bool {

@@ -188,7 +188,10 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "the same by io_uring `RECVMSG`",
-            [Way::new("scm_uring", receive, [Built, Built, Built])],
+            [
+                Way::new("scm_uring", receive, [Built, Built, Built]),
+                Way::new("scm_uring_reading", receive, [Built, Built, Built]),
+            ],
         ),
         row(
             "`pidfd_getfd`",
