@@ -101,8 +101,7 @@ pub const WAYS_MAX: u32 = 16_384;
 pub const CHANGES_IN_FLIGHT_MAX: u32 = 1_024;
 
 /// Opens and changes given to io_uring whose end is awaited, opens without completion that a call is to tell of, and changes of names under way; so
-/// many of each. At the bound a further change and the refusal of a further open are counted as lost, and of a further open without completion the path
-/// is told at once.
+/// many of each. At the bound a further change and the refusal of a further open are counted as lost, and of a further open the path is told at once.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 
 /// Places of a ring that are looked at for fixed files. What is open at a further one is not seen to be held, inherited or received.

@@ -344,6 +344,12 @@ offsets! {
     carried_files,
     /// `sock.__sk_common.skc_family`
     socket_family,
+    /// `io_kiocb.cqe.user_data`
+    ring_user_data,
+    /// `task_struct.flags`
+    task_flags,
+    /// `task_struct.io_uring`
+    task_ring,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -178,14 +178,19 @@ pub fn named<R: Read>(dentry: *const u8) -> KnownFile {
     NOTHING_KNOWN
 }
 
-/// A file was opened that is known: told, where this open created it. Global, so that the verifier looks at it once.
+/// A file was opened that is known: told, where this open created it.
+#[inline(always)]
+pub fn opened<R: Read>(file: *const u8) {
+    if R::read::<u32>(file, offset!(file_mode)) & FMODE_CREATED != 0 {
+        created(untyped(file));
+    }
+}
+
+/// Tells the creation of a file that is known. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn created(file: u64) -> u32 {
+extern "C" fn created(file: u64) -> u32 {
     let file = file as *const u8;
-    if Probed::read::<u32>(file, offset!(file_mode)) & FMODE_CREATED == 0 {
-        return 0;
-    }
     let (object, Some((label, matched))) = recognised(file) else {
         return 0;
     };

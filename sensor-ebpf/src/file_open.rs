@@ -18,8 +18,7 @@ use claviger_sensor_common::{Counter, OPERATION_OPEN, Probe};
 use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
-    changes::created,
-    copies, descriptors,
+    changes, copies, descriptors,
     file_use::{KNOWN, OPENED_TO_RUN, READ_FIRST, untyped, used, used_before_layer},
     handles, labels,
     offsets::{agent_pid, offset},
@@ -192,7 +191,7 @@ fn go_on<R: Read>(file: *const u8, found: u32) {
         copies::look_at_what_is_open();
     }
     if found & KNOWN != 0 {
-        created(untyped(file));
+        changes::opened::<R>(file);
     }
     copies::opened::<R>(file);
 }

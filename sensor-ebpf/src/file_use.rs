@@ -37,11 +37,22 @@ pub const BY_DIRECTORY: u32 = 2;
 const LAYER_FOLLOWS: u32 = 4;
 /// The directory above its directory may be.
 const BELOW: u32 = 8;
+/// It is open for writing.
+const WRITES: u32 = 16;
+
+/// Where in what [`report_use`] is told of a use the access stands: `OPENED_FOR_` bits.
+pub const ACCESS_AT: u32 = 24;
 
 /// What [`used`] tells: the file is known.
 pub const KNOWN: u32 = 1;
 /// What [`used`] tells: it is a credential that the current program run can read and takes up for the first time.
 pub const READ_FIRST: u32 = 2;
+
+/// [`WRITES`], where a file is open for it.
+#[inline(always)]
+pub fn writes(mode: u32) -> u32 {
+    if mode & FMODE_WRITE != 0 { WRITES } else { 0 }
+}
 
 /// What a descriptor can do, as records have it.
 #[inline(always)]
@@ -72,12 +83,24 @@ pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8)
 }
 
 #[inline(always)]
-fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, how: u32) -> u32 {
+fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -> u32 {
     let found = may_be_known::<R>(file);
     if found == 0 {
         return 0;
     }
-    known(probe as u32, operation, untyped(file), found | how)
+    let mode: u32 = R::read(file, offset!(file_mode));
+    if !is_for_use(mode) || is_to_run::<R>(file, operation) {
+        return 0;
+    }
+    let how = probe as u32 | operation << 8;
+    known(how, untyped(file), mode, found | whose)
+}
+
+/// Whether the kernel opens or maps it as a program that it is to run.
+#[inline(always)]
+fn is_to_run<R: Read>(file: *const u8, operation: u32) -> bool {
+    matches!(operation, OPERATION_OPEN | OPERATION_MAP)
+        && R::read::<u32>(file, offset!(file_flags)) & OPENED_TO_RUN != 0
 }
 
 /// Whether a file, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
@@ -105,19 +128,12 @@ pub fn untyped(pointer: *const u8) -> u64 {
 }
 
 /// As [`used`], once the prefilter has let it through. Global, so that the verifier looks at it once for each program and not at every
-/// place that calls it; so its arguments are numbers.
+/// place that calls it; so its arguments are numbers. `how`: the probe and the operation, a byte each.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u32 {
-    let file = file as *const u8;
-    let mode: u32 = Probed::read(file, offset!(file_mode));
-    let flags: u32 = Probed::read(file, offset!(file_flags));
-    let is_run = flags & OPENED_TO_RUN != 0 && matches!(operation, OPERATION_OPEN | OPERATION_MAP);
-    if !is_for_use(mode) || is_run {
-        return 0;
-    }
+extern "C" fn known(how: u32, file: u64, mode: u32, found: u32) -> u32 {
     let mut it = Found::NOTHING;
-    if look_up_to(file as u64, found, &raw mut it) == 0 {
+    if look_up_to(file, found | writes(mode), &raw mut it) == 0 {
         return 0;
     }
     let Found {
@@ -128,8 +144,8 @@ pub extern "C" fn known(probe: u32, operation: u32, file: u64, found: u32) -> u3
     if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
         return KNOWN;
     }
-    let how = probe | operation << 8 | matched << 16;
-    report_use(file as u64, object.inode, numbers(object), bits(label), how)
+    let how = how | matched << 16 | access(mode) << ACCESS_AT;
+    report_use(file, object.inode, numbers(object), bits(label), how)
 }
 
 /// What is known of a file.
@@ -189,7 +205,6 @@ extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    let mode: u32 = Probed::read(file, offset!(file_mode));
     let inode = pointer::<Probed>(file, offset!(file_inode));
     let object = labels::key::<Probed>(inode);
     found.matched = MATCHED_OBJECT;
@@ -198,7 +213,7 @@ extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
         found.label = label;
         return 1;
     }
-    let layer = overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, mode & FMODE_WRITE != 0);
+    let layer = overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
     if let Some((object, label)) = layer {
         found.object = object;
         found.label = label;
@@ -362,21 +377,22 @@ pub fn version(file: *const u8) -> FileVersion {
 }
 
 /// Reports a use. Global for the same reason: every way by which a file can be known ends here, and this is the longest part. `how`: the probe, the operation and how it
-/// matched, a byte each.
+/// matched, a byte each, and what the descriptor can do from [`ACCESS_AT`] on.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, how: u32) -> u32 {
     let file = file as *const u8;
     let probe = how & 0xff;
     let operation = how >> 8 & 0xff;
-    let mode: u32 = Probed::read(file, offset!(file_mode));
-    let key = repeats::key(operation, object(inode, numbers), access(mode), 0);
+    let matched = how >> 16 & 0xff;
+    let access = how >> ACCESS_AT;
+    let key = repeats::key(operation, object(inode, numbers), access, 0);
     let mut told = KNOWN;
     repeats::first_only(probe, &key, || {
         // In a directory that holds much else, as `/etc`, most of what is to be looked at is no credential.
-        let is_likely = how >> 16 != MATCHED_DIRECTORY_PATTERN
-            || self::label(label).flags & DIRECTORY_OF_CREDENTIALS != 0;
-        if mode & FMODE_READ != 0 && is_likely {
+        let is_likely =
+            matched != MATCHED_DIRECTORY_PATTERN || self::label(label).flags & DIRECTORY_OF_CREDENTIALS != 0;
+        if access & OPENED_FOR_READING != 0 && is_likely {
             copies::has_read();
             holders::holds(untyped(task::current()));
             told |= READ_FIRST;
@@ -386,7 +402,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             let record = unsafe { &mut *record };
             record.key = key;
             record.label = self::label(label);
-            record.matched = how >> 16;
+            record.matched = matched;
             record.reserved = 0;
             record.version = version(file);
             task::snapshot(&raw mut record.task);

@@ -39,16 +39,26 @@ pub extern "C" fn holds(task: u64) -> u32 {
     if process.pid == agent_pid() {
         return 0;
     }
+    let exec_id = task::exec_id::<Probed>(task);
+    if is_kept(&process, exec_id) {
+        return 0;
+    }
     let exe = pointer::<Probed>(pointer::<Probed>(task, offset!(task_mm)), offset!(mm_exe_file));
     let inode = pointer::<Probed>(exe, offset!(file_inode));
     let holder = Holder {
-        exec_id: task::exec_id::<Probed>(task),
+        exec_id,
         exe_inode: Probed::read(inode, offset!(inode_ino)),
         exe_device: Probed::read(pointer::<Probed>(inode, offset!(inode_sb)), offset!(sb_dev)),
         reserved: 0,
     };
     keep(&process, &holder);
     0
+}
+
+#[inline(always)]
+fn is_kept(process: &Ancestor, exec_id: u64) -> bool {
+    // SAFETY: a torn copy would only have it kept once more.
+    unsafe { HOLDERS.get(process) }.is_some_and(|holder| holder.exec_id == exec_id)
 }
 
 #[inline(always)]

@@ -7,6 +7,8 @@
 //! An open into a fixed file returns no descriptor: the file is found in the table of the ring. A completion can be suppressed: then the end of the
 //! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission.
 
+mod overflow;
+
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes},
     macros::{btf_tracepoint, map},
@@ -47,6 +49,8 @@ struct Asked {
     length: u32,
     /// `SETTLED` and `BY_WORKER`.
     state: u32,
+    /// How it is found by what its completion says of it.
+    known_by: overflow::KnownBy,
     given: [u8; GIVEN_PATH_BYTES],
 }
 
@@ -137,6 +141,7 @@ static NOTHING_ASKED: Asked = Asked {
     flags: 0,
     length: 0,
     state: 0,
+    known_by: overflow::KnownBy::NOTHING,
     given: [0; GIVEN_PATH_BYTES],
 };
 
@@ -176,13 +181,12 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if !SUCCESSES {
         return;
     }
+    let completes = flags & COMPLETION_SUPPRESSED == 0;
+    let is_kept = is_kept && (!completes || overflow::kept(untyped(request), ring) != 0);
     if slot != 0 && slot != fixed_files::ANY_FREE {
         ring_ends::replaces(ring, slot);
     }
-    if flags & COMPLETION_SUPPRESSED == 0 {
-        return;
-    }
-    if is_kept && ring_ends::awaited(untyped(request), ring, slot) {
+    if is_kept && (completes || ring_ends::awaited(untyped(request), ring, slot)) {
         return;
     }
     over(untyped(request));
@@ -333,6 +337,7 @@ pub fn is_settled(request: u64) -> bool {
 /// The end of an open is awaited no longer.
 #[inline(always)]
 pub fn over(request: u64) {
+    overflow::forget(request);
     // It may not have been kept.
     let _not_kept = IN_FLIGHT.remove(request);
 }

@@ -182,7 +182,7 @@ extern "C" fn look_up_held(file: u64, found: u32) -> u32 {
     let Some(known) = KNOWN_HELD.get_ptr_mut(0) else {
         return 0;
     };
-    if file_use::look_up_to(file, found, &raw mut it) == 0 {
+    if file_use::look_up_to(file, found | file_use::writes(mode), &raw mut it) == 0 {
         return 0;
     }
     // SAFETY: an element of an array, which only the thread that looks uses.

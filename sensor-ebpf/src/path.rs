@@ -90,6 +90,7 @@ extern "C" fn walk_up(
     };
     let mut dentry = dentry as *const u8;
     let mut mount = mount as *const u8;
+    let mut top = pointer::<Probed>(mount, offset!(vfsmount_root));
     // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
     // the loop look the same to it and are checked once.
     let length = &raw mut out.length;
@@ -101,8 +102,8 @@ extern "C" fn walk_up(
             truncated = 0;
             break;
         }
-        let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
-        if dentry == pointer::<Probed>(mount, offset!(vfsmount_root)) || dentry == parent {
+        let (parent, name) = parent_and_name(dentry);
+        if dentry == top || dentry == parent {
             // The top of a mount: go on where it is mounted. `struct mount` holds its `struct vfsmount`.
             let holder = mount.wrapping_sub(offset!(mount_mnt) as usize);
             let above = pointer::<Probed>(holder, offset!(mount_parent));
@@ -113,6 +114,7 @@ extern "C" fn walk_up(
             }
             dentry = pointer::<Probed>(holder, offset!(mount_mountpoint));
             mount = above.wrapping_add(offset!(mount_mnt) as usize);
+            top = pointer::<Probed>(mount, offset!(vfsmount_root));
             continue;
         }
         // SAFETY: as above.
@@ -120,7 +122,6 @@ extern "C" fn walk_up(
         if used >= PATH_USABLE_BYTES {
             break;
         }
-        let name = pointer::<Probed>(dentry, offset!(dentry_name));
         // The bound is repeated as a mask for the verifier, which loses the comparison above.
         let at = used & (PATH_USABLE_BYTES - 1);
         let Some(room) = out.components.get_mut(at..at + NAME_BYTES) else {
@@ -137,4 +138,18 @@ extern "C" fn walk_up(
     }
     out.truncated = truncated;
     truncated
+}
+
+/// Two pointers of a dentry, by one read where they stand as in all kernels so far: `d_parent`, then `d_name`, of which the pointer is the second half.
+#[inline(always)]
+fn parent_and_name(dentry: *const u8) -> (*const u8, *const u8) {
+    if offset!(dentry_name) == offset!(dentry_parent) + 16 {
+        let [parent, _hash_and_length, name]: [usize; 3] = Probed::read(dentry, offset!(dentry_parent));
+        (parent as *const u8, name as *const u8)
+    } else {
+        (
+            pointer::<Probed>(dentry, offset!(dentry_parent)),
+            pointer::<Probed>(dentry, offset!(dentry_name)),
+        )
+    }
 }

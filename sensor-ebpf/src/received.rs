@@ -65,8 +65,12 @@ pub fn message_taken(ctx: BtfTracePointContext) -> i32 {
 }
 
 /// Whether the call under way gives no room for files, so that the kernel lets go of them. Others may give none: what they are sent is told as received.
+/// So is what a task is sent that uses io_uring, for a ring may receive while its task is in any call, and a worker of a ring is in none.
 #[inline(always)]
 fn leaves_files() -> bool {
+    if task::may_run_ring() {
+        return false;
+    }
     /// `read`, `readv`, `recvfrom`, `splice`, `preadv`, `preadv2`, of x86-64, and `read`, `readv`, `recvfrom` as 32-bit calls.
     const NATIVE: [u32; 6] = [0, 19, 45, 275, 295, 327];
     const COMPAT: [u32; 3] = [3, 145, 371];

@@ -35,6 +35,15 @@ pub fn current_tid() -> u32 {
     aya_ebpf::helpers::bpf_get_current_pid_tgid() as u32
 }
 
+/// Whether the current task may do what was given to an io_uring: it has one, or works for one.
+#[inline(always)]
+pub fn may_run_ring() -> bool {
+    /// include/linux/sched.h
+    const PF_IO_WORKER: u32 = 0x10;
+    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
+    has_ring || Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
+}
+
 /// Whether the system call under way is a 32-bit one.
 #[inline(always)]
 pub fn is_in_compat_call() -> bool {
@@ -119,10 +128,11 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
             pointer::<Probed>(exe_inode, offset!(inode_sb)),
             offset!(sb_dev),
         ));
-        (&raw mut (*out).uid).write(Probed::read(cred, offset!(cred_uid)));
-        (&raw mut (*out).gid).write(Probed::read(cred, offset!(cred_gid)));
-        (&raw mut (*out).euid).write(Probed::read(cred, offset!(cred_euid)));
-        (&raw mut (*out).egid).write(Probed::read(cred, offset!(cred_egid)));
+        let [uid, gid, euid, egid] = ids(cred);
+        (&raw mut (*out).uid).write(uid);
+        (&raw mut (*out).gid).write(gid);
+        (&raw mut (*out).euid).write(euid);
+        (&raw mut (*out).egid).write(egid);
         (&raw mut (*out).login_uid).write(if login_uid == MISSING {
             UNKNOWN_ID
         } else {
@@ -147,6 +157,23 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
             *comm = [0; COMM_BYTES];
         }
         ancestors::<R>(task, &raw mut (*out).ancestors);
+    }
+}
+
+/// Real and effective user and group, by one read where they stand as in all kernels so far: each real, then saved, then effective, user before group.
+#[inline(always)]
+fn ids(cred: *const u8) -> [u32; 4] {
+    let first = offset!(cred_uid);
+    if [offset!(cred_gid), offset!(cred_euid), offset!(cred_egid)] == [first + 4, first + 16, first + 20] {
+        let [uid, gid, _, _, euid, egid]: [u32; 6] = Probed::read(cred, first);
+        [uid, gid, euid, egid]
+    } else {
+        [
+            Probed::read(cred, first),
+            Probed::read(cred, offset!(cred_gid)),
+            Probed::read(cred, offset!(cred_euid)),
+            Probed::read(cred, offset!(cred_egid)),
+        ]
     }
 }
 
@@ -225,7 +252,10 @@ fn namespace(holder: *const u8, member: u32, number: u32) -> u32 {
 /// Writes the ancestors of a task, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
 #[inline(always)]
 fn ancestors<R: Read>(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
-    let mut task = pointer::<R>(task, offset!(task_group_leader));
+    let mut parent = pointer::<Probed>(
+        pointer::<R>(task, offset!(task_group_leader)),
+        offset!(task_real_parent),
+    );
     let mut ended = false;
     for place in 0..ANCESTORS_MAX {
         let mut ancestor = Ancestor {
@@ -234,16 +264,34 @@ fn ancestors<R: Read>(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
             start_boottime_ns: 0,
         };
         if !ended {
-            task = pointer::<Probed>(task, offset!(task_real_parent));
-            ancestor = identify::<Probed>(task);
-            ancestor.exec_id = exec_id::<Probed>(task) as u32;
-            ended = ancestor.pid == 0;
-            if ended {
-                ancestor.exec_id = 0;
-                ancestor.start_boottime_ns = 0;
+            let (pid, above) = process_and_parent(parent);
+            ended = pid == 0;
+            if !ended {
+                let leader = pointer::<Probed>(parent, offset!(task_group_leader));
+                ancestor = Ancestor {
+                    pid,
+                    exec_id: exec_id::<Probed>(parent) as u32,
+                    start_boottime_ns: Probed::read(leader, offset!(task_start_boottime)),
+                };
+                parent = above;
             }
         }
         // SAFETY: `place` is below the length of the array that `out` points to.
         unsafe { (&raw mut (*out)[place]).write(ancestor) };
+    }
+}
+
+/// The process of a task, and the task that started it, by one read where they stand as in all kernels so far: `pid`, `tgid`, a canary, `real_parent`.
+#[inline(always)]
+fn process_and_parent(task: *const u8) -> (u32, *const u8) {
+    let first = offset!(task_pid);
+    if [offset!(task_tgid), offset!(task_real_parent)] == [first + 4, first + 16] {
+        let [numbers, _canary, parent]: [usize; 3] = Probed::read(task, first);
+        ((numbers >> 32) as u32, parent as *const u8)
+    } else {
+        (
+            Probed::read(task, offset!(task_tgid)),
+            pointer::<Probed>(task, offset!(task_real_parent)),
+        )
     }
 }

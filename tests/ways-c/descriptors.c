@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -184,6 +185,63 @@ static void scm_uring(void) {
     say(with_descriptor(uring_run(&uring, 1, 1), &parcel));
 }
 
+/* Whether it becomes so within five seconds. */
+static bool in_time(bool (*is_so)(int), int of) {
+    for (int waited = 0; waited < 5000; waited++) {
+        if (is_so(of))
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+static bool sleeps(int process) {
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", process);
+    FILE *facts = fopen(path, "r");
+    bool is_so = facts != NULL && fscanf(facts, "%*d (%*[^)]) %c", &state) == 1 && state == 'S';
+    if (facts != NULL)
+        fclose(facts);
+    return is_so;
+}
+static bool is_taken(int socket) {
+    int left;
+    return ioctl(socket, SIOCOUTQ, &left) == 0 && left == 0;
+}
+
+/* The ring receives while its thread is in a read, which takes no descriptors. */
+static void scm_uring_reading(void) {
+    int sockets[2], submitted[2], taken[2];
+    pid_t child;
+    char byte;
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+    must("pipe", pipe2(submitted, O_CLOEXEC));
+    must("pipe", pipe2(taken, O_CLOEXEC));
+    if (part(&child)) {
+        struct parcel parcel;
+        struct uring uring = uring_new(0);
+        wrap(&parcel);
+        struct io_uring_sqe *entry = &uring.entries[0];
+        memset(entry, 0, sizeof *entry);
+        entry->opcode = IORING_OP_RECVMSG;
+        entry->fd = sockets[1];
+        entry->addr = (uint64_t)(uintptr_t)&parcel.head;
+        entry->len = 1;
+        __atomic_store_n(uring.submitted, 1, __ATOMIC_RELEASE);
+        must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 1, 0, 0, NULL, 0));
+        must("write", write(submitted[1], "", 1));
+        must("read", read(taken[0], &byte, 1));
+        say(with_descriptor(uring_run(&uring, 0, 1), &parcel));
+    }
+    must("read", read(submitted[0], &byte, 1));
+    if (!in_time(sleeps, child))
+        cannot("a process that reads");
+    send_descriptor(sockets[0], opened());
+    if (!in_time(is_taken, sockets[0]))
+        cannot("a message that is taken meanwhile");
+    must("write", write(taken[1], "", 1));
+    await(child);
+}
+
 /* While the call waits for a message, another thread points it elsewhere: the kernel has its copy, and what it writes lies where nobody looks. */
 static struct parcel diverted;
 static pid_t receiver;
@@ -301,6 +359,7 @@ const struct way descriptor_ways[] = {
     {"scm_peek", scm_peek},
     {"scm_recvmmsg", scm_recvmmsg},
     {"scm_uring", scm_uring},
+    {"scm_uring_reading", scm_uring_reading},
     {"scm_ring", scm_ring},
     {"scm_diverted", scm_diverted},
     {"scm_left", scm_left},

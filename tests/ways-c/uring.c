@@ -75,6 +75,41 @@ static _Noreturn void open_with(unsigned setup, unsigned entry_flags) {
 }
 
 static void way_openat(void) { open_with(0, 0); }
+static void submit_one(struct uring *uring) {
+    __atomic_store_n(uring->submitted, *uring->submitted + 1, __ATOMIC_RELEASE);
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring->ring, 1, 0, 0, NULL, 0));
+}
+
+/* The completion finds no room, for nobody has taken those before it. */
+static _Noreturn void overflowing(unsigned entry_flags) {
+    struct uring uring = uring_new(0);
+    for (unsigned count = 0; count <= *uring.done_mask; count++) {
+        struct io_uring_sqe *entry = &uring.entries[*uring.submitted % URING_ENTRIES];
+        memset(entry, 0, sizeof *entry);
+        entry->opcode = IORING_OP_NOP;
+        submit_one(&uring);
+    }
+    struct io_uring_sqe *entry = &uring.entries[*uring.submitted % URING_ENTRIES];
+    uring_openat(entry, object);
+    entry->flags = (uint8_t)entry_flags;
+    submit_one(&uring);
+    for (int waited = 0; !(__atomic_load_n(uring.submit_flags, __ATOMIC_ACQUIRE) & IORING_SQ_CQ_OVERFLOW); waited++) {
+        if (waited == 5000) {
+            errno = ETIME;
+            cannot("a completion without room");
+        }
+        usleep(1000);
+    }
+    __atomic_store_n(uring.done_head, *uring.done_tail, __ATOMIC_RELEASE);
+    say(uring_run(&uring, 0, 1));
+}
+static void overflow(void) { overflowing(0); }
+static void overflow_by_worker(void) { overflowing(IOSQE_ASYNC); }
+static void denied_overflow(void) {
+    nobody();
+    overflowing(0);
+}
+
 static void by_worker(void) { open_with(0, IOSQE_ASYNC); }
 static void by_poll_thread(void) { open_with(IORING_SETUP_SQPOLL, 0); }
 
@@ -214,6 +249,9 @@ const struct way uring_ways[] = {
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
+    {"uring_overflow", overflow},
+    {"uring_overflow_worker", overflow_by_worker},
+    {"denied_uring_overflow", denied_overflow},
     {"uring_setxattr", way_setxattr},
     {"uring_fsetxattr", way_fsetxattr},
     {"uring_ftruncate", way_ftruncate},

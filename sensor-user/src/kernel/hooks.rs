@@ -76,6 +76,13 @@ const OPEN_TRACEPOINT: Hook = Hook {
             ],
             otherwise: NO_RING,
         },
+        Either {
+            programs: &[program(
+                "io_uring_cqe_overflow",
+                Point::BtfTracepoint("io_uring_cqe_overflow"),
+            )],
+            otherwise: "opens by an io_uring that has no room for their completion",
+        },
         RING_ENDS,
         Either {
             programs: &[program(

@@ -230,6 +230,9 @@ impl Types<'_> {
             carried_count: optional(self.of("scm_fp_list", "count"))?,
             carried_files: optional(self.of("scm_fp_list", "fp"))?,
             socket_family: self.of("sock", "__sk_common.skc_family")?,
+            ring_user_data: optional(self.of("io_kiocb", "cqe.user_data"))?,
+            task_flags: self.member(&task, "task_struct", "flags")?,
+            task_ring: optional(self.member(&task, "task_struct", "io_uring"))?,
         })
     }
 

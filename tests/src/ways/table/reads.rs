@@ -82,6 +82,8 @@ fn kernels_own_opens() -> Vec<Way> {
             Way::new("uring_openat2", READ, [Built, Built, Built]),
             Way::new("uring_worker", READ, [Built, Built, Built]),
             Way::new("uring_sqpoll", READ, [Built, Built, Built]),
+            Way::new("uring_overflow", READ, [Built, Built, Built]),
+            Way::new("uring_overflow_worker", READ, [Built, Built, Built]),
         ],
     );
     [compat, uring, fixed_files(), silent()].concat()
@@ -186,7 +188,10 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "the same by io_uring `RECVMSG`",
-            [Way::new("scm_uring", receive, [Built, Built, Built])],
+            [
+                Way::new("scm_uring", receive, [Built, Built, Built]),
+                Way::new("scm_uring_reading", receive, [Built, Built, Built]),
+            ],
         ),
         row(
             "`pidfd_getfd`",

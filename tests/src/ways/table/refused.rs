@@ -20,6 +20,7 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_int80_open", read, [Built, Built, Built]),
             Way::new("denied_uring_openat", read, [Built, Built, Built]),
             Way::new("denied_uring_worker", read, [Built, Built, Built]),
+            Way::new("denied_uring_overflow", read, [Built, Built, Built]),
         ],
     );
     let by_another_name = row(
