@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 
 use claviger_proto::catalogue::Entry;
+use claviger_sensor_common::ObjectKey;
 
 use super::{changes::outcome, refused::Refused, *};
 use crate::{
@@ -116,15 +117,8 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    fn tell_by_path(
-        &mut self,
-        attempt: &Attempt,
-        entry: &Entry,
-        object: Option<claviger_sensor_common::ObjectKey>,
-        parsed: Parsed,
-    ) {
-        let operation = operation(attempt.access);
-        if !entry.watches(operation) {
+    fn tell_by_path(&mut self, attempt: &Attempt, entry: &Entry, object: Option<ObjectKey>, parsed: Parsed) {
+        if !entry.watches(operation(attempt.access)) {
             return self.accounts.drop_record(Dropped::NotWatched);
         }
         let process = attempt.task.process;
@@ -133,6 +127,18 @@ impl<S: Sink> Agent<S> {
             return self.accounts.drop_record(Dropped::ToldByObject);
         }
         self.by_path.told(process, &attempt.path, object);
+        let event = self.event_of_attempt(attempt, entry, object, Probe::FileOpen);
+        self.push_known(event, parsed);
+    }
+
+    /// The event of an attempt of which only the path was seen, with the object where that was followed there.
+    pub(super) fn event_of_attempt(
+        &mut self,
+        attempt: &Attempt,
+        entry: &Entry,
+        object: Option<ObjectKey>,
+        probe: Probe,
+    ) -> Event {
         let Object { key, device } = Object::from(object.unwrap_or_default());
         let used = Used {
             entry,
@@ -140,10 +146,10 @@ impl<S: Sink> Agent<S> {
             device,
             inode: key.inode,
             generation: key.generation,
-            operation,
+            operation: operation(attempt.access),
             matched_by: MatchBasis::PathAsGiven,
         };
-        let observation = self.observation(Probe::FileOpen);
+        let observation = self.observation(probe);
         let mut event = self.facts.used(
             EventKind::CredentialAccess,
             &attempt.task,
@@ -152,11 +158,11 @@ impl<S: Sink> Agent<S> {
         );
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
-        self.push_known(event, parsed);
+        event
     }
 
     /// Whether a use of this file by this process was told.
-    fn has_told_of(&self, process: ProcessKey, object: claviger_sensor_common::ObjectKey) -> bool {
+    fn has_told_of(&self, process: ProcessKey, object: ObjectKey) -> bool {
         self.repeats.of(process).iter().any(|key| key.object == object)
     }
 }

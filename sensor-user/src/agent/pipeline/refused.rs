@@ -7,13 +7,10 @@
 use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 
-use super::{changes::outcome, *};
+use super::*;
 use crate::{
-    agent::{
-        events::{Used, credential, operation},
-        messages::Reached,
-    },
-    decode::{Attempt, Object},
+    agent::{events::operation, messages::Reached},
+    decode::Attempt,
 };
 
 /// Refused opens whose path is followed. At the bound a further one is dropped.
@@ -23,6 +20,7 @@ const PER_SECOND_MAX: u32 = 256;
 
 /// Nothing was read, so there is nothing to say of its identities.
 pub(super) const REFUSED: &str = "the attempt was refused: nothing was read";
+
 /// How many there are.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
@@ -103,29 +101,10 @@ impl<S: Sink> Agent<S> {
 
     /// Tells one, with the object where its path was followed there.
     fn tell_refused(&mut self, attempt: &Attempt, entry: &Entry, object: Option<ObjectKey>) {
-        let operation = operation(attempt.access);
-        if !entry.watches(operation) {
+        if !entry.watches(operation(attempt.access)) {
             return self.accounts.drop_record(Dropped::NotWatched);
         }
-        let Object { key, device } = Object::from(object.unwrap_or_default());
-        let used = Used {
-            entry,
-            path: &attempt.path,
-            device,
-            inode: key.inode,
-            generation: key.generation,
-            operation,
-            matched_by: MatchBasis::PathAsGiven,
-        };
-        let observation = self.observation(Probe::FileOpenDenied);
-        let mut event = self.facts.used(
-            EventKind::CredentialAccess,
-            &attempt.task,
-            outcome(attempt.end),
-            observation,
-        );
-        at(&mut event, attempt.time_boot_ns, None);
-        event.credential = Some(credential(&used));
+        let event = self.event_of_attempt(attempt, entry, object, Probe::FileOpenDenied);
         self.push(event, Some(Err(REFUSED)));
     }
 }
