@@ -44,12 +44,11 @@ pub(super) struct MountedElsewhere(Arc<Mutex<HashSet<DeviceNumber>>>);
 impl MountedElsewhere {
     /// Whether a block device, by its `st_rdev`, is mounted here or there.
     pub(super) fn or_here(&self, device: u64) -> bool {
-        let elsewhere = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        is_mounted(device, &elsewhere)
+        is_mounted(device, &self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn set<'a>(&self, mountinfos: impl Iterator<Item = &'a [u8]>) {
-        let devices = mountinfos.flat_map(devices_of).take(DEVICES_MAX).collect();
+        let devices = devices_of(mountinfos).take(DEVICES_MAX).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = devices;
     }
 }

@@ -29,7 +29,7 @@ pub fn is_mounted(device: u64, elsewhere: &HashSet<DeviceNumber>) -> bool {
         // Rather one too many than one too few.
         return true;
     };
-    let mut mounted = devices_of(&mounts);
+    let mut mounted: HashSet<_> = devices_of([mounts.as_slice()]).collect();
     mounted.extend(btrfs_devices(Path::new("/sys/fs/btrfs")));
     mounted.extend(elsewhere);
     is_on(device, &mounted, Path::new("/sys/dev/block"))
@@ -41,11 +41,15 @@ fn is_on(device: u64, mounted: &HashSet<DeviceNumber>, sys: &Path) -> bool {
     mounted.contains(&wanted) || mounted.iter().any(is_its_disk)
 }
 
-/// The block devices that a mountinfo(5) names.
-#[must_use]
-pub fn devices_of(mountinfo: &[u8]) -> HashSet<DeviceNumber> {
+/// The block devices that these mountinfo(5) name.
+pub fn devices_of<'a>(mountinfos: impl IntoIterator<Item = &'a [u8]>) -> impl Iterator<Item = DeviceNumber> {
     let known = fs::read("/proc/filesystems").unwrap_or_default();
-    devices(mountinfo, &needing_a_device(&known), block_device)
+    let need_a_device = needing_a_device(&known);
+    let devices: HashSet<_> = mountinfos
+        .into_iter()
+        .flat_map(|mountinfo| devices(mountinfo, &need_a_device, block_device))
+        .collect();
+    devices.into_iter()
 }
 
 fn devices(
