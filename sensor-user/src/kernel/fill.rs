@@ -9,29 +9,36 @@ use std::{
 
 use aya::maps::{MapFd, MapInfo};
 use claviger_sensor_common::{
-    AGENT_THREADS_MAX, CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, IN_FLIGHT_MAX, NAMES_MAX, OBJECTS_MAX,
-    OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, SHARERS_MAX, WAYS_MAX, WRITTEN_MAX,
+    AGENT_THREADS_MAX, CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, HOLDERS_MAX, IN_FLIGHT_MAX, NAMES_MAX,
+    OBJECTS_MAX, OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, SHARERS_MAX, WAYS_MAX, WRITTEN_MAX,
 };
 
 use super::{KernelError, OwnBpf, own::number};
 
-/// Every map that fills: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 18] = [
+/// Every map that fills, but for those of the calls of one thread under way: its name in the object, the word for it in metrics, and its bound.
+pub const MAPS: [(&str, &str, u32); 21] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
     ("WAYS", "ways", WAYS_MAX),
     ("REPEATS", "repeats", REPEATS_MAX),
     ("READERS", "readers", READERS_MAX),
+    ("HOLDERS", "holders", HOLDERS_MAX),
     ("WRITTEN", "written_files", WRITTEN_MAX),
     ("LOOKED_AT", "written_files_looked_at", WRITTEN_MAX),
     ("SHARED_TABLES", "shared_tables", SHARERS_MAX),
     ("SHARED_MEMORY", "shared_memory", SHARERS_MAX),
     ("PENDING", "changes_in_flight", CHANGES_IN_FLIGHT_MAX),
     ("IN_FLIGHT", "io_uring_opens_in_flight", IN_FLIGHT_MAX),
+    ("BY_USER_DATA", "io_uring_completions_awaited", IN_FLIGHT_MAX),
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),
     ("NAMES_ASKED", "changes_of_names_in_flight", IN_FLIGHT_MAX),
     ("ENDS_AWAITED", "io_uring_ends_awaited", IN_FLIGHT_MAX),
+    (
+        "CHANGES_AWAITED",
+        "io_uring_ends_of_changes_awaited",
+        IN_FLIGHT_MAX,
+    ),
     ("SECRET_NAMES", "secret_names", SECRET_NAMES_MAX),
     ("OWN_BPF", "own_bpf", OWN_BPF_MAX),
     ("AGENT_THREADS", "own_threads", AGENT_THREADS_MAX),
