@@ -74,7 +74,6 @@ static _Noreturn void open_with(unsigned setup, unsigned entry_flags) {
     say(uring_run(&uring, 1, 1));
 }
 
-static void way_openat(void) { open_with(0, 0); }
 static void submit_one(struct uring *uring) {
     __atomic_store_n(uring->submitted, *uring->submitted + 1, __ATOMIC_RELEASE);
     must("io_uring_enter", syscall(SYS_io_uring_enter, uring->ring, 1, 0, 0, NULL, 0));
@@ -103,6 +102,7 @@ static _Noreturn void overflowing(unsigned entry_flags) {
     __atomic_store_n(uring.done_head, *uring.done_tail, __ATOMIC_RELEASE);
     say(uring_run(&uring, 0, 1));
 }
+static void way_openat(void) { open_with(0, 0); }
 static void overflow(void) { overflowing(0); }
 static void overflow_by_worker(void) { overflowing(IOSQE_ASYNC); }
 static void denied_overflow(void) {
