@@ -15,8 +15,10 @@ use crate::workspace::Workspace;
 
 /// With `bpf` active, and without. It stands first, so that another LSM can refuse what its hook has let pass.
 pub(super) const LSM_LISTS: [&str; 2] = ["bpf,landlock", "landlock"];
-/// Emulated, a boot with all tests takes some minutes, on a busy machine more. One that takes longer hangs.
+/// Emulated, a boot takes some minutes with the tests that every change has to pass, on a busy machine more. One that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(900);
+/// The same with all tests, of which each starts a sensor.
+const FULL_LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// An instruction at a time, on one CPU, with ten thousand files to look at for each hook.
 const COUNTING_LIMIT: Duration = Duration::from_secs(1800);
 const MEMORY_MIB: &str = "1536";
@@ -97,10 +99,11 @@ impl Machine {
         }
     }
 
-    fn limit(self) -> Duration {
-        match self {
-            Self::Emulated | Self::Kvm => LIMIT,
-            Self::Counting => COUNTING_LIMIT,
+    fn limit(self, tests: &Tests) -> Duration {
+        match (self, tests) {
+            (Self::Counting, _) => COUNTING_LIMIT,
+            (_, Tests::All) => FULL_LIMIT,
+            (_, Tests::Of(_) | Tests::Half(_)) => LIMIT,
         }
     }
 }
@@ -139,9 +142,10 @@ impl Boot {
         let said = self.listen(workspace, keep, &mut progress)?;
         let mut report = serial::read(&said.text);
         if !said.in_time {
-            report
-                .trouble
-                .push(format!("no end after {} s", self.machine.limit().as_secs()));
+            report.trouble.push(format!(
+                "no end after {} s",
+                self.machine.limit(&self.tests).as_secs()
+            ));
         }
         progress.end(&format!("{} passed, {} failed", report.passed, report.failed()));
         if report.failed() > 0 {
@@ -190,7 +194,7 @@ impl Boot {
             {
                 break true;
             }
-            if start.elapsed() > self.machine.limit() {
+            if start.elapsed() > self.machine.limit(&self.tests) {
                 process::stop(&mut child, Duration::from_secs(5)).context("stopping qemu")?;
                 break false;
             }
