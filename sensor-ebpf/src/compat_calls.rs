@@ -39,7 +39,7 @@ pub fn compat_exits(ctx: BtfTracePointContext) -> i32 {
     // The upper half of a 32-bit call's result means nothing.
     let result = i64::from(ctx.arg::<i32>(1));
     if result >= 0 {
-        returned::<Probed>(descriptors::file(result as u32));
+        returned::<Probed>(descriptors::file::<Typed>(result as u32));
     } else if is_refusal(result) {
         failed(number, -result as u32, regs);
     }

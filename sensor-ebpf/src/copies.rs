@@ -114,7 +114,7 @@ pub fn forked(parent: *const u8, child: *const u8) {
 pub fn sys_exit_memfd_create(ctx: TracePointContext) -> u32 {
     let made = result(&ctx);
     if made >= 0 && is_reader() {
-        written(untyped(descriptors::file(made as u32)));
+        written(untyped(descriptors::file::<Probed>(made as u32)));
     }
     0
 }

@@ -14,17 +14,18 @@ use crate::{
     task,
 };
 
-/// `struct fdtable *` of the current task, typed.
+/// `struct fdtable *` of the current task. Typed costs less where every call of the host comes by; but for each typed load of a pointer of the task that it
+/// looks at, the verifier (6.2) goes four times through the names of all types of the kernel, which is half of the time that loading takes.
 #[inline(always)]
-fn table() -> *const u8 {
-    let files = pointer::<Typed>(task::current(), offset!(task_files));
-    pointer::<Typed>(files, offset!(files_fdt))
+fn table<R: Read>() -> *const u8 {
+    let files = pointer::<R>(task::current(), offset!(task_files));
+    pointer::<R>(files, offset!(files_fdt))
 }
 
 /// `struct file *` of an open descriptor; whoever passes one that is not open reads what stands there.
 #[inline(always)]
-pub fn file(descriptor: u32) -> *const u8 {
-    let files = pointer::<Typed>(table(), offset!(fdtable_fd));
+pub fn file<R: Read>(descriptor: u32) -> *const u8 {
+    let files = pointer::<R>(table::<R>(), offset!(fdtable_fd));
     pointer::<Probed>(files.wrapping_add(descriptor as usize * 8), 0)
 }
 
@@ -33,7 +34,7 @@ pub fn file(descriptor: u32) -> *const u8 {
 #[inline(always)]
 pub fn typed_file(descriptor: u32) -> *const u8 {
     let member = offset!(kiocb_file);
-    let files = pointer::<Typed>(table(), offset!(fdtable_fd));
+    let files = pointer::<Typed>(table::<Typed>(), offset!(fdtable_fd));
     let place = files
         .wrapping_add(descriptor as usize * 8)
         .wrapping_sub(member as usize);
@@ -42,15 +43,15 @@ pub fn typed_file(descriptor: u32) -> *const u8 {
 
 /// A number that the process gave, where it is within the table.
 #[inline(always)]
-pub fn checked(descriptor: u32) -> Option<u32> {
-    let max: u32 = Typed::read(table(), offset!(fdtable_max));
+pub fn checked<R: Read>(descriptor: u32) -> Option<u32> {
+    let max: u32 = R::read(table::<R>(), offset!(fdtable_max));
     (descriptor < max).then_some(descriptor)
 }
 
 /// As [`file`], for a number that the process gave: null where it is beyond the table.
 #[inline(always)]
 pub fn checked_file(descriptor: u32) -> *const u8 {
-    checked(descriptor).map_or(core::ptr::null(), file)
+    checked::<Probed>(descriptor).map_or(core::ptr::null(), file::<Probed>)
 }
 
 /// `BPF_MAX_LOOPS`: what one loop can take.
@@ -78,10 +79,10 @@ struct Rest {
 /// [`DESCRIPTOR_WORDS_MAX`] is lost to this probe.
 #[inline(always)]
 pub fn each<T: Take>(probe: Probe) -> u32 {
-    let table = table();
-    let max: u32 = Typed::read(table, offset!(fdtable_max));
+    let table = table::<Probed>();
+    let max: u32 = Probed::read(table, offset!(fdtable_max));
     let mut rest = Rest {
-        open: untyped(pointer::<Typed>(table, offset!(fdtable_open))),
+        open: untyped(pointer::<Probed>(table, offset!(fdtable_open))),
         bits: u64::from(unknown(0)),
         ring: u64::from(unknown(0)),
         place: unknown(0),
@@ -143,7 +144,7 @@ extern "C" fn next<T: Take>(_index: u64, rest: *mut Rest) -> i64 {
     let lowest = rest.bits & rest.bits.wrapping_neg();
     if lowest != 0 {
         rest.bits ^= lowest;
-        let file = file((rest.next - 1) * 64 + (lowest - 1).count_ones());
+        let file = file::<Probed>((rest.next - 1) * 64 + (lowest - 1).count_ones());
         rest.told |= T::take(file);
         if let Some(probe) = T::RINGS {
             rest.ring = fixed_files::ring(file);

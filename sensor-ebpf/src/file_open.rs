@@ -86,7 +86,7 @@ pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_opens(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if result >= 0 {
-        returned::<Probed>(descriptors::file(result as u32));
+        returned::<Probed>(descriptors::file::<Typed>(result as u32));
     } else {
         failed(&ctx, result);
     }

@@ -65,7 +65,7 @@ pub fn sys_exit_mmap(ctx: TracePointContext) -> u32 {
     if let Some(descriptor) = descriptor(&ctx) {
         let arguments = Arguments::current();
         mapped_by_call::<Probed>(
-            descriptors::file(descriptor),
+            descriptors::file::<Typed>(descriptor),
             arguments.third(),
             arguments.fourth(),
         );
@@ -84,7 +84,7 @@ fn descriptor(ctx: &TracePointContext) -> Option<u32> {
     if arguments.fourth() & MAP_ANONYMOUS != 0 {
         return None;
     }
-    descriptors::checked(arguments.fifth() as u32)
+    descriptors::checked::<Typed>(arguments.fifth() as u32)
 }
 
 #[inline(always)]

@@ -9,7 +9,7 @@ use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES,
 use crate::{
     file_use::untyped,
     offsets::offset,
-    read::{Probed, Read, Typed, pointer},
+    read::{Probed, Read, pointer},
     task,
 };
 
@@ -34,7 +34,7 @@ pub fn of_file(file: *const u8) -> Place {
 /// The current task's working directory.
 #[inline(always)]
 pub fn working_directory() -> Place {
-    let fs = pointer::<Typed>(task::current(), offset!(task_fs));
+    let fs = pointer::<Probed>(task::current(), offset!(task_fs));
     Place {
         dentry: pointer::<Probed>(fs, offset!(fs_pwd_dentry)),
         mount: pointer::<Probed>(fs, offset!(fs_pwd_mnt)),
@@ -54,7 +54,7 @@ pub fn root<R: Read>(task: *const u8) -> Place {
 /// Writes the components from `place` up to the root of the current task.
 #[inline(always)]
 pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
-    walk_below(&root::<Typed>(task::current()), place, out)
+    walk_below(&root::<Probed>(task::current()), place, out)
 }
 
 /// Writes the components from `place` up to a root.

@@ -136,7 +136,7 @@ pub fn sys_exit_pidfd_getfd(ctx: TracePointContext) -> u32 {
     if result < 0 {
         return 0;
     }
-    let file = descriptors::file(result as u32);
+    let file = descriptors::file::<Probed>(result as u32);
     if file.is_null() {
         lose(Probe::FileReceived, Counter::LostDescriptorGone);
         return 0;

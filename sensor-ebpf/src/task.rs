@@ -109,10 +109,10 @@ pub fn cgroup_id<R: Read>(task: *const u8) -> u64 {
 /// Writes the snapshot of a task, whose cgroup is given, to `out`.
 #[inline(always)]
 pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot) {
-    let leader = pointer::<R>(task, offset!(task_group_leader));
-    let cred = pointer::<R>(task, offset!(task_cred));
-    let nsproxy = pointer::<R>(task, offset!(task_nsproxy));
-    let exe = pointer::<Probed>(pointer::<R>(task, offset!(task_mm)), offset!(mm_exe_file));
+    let leader = pointer::<Probed>(task, offset!(task_group_leader));
+    let cred = pointer::<Probed>(task, offset!(task_cred));
+    let nsproxy = pointer::<Probed>(task, offset!(task_nsproxy));
+    let exe = pointer::<Probed>(pointer::<Probed>(task, offset!(task_mm)), offset!(mm_exe_file));
     let exe_inode = pointer::<Probed>(exe, offset!(file_inode));
     let login_uid = offset!(task_loginuid);
 
@@ -120,7 +120,7 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
     unsafe {
         (&raw mut (*out).pid).write(R::read(task, offset!(task_tgid)));
         (&raw mut (*out).tid).write(R::read(task, offset!(task_pid)));
-        (&raw mut (*out).start_boottime_ns).write(R::read(leader, offset!(task_start_boottime)));
+        (&raw mut (*out).start_boottime_ns).write(Probed::read(leader, offset!(task_start_boottime)));
         (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
         (&raw mut (*out).cgroup_id).write(cgroup_id);
         (&raw mut (*out).exe_inode).write(Probed::read(exe_inode, offset!(inode_ino)));
@@ -143,20 +143,21 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
             offset!(nsproxy_mnt_ns),
             offset!(mnt_ns_inum),
         ));
-        (&raw mut (*out).pid_namespace).write(pid_namespace(pointer::<R>(task, offset!(task_thread_pid))));
+        (&raw mut (*out).pid_namespace)
+            .write(pid_namespace(pointer::<Probed>(task, offset!(task_thread_pid))));
         (&raw mut (*out).network_namespace).write(namespace(
             nsproxy,
             offset!(nsproxy_net_ns),
             offset!(net_ns_inum),
         ));
         (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
-        (&raw mut (*out).exec_id).write(exec_id::<R>(leader) as u32);
+        (&raw mut (*out).exec_id).write(exec_id::<Probed>(leader) as u32);
         (&raw mut (*out).exe_marks).write(marks(untyped(exe)));
         let comm = &mut (*out).comm;
         if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
             *comm = [0; COMM_BYTES];
         }
-        ancestors::<R>(task, &raw mut (*out).ancestors);
+        ancestors(leader, &raw mut (*out).ancestors);
     }
 }
 
@@ -249,13 +250,10 @@ fn namespace(holder: *const u8, member: u32, number: u32) -> u32 {
     Probed::read(pointer::<Probed>(holder, member), number)
 }
 
-/// Writes the ancestors of a task, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
+/// Writes the ancestors of a process, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
 #[inline(always)]
-fn ancestors<R: Read>(task: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
-    let mut parent = pointer::<Probed>(
-        pointer::<R>(task, offset!(task_group_leader)),
-        offset!(task_real_parent),
-    );
+fn ancestors(leader: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
+    let mut parent = pointer::<Probed>(leader, offset!(task_real_parent));
     let mut ended = false;
     for place in 0..ANCESTORS_MAX {
         let mut ancestor = Ancestor {
