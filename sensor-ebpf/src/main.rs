@@ -52,6 +52,7 @@ mod given;
 mod handles;
 mod holders;
 mod io_uring;
+mod ioctls;
 mod kernel_keys;
 mod labels;
 mod mapped;

@@ -6,7 +6,7 @@
 
 mod actor;
 mod decoy;
-mod ext4;
+mod disk;
 mod openmetrics;
 mod programs;
 mod service;
@@ -15,7 +15,7 @@ pub mod ways;
 
 pub use actor::{actor, copier, script};
 pub use decoy::{Decoy, SECRET};
-pub use ext4::Ext4;
+pub use disk::Disk;
 pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, PATIENCE, Sensor, crash, lines_until};

@@ -540,12 +540,13 @@ pub struct ProcessSecret {
     #[prost(message, optional, tag = "1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: ::core::option::Option<Process>,
-    /// What of it: "environ", "mem", "maps", "ptrace", "process_vm_readv", "core"; of everybody: "kcore", "dev_mem", "block_device".
+    /// What of it: "environ", "mem", "maps", "ptrace", "process_vm_readv", "core"; of everybody: "kcore", "dev_mem", "block_device",
+    /// "subvolume" (of btrfs, sent or searched as a whole, past the calls that open its files).
     /// "ptrace_traceme": the target itself asked to be traced by the actor, which is its parent. "ptrace_from_start": the target was created by a process
     /// that the actor traces, and is traced by it from its start.
     #[prost(string, tag = "2")]
     pub part: ::prost::alloc::string::String,
-    /// Device number of a block device, as st_rdev of stat(2) encodes it; 0 otherwise.
+    /// Device number of a block device, as st_rdev of stat(2) encodes it; of a subvolume, that of its file system, which is of no device; 0 otherwise.
     #[prost(uint64, tag = "3")]
     pub block_device: u64,
     /// What it was opened for, where it was opened.

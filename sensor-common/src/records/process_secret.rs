@@ -31,6 +31,8 @@ pub const PART_TRACED_FROM_START: u32 = 11;
 pub const PART_VM_WRITE: u32 = 12;
 /// Part of a process, behind [`OPERATION_REACH`]: process_madvise. Of the sensor only.
 pub const PART_ADVICE: u32 = 13;
+/// Part of a process, behind [`OPERATION_REACH`]: the files of a subvolume of btrfs were read past the calls that open them: the files of all.
+pub const PART_SUBVOLUME: u32 = 14;
 
 /// What a process keeps to itself was reached for by another.
 #[repr(C)]
@@ -46,6 +48,6 @@ pub struct ProcessSecretRecord {
     pub target: Ancestor,
     /// The process id that was given, in the caller's pid namespace; 0 where `target` tells, or where all are meant.
     pub given_pid: u32,
-    /// For a block device: its number in the kernel's encoding; otherwise 0.
+    /// For a block device, or the file system of a subvolume: its number in the kernel's encoding; otherwise 0.
     pub device: u32,
 }

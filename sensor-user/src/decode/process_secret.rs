@@ -2,8 +2,8 @@
 
 use claviger_sensor_common::{
     OPERATION_REACH, PART_ADVICE, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
-    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_TRACED_FROM_START, PART_TRACEME,
-    PART_VM_READ, PART_VM_WRITE, ProcessSecretRecord, RepeatKey,
+    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_SUBVOLUME, PART_TRACED_FROM_START,
+    PART_TRACEME, PART_VM_READ, PART_VM_WRITE, ProcessSecretRecord, RepeatKey,
 };
 
 use super::{Access, DecodeError, ProcessKey, Task, numbers::stat_device, record::access_of_bits};
@@ -37,6 +37,8 @@ pub enum SecretPart {
     PhysicalMemory,
     /// A block device, by its `st_rdev`.
     BlockDevice(u64),
+    /// The files of a subvolume of btrfs, whose file system has this number, as `st_rdev` has that of a device.
+    Subvolume(u64),
 }
 
 impl SecretPart {
@@ -109,6 +111,7 @@ fn secret_part(operation: u32, device: u32) -> Result<SecretPart, DecodeError> {
         PART_DESCRIPTOR => Ok(SecretPart::Descriptor),
         PART_KERNEL_MEMORY => Ok(SecretPart::KernelMemory),
         PART_PHYSICAL_MEMORY => Ok(SecretPart::PhysicalMemory),
+        PART_SUBVOLUME => Ok(SecretPart::Subvolume(stat_device(device))),
         PART_BLOCK_DEVICE => Ok(SecretPart::BlockDevice(stat_device(device))),
         _ => Err(DecodeError::OutOfRange {
             field: "operation",

@@ -92,6 +92,10 @@ const OPEN_TRACEPOINT: Hook = Hook {
             otherwise: "an open by a worker of an io_uring whose file is replaced before its completion is asked for",
         },
         Either {
+            programs: &[program("sys_exit_ioctl_opens", Point::Exits(&["ioctl"]))],
+            otherwise: "opens by XFS's own request (XFS_IOC_OPEN_BY_HANDLE)",
+        },
+        Either {
             programs: &[program("sys_exit_acct", Point::Exits(&["acct"]))],
             otherwise: "the file that process accounting is written to (acct)",
         },
@@ -248,13 +252,19 @@ pub(super) const REACHED: Hook = Hook {
             &["pidfd_getfd", "process_madvise"],
         ),
     )],
-    beside: &[Either {
-        programs: &[program(
-            "sys_enter_by_process",
-            Point::Enters(&["pidfd_getfd", "process_madvise"]),
-        )],
-        otherwise: "what is done to the sensor by a process descriptor that another thread closes while the call runs",
-    }],
+    beside: &[
+        Either {
+            programs: &[program(
+                "sys_enter_by_process",
+                Point::Enters(&["pidfd_getfd", "process_madvise"]),
+            )],
+            otherwise: "what is done to the sensor by a process descriptor that another thread closes while the call runs",
+        },
+        Either {
+            programs: &[program("sys_exit_ioctl_reaches", Point::Exits(&["ioctl"]))],
+            otherwise: "subvolumes of btrfs that are sent or searched",
+        },
+    ],
     cannot_see: &["ptrace and process_vm_readv by 32-bit system calls"],
 };
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use claviger_tests::{Ext4, can_load};
+use claviger_tests::{Disk, can_load};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -192,7 +192,7 @@ fn a_copy_that_only_its_number_leads_to_is_watched_on_a_disk_and_not_in_memory()
         "it is known: say so in README and ADR 0019"
     );
 
-    let Some(disk) = Ext4::new() else { return };
+    let Some(disk) = Disk::ext4() else { return };
     let on_disk = disk.path().join("copy");
     unnamed_and_over(&copies, &on_disk);
     copies.host.wait("the one on the disk", |_| copies.found() == 2);

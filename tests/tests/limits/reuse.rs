@@ -5,7 +5,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use claviger_tests::{Ext4, can_load};
+use claviger_tests::{Disk, can_load};
 
 use crate::host::{Host, cat};
 
@@ -17,7 +17,7 @@ fn a_file_that_gets_the_number_of_a_credential_is_not_taken_for_it() {
     if !can_load() {
         return;
     }
-    let Some(ext4) = Ext4::new() else { return };
+    let Some(ext4) = Disk::ext4() else { return };
     let directory = ext4.path();
     let key = directory.join("key");
     let mut host = Host::new(

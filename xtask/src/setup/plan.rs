@@ -77,6 +77,9 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.busybox, &["busybox-static"]);
         // A root that a program serves.
         plan.package(facts.fuse_overlayfs, &["fuse-overlayfs"]);
+        // File systems with requests of their own.
+        plan.package(facts.mkfs_xfs, &["xfsprogs"]);
+        plan.package(facts.btrfs, &["btrfs-progs"]);
         // Interpreters whose scripts are told, half a minute together; Debian's other ones are larger.
         plan.package(facts.ruby, &["ruby"]);
         plan.package(facts.php, &["php-cli"]);
@@ -149,6 +152,11 @@ impl Plan {
         if self.packages.contains(&"fuse-overlayfs") {
             line("fuse-overlayfs: install fuse-overlayfs");
         }
+        for package in ["xfsprogs", "btrfs-progs"] {
+            if self.packages.contains(&package) {
+                line(&format!("{package}: install {package}"));
+            }
+        }
         for (package, program) in [("ruby", "Ruby"), ("php-cli", "PHP"), ("lua5.4", "Lua 5.4")] {
             if self.packages.contains(&package) {
                 line(&format!("{program}: install {package}"));
@@ -181,6 +189,8 @@ mod tests {
             nextest: true,
             busybox: true,
             fuse_overlayfs: true,
+            mkfs_xfs: true,
+            btrfs: true,
             ruby: true,
             php: true,
             lua: true,

@@ -91,7 +91,7 @@ impl<S: Sink> Agent<S> {
             SecretPart::BlockDevice(device) if !self.worker.is_mounted(device) => {
                 return Err(self.drop_record(Dropped::NotMounted));
             }
-            SecretPart::BlockDevice(device) => part.block_device = device,
+            SecretPart::BlockDevice(device) | SecretPart::Subvolume(device) => part.block_device = device,
             SecretPart::KernelMemory | SecretPart::PhysicalMemory => {}
             _ => {
                 let target = match secret.target {
@@ -202,6 +202,7 @@ fn is_call(part: SecretPart) -> bool {
             | SecretPart::VmWrite
             | SecretPart::Descriptor
             | SecretPart::Advice
+            | SecretPart::Subvolume(_)
     )
 }
 
@@ -220,6 +221,7 @@ fn word(part: SecretPart) -> &'static str {
         SecretPart::KernelMemory => "kcore",
         SecretPart::PhysicalMemory => "dev_mem",
         SecretPart::BlockDevice(_) => "block_device",
+        SecretPart::Subvolume(_) => "subvolume",
     }
 }
 

@@ -1,0 +1,105 @@
+//! Files of file systems that have requests of their own, past the calls that open files.
+
+use std::{fs, path::Path, process::Command};
+
+use claviger_tests::{
+    Disk, can_load,
+    ways::{Did, Programs},
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::host::{Host, text};
+
+/// A host that watches one key.
+fn watching(key: &Path) -> Host {
+    let mut host = Host::new(
+        &format!("version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [{key:?}]\n"),
+        "",
+    );
+    host.sensor.start();
+    host
+}
+
+/// Does one way to a key. Who did it, where this machine can.
+fn done(host: &Host, way: &str, key: &Path) -> Option<u64> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(directory.path());
+    let (did, running) = programs.run(way, key.to_str().expect("plain"), "");
+    drop(running);
+    match did {
+        Did::It { pid, errno: 0, .. } => Some(pid),
+        Did::It { errno, .. } => panic!("{way}: errno {errno}\n{}", host.sensor.log()),
+        Did::Nothing(why) => {
+            eprintln!("not tested: {why}");
+            None
+        }
+    }
+}
+
+fn by(events: &[Value], pid: u64) -> Vec<&Value> {
+    events
+        .iter()
+        .filter(|event| event["actor"]["process"]["pid"] == pid)
+        .collect()
+}
+
+fn is_of_subvolume(event: &Value) {
+    assert_eq!(event["kind"], "process_secret_access");
+    assert_eq!(event["process_secret"]["part"], "subvolume");
+}
+
+#[test]
+fn what_xfs_opens_by_handle_is_told() {
+    if !can_load() {
+        return;
+    }
+    let Some(disk) = Disk::xfs() else { return };
+    let key = disk.path().join("key");
+    fs::write(&key, "a decoy").expect("written");
+    let mut host = watching(&key);
+    let Some(pid) = done(&host, "xfs_open_by_handle", &key) else {
+        return;
+    };
+    let events = host.kept();
+    let told = by(&events, pid);
+    assert_eq!(told.len(), 1, "{told:#?}\n{}", host.sensor.log());
+    assert_eq!(told[0]["kind"], "credential_access");
+    assert_eq!(told[0]["credential"]["path"], key.to_str().expect("plain"));
+    host.sensor.end(Signal::TERM);
+}
+
+#[test]
+fn a_subvolume_that_is_sent_or_searched_is_told() {
+    if !can_load() {
+        return;
+    }
+    let Some(disk) = Disk::btrfs() else { return };
+    let subvolume = |arguments: &[&str], paths: &[&Path]| {
+        let made = Command::new("btrfs")
+            .args(arguments)
+            .args(paths)
+            .output()
+            .expect("runs");
+        assert!(made.status.success(), "{}", text(&made));
+    };
+    let (whole, copied) = (disk.path().join("whole"), disk.path().join("copied"));
+    subvolume(&["subvolume", "create"], &[&whole]);
+    fs::write(whole.join("key"), "a decoy").expect("written");
+    subvolume(&["subvolume", "snapshot", "-r"], &[&whole, &copied]);
+    let key = copied.join("key");
+    let mut host = watching(&key);
+    subvolume(&["send", "-f", "/dev/null"], &[&copied]);
+    let mut sent = host.kept();
+    sent.retain(|event| event["actor"]["process"]["comm"] == "btrfs");
+    assert_eq!(sent.len(), 1, "{sent:#?}\n{}", host.sensor.log());
+    is_of_subvolume(&sent[0]);
+    for (way, told) in [("btrfs_search", 1), ("btrfs_list", 0)] {
+        let Some(pid) = done(&host, way, &key) else { return };
+        let events = host.kept();
+        let by = by(&events, pid);
+        assert_eq!(by.len(), told, "{way}: {by:#?}\n{}", host.sensor.log());
+        by.iter().for_each(|event| is_of_subvolume(event));
+    }
+    host.sensor.end(Signal::TERM);
+}

@@ -1,0 +1,69 @@
+/* What a file system does at a request of its own (ioctl): no call opens the file. */
+#include "ways.h"
+
+#include <linux/types.h>
+#include <sys/ioctl.h>
+
+/* fs/xfs/libxfs/xfs_fs.h */
+struct xfs_request {
+    __u32 fd;
+    const void *path;
+    __u32 flags;
+    const void *in;
+    __u32 in_length;
+    void *out;
+    __u32 *out_length;
+};
+#define XFS_PATH_TO_FSHANDLE _IOWR('X', 104, struct xfs_request)
+#define XFS_PATH_TO_HANDLE _IOWR('X', 105, struct xfs_request)
+#define XFS_OPEN_BY_HANDLE _IOWR('X', 107, struct xfs_request)
+
+/* include/uapi/linux/btrfs.h */
+struct search_request {
+    __u64 tree, objectid_min, objectid_max, offset_min, offset_max, transid_min, transid_max;
+    __u32 type_min, type_max, items, unused;
+    __u64 unused_too[4];
+    char found[4096 - 104];
+};
+#define BTRFS_TREE_SEARCH _IOWR(0x94, 17, struct search_request)
+#define EXTENT_DATA 108
+#define ROOT_TREE 1
+#define ROOT_ITEM 132
+
+static int directory(void) { return (int)must("open the directory", open(directory_of(object), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+
+static void xfs_open_by_handle(void) {
+    char handle[64];
+    __u32 length = sizeof handle;
+    int at = directory();
+    struct xfs_request name = {.path = object, .out = handle, .out_length = &length};
+    must("make a handle", ioctl(at, XFS_PATH_TO_HANDLE, &name));
+    actor();
+    struct xfs_request open_it = {.flags = O_RDONLY, .in = handle, .in_length = length};
+    say(ioctl(at, XFS_OPEN_BY_HANDLE, &open_it));
+}
+
+static void search(int at, __u64 tree, __u32 type) {
+    struct search_request search = {.tree = tree, .objectid_max = -1, .offset_max = -1, .transid_max = -1, .type_min = type, .type_max = type, .items = 16};
+    say(ioctl(at, BTRFS_TREE_SEARCH, &search));
+}
+
+static void btrfs_search(void) {
+    int at = directory();
+    actor();
+    search(at, 0, EXTENT_DATA);
+}
+
+/* As what lists subvolumes does. */
+static void btrfs_list(void) {
+    int at = directory();
+    actor();
+    search(at, ROOT_TREE, ROOT_ITEM);
+}
+
+const struct way request_ways[] = {
+    {"xfs_open_by_handle", xfs_open_by_handle},
+    {"btrfs_search", btrfs_search},
+    {"btrfs_list", btrfs_list},
+    {0},
+};
