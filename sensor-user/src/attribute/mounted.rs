@@ -4,6 +4,7 @@
 //!   none: its devices are found by the source that mountinfo names, and, all of them and in whatever mount namespace, in sysfs.
 //! - A source is text that whoever mounts chooses. It is believed of file systems only that need a device, which nobody but root mounts, and looked up without
 //!   waiting: nodes of devtmpfs are always in the cache.
+//! - A device may lie on others (LVM, RAID, encryption), which hold the same: sysfs names them (`slaves`).
 //! - What backs a loop device is a file, and is opened as one.
 
 use std::{
@@ -21,8 +22,11 @@ use crate::credential::mounted_path;
 /// Major and minor number of a device.
 pub type DeviceNumber = (u32, u32);
 
-/// Whether a block device, by its `st_rdev`, is one that a file system of this mount namespace is on, or of those `elsewhere`, or the disk of such a
-/// partition.
+/// Device mapper allows no deeper stacks of its own; a deeper one is not followed.
+const DEPTH_MAX: usize = 8;
+
+/// Whether a block device, by its `st_rdev`, is one that a file system of this mount namespace is on, or of those `elsewhere`, or one that such a device lies on, or the
+/// disk of such a partition.
 #[must_use]
 pub fn is_mounted(device: u64, elsewhere: &HashSet<DeviceNumber>) -> bool {
     let Ok(mounts) = fs::read("/proc/self/mountinfo") else {
@@ -37,8 +41,27 @@ pub fn is_mounted(device: u64, elsewhere: &HashSet<DeviceNumber>) -> bool {
 
 fn is_on(device: u64, mounted: &HashSet<DeviceNumber>, sys: &Path) -> bool {
     let wanted = (major(device), minor(device));
-    let is_its_disk = |partition: &DeviceNumber| disk_of(sys, *partition) == Some(wanted);
-    mounted.contains(&wanted) || mounted.iter().any(is_its_disk)
+    let mut known = mounted.clone();
+    let mut last: Vec<DeviceNumber> = mounted.iter().copied().collect();
+    for _ in 0..=DEPTH_MAX {
+        if known.contains(&wanted) {
+            return true;
+        }
+        let below = last.iter().flat_map(|device| lies_on(sys, *device));
+        last = below
+            .collect::<HashSet<_>>()
+            .difference(&known)
+            .copied()
+            .collect();
+        known.extend(&last);
+    }
+    false
+}
+
+/// What a device lies on: the disk of a partition, the parts of what is put together of several.
+fn lies_on(sys: &Path, (major, minor): DeviceNumber) -> Vec<DeviceNumber> {
+    let parts = sys.join(format!("{major}:{minor}/slaves"));
+    devices_in(parts).chain(disk_of(sys, (major, minor))).collect()
 }
 
 /// The block devices that these mountinfo(5) name.
@@ -97,9 +120,14 @@ fn block_device(path: &Path) -> Option<DeviceNumber> {
 fn btrfs_devices(sys: &Path) -> Vec<DeviceNumber> {
     let below = |directory: PathBuf| fs::read_dir(directory).into_iter().flatten().flatten();
     below(sys.to_owned())
-        .flat_map(|one| below(one.path().join("devices")))
-        .filter_map(|device| number_in(&device.path().join("dev")))
+        .flat_map(|one| devices_in(one.path().join("devices")))
         .collect()
+}
+
+/// Of a directory in sysfs that has a link to the directory of each device.
+fn devices_in(directory: PathBuf) -> impl Iterator<Item = DeviceNumber> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|device| number_in(&device.path().join("dev")))
 }
 
 /// The disk that a partition is on: its directory in sysfs is below the disk's.
@@ -205,6 +233,32 @@ mod tests {
             )
         };
         assert!(is_on(0) && is_on(1) && !is_on(2));
+    }
+
+    #[test]
+    fn a_device_is_on_all_that_it_lies_on() {
+        let sys = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| sys.path().join(path);
+        for (name, number) in [
+            ("vda", "254:0"),
+            ("vda1", "254:1"),
+            ("md0", "9:0"),
+            ("dm-0", "253:0"),
+        ] {
+            let directory = if name == "vda1" { at("vda/vda1") } else { at(name) };
+            fs::create_dir_all(directory.join("slaves")).expect("made");
+            fs::write(directory.join("dev"), number).expect("written");
+            symlink(&directory, at(number)).expect("linked");
+        }
+        fs::write(at("vda/vda1/partition"), "1").expect("written");
+        symlink(at("md0"), at("dm-0/slaves/md0")).expect("linked");
+        symlink(at("vda/vda1"), at("md0/slaves/vda1")).expect("linked");
+        // A circle that no kernel makes has an end.
+        symlink(at("dm-0"), at("md0/slaves/dm-0")).expect("linked");
+        let mounted = HashSet::from([(253, 0)]);
+        let is_on = |major, minor| is_on(rustix::fs::makedev(major, minor), &mounted, sys.path());
+        assert!(is_on(253, 0) && is_on(9, 0) && is_on(254, 1) && is_on(254, 0));
+        assert!(!is_on(254, 2) && !is_on(9, 1));
     }
 
     #[test]
