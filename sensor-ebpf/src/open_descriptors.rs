@@ -1,6 +1,6 @@
 //! The look through all open descriptors (`iter/task_file`, 5.8) and all mapped files (`iter/task_vma`, 5.11) of all processes: what was open
 //! before anybody watched, and what was come by in ways that no hook sees. It runs in the agent's own thread, when the agent reads from the
-//! iterator.
+//! iterator. Rings that are held otherwise: [`crate::registered_rings`].
 //!
 //! A file that a use of the same program run told of already is passed over, and so is one that came by being forked from a process that told:
 //! that one has it under the same number.
@@ -27,6 +27,8 @@ use crate::{
 const PARENTS_MAX: u32 = 4;
 /// Stands for a file that is mapped.
 const NO_DESCRIPTOR: u32 = u32::MAX;
+/// Stands for a ring that is held by its registration with a task, which nobody inherits.
+pub const REGISTERED: u32 = u32::MAX - 1;
 
 /// What the look under way is.
 #[map]
@@ -163,7 +165,7 @@ static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
 /// that has it open.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
+pub extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
     if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
         report_held(task, file);
     }

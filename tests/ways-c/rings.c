@@ -17,7 +17,7 @@
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13)
 #endif
 /* include/uapi/linux/io_uring.h, from 6.0 on */
-enum { MSG_RING = 40, MSG_SEND_FD = 1, FSETXATTR = 41 };
+enum { MSG_RING = 40, MSG_SEND_FD = 1, FSETXATTR = 41, REGISTER_RING_FDS = 20 };
 enum { PATH_BYTES = 3000, FAR = 100 };
 
 /* A ring with two places for files, both free. */
@@ -282,15 +282,7 @@ static void given_by_message(void) {
     // Under another number than the actor has it.
     int theirs = (int)must("dup", fcntl(got, F_DUPFD_CLOEXEC, FAR));
     close(got);
-    struct uring uring = with_decoy();
-    struct io_uring_sqe *entry = &uring.entries[0];
-    memset(entry, 0, sizeof *entry);
-    entry->opcode = MSG_RING;
-    entry->fd = theirs;
-    entry->addr = MSG_SEND_FD;
-    entry->addr3 = 0;
-    entry->file_index = 1;
-    must("a message", uring_run(&uring, 1, 1));
+    put_decoy_into(theirs);
     close(theirs);
     must("write", write(done[1], &answer, sizeof answer));
     await(child);
@@ -305,6 +297,19 @@ const struct way ring_ways[] = {
     {"uring_fixed_relative", fixed_relative},
     {"uring_fixed_long_path", fixed_long_path},
     {"uring_suppressed_fixed", suppressed_fixed},
+/* Puts the decoy into another's ring. */
+static void put_decoy_into(int theirs) {
+    struct uring uring = with_decoy();
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = MSG_RING;
+    entry->fd = theirs;
+    entry->addr = MSG_SEND_FD;
+    entry->addr3 = 0;
+    entry->file_index = 1;
+    must("a message", uring_run(&uring, 1, 1));
+}
+
     {"uring_suppressed_anywhere", suppressed_anywhere},
     {"uring_suppressed_symlink", suppressed_symlink},
     {"uring_suppressed_worker", suppressed_worker},
@@ -324,3 +329,35 @@ const struct way ring_ways[] = {
     {"ring_message", given_by_message},
     {0},
 };
+/* The same, into a ring of which the actor has neither a descriptor nor a mapping any more. */
+static void given_to_registered(void) {
+    int numbers[2], has_it[2], closed[2], done[2], ring;
+    char byte = 0;
+    pid_t child;
+    must("pipe", pipe2(numbers, O_CLOEXEC) | pipe2(has_it, O_CLOEXEC) | pipe2(closed, O_CLOEXEC) | pipe2(done, O_CLOEXEC));
+    if (part(&child)) {
+        int none[2] = {-1, -1};
+        struct io_uring_params params = {0};
+        ring = (int)must("io_uring", syscall(SYS_io_uring_setup, URING_ENTRIES, &params));
+        must("fixed files", syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, none, 2));
+        must("write", write(numbers[1], &ring, sizeof ring));
+        must("read", read(has_it[0], &byte, 1));
+        struct io_uring_rsrc_update place = {.offset = -1U, .data = (uint64_t)ring};
+        must("a registered ring", syscall(SYS_io_uring_register, ring, REGISTER_RING_FDS, &place, 1));
+        close(ring);
+        must("write", write(closed[1], &byte, 1));
+        must("read", read(done[0], &byte, 1));
+        say(0);
+    }
+    must("read", read(numbers[0], &ring, sizeof ring));
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, child, 0));
+    int theirs = (int)must("pidfd_getfd", syscall(SYS_pidfd_getfd, process, ring, 0));
+    must("write", write(has_it[1], &byte, 1));
+    must("read", read(closed[0], &byte, 1));
+    put_decoy_into(theirs);
+    close(theirs);
+    must("write", write(done[1], &byte, 1));
+    await(child);
+}
+
+    {"ring_registered", given_to_registered},

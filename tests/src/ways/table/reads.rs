@@ -127,7 +127,10 @@ fn fixed_files() -> Vec<Way> {
         ),
         row(
             "a fixed file put in by another process",
-            [Way::new("ring_message", READ, [Built, Built, Built])],
+            [
+                Way::new("ring_message", READ, [Built, Built, Built]),
+                Way::new("ring_registered", READ, [Built, Built, Built]),
+            ],
         ),
     ];
     [opened, replaced, rows.concat()].concat()
