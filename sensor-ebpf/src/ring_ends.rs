@@ -242,7 +242,7 @@ extern "C" fn untold(file: u64, found: u32) -> u32 {
         matched,
     } = it;
     let process = untyped(pointer::<Typed>(task::current(), offset!(task_group_leader)));
-    if is_told_of(process, object.inode, numbers(object), access(mode)) != 0 {
+    if is_told_of(process, object.inode, numbers(object), access(mode), u64::MAX) != 0 {
         return 0;
     }
     let how = Probe::FileOpen as u32 | OPERATION_OPEN << 8 | matched << 16 | access(mode) << ACCESS_AT;

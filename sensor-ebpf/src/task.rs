@@ -87,6 +87,22 @@ pub fn exec_id<R: Read>(task: *const u8) -> u64 {
 #[inline(never)]
 pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
     // The verifier only knows that it may be null.
+/// When the process of a task given by any pointer was created, in nanoseconds since boot.
+#[inline(always)]
+pub fn created_boot_ns(task: *const u8) -> u64 {
+    Probed::read(
+        pointer::<Probed>(task, offset!(task_group_leader)),
+        offset!(task_start_boottime),
+    )
+}
+
+/// Whether a process has run another program since it was created, as far as is known.
+#[inline(always)]
+pub fn has_run_another(task: *const u8) -> bool {
+    offset!(task_parent_exec_id) != MISSING
+        && Probed::read::<u64>(task, offset!(task_parent_exec_id)) != exec_id::<Probed>(task)
+}
+
     if out.is_null() {
         return 1;
     }

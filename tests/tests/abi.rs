@@ -11,7 +11,7 @@ use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
-    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatKey,
+    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
     TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
@@ -113,6 +113,7 @@ compared! {
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
+    RepeatCount { count, since_boot_ns }
     ExecRecord { header, task, runs, not_told, exe }
     ProgramRecord {
         header, process, how, applet_length, inode, device, marks, given_length, given_truncated, interpreter, applet, given, path,

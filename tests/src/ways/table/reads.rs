@@ -202,7 +202,10 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "seccomp's `NOTIF_ADDFD`",
-            [Way::new("seccomp_addfd", receive, [Built, Built, Built])],
+            [
+                Way::new("seccomp_addfd", receive, [Built, Built, Built]),
+                Way::new("seccomp_addfd_same_number", receive, [Built, Built, Built]),
+            ],
         ),
         row(
             "open before the sensor was",
