@@ -38,10 +38,16 @@ pub fn current_tid() -> u32 {
 /// Whether the current task may do what was given to an io_uring: it has one, or works for one.
 #[inline(always)]
 pub fn may_run_ring() -> bool {
+    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
+    has_ring || is_ring_worker()
+}
+
+/// Whether the current task is a worker of an io_uring.
+#[inline(always)]
+pub fn is_ring_worker() -> bool {
     /// include/linux/sched.h
     const PF_IO_WORKER: u32 = 0x10;
-    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
-    has_ring || Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
+    Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
 }
 
 /// Whether the system call under way is a 32-bit one.
@@ -81,12 +87,6 @@ pub fn exec_id<R: Read>(task: *const u8) -> u64 {
     R::read(task, offset!(task_exec_id))
 }
 
-/// Writes the snapshot of the current task to `out`. Global, so that the verifier looks at it once for each program and not for each state in
-/// which it is called.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
-    // The verifier only knows that it may be null.
 /// When the process of a task given by any pointer was created, in nanoseconds since boot.
 #[inline(always)]
 pub fn created_boot_ns(task: *const u8) -> u64 {
@@ -103,6 +103,12 @@ pub fn has_run_another(task: *const u8) -> bool {
         && Probed::read::<u64>(task, offset!(task_parent_exec_id)) != exec_id::<Probed>(task)
 }
 
+/// Writes the snapshot of the current task to `out`. Global, so that the verifier looks at it once for each program and not for each state in
+/// which it is called.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
+    // The verifier only knows that it may be null.
     if out.is_null() {
         return 1;
     }
