@@ -350,6 +350,10 @@ offsets! {
     task_flags,
     /// `task_struct.io_uring`
     task_ring,
+    /// `io_uring_task.registered_rings` (5.18)
+    task_registered_rings,
+    /// `task_struct.parent_exec_id`
+    task_parent_exec_id,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

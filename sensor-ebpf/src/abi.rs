@@ -7,7 +7,7 @@ use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
     FileUseRecord, FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest,
     Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramRecord,
-    ProgramSecretRecord, RecordHeader, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -32,6 +32,7 @@ struct Abi {
     held: HeldRecord,
     look: Look,
     repeat: RepeatKey,
+    repeats: RepeatCount,
     exec: ExecRecord,
     program: ProgramRecord,
     fork: ForkRecord,

@@ -16,7 +16,8 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe, RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_TO_COME, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
+    RECORD_ATTEMPT,
 };
 
 use crate::{
@@ -193,7 +194,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
-        record.errno = END_UNKNOWN;
+        record.errno = if completes { END_TO_COME } else { END_UNKNOWN };
         record.flags = open_flags;
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
@@ -278,7 +279,8 @@ fn opened_file(request: u64, result: u32) -> u64 {
 }
 
 /// An open has succeeded. Where a worker has run it, the process can have had the file, and have put another in its place, long before: what is no credential
-/// may not be what was opened, so the path is told.
+/// may not be what was opened, so the path is told. So it is of what is one, unless the worker itself says that it has just opened it: that may be a second one, or what
+/// only lies where some are. The agent tells the same file once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn succeeded(request: u64, result: u32) -> u32 {
@@ -287,7 +289,7 @@ extern "C" fn succeeded(request: u64, result: u32) -> u32 {
         return 0;
     }
     let told = opened_by_ring(opened_file(request, result));
-    if state & BY_WORKER != 0 && told == 0 {
+    if state & BY_WORKER != 0 && (told == 0 || !task::is_ring_worker()) {
         end_unknown(request);
     }
     0

@@ -10,7 +10,7 @@
 //! - [`received`], [`mapped`]: descriptors from other processes, files mapped into memory
 //! - [`directory_list`]: listings of directories of credentials
 //! - [`copies`]: files that may become copies of a credential; [`sharers`]: who shares memory or open files with a process that has read one
-//! - [`open_descriptors`]: what is open already, or was come by in ways that no hook sees
+//! - [`open_descriptors`], [`registered_rings`]: what is open already, or was come by in ways that no hook sees
 //! - [`process`]: programs started (with the files they inherit open), processes created and ended
 //! - [`process_files`], [`process_secrets`]: reaching for another process's memory and environment, or for all memory
 //! - [`program`]: what a program start truly runs: a script, or what the dynamic loader loads
@@ -69,6 +69,7 @@ mod program;
 mod program_secrets;
 mod read;
 mod received;
+mod registered_rings;
 mod repeats;
 mod report;
 mod ring_ends;

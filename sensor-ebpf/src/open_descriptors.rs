@@ -1,9 +1,9 @@
 //! The look through all open descriptors (`iter/task_file`, 5.8) and all mapped files (`iter/task_vma`, 5.11) of all processes: what was open
 //! before anybody watched, and what was come by in ways that no hook sees. It runs in the agent's own thread, when the agent reads from the
-//! iterator.
+//! iterator. Rings that are held otherwise: [`crate::registered_rings`].
 //!
 //! A file that a use of the same program run told of already is passed over, and so is one that came by being forked from a process that told:
-//! that one has it under the same number.
+//! that one has it under the same number, and had it before it created the other.
 
 use core::ffi::c_void;
 
@@ -27,6 +27,8 @@ use crate::{
 const PARENTS_MAX: u32 = 4;
 /// Stands for a file that is mapped.
 const NO_DESCRIPTOR: u32 = u32::MAX;
+/// Stands for a ring that is held by its registration with a task, which nobody inherits.
+pub const REGISTERED: u32 = u32::MAX - 1;
 
 /// What the look under way is.
 #[map]
@@ -163,7 +165,7 @@ static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
 /// that has it open.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
+pub extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
     if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
         report_held(task, file);
     }
@@ -203,15 +205,23 @@ extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32
     let (inode, numbers) = (object.inode, file_use::numbers(object));
     let exec_id = task::exec_id::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
+    // What a parent took up after it had created this one, this one has not inherited.
+    let mut until = u64::MAX;
     for parents in 0..=PARENTS_MAX {
-        if is_told_of(at as u64, inode, numbers, access) != 0 {
+        if is_told_of(at as u64, inode, numbers, access, until) != 0 {
             if parents > 0 {
                 // The parent may end, and its uses be forgotten, while this one lives on.
                 let own = task::identify::<Probed>(task);
-                repeats::told(&repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0));
+                let key = repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0);
+                repeats::told_since(&key, own.start_boottime_ns);
             }
             return 1;
         }
+        // What it had open when it started its program was told then.
+        if task::has_run_another(at) {
+            return 0;
+        }
+        until = task::created_boot_ns(at);
         at = pointer::<Probed>(at, offset!(task_real_parent));
         if task::exec_id::<Probed>(at) != exec_id || !has_open(at, (descriptor, holder)) {
             return 0;
@@ -220,10 +230,11 @@ extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32
     0
 }
 
-/// Whether a use of this file by the program run of this very process was told. Global: the loop over parents is then short to the verifier.
+/// Whether a use of this file by the program run of this very process was told, and was not later than that (nanoseconds since boot). Global: the loop over parents is then
+/// short to the verifier.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32) -> u32 {
+pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32, until_boot_ns: u64) -> u32 {
     let process = process as *const u8;
     let mut key = repeats::key_of(
         task::identify::<Probed>(process),
@@ -235,7 +246,7 @@ pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32
     );
     for operation in OPERATION_OPEN..=OPERATION_HOLD {
         key.operation = operation;
-        if repeats::is_told(&key) {
+        if repeats::is_told(&key, until_boot_ns) {
             return 1;
         }
     }
@@ -280,6 +291,13 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         0,
     );
     let look = look();
+    // The look before would have found it, if the file was known before that one began.
+    let was_looked_for = matched == MATCHED_OBJECT && label.looks_since(look.number) > 1;
+    let since_boot_ns = if was_looked_for && look.before_boot_ns > process.start_boottime_ns {
+        look.before_boot_ns
+    } else {
+        process.start_boottime_ns
+    };
     if mode & FMODE_READ != 0 {
         holders::holds(task as u64);
     }
@@ -290,13 +308,7 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         record.label = label;
         record.matched = matched;
         record.pre_existing = u32::from(look.number <= 1);
-        // The look before would have found it, if the file was known before that one began.
-        let was_looked_for = matched == MATCHED_OBJECT && label.looks_since(look.number) > 1;
-        record.since_boot_ns = if was_looked_for && look.before_boot_ns > process.start_boottime_ns {
-            look.before_boot_ns
-        } else {
-            process.start_boottime_ns
-        };
+        record.since_boot_ns = since_boot_ns;
         task::snapshot_of::<Probed>(task, task::cgroup_id::<Probed>(task), &raw mut record.task);
         path::walk_below(
             &path::root::<Probed>(task),
@@ -306,7 +318,7 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         true
     });
     if submitted {
-        repeats::told(&key);
+        repeats::told_since(&key, since_boot_ns);
     }
     0
 }

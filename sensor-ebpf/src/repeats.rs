@@ -2,8 +2,8 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
-use aya_ebpf::{macros::map, maps::HashMap};
-use claviger_sensor_common::{Ancestor, Counter, ObjectKey, REPEATS_MAX, RepeatKey};
+use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, macros::map, maps::HashMap};
+use claviger_sensor_common::{Ancestor, Counter, ObjectKey, REPEATS_MAX, RepeatCount, RepeatKey};
 
 use crate::{report::count_of, task};
 
@@ -14,7 +14,7 @@ pub const NOT_THERE_YET: u64 = 1;
 
 /// How often each use was repeated. Entries are made here, and taken away by the agent when their process has ended.
 #[map]
-static REPEATS: HashMap<RepeatKey, u64> = HashMap::with_max_entries(REPEATS_MAX, NO_PREALLOC);
+static REPEATS: HashMap<RepeatKey, RepeatCount> = HashMap::with_max_entries(REPEATS_MAX, NO_PREALLOC);
 
 /// What a use by the current task is counted under.
 #[inline(always)]
@@ -54,22 +54,36 @@ pub fn key_of(
 #[inline(always)]
 pub fn first_only(probe: u32, key: &RepeatKey, submit: impl FnOnce() -> bool) {
     if let Some(repeats) = REPEATS.get_ptr_mut(key) {
-        // SAFETY: a value of the map is eight aligned bytes; it stays while this program runs.
-        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(repeats, 1) };
+        // SAFETY: a value of the map begins with eight aligned bytes; it stays while this program runs.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*repeats).count, 1) };
         count_of(probe, Counter::Repeated);
     } else if submit() {
         told(key);
     }
 }
 
-/// Whether a use was told.
+/// Whether a use was told, by this time (nanoseconds since boot) at the latest.
 #[inline(always)]
-pub fn is_told(key: &RepeatKey) -> bool {
-    REPEATS.get_ptr(key).is_some()
+pub fn is_told(key: &RepeatKey, until_boot_ns: u64) -> bool {
+    // SAFETY: a value of the map, which stays while this program runs.
+    REPEATS
+        .get_ptr(key)
+        .is_some_and(|told| unsafe { (*told).since_boot_ns } <= until_boot_ns)
 }
 
 /// Puts down that a use was told, or needs not be.
 #[inline(always)]
 pub fn told(key: &RepeatKey) {
-    let _full = REPEATS.insert(key, 0u64, NOT_THERE_YET);
+    // SAFETY: the helper only returns a number.
+    told_since(key, unsafe { bpf_ktime_get_boot_ns() });
+}
+
+/// The same of one that may have been since that time (nanoseconds since boot).
+#[inline(always)]
+pub fn told_since(key: &RepeatKey, since_boot_ns: u64) {
+    let told = RepeatCount {
+        count: 0,
+        since_boot_ns,
+    };
+    let _full = REPEATS.insert(key, told, NOT_THERE_YET);
 }

@@ -1,6 +1,6 @@
 //! What came of opens by io_uring whose completion is suppressed, where opens are seen by tracepoints: nothing tells of their success. The ring runs
 //! what was submitted before the call that submits returns, but what has to wait; so the exit of that call, `syscalls:sys_exit_io_uring_enter`, looks
-//! whether the file has come. Where it has not, the path is told, and the end is unknown.
+//! whether the file has come. The path is told too, with the end unknown, for in the place of the file another may lie that is known as well.
 
 use aya_ebpf::{
     macros::{map, tracepoint},
@@ -176,14 +176,16 @@ extern "C" fn ended(place: u32) -> u32 {
         // It failed, which was told by its completion.
         return 1;
     }
-    if !io_uring::is_settled(request) && came(ring, before, slot) == 0 {
+    if !io_uring::is_settled(request) {
+        came(ring, before, slot);
+        // Whatever came may lie in the place of what was opened: only the path says what that was. Where they are the same, the agent tells it once.
         io_uring::end_unknown(request);
     }
     io_uring::over(request);
     1
 }
 
-/// Whether the file has come. Global, as [`ended`].
+/// Tells the file that has come, if one has. Global, as [`ended`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
@@ -207,8 +209,8 @@ extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
     }
 }
 
-/// A labelled file of which no use was told. Where the place is not known at which the file has come, this is it: of every other one the use was
-/// told.
+/// A labelled file of which no use was told. Where the place is not known at which the file has come, this may be it: of every other one the use was
+/// told, but for what another process has put there.
 struct Untold;
 
 impl descriptors::Take for Untold {
@@ -242,7 +244,7 @@ extern "C" fn untold(file: u64, found: u32) -> u32 {
         matched,
     } = it;
     let process = untyped(pointer::<Typed>(task::current(), offset!(task_group_leader)));
-    if is_told_of(process, object.inode, numbers(object), access(mode)) != 0 {
+    if is_told_of(process, object.inode, numbers(object), access(mode), u64::MAX) != 0 {
         return 0;
     }
     let how = Probe::FileOpen as u32 | OPERATION_OPEN << 8 | matched << 16 | access(mode) << ACCESS_AT;

@@ -38,10 +38,16 @@ pub fn current_tid() -> u32 {
 /// Whether the current task may do what was given to an io_uring: it has one, or works for one.
 #[inline(always)]
 pub fn may_run_ring() -> bool {
+    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
+    has_ring || is_ring_worker()
+}
+
+/// Whether the current task is a worker of an io_uring.
+#[inline(always)]
+pub fn is_ring_worker() -> bool {
     /// include/linux/sched.h
     const PF_IO_WORKER: u32 = 0x10;
-    let has_ring = offset!(task_ring) != MISSING && Typed::read::<u64>(current(), offset!(task_ring)) != 0;
-    has_ring || Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
+    Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
 }
 
 /// Whether the system call under way is a 32-bit one.
@@ -79,6 +85,22 @@ pub fn identify<R: Read>(task: *const u8) -> Ancestor {
 #[inline(always)]
 pub fn exec_id<R: Read>(task: *const u8) -> u64 {
     R::read(task, offset!(task_exec_id))
+}
+
+/// When the process of a task given by any pointer was created, in nanoseconds since boot.
+#[inline(always)]
+pub fn created_boot_ns(task: *const u8) -> u64 {
+    Probed::read(
+        pointer::<Probed>(task, offset!(task_group_leader)),
+        offset!(task_start_boottime),
+    )
+}
+
+/// Whether a process has run another program since it was created, as far as is known.
+#[inline(always)]
+pub fn has_run_another(task: *const u8) -> bool {
+    offset!(task_parent_exec_id) != MISSING
+        && Probed::read::<u64>(task, offset!(task_parent_exec_id)) != exec_id::<Probed>(task)
 }
 
 /// Writes the snapshot of the current task to `out`. Global, so that the verifier looks at it once for each program and not for each state in

@@ -299,8 +299,8 @@ static void way_pidfd_getfd(void) {
     say(syscall(SYS_pidfd_getfd, process, file, 0));
 }
 
-/* The actor's getpgid is answered by the setup, with a descriptor. */
-static void seccomp_addfd(void) {
+/* The actor's getpgid is answered by the setup, with a descriptor; with `same`, under the number that the setup itself has it at. */
+static _Noreturn void added(bool same) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
@@ -319,9 +319,15 @@ static void seccomp_addfd(void) {
     struct seccomp_notif notice = {0};
     must("a notification", ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notice));
     struct seccomp_notif_addfd answer = {.id = notice.id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)opened()};
+    if (same) {
+        answer.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+        answer.newfd = answer.srcfd;
+    }
     must("NOTIF_ADDFD", ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &answer));
     await(child);
 }
+static void seccomp_addfd(void) { added(false); }
+static void seccomp_addfd_same_number(void) { added(true); }
 
 /* The setup marks and opens the decoy; the actor reads the notice, with which the kernel opens the file for it. */
 static void way_fanotify(void) {
@@ -359,6 +365,7 @@ const struct way descriptor_ways[] = {
     {"scm_left", scm_left},
     {"pidfd_getfd", way_pidfd_getfd},
     {"seccomp_addfd", seccomp_addfd},
+    {"seccomp_addfd_same_number", seccomp_addfd_same_number},
     {"fanotify", way_fanotify},
     {"held", held},
     {0},

@@ -10,14 +10,8 @@
 #ifndef IOSQE_CQE_SKIP_SUCCESS
 #define IOSQE_CQE_SKIP_SUCCESS (1U << 6)
 #endif
-#ifndef IORING_SETUP_SINGLE_ISSUER
-#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
-#endif
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
 /* include/uapi/linux/io_uring.h, from 6.0 on */
-enum { MSG_RING = 40, MSG_SEND_FD = 1, FSETXATTR = 41 };
+enum { MSG_RING = 40, MSG_SEND_FD = 1, FSETXATTR = 41, REGISTER_RING_FDS = 20 };
 enum { PATH_BYTES = 3000, FAR = 100 };
 
 /* A ring with two places for files, both free. */
@@ -176,9 +170,7 @@ static void fixed_replaced(void) {
 }
 
 /* A worker opens it; the process has it, and puts another in its place, before it asks for the completion. */
-static void worker_replaced(void) {
-    write_text(other, "");
-    actor();
+static _Noreturn void worker_replaced_by(const char *path) {
     struct uring uring = uring_new(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
     int number = next_number();
     uring_openat(&uring.entries[0], object);
@@ -188,10 +180,23 @@ static void worker_replaced(void) {
     while (fcntl(number, F_GETFD) < 0)
         usleep(100);
     close(number);
-    if (open(other, O_RDONLY) != number)
+    if (open(path, O_RDONLY) != number)
         cannot("another file in its place");
     say(uring_run(&uring, 0, 1));
 }
+static void worker_replaced(void) {
+    write_text(other, "");
+    actor();
+    worker_replaced_by(other);
+}
+/* What the sensor looks at too, and that is no credential of anybody else: a file among others that are, or, where a machine has no such one, the process's own. */
+static const char OWN[] = "/proc/self/environ";
+static const char *known(void) {
+    static const char name[] = "/etc/hostname";
+    return access(name, R_OK) == 0 ? name : OWN;
+}
+static void worker_replaced_labelled(void) { worker_replaced_by(known()); }
+static void worker_replaced_environ(void) { worker_replaced_by(OWN); }
 
 static void suppressed_replaced(void) {
     write_text(other, "");
@@ -203,6 +208,48 @@ static void suppressed_replaced(void) {
     memset(&uring.entries[2], 0, sizeof uring.entries[2]);
     uring.entries[2].opcode = IORING_OP_NOP;
     say(uring_run(&uring, 3, 1));
+}
+
+/* The open and what follows it wait for a read, and run at once when that has ended. OTHER is made. */
+static void drained_replaced(void) {
+    int data[2];
+    char byte = 0;
+    write_text(other, "");
+    actor();
+    must("pipe", pipe2(data, O_CLOEXEC));
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entries = uring.entries;
+    memset(entries, 0, 3 * sizeof *entries);
+    entries[0].opcode = IORING_OP_READ;
+    entries[0].fd = data[0];
+    entries[0].addr = (uint64_t)(uintptr_t)&byte;
+    entries[0].len = 1;
+    uring_openat(&entries[1], object);
+    entries[1].flags = IOSQE_IO_DRAIN;
+    entries[2].opcode = IORING_OP_CLOSE;
+    entries[2].fd = next_number();
+    uring_openat(&entries[3], other);
+    __atomic_store_n(uring.submitted, 4, __ATOMIC_RELEASE);
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 4, 0, 0, NULL, 0));
+    must("write", write(data[1], &byte, 1));
+    say(uring_run(&uring, 0, 4));
+}
+
+/* The descriptor of another file, which the sensor looks at too, is the only one that is left of what the call has opened. */
+static void suppressed_replaced_labelled(void) {
+    struct uring uring = uring_new(0);
+    struct io_uring_sqe *entry = &uring.entries[1];
+    int number = next_number();
+    uring_openat(&uring.entries[0], object);
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = IORING_OP_CLOSE;
+    entry->fd = number;
+    uring_openat(&uring.entries[2], known());
+    for (int place = 0; place < 3; place++)
+        uring.entries[place].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[3], 0, sizeof uring.entries[3]);
+    uring.entries[3].opcode = IORING_OP_NOP;
+    say(uring_run(&uring, 4, 1));
 }
 
 /* What is opened before it in the same chain gets an attribute. */
@@ -263,6 +310,19 @@ static void received_ring(void) {
     say(syscall(SYS_pidfd_getfd, process, ring, 0));
 }
 
+/* Puts the decoy into another's ring. */
+static void put_decoy_into(int theirs) {
+    struct uring uring = with_decoy();
+    struct io_uring_sqe *entry = &uring.entries[0];
+    memset(entry, 0, sizeof *entry);
+    entry->opcode = MSG_RING;
+    entry->fd = theirs;
+    entry->addr = MSG_SEND_FD;
+    entry->addr3 = 0;
+    entry->file_index = 1;
+    must("a message", uring_run(&uring, 1, 1));
+}
+
 /* The setup puts the decoy into the actor's ring. */
 static void given_by_message(void) {
     int numbers[2], done[2], ring, answer = 0;
@@ -282,17 +342,40 @@ static void given_by_message(void) {
     // Under another number than the actor has it.
     int theirs = (int)must("dup", fcntl(got, F_DUPFD_CLOEXEC, FAR));
     close(got);
-    struct uring uring = with_decoy();
-    struct io_uring_sqe *entry = &uring.entries[0];
-    memset(entry, 0, sizeof *entry);
-    entry->opcode = MSG_RING;
-    entry->fd = theirs;
-    entry->addr = MSG_SEND_FD;
-    entry->addr3 = 0;
-    entry->file_index = 1;
-    must("a message", uring_run(&uring, 1, 1));
+    put_decoy_into(theirs);
     close(theirs);
     must("write", write(done[1], &answer, sizeof answer));
+    await(child);
+}
+
+/* The same, into a ring of which the actor has neither a descriptor nor a mapping any more. */
+static void given_to_registered(void) {
+    int numbers[2], has_it[2], closed[2], done[2], ring;
+    char byte = 0;
+    pid_t child;
+    must("pipe", pipe2(numbers, O_CLOEXEC) | pipe2(has_it, O_CLOEXEC) | pipe2(closed, O_CLOEXEC) | pipe2(done, O_CLOEXEC));
+    if (part(&child)) {
+        int none[2] = {-1, -1};
+        struct io_uring_params params = {0};
+        ring = (int)must("io_uring", syscall(SYS_io_uring_setup, URING_ENTRIES, &params));
+        must("fixed files", syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, none, 2));
+        must("write", write(numbers[1], &ring, sizeof ring));
+        must("read", read(has_it[0], &byte, 1));
+        struct io_uring_rsrc_update place = {.offset = -1U, .data = (uint64_t)ring};
+        must("a registered ring", syscall(SYS_io_uring_register, ring, REGISTER_RING_FDS, &place, 1));
+        close(ring);
+        must("write", write(closed[1], &byte, 1));
+        must("read", read(done[0], &byte, 1));
+        say(0);
+    }
+    must("read", read(numbers[0], &ring, sizeof ring));
+    int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, child, 0));
+    int theirs = (int)must("pidfd_getfd", syscall(SYS_pidfd_getfd, process, ring, 0));
+    must("write", write(has_it[1], &byte, 1));
+    must("read", read(closed[0], &byte, 1));
+    put_decoy_into(theirs);
+    close(theirs);
+    must("write", write(done[1], &byte, 1));
     await(child);
 }
 
@@ -316,11 +399,16 @@ const struct way ring_ways[] = {
     {"uring_replaced", replaced},
     {"uring_fixed_replaced", fixed_replaced},
     {"uring_worker_replaced", worker_replaced},
+    {"uring_worker_replaced_labelled", worker_replaced_labelled},
+    {"uring_worker_replaced_environ", worker_replaced_environ},
+    {"uring_drained_replaced", drained_replaced},
     {"uring_suppressed_replaced", suppressed_replaced},
+    {"uring_suppressed_replaced_labelled", suppressed_replaced_labelled},
     {"uring_suppressed_fsetxattr", suppressed_fsetxattr},
     {"uring_suppressed_fsetxattr_closed", suppressed_fsetxattr_closed},
     {"ring_inherited", inherited_ring},
     {"ring_received", received_ring},
     {"ring_message", given_by_message},
+    {"ring_registered", given_to_registered},
     {0},
 };

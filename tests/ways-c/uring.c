@@ -7,6 +7,8 @@
 #ifndef IOSQE_CQE_SKIP_SUCCESS
 #define IOSQE_CQE_SKIP_SUCCESS (1U << 6)
 #endif
+/* More than eight, and no more than a ring has room for the completions of, which is two for each entry. */
+enum { MANY = 9 };
 
 static void *map(int ring, size_t length, off_t offset) {
     void *place = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
@@ -102,6 +104,23 @@ static _Noreturn void overflowing(unsigned entry_flags) {
     __atomic_store_n(uring.done_head, *uring.done_tail, __ATOMIC_RELEASE);
     say(uring_run(&uring, 0, 1));
 }
+
+/* More are under way than are told apart, all called the same; the decoy comes last. OTHER is made. */
+static void many_of_one_name(void) {
+    write_text(other, "");
+    actor();
+    struct uring uring = uring_new(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    for (int count = 0; count < MANY; count++) {
+        struct io_uring_sqe *entry = &uring.entries[*uring.submitted % URING_ENTRIES];
+        uring_openat(entry, count + 1 < MANY ? other : object);
+        entry->flags = IOSQE_ASYNC;
+        submit_one(&uring);
+    }
+    say(uring_run(&uring, 0, MANY));
+}
+/* A worker opens it, and the completion comes when the process asks for it: both the file and the path are looked at then. */
+static void deferred(void) { open_with(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IOSQE_ASYNC); }
+
 static void way_openat(void) { open_with(0, 0); }
 static void overflow(void) { overflowing(0); }
 static void overflow_by_worker(void) { overflowing(IOSQE_ASYNC); }
@@ -249,6 +268,8 @@ const struct way uring_ways[] = {
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},
     {"uring_suppressed", suppressed},
+    {"uring_worker_deferred", deferred},
+    {"uring_many", many_of_one_name},
     {"uring_overflow", overflow},
     {"uring_overflow_worker", overflow_by_worker},
     {"denied_uring_overflow", denied_overflow},

@@ -4,7 +4,14 @@
 
 #include <linux/io_uring.h>
 
-enum { URING_ENTRIES = 4 };
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
+
+enum { URING_ENTRIES = 8 };
 
 struct uring {
     int ring;

@@ -14,7 +14,7 @@ pub struct AttemptRecord {
     pub header: RecordHeader,
     /// Who.
     pub task: TaskSnapshot,
-    /// The errno of a refusal, positive; 0 where it succeeded; or [`super::END_UNKNOWN`].
+    /// The errno of a refusal, positive; 0 where it succeeded; or [`super::END_UNKNOWN`] or [`super::END_TO_COME`].
     pub errno: u32,
     /// The flags of the call (O_ACCMODE and others); 0 where they could not be read.
     pub flags: u32,

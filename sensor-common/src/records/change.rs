@@ -38,6 +38,8 @@ pub const CHANGE_DIRECTORY_EXCHANGED: u32 = 13;
 
 /// [`ChangeRecord::errno`]: the end was not seen.
 pub const END_UNKNOWN: u32 = u32::MAX;
+/// [`super::AttemptRecord::errno`]: the open is under way, and the use of what it opens will most likely be told by its object.
+pub const END_TO_COME: u32 = u32::MAX - 1;
 
 /// What is known of a file, or of a name.
 #[repr(C)]

@@ -59,3 +59,13 @@ pub struct RepeatKey {
     /// The errno of a refusal, positive; 0 where it was allowed.
     pub errno: u32,
 }
+
+/// What is kept under a [`RepeatKey`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RepeatCount {
+    /// How often the use was repeated since it was told.
+    pub count: u64,
+    /// When it was told first; of a file that was found open, since when it may have been. Nanoseconds since boot.
+    pub since_boot_ns: u64,
+}

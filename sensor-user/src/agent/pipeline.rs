@@ -16,6 +16,7 @@ mod recognising;
 mod reconciling;
 mod refused;
 mod repeating;
+mod same_open;
 mod secrets;
 mod starting;
 mod starts;

@@ -13,7 +13,7 @@ use std::{
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{DirectoryList, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Task};
+use crate::decode::{DirectoryList, FilePath, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Task};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -146,6 +146,21 @@ impl Repeats {
             .get(&process)
             .map(|of| of.keys.clone())
             .unwrap_or_default()
+    }
+
+    /// What is kept of a process, with the path of what is a use of a file.
+    pub(super) fn with_paths(
+        &self,
+        process: ProcessKey,
+    ) -> impl Iterator<Item = (RepeatKey, Option<&FilePath>)> {
+        let keys = self.of.get(&process).map(|of| of.keys.as_slice());
+        keys.unwrap_or_default().iter().map(|key| {
+            let path = match self.kept.get(key).map(|kept| &kept.first) {
+                Some(First::File(file)) => Some(&file.path),
+                _ => None,
+            };
+            (*key, path)
+        })
     }
 
     /// Every process that has keys.

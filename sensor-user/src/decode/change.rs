@@ -3,8 +3,8 @@
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
     CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_UNKNOWN, GivenPath, KnownFile,
-    RECORD_CHANGE,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_TO_COME, END_UNKNOWN, GivenPath,
+    KnownFile, RECORD_CHANGE,
 };
 
 use super::{
@@ -53,6 +53,8 @@ pub enum End {
     Refused(u32),
     /// That was not seen.
     Unknown,
+    /// It is under way, and what comes of it will most likely be told by itself.
+    ToCome,
 }
 
 impl End {
@@ -60,6 +62,7 @@ impl End {
         match errno {
             0 => Self::Succeeded,
             END_UNKNOWN => Self::Unknown,
+            END_TO_COME => Self::ToCome,
             errno => Self::Refused(errno),
         }
     }

@@ -233,6 +233,8 @@ impl Types<'_> {
             ring_user_data: optional(self.of("io_kiocb", "cqe.user_data"))?,
             task_flags: self.member(&task, "task_struct", "flags")?,
             task_ring: optional(self.member(&task, "task_struct", "io_uring"))?,
+            task_registered_rings: optional(self.of("io_uring_task", "registered_rings"))?,
+            task_parent_exec_id: optional(self.member(&task, "task_struct", "parent_exec_id"))?,
         })
     }
 

@@ -16,6 +16,7 @@ use crate::error::in_one_line;
 
 const DESCRIPTORS: (&str, &str) = ("open_descriptors", "task_file");
 const MAPPED: (&str, &str) = ("mapped_files", "task_vma");
+const REGISTERED: (&str, &str) = ("registered_rings", "task");
 const HOOK: &str = "iter/task_file";
 
 /// Looks through all open descriptors. What is found comes as records.
@@ -23,6 +24,8 @@ pub struct OpenDescriptors {
     descriptors: Iter,
     /// Nothing where this kernel has no such iterator.
     mapped: Option<Iter>,
+    /// The same.
+    registered: Option<Iter>,
     look: Array<MapData, [u8; size_of::<Look>()]>,
     number: u32,
     before_boot_ns: u64,
@@ -63,13 +66,15 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, labeller: &mut Labeller) -> Probe
         Ok((Err(error), _)) => return refused(in_one_line(&error)),
         Err(error) => return refused(in_one_line(&error)),
     }
-    let cannot_see = match load_one(ebpf, btf, MAPPED) {
-        Ok(()) => Vec::new(),
-        Err(why) => {
-            tracing::debug!(%why, "mapped files cannot be looked through");
-            vec!["files that were mapped before, and are not open any more".to_owned()]
-        }
-    };
+    let mut cannot_see = Vec::new();
+    if let Err(why) = load_one(ebpf, btf, MAPPED) {
+        tracing::debug!(%why, "mapped files cannot be looked through");
+        cannot_see.push("files that were mapped before, and are not open any more".to_owned());
+    }
+    if let Err(why) = load_one(ebpf, btf, REGISTERED) {
+        tracing::debug!(%why, "registered rings cannot be looked through");
+        cannot_see.push("what is put into rings that nothing but their registration holds".to_owned());
+    }
     ProbeState {
         probe: Probe::OpenDescriptors,
         hook: Some(HOOK.to_owned()),
@@ -136,13 +141,14 @@ impl OpenDescriptors {
         Ok(Self {
             descriptors: own(ebpf, DESCRIPTORS).map_err(KernelError::Look)?,
             mapped: own(ebpf, MAPPED).ok(),
+            registered: own(ebpf, REGISTERED).ok(),
             look,
             number: 0,
             before_boot_ns: 0,
         })
     }
 
-    /// Looks through all open descriptors, and with `mapped` through all mapped files too. Blocks for some milliseconds.
+    /// Looks through all open descriptors and registered rings, and with `mapped` through all mapped files too. Blocks for some milliseconds.
     ///
     /// # Errors
     /// [`LookError`]; what was found until then was told.
@@ -158,6 +164,9 @@ impl OpenDescriptors {
             .set(0, look, 0)
             .map_err(|error| LookError::Map(Box::new(error)))?;
         run(&mut self.descriptors)?;
+        if let Some(iterator) = &mut self.registered {
+            run(iterator)?;
+        }
         if mapped && let Some(iterator) = &mut self.mapped {
             run(iterator)?;
         }

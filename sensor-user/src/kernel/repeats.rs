@@ -4,7 +4,7 @@ use aya::{
     Ebpf,
     maps::{HashMap, MapData, MapError},
 };
-use claviger_sensor_common::RepeatKey;
+use claviger_sensor_common::{RepeatCount, RepeatKey};
 use zerocopy::transmute;
 
 use super::KernelError;
@@ -15,11 +15,17 @@ use super::KernelError;
 pub struct RepeatError(#[source] Box<MapError>);
 
 type Key = [u8; size_of::<RepeatKey>()];
+type Value = [u8; size_of::<RepeatCount>()];
+
+fn count(value: Value) -> u64 {
+    let counted: RepeatCount = transmute!(value);
+    counted.count
+}
 
 /// The counts. The kernel half makes entries and adds to them; only the agent takes them away, and only once their process has ended and nothing can be
 /// added any more: what is added between the last reading of an entry and its removal would be lost without a word.
 pub struct Repeats {
-    map: HashMap<MapData, Key, u64>,
+    map: HashMap<MapData, Key, Value>,
 }
 
 impl Repeats {
@@ -41,7 +47,7 @@ impl Repeats {
     pub fn count(&self, key: RepeatKey) -> Result<Option<u64>, RepeatError> {
         let key: Key = transmute!(key);
         match self.map.get(&key, 0) {
-            Ok(count) => Ok(Some(count)),
+            Ok(value) => Ok(Some(count(value))),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(RepeatError(Box::new(error))),
         }
@@ -55,8 +61,8 @@ impl Repeats {
         self.map
             .iter()
             .map(|entry| {
-                let (key, count) = entry.map_err(|error| RepeatError(Box::new(error)))?;
-                Ok((transmute!(key), count))
+                let (key, value) = entry.map_err(|error| RepeatError(Box::new(error)))?;
+                Ok((transmute!(key), count(value)))
             })
             .collect()
     }

@@ -147,7 +147,9 @@ impl Way {
     /// Whether the file is found by following its path where only that is known, for which its process must live.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        self.name.starts_with("uring_suppressed_") || self.name == "uring_worker_replaced"
+        ["uring_suppressed_", "uring_worker_replaced"]
+            .iter()
+            .any(|beginning| self.name.starts_with(beginning))
     }
 
     /// Whether a refused one is found by following its path, for which its process must live.

@@ -259,7 +259,7 @@ pub(super) fn outcome(end: End) -> (Outcome, u32) {
     match end {
         End::Succeeded => (Outcome::Succeeded, 0),
         End::Refused(errno) => (Outcome::Denied, errno),
-        End::Unknown => (Outcome::Unknown, 0),
+        End::Unknown | End::ToCome => (Outcome::Unknown, 0),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
 
-use super::{changes::outcome, refused::Refused, *};
+use super::{changes::outcome, refused::Refused, same_open::SameOpens, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
@@ -30,16 +30,24 @@ pub(super) struct Followed {
     asked: BTreeMap<u64, Box<Attempt>>,
     /// How many of them were refused.
     pub(super) refused: Refused,
+    /// What of them is told by its object too.
+    pub(super) same: SameOpens,
 }
 
 impl Followed {
     pub(super) fn is_empty(&self) -> bool {
-        self.asked.is_empty()
+        self.asked.is_empty() && self.same.waiting() == 0
     }
 
-    /// How many there are.
+    /// How many there are, without those that wait for their object.
     pub(super) fn len(&self) -> usize {
         self.asked.len()
+    }
+
+    /// Whether one of this process is.
+    pub(super) fn follows(&self, process: ProcessKey) -> bool {
+        let mut asked = self.asked.values();
+        asked.any(|attempt| attempt.task.process == process)
     }
 }
 
@@ -78,8 +86,16 @@ impl<S: Sink> Agent<S> {
             return;
         };
         if matches!(attempt.end, End::Refused(_)) {
-            return self.refused_led_to(&attempt, reached);
+            self.refused_led_to(&attempt, reached);
+            return self.is_told(attempt.task.process);
         }
+        if let Err((attempt, reached)) = self.await_object(attempt, reached) {
+            self.tell_where_it_led(&attempt, reached);
+        }
+    }
+
+    /// Tells an open by where its path leads.
+    pub(super) fn tell_where_it_led(&mut self, attempt: &Attempt, reached: Reached) {
         match reached {
             Reached::Credential {
                 entry,
@@ -87,7 +103,7 @@ impl<S: Sink> Agent<S> {
                 parsed,
             } => {
                 self.accounts.received += 1;
-                self.tell_by_path(&attempt, &entry, Some(object), parsed);
+                self.tell_by_path(attempt, &entry, Some(object), parsed);
             }
             Reached::Other {
                 means_the_same: false,
@@ -95,8 +111,9 @@ impl<S: Sink> Agent<S> {
                 self.accounts.received += 1;
                 self.accounts.drop_record(Dropped::NotInCatalogue);
             }
-            Reached::Other { means_the_same: true } | Reached::Nothing => self.tell_by_words(&attempt),
+            Reached::Other { means_the_same: true } | Reached::Nothing => self.tell_by_words(attempt),
         }
+        self.is_told(attempt.task.process);
     }
 
     /// At the end nothing is followed any more.
@@ -105,6 +122,7 @@ impl<S: Sink> Agent<S> {
         for number in numbers {
             self.path_led_to(number, Reached::Nothing);
         }
+        self.tell_awaited(true);
     }
 
     fn tell_by_words(&mut self, attempt: &Attempt) {
@@ -122,8 +140,8 @@ impl<S: Sink> Agent<S> {
             return self.accounts.drop_record(Dropped::NotWatched);
         }
         let process = attempt.task.process;
-        // A worker of the ring may have opened it since, and the look through what is open have found it.
-        if object.is_some_and(|object| self.has_told_of(process, object)) {
+        // Also where a worker of the ring has opened it since, and the look through what is open has found it.
+        if self.is_told_by_object(attempt, object) {
             return self.accounts.drop_record(Dropped::ToldByObject);
         }
         self.by_path.told(process, &attempt.path, object);
@@ -159,10 +177,5 @@ impl<S: Sink> Agent<S> {
         at(&mut event, attempt.time_boot_ns, None);
         event.credential = Some(credential(&used));
         event
-    }
-
-    /// Whether a use of this file by this process was told.
-    fn has_told_of(&self, process: ProcessKey, object: ObjectKey) -> bool {
-        self.repeats.of(process).iter().any(|key| key.object == object)
     }
 }

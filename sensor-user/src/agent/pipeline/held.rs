@@ -139,6 +139,7 @@ impl<S: Sink> Agent<S> {
         for held in self.just_found.ripe(self.started.elapsed(), wait) {
             self.tell_held(&held);
         }
+        self.tell_awaited(all);
     }
 
     /// A use was told as it was done: if it was found open a moment before, it is not told for that once more.

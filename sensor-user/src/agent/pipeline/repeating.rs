@@ -120,6 +120,7 @@ impl<S: Sink> Agent<S> {
     }
 
     fn let_go(&mut self, process: ProcessKey) {
+        self.keep_uses_of_ended(process);
         for key in self.repeats.of(process) {
             if let Err(error) = self.kernel.repeats.forget(key) {
                 tracing::error!(error = %in_one_line(&error), "a count that is no longer needed stays");

@@ -166,7 +166,7 @@ impl<S: Sink> Agent<S> {
         self.accounts.received += 1;
         let probe = match attempt.end {
             End::Refused(_) => Probe::FileOpenDenied,
-            End::Succeeded | End::Unknown => Probe::FileOpen,
+            End::Succeeded | End::Unknown | End::ToCome => Probe::FileOpen,
         };
         let outcome = outcome_of(attempt.end);
         let target = attempt.path.display();

@@ -1,5 +1,6 @@
 use claviger_sensor_common::{
-    Ancestor, END_UNKNOWN, Label, OPERATION_REACH, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, TaskSnapshot,
+    Ancestor, END_TO_COME, END_UNKNOWN, Label, OPERATION_REACH, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes,
+    TaskSnapshot,
 };
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
@@ -125,7 +126,11 @@ fn a_refused_open_has_the_path_that_was_asked_for() {
     };
     assert_eq!(denied.path.bytes, b"/home/demo/.ssh/id_rsa");
     assert_eq!((denied.end, denied.access), (End::Refused(13), Access::ReadWrite));
-    for (errno, end) in [(0, End::Succeeded), (END_UNKNOWN, End::Unknown)] {
+    for (errno, end) in [
+        (0, End::Succeeded),
+        (END_UNKNOWN, End::Unknown),
+        (END_TO_COME, End::ToCome),
+    ] {
         record.errno = errno;
         let Record::Attempt(attempt) = decode(record.as_bytes()).expect("decodes") else {
             panic!("an attempt")

@@ -82,6 +82,8 @@ fn kernels_own_opens() -> Vec<Way> {
             Way::new("uring_openat2", READ, [Built, Built, Built]),
             Way::new("uring_worker", READ, [Built, Built, Built]),
             Way::new("uring_sqpoll", READ, [Built, Built, Built]),
+            Way::new("uring_worker_deferred", READ, [Built, Built, Built]),
+            Way::new("uring_many", READ, [Built, Built, Built]),
             Way::new("uring_overflow", READ, [Built, Built, Built]),
             Way::new("uring_overflow_worker", READ, [Built, Built, Built]),
         ],
@@ -107,6 +109,7 @@ fn fixed_files() -> Vec<Way> {
         [
             Way::new("uring_replaced", READ, [Built, Built, Built]),
             Way::new("uring_fixed_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_drained_replaced", READ, [Built, Built, Built]),
         ],
     );
     let rows = [
@@ -127,7 +130,10 @@ fn fixed_files() -> Vec<Way> {
         ),
         row(
             "a fixed file put in by another process",
-            [Way::new("ring_message", READ, [Built, Built, Built])],
+            [
+                Way::new("ring_message", READ, [Built, Built, Built]),
+                Way::new("ring_registered", READ, [Built, Built, Built]),
+            ],
         ),
     ];
     [opened, replaced, rows.concat()].concat()
@@ -154,7 +160,10 @@ fn silent() -> Vec<Way> {
             Way::new("uring_suppressed_closed_proc_cwd", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_mounts", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_replaced_labelled", READ, [Built, Built, Built]),
             Way::new("uring_worker_replaced", READ, [Built, Built, Built]),
+            Way::new("uring_worker_replaced_labelled", READ, [Built, Built, Built]),
+            Way::new("uring_worker_replaced_environ", READ, [Built, Built, Built]),
         ],
     );
     [held, gone].concat()
@@ -199,7 +208,10 @@ fn descriptors() -> Vec<Way> {
         ),
         row(
             "seccomp's `NOTIF_ADDFD`",
-            [Way::new("seccomp_addfd", receive, [Built, Built, Built])],
+            [
+                Way::new("seccomp_addfd", receive, [Built, Built, Built]),
+                Way::new("seccomp_addfd_same_number", receive, [Built, Built, Built]),
+            ],
         ),
         row(
             "open before the sensor was",
