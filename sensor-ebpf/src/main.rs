@@ -55,6 +55,7 @@ mod io_uring;
 mod kernel_keys;
 mod labels;
 mod mapped;
+mod named_objects;
 mod names_asked;
 mod offsets;
 mod open_descriptors;
