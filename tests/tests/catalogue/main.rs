@@ -8,3 +8,4 @@ mod host;
 mod labels;
 mod overlays;
 mod policy;
+mod swapped;
