@@ -113,10 +113,13 @@ pub enum Counter {
     LostDescriptorGone = 8,
     /// Lost: a process has room for more open descriptors, or a ring for more fixed files, than are looked through.
     LostDescriptors = 9,
+    /// Lost: a file lies at the name of a credential and could not be labelled, for as many are as are kept, so its uses by another name are not seen until the agent
+    /// has looked.
+    LostLabels = 10,
 }
 
 /// Slots of one probe.
-pub const COUNTERS_PER_PROBE: u32 = 10;
+pub const COUNTERS_PER_PROBE: u32 = 11;
 
 impl Counter {
     /// Index of this account in the map of counters.

@@ -24,6 +24,10 @@ pub const GIVEN_PATH_BYTES: usize = 1024;
 /// Labelled objects, where the configuration says no less. At the bound no further object is labelled, which the agent counts and says.
 pub const OBJECTS_MAX: u32 = 131_072;
 
+/// Objects that the kernel half has labelled by itself and the agent has not looked after yet: who makes files at credentials' names without end leaves room for other
+/// labels.
+pub const TAKEN_MAX: u64 = 1_024;
+
 /// Names in labelled directories. At the bound no further name is watched, which the agent counts and says.
 pub const NAMES_MAX: u32 = 65_536;
 

@@ -22,6 +22,7 @@ use crate::{
     file_use::{is_directory, is_regular, untyped},
     given::has_slash,
     labels,
+    named_objects::{take_by_name, take_known},
     offsets::{agent_pid, offset},
     pending_changes::{begin, ended, ended_with_second, is_pending},
     read::{Probed, Read, Typed, pointer},
@@ -89,6 +90,8 @@ pub fn fentry_vfs_rename(ctx: FEntryContext) -> i32 {
     if (file.matched | place.matched) == 0 || is_own() {
         return 0;
     }
+    // By whatever name it goes on, it is what it was by this one.
+    take_known(untyped(old), &file);
     let what = if flags & RENAME_EXCHANGE != 0 {
         CHANGE_EXCHANGED
     } else {
@@ -144,6 +147,13 @@ pub fn fexit_vfs_rename(ctx: FExitContext) -> i32 {
     let old = pointer::<Typed>(data, offset!(rename_old));
     // It has its new name by now.
     if is_pending(old) {
+        if succeeded(&ctx) {
+            take_by_name(untyped(old));
+            let flags: u32 = Typed::read(data, offset!(rename_flags));
+            if flags & RENAME_EXCHANGE != 0 {
+                take_by_name(untyped(pointer::<Typed>(data, offset!(rename_new))));
+            }
+        }
         ended_with_second(old, old, succeeded(&ctx));
     } else {
         appeared_in::<Typed>(old);
@@ -197,6 +207,7 @@ pub fn fentry_vfs_link(ctx: FEntryContext) -> i32 {
     let file = known::<Typed>(old, inode);
     let place = named::<Typed>(new);
     if (file.matched | place.matched) != 0 && !is_own() {
+        take_known(untyped(old), &file);
         begin(new, CHANGE_LINKED, old, inode, &file, &place, false);
     }
     0
@@ -205,6 +216,9 @@ pub fn fentry_vfs_link(ctx: FEntryContext) -> i32 {
 #[fexit(function = "vfs_link")]
 pub fn fexit_vfs_link(ctx: FExitContext) -> i32 {
     let new: *const u8 = ctx.arg(3);
+    if is_pending(new) && succeeded(&ctx) {
+        take_by_name(untyped(new));
+    }
     ended_with_second(new, new, succeeded(&ctx));
     0
 }

@@ -10,7 +10,7 @@
 mod overflow;
 
 use aya_ebpf::{
-    helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes},
+    helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes, generated::bpf_ktime_get_boot_ns},
     macros::{btf_tracepoint, map},
     maps::HashMap,
     programs::BtfTracePointContext,
@@ -50,6 +50,8 @@ struct Asked {
     length: u32,
     /// `SETTLED` and `BY_WORKER`.
     state: u32,
+    /// When it was submitted, since boot: what is looked at later may have been changed since then.
+    submitted_ns: u64,
     /// How it is found by what its completion says of it.
     known_by: overflow::KnownBy,
     given: [u8; GIVEN_PATH_BYTES],
@@ -142,6 +144,7 @@ static NOTHING_ASKED: Asked = Asked {
     flags: 0,
     length: 0,
     state: 0,
+    submitted_ns: 0,
     known_by: overflow::KnownBy::NOTHING,
     given: [0; GIVEN_PATH_BYTES],
 };
@@ -222,6 +225,8 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     let asked = unsafe { &mut *asked };
     asked.directory = directory;
     asked.flags = flags;
+    // SAFETY: this helper only returns a number.
+    asked.submitted_ns = unsafe { bpf_ktime_get_boot_ns() };
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
     asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
@@ -371,6 +376,9 @@ extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
         let (record, asked) = unsafe { (&mut *record, &*asked) };
         record.errno = errno;
         record.flags = asked.flags;
+        if errno == END_UNKNOWN {
+            record.header.time_boot_ns = asked.submitted_ns;
+        }
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         if unsafe { bpf_probe_read_kernel_buf(asked.given.as_ptr(), &mut record.given) }.is_err() {
             return false;

@@ -1,5 +1,7 @@
 //! What is known of objects, and the handshake by which the agent sets it.
 
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_str_bytes,
     macros::map,
@@ -9,7 +11,7 @@ use claviger_sensor_common::{
     DIRECTORIES_MAX, DIRECTORY_LEADS_ON, Label, LabelRequest, NAME_HASH_BYTES, NAMES_MAX, NameKey,
     OBJECTS_MAX, ObjectKey, PREFILTER_WORDS, REQUEST_ARMED, REQUEST_DENIED, REQUEST_DIRECTORY, REQUEST_DONE,
     REQUEST_ENVIRON, REQUEST_IDENTIFY, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_OBJECT,
-    REQUEST_PLACE, REQUEST_PURPOSE, REQUEST_SMAPS, REQUEST_WAY, WAYS_MAX, name_hash,
+    REQUEST_PLACE, REQUEST_PURPOSE, REQUEST_SMAPS, REQUEST_WAY, TAKEN_MAX, WAYS_MAX, name_hash,
 };
 use zerocopy::IntoBytes as _;
 
@@ -17,6 +19,7 @@ use crate::{
     offsets::offset,
     open_descriptors, process_files,
     read::{Probed, Read, pointer},
+    repeats::NOT_THERE_YET,
     tamper_mounts, task,
 };
 
@@ -35,9 +38,17 @@ static DIRECTORIES: HashMap<ObjectKey, Label> = HashMap::with_max_entries(DIRECT
 #[map]
 static NAMES: HashMap<NameKey, Label> = HashMap::with_max_entries(NAMES_MAX, NO_PREALLOC);
 
-/// One bit for each inode number that may be labelled: dismisses an unrelated file without a hash lookup. Bits are only ever set.
+/// One bit for each inode number that may be labelled: dismisses an unrelated file without a hash lookup. Bits are only ever set, by [`pass`].
 #[map]
 static PREFILTER: Array<u64> = Array::with_max_entries(PREFILTER_WORDS, 0);
+
+/// Bits of [`PREFILTER`] that are set: who puts one here first sets it. Older kernels have no atomic operation for that but addition.
+#[map]
+static PASSED: HashMap<u32, u32> = HashMap::with_max_entries(PREFILTER_WORDS * 64, NO_PREALLOC);
+
+/// How many objects were labelled by [`take`], and how many of them the agent has looked after.
+#[map]
+static TAKEN: Array<u64> = Array::with_max_entries(2, 0);
 
 /// Directories whose names matter though they are not labelled: a new directory in one leads on, or a credential lies in it.
 #[map]
@@ -51,20 +62,20 @@ static WATCHING: Array<u32> = Array::with_max_entries(1, 0);
 #[map]
 static REQUEST: Array<LabelRequest> = Array::with_max_entries(1, 0);
 
-/// Word and bit of an inode number.
+/// Word and number of the bit of an inode number.
 #[inline(always)]
-fn prefilter_place(inode: u64) -> (u32, u64) {
+fn prefilter_place(inode: u64) -> (u32, u32) {
     // overlayfs puts the number of the layer into the upper half.
     let inode = inode & 0xffff_ffff;
     let mixed = inode ^ (inode >> 19);
-    ((mixed >> 6) as u32 & (PREFILTER_WORDS - 1), 1 << (mixed & 63))
+    ((mixed >> 6) as u32 & (PREFILTER_WORDS - 1), mixed as u32 & 63)
 }
 
 /// Whether an object of this inode number may be labelled.
 #[inline(always)]
 pub fn may_be_labelled(inode: u64) -> bool {
     let (word, bit) = prefilter_place(inode);
-    PREFILTER.get(word).is_some_and(|word| word & bit != 0)
+    PREFILTER.get(word).is_some_and(|word| word & 1 << bit != 0)
 }
 
 /// Whether a directory of this inode number may be one in which new directories matter.
@@ -162,23 +173,65 @@ pub fn answer(file: *const u8, inode: *const u8) {
         return;
     }
     if purpose == REQUEST_OBJECT || purpose == REQUEST_DIRECTORY {
-        pass(key.inode);
+        let mut passed = pass(key.inode);
         if purpose == REQUEST_DIRECTORY && request.label.flags & DIRECTORY_LEADS_ON != 0 {
-            pass(below(key.inode));
+            passed &= pass(below(key.inode));
+        }
+        if !passed {
+            return;
         }
     }
     request.object = key;
     request.state = REQUEST_DONE | purpose;
 }
 
-/// Lets a number through the prefilter.
+/// Lets a number through the prefilter; false where there is no memory for that.
 #[inline(always)]
-fn pass(number: u64) {
-    let (word, bit) = prefilter_place(number);
-    if let Some(word) = PREFILTER.get_ptr_mut(word) {
-        // SAFETY: an element of an array is eight aligned bytes; only opens of the thread that asks write here.
-        unsafe { *word |= bit };
+fn pass(number: u64) -> bool {
+    if may_be_labelled(number) {
+        return true;
     }
+    let (word, bit) = prefilter_place(number);
+    if PASSED.insert(word << 6 | bit, 0u32, NOT_THERE_YET).is_err() {
+        // Somebody else sets it now, or it cannot be.
+        return may_be_labelled(number);
+    }
+    if let Some(word) = PREFILTER.get_ptr_mut(word) {
+        // SAFETY: an element of an array is eight aligned bytes. The bit is 0, and nobody else adds it.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word, 1 << bit) };
+    }
+    true
+}
+
+/// Labels an object as what is known of its name; false where it cannot be: as many are as there is room for, or as the agent can look after.
+#[inline(always)]
+pub fn take(object: &ObjectKey, label: Label) -> bool {
+    if of_object(object).is_some() {
+        return true;
+    }
+    let label = Label {
+        id: label.id,
+        flags: 0,
+    };
+    let label = label.at_look(open_descriptors::look().number);
+    let looked_after = TAKEN.get(1).copied().unwrap_or_default();
+    if TAKEN
+        .get(0)
+        .copied()
+        .unwrap_or_default()
+        .wrapping_sub(looked_after)
+        >= TAKEN_MAX
+    {
+        return false;
+    }
+    if OBJECTS.insert(object, label, NOT_THERE_YET).is_err() {
+        return of_object(object).is_some();
+    }
+    if let Some(taken) = TAKEN.get_ptr_mut(0) {
+        // SAFETY: an element of an array is eight aligned bytes.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(taken, 1) };
+    }
+    pass(object.inode)
 }
 
 /// Answers the agent that its open was refused.

@@ -56,6 +56,7 @@ mod ioctls;
 mod kernel_keys;
 mod labels;
 mod mapped;
+mod named_objects;
 mod names_asked;
 mod offsets;
 mod open_descriptors;

@@ -43,6 +43,35 @@ static void rename_to(void) {
     actor();
     say(syscall(SYS_rename, other, object));
 }
+/* The setup makes a credential and gives it another name at once; the actor opens it there. */
+static _Noreturn void opened_elsewhere(void (*make)(void)) {
+    int made[2], answer = 0;
+    pid_t child;
+    must("pipe", pipe2(made, O_CLOEXEC));
+    write_text(joined(directory_of(other), "made"), TEXT);
+    if (part(&child)) {
+        must("read", read(made[0], &answer, sizeof answer));
+        say(syscall(SYS_openat, AT_FDCWD, other, O_RDONLY | O_CLOEXEC));
+    }
+    make();
+    must("write", write(made[1], &answer, sizeof answer));
+    await(child);
+}
+static void make_and_rename(void) {
+    close((int)must("create", open(object, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
+    must("rename", rename(object, other));
+}
+static void created_renamed(void) { opened_elsewhere(make_and_rename); }
+static void replace_and_link(void) {
+    must("rename", rename(joined(directory_of(other), "made"), object));
+    must("link", link(object, other));
+}
+static void replaced_linked(void) { opened_elsewhere(replace_and_link); }
+static void replace_and_rename(void) {
+    must("rename", rename(joined(directory_of(other), "made"), object));
+    must("rename", rename(object, other));
+}
+static void replaced_renamed(void) { opened_elsewhere(replace_and_rename); }
 /* Object is there: the same call replaces it. */
 static void rename_exchange(void) {
     write_text(other, TEXT);
@@ -216,6 +245,9 @@ const struct way change_ways[] = {
     {"renameat2_from", renameat2_from},
     {"rename_to", rename_to},
     {"rename_over", rename_to},
+    {"created_renamed", created_renamed},
+    {"replaced_linked", replaced_linked},
+    {"replaced_renamed", replaced_renamed},
     {"rename_exchange", rename_exchange},
     {"denied_rename", denied_rename},
     {"rename_directory", rename_directory},

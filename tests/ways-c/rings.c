@@ -125,6 +125,44 @@ static void suppressed_closed_symlink(void) {
     opened_and_closed(other);
 }
 
+/* As opened_and_closed, with something that is done to its path by the same call. */
+static _Noreturn void opened_and_led_elsewhere(const char *path, int directory, void (*lead)(struct io_uring_sqe *)) {
+    struct uring uring = silently(0, 1, path);
+    struct io_uring_sqe *entry = &uring.entries[1];
+    uring.entries[0].fd = directory;
+    entry->opcode = IORING_OP_CLOSE;
+    entry->file_index = 1;
+    entry->flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[2], 0, sizeof uring.entries[2]);
+    lead(&uring.entries[2]);
+    say(uring_run(&uring, 3, 1));
+}
+static const char *other_link;
+static void lead_by_link(struct io_uring_sqe *entry) {
+    entry->opcode = IORING_OP_RENAMEAT;
+    entry->fd = AT_FDCWD;
+    entry->addr = (uint64_t)(uintptr_t)other_link;
+    entry->len = (uint32_t)AT_FDCWD;
+    entry->addr2 = (uint64_t)(uintptr_t)other;
+}
+static void suppressed_closed_swapped(void) {
+    other_link = joined(directory_of(other), "other_link");
+    must("symlink", symlink(object, other));
+    must("symlink", symlink("/etc/passwd", other_link));
+    actor();
+    opened_and_led_elsewhere(other, AT_FDCWD, lead_by_link);
+}
+static int directory;
+static void lead_by_descriptor(struct io_uring_sqe *entry) {
+    entry->opcode = IORING_OP_CLOSE;
+    entry->fd = directory;
+}
+static void suppressed_closed_relative(void) {
+    actor();
+    directory = (int)must("open the directory", open(directory_of(object), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    opened_and_led_elsewhere(name_of(object), directory, lead_by_descriptor);
+}
+
 static void suppressed_closed_proc_cwd(void) {
     must("chdir", chdir(directory_of(object)));
     actor();
@@ -394,6 +432,8 @@ const struct way ring_ways[] = {
     {"uring_suppressed_sqpoll", suppressed_sqpoll},
     {"uring_suppressed_closed", suppressed_closed},
     {"uring_suppressed_closed_symlink", suppressed_closed_symlink},
+    {"uring_suppressed_closed_swapped", suppressed_closed_swapped},
+    {"uring_suppressed_closed_relative", suppressed_closed_relative},
     {"uring_suppressed_closed_proc_cwd", suppressed_closed_proc_cwd},
     {"uring_suppressed_closed_mounts", suppressed_closed_mounts},
     {"uring_replaced", replaced},

@@ -3,7 +3,8 @@
 //! sensor.
 //!
 //! It touches files, so it is for hands only. At most [`LINKS_MAX`] links and [`STEPS_MAX`] names are followed. What another thread of the process, or
-//! its end, has changed since is followed as it is now.
+//! its end, has changed since is followed as it is now. So of every directory and link on the way the time of its last change is noted: where all were as
+//! they are now when the path was used, it led then where it leads now. Not told by that is what was mounted over one of them since.
 
 use std::{
     collections::VecDeque,
@@ -13,6 +14,7 @@ use std::{
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
     path::{Component, Path},
+    time::{Duration, SystemTime},
 };
 
 use rustix::{
@@ -23,7 +25,7 @@ use rustix::{
 use crate::{
     agent::seen_from::SeenFrom,
     attribute::{ProcessDirectory, is_own_mount_namespace, root_of},
-    credential::{Held, OpenError},
+    credential::Held,
     decode::ProcessKey,
 };
 
@@ -36,21 +38,104 @@ const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 /// include/linux/proc_ns.h
 const PROC_ROOT_INODE: u64 = 1;
 
-/// What lies at an absolute path for a process, held without being opened. Once the process is gone, for the sensor, if it was in the sensor's mounts.
-///
-/// # Errors
-/// [`OpenError`], also where nobody can tell any more.
-pub(super) fn follow(process: ProcessKey, mount_namespace: u32, path: &Path) -> Result<Held, OpenError> {
-    let (root, itself) = match (root_of(process), ProcessDirectory::of(process.pid)) {
-        (Some(root), Some(itself)) => (root, Some(itself)),
-        _ if is_own_mount_namespace(mount_namespace) => (SeenFrom::Here.hold().ok_or(OpenError::Gone)?, None),
-        _ => return Err(OpenError::Gone),
-    };
-    let itself = || itself.as_ref()?.hold(".");
-    Held::of(from_root(&root, &itself, path).map_err(OpenError::looking)?)
+/// A change less than this before a time may have come after it: the clock of file systems goes in ticks, of ten milliseconds at most.
+const CLOCK_MARGIN: Duration = Duration::from_millis(20);
+
+/// Where a path leads.
+pub(super) enum Leads {
+    /// To this, which is held without being opened.
+    To(Held),
+    /// Nothing lies there.
+    Nowhere,
+    /// Nobody can tell, or not any more.
+    Unknown,
 }
 
-fn from_root(root: &OwnedFd, itself: &dyn Fn() -> Option<OwnedFd>, path: &Path) -> Result<OwnedFd, Errno> {
+/// A path that was followed.
+pub(super) struct Followed {
+    /// Where it leads.
+    pub(super) leads: Leads,
+    /// Whether it was followed as the process would; else it is gone.
+    pub(super) by_process: bool,
+    way: Way,
+}
+
+impl Followed {
+    /// Whether all that it goes through was at this time, by the wall clock, as it is now.
+    pub(super) fn stood_at(&self, time: SystemTime) -> bool {
+        !self.way.is_held && self.way.changed + CLOCK_MARGIN < time
+    }
+}
+
+/// What was gone through.
+struct Way {
+    /// When the directory or link was changed that was changed last.
+    changed: SystemTime,
+    /// Something that a process holds is on it, which can be replaced without a trace.
+    is_held: bool,
+}
+
+impl Way {
+    fn new() -> Self {
+        Self {
+            changed: SystemTime::UNIX_EPOCH,
+            is_held: false,
+        }
+    }
+
+    /// A directory or link was gone through. In procfs nothing can be put in another's place, and times are those of the first look.
+    fn through(&mut self, at: &OwnedFd) -> Result<(), Errno> {
+        if fstatfs(at)?.f_type == PROC_SUPER_MAGIC {
+            return Ok(());
+        }
+        let stat = fstat(at)?;
+        self.changed = self
+            .changed
+            .max(time(stat.st_mtime, stat.st_mtime_nsec))
+            .max(time(stat.st_ctime, stat.st_ctime_nsec));
+        Ok(())
+    }
+}
+
+/// A time as stat(2) has it; the epoch for one before it.
+fn time(seconds: i64, nanoseconds: u64) -> SystemTime {
+    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    let since = since.saturating_add(Duration::from_nanos(nanoseconds));
+    // One that the clock has no room for comes after every other.
+    let latest = Duration::from_secs(u64::from(u32::MAX) << 2);
+    SystemTime::UNIX_EPOCH + since.min(latest)
+}
+
+/// Where an absolute path leads for a process. Once the process is gone, for the sensor, if it was in the sensor's mounts.
+pub(super) fn follow(process: ProcessKey, mount_namespace: u32, path: &Path) -> Followed {
+    let mut way = Way::new();
+    let theirs = root_of(process).and_then(|root| Some((root, ProcessDirectory::of(process.pid)?)));
+    let (root, itself, by_process) = match theirs {
+        Some((root, itself)) => (Some(root), Some(itself), true),
+        None if is_own_mount_namespace(mount_namespace) => (SeenFrom::Here.hold(), None, false),
+        None => (None, None, false),
+    };
+    let itself = || itself.as_ref()?.hold(".");
+    let leads = root.map_or(Leads::Unknown, |root| {
+        match from_root(&root, &itself, path, &mut way) {
+            Ok(reached) => Held::of(reached).map_or(Leads::Unknown, Leads::To),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Leads::Nowhere,
+            Err(_) => Leads::Unknown,
+        }
+    });
+    Followed {
+        leads,
+        by_process,
+        way,
+    }
+}
+
+fn from_root(
+    root: &OwnedFd,
+    itself: &dyn Fn() -> Option<OwnedFd>,
+    path: &Path,
+    way: &mut Way,
+) -> Result<OwnedFd, Errno> {
     let mut rest = VecDeque::new();
     put_before(&mut rest, path.as_os_str());
     let mut at = root.try_clone().map_err(|_| Errno::MFILE)?;
@@ -67,6 +152,7 @@ fn from_root(root: &OwnedFd, itself: &dyn Fn() -> Option<OwnedFd>, path: &Path) 
         if name == ".." && is_same(&fstat(&at)?, &fstat(root)?) {
             continue;
         }
+        way.through(&at)?;
         let next = hold(at.as_fd(), &name, OFlags::NOFOLLOW)?;
         if FileType::from_raw_mode(fstat(&next)?.st_mode) != FileType::Symlink {
             at = next;
@@ -76,11 +162,12 @@ fn from_root(root: &OwnedFd, itself: &dyn Fn() -> Option<OwnedFd>, path: &Path) 
         if links > LINKS_MAX {
             return Err(Errno::LOOP);
         }
+        way.through(&next)?;
         if fstatfs(&next)?.f_type != PROC_SUPER_MAGIC {
             let text = readlinkat(&next, "", Vec::new())?.into_bytes();
             put_before(&mut rest, &OsString::from_vec(text));
         } else if fstat(&at)?.st_ino != PROC_ROOT_INODE {
-            // It leads to what a process holds.
+            way.is_held = true;
             at = hold(at.as_fd(), &name, OFlags::empty())?;
         } else if name == "self" || name == "thread-self" {
             at = itself().ok_or(Errno::SRCH)?;
@@ -139,7 +226,7 @@ mod tests {
         symlink("loop", at("loop")).expect("linked");
         let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
         let key = fs::metadata(at("home/key")).expect("there").ino();
-        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path)));
+        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path), &mut Way::new()));
         for path in [
             "/home/key",
             "/absolute",
@@ -165,7 +252,7 @@ mod tests {
         let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
         let (top, home) = (fs::metadata(at(".")), fs::metadata(at("home")));
         let (top, home) = (top.expect("there").ino(), home.expect("there").ino());
-        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path)));
+        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path), &mut Way::new()));
         for (path, inode) in [
             ("/", top),
             ("/home/", home),
@@ -184,7 +271,7 @@ mod tests {
         let own = std::process::id();
         let root = OwnedFd::from(File::open("/").expect("the root"));
         let itself = || ProcessDirectory::of(own)?.hold(".");
-        let reach = |path: &str| inode(from_root(&root, &itself, Path::new(path)));
+        let reach = |path: &str| inode(from_root(&root, &itself, Path::new(path), &mut Way::new()));
         let here = fs::metadata(".").expect("there").ino();
         for path in [
             "/proc/self/cwd",
@@ -198,5 +285,71 @@ mod tests {
         let descriptor = std::os::fd::AsRawFd::as_raw_fd(file.as_file());
         let inode = file.as_file().metadata().expect("there").ino();
         assert_eq!(reach(&format!("/proc/self/fd/{descriptor}")), Ok(inode));
+    }
+
+    #[test]
+    fn a_way_is_believed_only_where_nothing_on_it_was_changed_since() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("deep/er")).expect("made");
+        fs::write(at("deep/er/key"), "x").expect("written");
+        symlink("deep", at("way")).expect("linked");
+        let changed = |path: &str| {
+            let mut way = Way::new();
+            let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
+            // Where it leads is another test's.
+            let _reached = from_root(&root, &|| None, Path::new(path), &mut way);
+            Followed {
+                leads: Leads::Unknown,
+                by_process: true,
+                way,
+            }
+        };
+        let newest = |names: &[&str]| {
+            let times = names.iter().map(|name| {
+                let stat = fs::symlink_metadata(at(name)).expect("there");
+                time(stat.ctime(), stat.ctime_nsec().unsigned_abs())
+            });
+            times.max().expect("some")
+        };
+        let cases: [(&str, &[&str]); 4] = [
+            ("/deep/er/key", &[".", "deep", "deep/er"]),
+            ("/way/er/key", &[".", "way", "deep", "deep/er"]),
+            ("/deep/nothing", &[".", "deep"]),
+            ("/deep/er/../../way/er/key", &[".", "deep", "deep/er", "way"]),
+        ];
+        for (path, through) in cases {
+            let followed = changed(path);
+            let newest = newest(through);
+            assert!(!followed.stood_at(newest + CLOCK_MARGIN), "{path}");
+            assert!(followed.stood_at(newest + 2 * CLOCK_MARGIN), "{path}");
+        }
+        // What a file says of itself is none of its way's.
+        let before = changed("/deep/er/key").way.changed;
+        fs::write(at("deep/er/key"), "y").expect("written");
+        assert_eq!(changed("/deep/er/key").way.changed, before);
+        fs::rename(at("way"), at("other")).expect("renamed");
+        symlink("other", at("way")).expect("linked");
+        assert!(changed("/way/er/key").way.changed >= before);
+        assert!(!changed("/way/er/key").stood_at(newest(&["."])));
+    }
+
+    #[test]
+    fn what_a_process_holds_on_the_way_is_never_sure() {
+        let own = std::process::id();
+        let root = OwnedFd::from(File::open("/").expect("the root"));
+        let itself = || ProcessDirectory::of(own)?.hold(".");
+        let is_sure = |path: &str| {
+            let mut way = Way::new();
+            from_root(&root, &itself, Path::new(path), &mut way).expect("there");
+            !way.is_held
+        };
+        assert!(is_sure("/proc/self/status") && !is_sure("/proc/self/cwd/."));
+    }
+
+    #[test]
+    fn times_have_no_end() {
+        assert_eq!(time(-5, 7), SystemTime::UNIX_EPOCH + Duration::from_nanos(7));
+        assert!(time(i64::MAX, u64::MAX) > SystemTime::now());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use claviger_sensor_common::ObjectKey;
 
-use super::{known::Known, labels::Labels};
+use super::{known::Known, labels::Labels, placed::Placed};
 use crate::credential::{Overlay, Places};
 
 /// What the pipeline needs to know of the worker's findings, at any time.
@@ -16,6 +16,7 @@ use crate::credential::{Overlay, Places};
 pub(super) struct Knowledge {
     labels: Arc<Mutex<Labels>>,
     known: Arc<Mutex<Known>>,
+    placed: Arc<Mutex<Placed>>,
     places: Arc<RwLock<Arc<Places>>>,
     /// Directories of the host in which others lead on.
     ways: Arc<Mutex<KnownWays>>,
@@ -35,6 +36,7 @@ impl Knowledge {
         Self {
             labels: Arc::default(),
             known: Arc::default(),
+            placed: Arc::default(),
             places: Arc::new(RwLock::new(places)),
             ways: Arc::default(),
             overlays: Arc::new(RwLock::new(Arc::new([]))),
@@ -49,6 +51,11 @@ impl Knowledge {
     /// What credentials say.
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has come to lie at credentials' places.
+    pub(super) fn placed(&self) -> MutexGuard<'_, Placed> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Others lead on in other directories.

@@ -185,6 +185,25 @@ impl Table {
         self.live.contains_key(&(object, false))
     }
 
+    /// All objects that are labelled as files, those that have left their path too.
+    pub(super) fn objects(&self) -> HashSet<ObjectKey> {
+        let live = self.live.keys().filter(|(_, is_directory)| !is_directory);
+        let left = self.gone.values().flatten().chain(&self.orphans);
+        let left = left.filter(|labelled| labelled.names.is_none());
+        live.map(|(object, _)| *object)
+            .chain(left.map(|labelled| labelled.object))
+            .collect()
+    }
+
+    /// A file has a label and lies at no path any more at which it would be found.
+    pub(super) fn adopt(&mut self, labelled: Labelled) {
+        self.gone
+            .entry(labelled.seen.owner)
+            .or_default()
+            .push_back(labelled);
+        self.gone_count += 1;
+    }
+
     /// Whether this very file is labelled at this path of a root, in force or not.
     pub(super) fn holds(&self, root: Root, path: &Path, seen: Seen) -> bool {
         self.by_root
@@ -320,11 +339,7 @@ impl Table {
             self.orphans.push(labelled);
             return;
         }
-        self.gone
-            .entry(labelled.seen.owner)
-            .or_default()
-            .push_back(labelled);
-        self.gone_count += 1;
+        self.adopt(labelled);
     }
 
     fn count_down(&mut self, key: Key) {

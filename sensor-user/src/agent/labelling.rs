@@ -4,6 +4,7 @@ mod copies;
 mod own;
 mod setting;
 mod slices;
+mod taken;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -61,6 +62,7 @@ pub(super) struct Labelling {
     /// What bounds the sensor, as far as that is known.
     bounds: Vec<PathBuf>,
     table: Table,
+    taken: taken::Taken,
     /// Names whose labels were replaced in this scan, or left one of several paths; some may be watched by another path.
     replaced_names: HashSet<NameKey>,
     /// Labels of copies, those that have left their path too.
@@ -107,6 +109,7 @@ impl Labelling {
             own_places: own::OwnPlaces::default(),
             bounds: Vec::new(),
             table: Table::default(),
+            taken: taken::Taken::default(),
             replaced_names: HashSet::new(),
             copies: HashSet::new(),
             counts: BTreeMap::new(),
@@ -131,6 +134,7 @@ impl Labelling {
                 self.finish(job, public);
                 self.label_own(&root);
                 self.look_after_copies(&root);
+                self.take_over();
             }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");
@@ -192,6 +196,7 @@ impl Labelling {
     pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
         self.renew_copies(&catalogue);
         self.catalogue = catalogue;
+        self.knowledge.placed().clear();
         self.lay_out();
         // By the catalogue before; the search and the look into other roots begin anew.
         self.jobs.clear();

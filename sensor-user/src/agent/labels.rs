@@ -95,6 +95,13 @@ impl Labels {
         Some(id)
     }
 
+    /// Holds an id once more; what it stands for. Nothing where that is forgotten.
+    pub(super) fn hold_again(&mut self, id: u32) -> Option<&Meaning> {
+        let kept = self.meanings.get_mut(&id)?;
+        kept.holders += 1;
+        Some(&kept.meaning)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.meanings.len()
@@ -204,10 +211,12 @@ mod tests {
         labels.bury();
         assert!(labels.meaning(first).is_some(), "it is still held once");
         labels.release(first);
+        assert!(labels.hold_again(first).is_some(), "it is not forgotten yet");
+        labels.release(first);
         labels.bury();
         assert!(labels.meaning(first).is_some(), "a record may be under way");
         labels.bury();
-        assert!(labels.meaning(first).is_none());
+        assert!(labels.meaning(first).is_none() && labels.hold_again(first).is_none());
         assert_ne!(labels.hold(directory("/a")), Some(first));
     }
 

@@ -46,6 +46,12 @@ pub(super) struct Following {
     pub process: ProcessKey,
     /// In which mount namespace it was.
     pub mount_namespace: u32,
+    /// When the path was used.
+    pub time_boot_ns: u64,
+    /// Whether the process was refused, so that it has nothing.
+    pub was_refused: bool,
+    /// Whether it is sure at which directory the path began.
+    pub is_base_sure: bool,
     /// The path as it was given, absolute.
     pub path: PathBuf,
     /// The same by its names alone.
@@ -63,13 +69,17 @@ pub(super) enum Reached {
         /// What it says.
         parsed: Parsed,
     },
-    /// To something else.
+    /// To something else, as it did when it was used.
     Other {
         /// Whether the same names lead there for the sensor.
         means_the_same: bool,
     },
-    /// Nowhere any more.
-    Nothing,
+    /// To where nothing lies, and nothing lay.
+    Nowhere,
+    /// Elsewhere, and it may have led to something else when it was used.
+    Changed,
+    /// Nobody can tell any more.
+    Unknown,
 }
 
 /// What the worker is asked.

@@ -39,6 +39,7 @@ mod own;
 mod peers;
 mod pending;
 mod pipeline;
+mod placed;
 mod placing;
 mod publicly;
 mod reasons;

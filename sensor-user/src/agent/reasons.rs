@@ -54,8 +54,6 @@ reasons! {
         MountElsewhere = "mount_elsewhere",
         /// What was slowed down, limited or moved is not the sensor.
         AnotherProcessHeld = "another_process_held",
-        /// An open was refused by a path that says nothing, and where it leads was not looked at. What was refused is not known.
-        RefusedNotFollowed = "refused_not_followed",
     }
 }
 
@@ -70,6 +68,12 @@ reasons! {
         UnknownRepeat = "unknown_repeat",
         /// A file that may be a copy, of too many.
         CopyNotLookedAt = "copy_not_looked_at",
+        /// An open was refused by a path that says nothing, and where it led is not known: there were too many, the process was gone, or the way was changed.
+        RefusedNotFollowed = "refused_not_followed",
+        /// Only the path of an open was seen, which says nothing, and nobody can follow it any more.
+        PathNotFollowed = "path_not_followed",
+        /// Only the path of an open was seen, which says nothing, and it may have led elsewhere than it does now.
+        PathChanged = "path_changed",
         /// Only a part of the path was seen by which it would be known.
         PathCut = "path_cut",
         /// Credentials that were moved with their directory, of too many.

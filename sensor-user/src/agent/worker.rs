@@ -23,10 +23,11 @@ use tokio::sync::mpsc;
 use super::{
     Own, SelfTestOptions,
     asks::{AskedQueue, Asks, queue},
+    boot_clock::BootClock,
     copies::{Suspect, Suspects},
     current::Current,
     elsewhere::{self, MountedElsewhere},
-    follow::follow,
+    follow::{Leads, follow},
     hands::{Changed, Hands},
     knowledge::Knowledge,
     labelling::{Labelling, Looked, homes_of_host},

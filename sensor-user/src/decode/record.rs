@@ -158,6 +158,8 @@ pub struct Attempt {
     pub path: FilePath,
     /// Where, as it was given, from the root: what `..` and links lead to is for the kernel to say.
     pub as_given: FilePath,
+    /// Whether it began at a directory of the process's, and not at its root.
+    pub is_relative: bool,
 }
 
 /// A process started a program.
@@ -208,6 +210,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 task: Task::from(&record.task),
                 end,
                 access: access(reads, writes),
+                is_relative: record.given_length == 0 || record.given[0] != b'/',
                 path: FilePath::given(
                     &record.base,
                     &record.given,

@@ -42,7 +42,7 @@ pub struct CpuAccounts {
 }
 
 /// The reasons for which the kernel half loses what it has observed, in the words of events, logs and metrics.
-const LOSSES: [(&str, Counter); 7] = [
+const LOSSES: [(&str, Counter); 8] = [
     ("ring_full", Counter::LostRingFull),
     ("unreadable", Counter::LostUnreadable),
     ("too_many_in_flight", Counter::LostInFlight),
@@ -50,6 +50,7 @@ const LOSSES: [(&str, Counter); 7] = [
     ("too_many_written", Counter::LostWritten),
     ("descriptor_gone", Counter::LostDescriptorGone),
     ("too_many_descriptors", Counter::LostDescriptors),
+    ("too_many_labels", Counter::LostLabels),
 ];
 
 /// Runs that the kernel left out.

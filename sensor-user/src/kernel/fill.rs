@@ -10,17 +10,19 @@ use std::{
 use aya::maps::{MapFd, MapInfo};
 use claviger_sensor_common::{
     AGENT_THREADS_MAX, CHANGES_IN_FLIGHT_MAX, DIRECTORIES_MAX, HOLDERS_MAX, IN_FLIGHT_MAX, NAMES_MAX,
-    OBJECTS_MAX, OWN_BPF_MAX, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, SHARERS_MAX, WAYS_MAX, WRITTEN_MAX,
+    OBJECTS_MAX, OWN_BPF_MAX, PREFILTER_WORDS, READERS_MAX, REPEATS_MAX, SECRET_NAMES_MAX, SHARERS_MAX,
+    WAYS_MAX, WRITTEN_MAX,
 };
 
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills, but for those of the calls of one thread under way: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 21] = [
+pub const MAPS: [(&str, &str, u32); 22] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
     ("WAYS", "ways", WAYS_MAX),
+    ("PASSED", "prefilter_bits", PREFILTER_WORDS * 64),
     ("REPEATS", "repeats", REPEATS_MAX),
     ("READERS", "readers", READERS_MAX),
     ("HOLDERS", "holders", HOLDERS_MAX),

@@ -7,7 +7,7 @@ use aya::{
     maps::{Array, HashMap, MapData, MapError},
 };
 use claviger_sensor_common::{
-    Label, LabelRequest, NameKey, ObjectKey, REQUEST_ARMED, REQUEST_DIRECTORY, REQUEST_DONE,
+    Label, LabelRequest, NameKey, OBJECTS_MAX, ObjectKey, REQUEST_ARMED, REQUEST_DIRECTORY, REQUEST_DONE,
     REQUEST_IDENTIFY, REQUEST_IDLE, REQUEST_OBJECT, REQUEST_PLACE, REQUEST_WAY,
 };
 use zerocopy::transmute;
@@ -53,6 +53,7 @@ pub struct Labeller {
     watching: Array<MapData, u32>,
     ways: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
     places: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
+    taken: Array<MapData, u64>,
 }
 
 impl Labeller {
@@ -77,6 +78,7 @@ impl Labeller {
             watching: take(ebpf, "WATCHING")?,
             ways: take(ebpf, "WAYS")?,
             places: take(ebpf, "OWN_PLACES")?,
+            taken: take(ebpf, "TAKEN")?,
         })
     }
 
@@ -167,6 +169,51 @@ impl Labeller {
     pub fn label_of(&self, object: ObjectKey) -> Option<Label> {
         let label = self.objects.get(&bytes_of_object(object), 0).ok()?;
         Some(transmute!(label))
+    }
+
+    /// How many objects the kernel half has labelled by itself so far, by the name at which they came to lie.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn taken(&self) -> Result<u64, LabelError> {
+        self.taken.get(&0, 0).map_err(|source| LabelError {
+            name: "TAKEN",
+            source: Box::new(source),
+        })
+    }
+
+    /// So many of them were looked after: only [`claviger_sensor_common::TAKEN_MAX`] more are labelled until this is called again.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn looked_after(&mut self, count: u64) -> Result<(), LabelError> {
+        self.taken.set(1, count, 0).map_err(|source| LabelError {
+            name: "TAKEN",
+            source: Box::new(source),
+        })
+    }
+
+    /// All objects that have a label now. What gets or loses one meanwhile may be left out or be there twice.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectKey> {
+        // Where entries go while it is gone through, it begins anew: no more steps than there is room.
+        let keys = self.objects.keys().take(OBJECTS_MAX as usize);
+        keys.filter_map(Result::ok).map(|key| transmute!(key))
+    }
+
+    /// Gives an object that has a label the same with another id; false where it has none.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn relabel(&mut self, object: ObjectKey, id: u32) -> Result<bool, LabelError> {
+        const ONLY_THERE: u64 = 2;
+        let Some(label) = self.label_of(object) else {
+            return Ok(false);
+        };
+        let label = bytes_of_label(Label { id, ..label });
+        match self.objects.insert(bytes_of_object(object), label, ONLY_THERE) {
+            Ok(()) => Ok(true),
+            Err(source) => gone("OBJECTS", Err(source)).map(|()| false),
+        }
     }
 
     /// Takes the label from an object.

@@ -263,3 +263,42 @@ fn what_replaces_the_target_of_links_is_known_at_its_first_use() {
         );
     }
 }
+
+/// By the name at which it was opened it is labelled, and stays so when the agent has taken that over.
+#[test]
+fn what_was_made_at_a_credentials_name_is_known_by_every_other() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    host.decoy.write(".ssh/known_hosts", "a host\n");
+    let credentials = host.decoy.path(".aws/credentials");
+    fs::remove_file(&credentials).expect("removed");
+    host.sensor.start();
+    let key = host.decoy.path(".ssh/id_made");
+    // One name is known exactly, one fits a pattern, and one is none in the same directory.
+    let cases = [
+        (credentials, "aws", 1),
+        (key, "ssh", 1),
+        (host.decoy.path(".ssh/known_hosts"), "none", 0),
+    ];
+    for (path, name, _) in &cases {
+        fs::write(path, KEY).expect("written");
+        fs::rename(path, elsewhere.path().join(name)).expect("renamed");
+        cat(&elsewhere.path().join(name));
+    }
+    for (_, name, seen) in &cases {
+        let uses = host.uses(&elsewhere.path().join(name));
+        assert_eq!(uses.len(), *seen, "{name}: {uses:#?}\n{}", host.sensor.log());
+    }
+    // Scans find none of them.
+    thread::sleep(Duration::from_secs(2));
+    for (_, name, seen) in &cases {
+        cat(&elsewhere.path().join(name));
+        let uses = host.uses(&elsewhere.path().join(name));
+        assert_eq!(uses.len(), 2 * *seen, "{name}: {uses:#?}\n{}", host.sensor.log());
+        let lies = uses.last().map(|last| last["credential"]["matched_by"].clone());
+        assert_eq!(lies, (*seen > 0).then(|| "object".into()), "{name}");
+    }
+}

@@ -9,3 +9,4 @@ mod labels;
 mod overlays;
 mod policy;
 mod requests;
+mod swapped;

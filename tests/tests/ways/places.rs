@@ -111,6 +111,8 @@ pub(crate) fn target(
         other = text(&programs.program32());
     } else if way.program == "overlay_copied_up" {
         moved = Some(beside.join("empty").join(format!("id_{name}")));
+    } else if matches!(way.program, "created_renamed" | "replaced_renamed") {
+        moved = Some(beside.clone());
     }
     Ok(Target {
         object: text(&file),

@@ -138,3 +138,42 @@ fn scans_of_other_roots_may_begin_and_end_while_one_is_under_way() {
     }
     assert!(table.holds(Root::Host, Path::new("/root/key"), file(11, 0).seen));
 }
+
+#[test]
+fn what_the_kernel_half_labelled_by_itself_is_bounded_as_what_is_gone() {
+    let mut table = Table::default();
+    table.begin();
+    assert_eq!(table.insert(Root::Host, "/root/key".into(), file(1, 0)), None);
+    for inode in 0..GONE_MAX as u64 + 3 {
+        table.adopt(file(100 + inode, u32::MAX));
+    }
+    let objects = table.objects();
+    assert!(
+        [1, 100, 102]
+            .map(|inode| file(inode, 0).object)
+            .iter()
+            .all(|one| objects.contains(one))
+    );
+    assert!(!objects.contains(&file(2, 0).object));
+    let mut dropped = table.end(Root::Host);
+    dropped.retain(|dropped| dropped.is_last);
+    let inodes = dropped.iter().map(|dropped| dropped.labelled.object.inode);
+    assert_eq!(inodes.collect::<Vec<_>>(), [100, 101, 102], "the oldest");
+    assert!(!table.objects().contains(&file(101, 0).object));
+}
+
+#[test]
+fn what_was_adopted_and_is_found_again_keeps_its_label() {
+    let mut table = Table::default();
+    table.begin();
+    table.adopt(file(1, u32::MAX));
+    assert_eq!(table.insert(Root::Host, "/a".into(), file(1, 0)), None);
+    table.end(Root::Host);
+    let dropped = table.drop_gone(|_| true);
+    assert_eq!(
+        dropped.iter().filter(|dropped| dropped.is_last).count(),
+        0,
+        "it lies at a path"
+    );
+    assert!(table.objects().contains(&file(1, 0).object));
+}

@@ -41,8 +41,7 @@ static NOT_EVENTS: Definition = counter(
         values: || Dropped::WORDS.to_vec(),
     }],
     "Records that became no event, and that are no loss of anything: what was seen is no use of a credential, or was told already.",
-    "Nothing is lost. Very many: something works in a directory of credentials with files that are none. `refused_not_followed`: opens were refused by paths \
-     that are no credential's, and nobody looked where they lead, for they were too many at once or their processes had ended.",
+    "Nothing is lost. Very many: something works in a directory of credentials with files that are none.",
 );
 
 static LOST_HERE: Definition = counter(
@@ -52,7 +51,10 @@ static LOST_HERE: Definition = counter(
         values: || LostHere::WORDS.to_vec(),
     }],
     "Uses that were lost in the agent. Every one is in a signed gap.",
-    "`undecodable`: both halves do not fit together, report it. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
+    "`undecodable`: both halves do not fit together, report it. `refused_not_followed`: opens were refused by paths that are no credential's, and where \
+     these led is not known: of one user they were too many at once, their processes had ended, or what lies on the way was changed meanwhile. \
+     `path_changed`, `path_not_followed`: only the path of an open was seen (io_uring, with tracepoints alone), and where it led is not known, for what lies on the way \
+     was changed since, or the process had ended; somebody may do that on purpose. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
      `copy_not_looked_at`: more files were written by readers of credentials than can be looked at. \
      `too_many_moved`, `too_many_moves`, `not_scanned`: directories with credentials were moved, more than are followed.",
 );

@@ -73,6 +73,10 @@ impl<S: Sink> Agent<S> {
             return;
         }
         let path = path_of(&found.path);
+        if let (MatchBasis::DirectoryEntry, Some(object)) = (found.matched_by, found.object) {
+            let mut placed = self.knowledge.placed();
+            placed.set(object.key, &found.entry, path.clone());
+        }
         match word {
             "removed" | "renamed" => self.knowledge.labels().lies(&path, None),
             "created" | "replaced" => {

@@ -2,7 +2,9 @@
 //!
 //! What a path leads to is for the process's own view to say: the worker follows it there, while the process lives. Where it leads to a credential, that
 //! is the object, whatever the path is called; where it leads elsewhere, the catalogue's words in it mean nothing, unless they mean the same to
-//! the sensor. What cannot be followed any more is known by its words alone. Of refused ones see [`super::refused`].
+//! the sensor. That is believed only where nothing on the way was changed since, and where the path did not begin at a directory that the process may have
+//! exchanged: else, and where the path cannot be followed any more, it is known by its words alone, and lost where these say nothing.
+//! Of refused ones see [`super::refused`].
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStringExt as _};
 
@@ -19,7 +21,7 @@ use crate::{
     decode::{Attempt, End, Object},
 };
 
-/// Opens whose path is followed, refused ones among them. At the bound a further one is known by the words of its path.
+/// Opens whose path is followed, refused ones among them. At the bound a further one is known by the words of its path, or lost.
 pub(in crate::agent) const FOLLOWING_MAX: usize = 1_024;
 
 const NOT_FOLLOWED: &str = "only the path was seen, and could not be followed";
@@ -55,7 +57,7 @@ impl<S: Sink> Agent<S> {
     /// An open was asked for of which no object was seen: nobody saw how it ended, or the kernel opened it itself.
     pub(super) fn follow(&mut self, attempt: Box<Attempt>) {
         if let Err(attempt) = self.ask_where_it_leads(attempt) {
-            self.tell_by_words(&attempt);
+            self.tell_by_words(&attempt, Some(LostHere::PathNotFollowed));
         }
     }
 
@@ -70,6 +72,10 @@ impl<S: Sink> Agent<S> {
                 number,
                 process: attempt.task.process,
                 mount_namespace: attempt.task.mount_namespace,
+                time_boot_ns: attempt.time_boot_ns,
+                was_refused: matches!(attempt.end, End::Refused(_)),
+                // By whatever the process did to its directories until nobody knows when.
+                is_base_sure: !attempt.is_relative || attempt.end != End::Unknown,
                 path: path(&attempt.as_given.bytes),
                 words: path(&attempt.path.bytes),
             });
@@ -111,7 +117,9 @@ impl<S: Sink> Agent<S> {
                 self.accounts.received += 1;
                 self.accounts.drop_record(Dropped::NotInCatalogue);
             }
-            Reached::Other { means_the_same: true } | Reached::Nothing => self.tell_by_words(attempt),
+            Reached::Other { means_the_same: true } | Reached::Nowhere => self.tell_by_words(attempt, None),
+            Reached::Changed => self.tell_by_words(attempt, Some(LostHere::PathChanged)),
+            Reached::Unknown => self.tell_by_words(attempt, Some(LostHere::PathNotFollowed)),
         }
         self.is_told(attempt.task.process);
     }
@@ -120,18 +128,22 @@ impl<S: Sink> Agent<S> {
     pub(super) fn give_up_following(&mut self) {
         let numbers: Vec<u64> = self.followed.asked.keys().copied().collect();
         for number in numbers {
-            self.path_led_to(number, Reached::Nothing);
+            self.path_led_to(number, Reached::Unknown);
         }
         self.tell_awaited(true);
     }
 
-    fn tell_by_words(&mut self, attempt: &Attempt) {
+    /// Tells it where the words of its path are a credential's. Else it is none, or is lost for this reason.
+    fn tell_by_words(&mut self, attempt: &Attempt, lost: Option<LostHere>) {
         self.accounts.received += 1;
         let places = self.knowledge.places();
         match places.match_path(&attempt.path.bytes) {
             Some(entry) => self.tell_by_path(attempt, entry, None, Parsed::unknown(NOT_FOLLOWED)),
             None if attempt.path.truncated => self.accounts.lose(LostHere::PathCut, 1),
-            None => self.accounts.drop_record(Dropped::NotInCatalogue),
+            None => match lost {
+                Some(reason) => self.accounts.lose(reason, 1),
+                None => self.accounts.drop_record(Dropped::NotInCatalogue),
+            },
         }
     }
 

@@ -29,6 +29,9 @@ impl<S: Sink> Agent<S> {
         };
         let (Match::Object(id) | Match::Name(id) | Match::DirectoryPattern(id) | Match::Below(id)) = matched;
         let meaning = self.knowledge.labels().meaning(id).cloned().ok_or(Not::Label)?;
+        let placed = known
+            .object
+            .and_then(|object| self.knowledge.placed().get(object.key));
         let (entry, path, matched_by) = match (matched, meaning) {
             (Match::Object(_), Meaning::Credential { entry, path }) => (entry, path, MatchBasis::Object),
             // Names are found by a hash; the name itself decides.
@@ -39,7 +42,14 @@ impl<S: Sink> Agent<S> {
             {
                 (entry, path, MatchBasis::DirectoryEntry)
             }
-            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
+            // Labelled by the directory in which it lay, by which name the record told that came before.
+            (Match::Object(_), Meaning::Directory { .. }) if let Some((entry, path)) = placed => {
+                (entry, path, MatchBasis::Object)
+            }
+            (
+                Match::Object(_) | Match::DirectoryPattern(_) | Match::Below(_),
+                Meaning::Directory { path },
+            ) => {
                 let names = if matches!(matched, Match::Below(_)) { 2 } else { 1 };
                 let path = below(&path, walked, names);
                 let places = self.knowledge.places();

@@ -122,7 +122,7 @@ impl<S: Sink> Agent<S> {
     ) -> Result<(), (Box<Attempt>, Reached)> {
         let object = match &reached {
             Reached::Credential { object, .. } => Some(*object),
-            Reached::Other { .. } | Reached::Nothing => None,
+            _ => None,
         };
         let waits = attempt.end == End::ToCome
             && self.is_to_be_told(&attempt, &reached)
@@ -144,9 +144,10 @@ impl<S: Sink> Agent<S> {
             Reached::Other {
                 means_the_same: false,
             } => false,
-            Reached::Other { means_the_same: true } | Reached::Nothing => {
-                self.knowledge.places().match_path(&attempt.path.bytes).is_some()
-            }
+            Reached::Other { means_the_same: true }
+            | Reached::Nowhere
+            | Reached::Changed
+            | Reached::Unknown => self.knowledge.places().match_path(&attempt.path.bytes).is_some(),
         }
     }
 
@@ -287,9 +288,9 @@ mod tests {
     fn a_path_waits_for_its_object_for_a_while() {
         let mut same = SameOpens::default();
         let at = Duration::from_millis;
-        same.waiting.push_back((at(0), attempt(b"/a"), Reached::Nothing));
+        same.waiting.push_back((at(0), attempt(b"/a"), Reached::Unknown));
         same.waiting
-            .push_back((at(100), attempt(b"/b"), Reached::Nothing));
+            .push_back((at(100), attempt(b"/b"), Reached::Unknown));
         assert!(same.awaits(attempt(b"/a").task.process));
         let paths = |ripe: Vec<(Box<Attempt>, Reached)>| -> Vec<Vec<u8>> {
             ripe.into_iter().map(|(attempt, _)| attempt.path.bytes).collect()

@@ -168,7 +168,16 @@ impl<S: Sink> Agent<S> {
             {
                 (entry, Some(path), MatchBasis::DirectoryEntry)
             }
-            (Match::DirectoryPattern(_) | Match::Below(_), Meaning::Directory { path }) => {
+            // Labelled by the directory in which it lay, by which name the record told that came before.
+            (Match::Object(_), Meaning::Directory { .. })
+                if let Some((entry, path)) = self.knowledge.placed().get(file.object.key) =>
+            {
+                (entry, Some(path), MatchBasis::Object)
+            }
+            (
+                Match::Object(_) | Match::DirectoryPattern(_) | Match::Below(_),
+                Meaning::Directory { path },
+            ) => {
                 let places = self.knowledge.places();
                 let names = if matches!(file.matched, Match::Below(_)) {
                     2
@@ -179,6 +188,10 @@ impl<S: Sink> Agent<S> {
                 let entry = places
                     .match_path(&name)
                     .ok_or(NotTold::Dropped(Dropped::NotInCatalogue))?;
+                if matches!(file.matched, Match::DirectoryPattern(_)) {
+                    let path = PathBuf::from(OsString::from_vec(name));
+                    self.knowledge.placed().set(file.object.key, entry, path);
+                }
                 (Arc::clone(entry), None, MatchBasis::DirectoryEntry)
             }
             _ => return Err(NotTold::Dropped(Dropped::NotInCatalogue)),

@@ -156,14 +156,27 @@ impl State {
         let Following {
             process,
             mount_namespace,
+            time_boot_ns,
+            was_refused,
+            is_base_sure,
             path,
             words,
             ..
         } = following;
         let at = SeenFrom::Process(process).reach(&path);
         let theirs = path.clone();
-        let Ok(Ok(held)) = hands.run(&at, move |_| follow(process, mount_namespace, &theirs)) else {
-            return Reached::Nothing;
+        let Ok(followed) = hands.run(&at, move |_| follow(process, mount_namespace, &theirs)) else {
+            return Reached::Unknown;
+        };
+        // A process that is gone may have had another root. One that was refused by that has got nothing.
+        let is_sure = is_base_sure
+            && (followed.by_process || was_refused)
+            && followed.stood_at(BootClock::read().wall(time_boot_ns));
+        let held = match followed.leads {
+            Leads::To(held) => held,
+            Leads::Nowhere if is_sure => return Reached::Nowhere,
+            Leads::Nowhere => return Reached::Changed,
+            Leads::Unknown => return Reached::Unknown,
         };
         let seen = held.seen();
         let asked = hands.ask(labeller, Purpose::Identify, &at, move || Opened::of(&held));
@@ -171,20 +184,28 @@ impl State {
             Ok((Ok(opened), Some(object))) => labeller
                 .label_of(object)
                 .and_then(|label| knowledge.labels().meaning(label.id).cloned())
-                .map(|meaning| (opened, object, meaning)),
+                .and_then(|meaning| match meaning {
+                    Meaning::Credential { entry, path } => Some((entry, path)),
+                    Meaning::Directory { .. } => knowledge.placed().get(object),
+                    Meaning::Sensor { .. } => None,
+                })
+                .map(|(entry, path)| (opened, object, entry, path)),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!(error = %error, "asking the kernel half failed");
-                return Reached::Nothing;
+                return Reached::Unknown;
             }
         };
-        if let Some((opened, object, Meaning::Credential { entry, path })) = found {
+        if let Some((opened, object, entry, path)) = found {
             let parsed = self.public.of_file((hands, &at), object, &entry, &path, opened);
             return Reached::Credential {
                 entry,
                 object,
                 parsed,
             };
+        }
+        if !is_sure {
+            return Reached::Changed;
         }
         let here = words.clone();
         let means_the_same = hands.run(&words, move |_| {

@@ -52,6 +52,17 @@ fn opens() -> Vec<Way> {
             Way::new("kubernetes_rotation", READ, [Built, Built, Built]).to(Token),
         ],
     );
+    let at_once = row(
+        "made at a credential's name",
+        [Way::new("created_renamed", READ, [Built, Built, Built]).to(NoKey)],
+    );
+    let replaced = row(
+        "put over a credential",
+        [
+            Way::new("replaced_linked", READ, [Built, Built, Built]),
+            Way::new("replaced_renamed", READ, [Built, Built, Built]),
+        ],
+    );
     let creat = row(
         "`creat`",
         [Way::new("creat", Access("write"), [Built, Built, Built]).to(Written)],
@@ -60,7 +71,7 @@ fn opens() -> Vec<Way> {
         "`open_by_handle_at`",
         [Way::new("open_by_handle_at", READ, [Built, Built, Built])],
     );
-    [named, creat, by_handle].concat()
+    [named, at_once, replaced, creat, by_handle].concat()
 }
 
 fn kernels_own_opens() -> Vec<Way> {
