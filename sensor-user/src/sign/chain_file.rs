@@ -8,8 +8,9 @@
 
 const MAGIC: [u8; 8] = *b"CLVENROL";
 const VERSION: u32 = 1;
+const PLACE: usize = 2048;
 /// Where in the file the enrolment stands, in bytes.
-pub const ENROLMENT_AT: u64 = 2048;
+pub const ENROLMENT_AT: u64 = PLACE as u64;
 /// How many bytes it has.
 pub const ENROLMENT_LEN: usize = 8 + 4 + 4 + 32;
 /// The length of the file, in bytes: a full disk has room for all that is written to it later.
@@ -37,8 +38,7 @@ pub fn enrolled_key(bytes: &[u8]) -> Option<[u8; 32]> {
 #[must_use]
 pub fn unused_chain(signing_public_key: &[u8; 32]) -> Vec<u8> {
     let mut file = vec![0; FILE_LEN];
-    let at = ENROLMENT_AT as usize;
-    file[at..at + ENROLMENT_LEN].copy_from_slice(&enrolment(signing_public_key));
+    file[PLACE..PLACE + ENROLMENT_LEN].copy_from_slice(&enrolment(signing_public_key));
     file
 }
 
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn the_key_is_read_as_it_was_written_and_every_changed_byte_is_noticed() {
         let file = unused_chain(&[7; 32]);
-        let mut bytes = file[2048..2048 + ENROLMENT_LEN].to_vec();
+        let mut bytes = file[PLACE..PLACE + ENROLMENT_LEN].to_vec();
         assert_eq!(enrolled_key(&bytes), Some([7; 32]));
         for at in 0..ENROLMENT_LEN {
             bytes[at] ^= 1;

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn migrations_are_sound_and_counted() {
-        assert_eq!(STEPS.len() as i64, VERSION);
+        assert_eq!(i64::try_from(STEPS.len()), Ok(VERSION));
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("detector.db");
         let database = Database::open(&path).expect("opens");
