@@ -80,6 +80,26 @@ fn wrong_configuration_and_wrong_usage_have_their_codes() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_said_and_has_its_code() {
+    let root = tempfile::tempdir().expect("a directory");
+    for arguments in [["--help"].as_slice(), &["token", "new"]] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("there");
+        let output = program()
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(root.path().join("data"))
+            .stdout(full)
+            .output()
+            .expect("runs");
+        assert_eq!(code(&output), Some(74), "{arguments:?}");
+        assert!(said(&output).contains("No space left"), "{}", said(&output));
+    }
+}
+
+#[test]
 fn a_token_is_printed_once_and_listed_without_its_secret() {
     let root = tempfile::tempdir().expect("a directory");
     let data_dir = root.path().join("new/detector");

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{Decoy, Detector, PATIENCE, Sensor, can_load};
+use claviger_tests::{
+    Decoy, Detector, PATIENCE, Sensor, can_load,
+    ways::{Did, Programs},
+};
 use serde_json::{Value, json};
 
 const OFTEN: &str = "[probes]\nself_test_interval_ms = 1000\n";
@@ -138,6 +141,32 @@ fn hooks_that_the_kernel_was_told_not_to_run_are_found_out_and_who_told_it() {
     drop(off);
     host.wait_for_status("that it sees again", |status| {
         status["self_test"]["blind"] == json!({})
+    });
+}
+
+/// Root empties the map by which the kernel half dismisses files: all hooks run, the sensor's questions are answered, and no file is known any more.
+#[test]
+fn a_map_that_was_emptied_is_found_out_and_the_test_itself_is_no_event() {
+    if !can_load() {
+        return;
+    }
+    let host = Host::start();
+    host.wait_for_status("that it was tested", |status| {
+        status["self_test"]["done"].as_u64() > Some(2)
+            && status["accounts"]["dropped"]["self_test"].as_u64() > Some(2)
+    });
+    assert_eq!(host.sensor.status()["self_test"]["blind"], json!({}));
+    host.sensor.flush();
+    for event in host.detector.read("events", "event") {
+        assert!(!event.to_string().contains("self-test"), "{event:#}");
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(directory.path());
+    let (did, _running) = programs.run("map_emptied", "PREFILTER", "");
+    assert!(matches!(did, Did::It { errno: 0, .. }), "{did:?}");
+    host.wait_for_status("that it is blind", |status| {
+        let blind = status["self_test"]["blind"]["file_open"].as_str();
+        blind.is_some_and(|reason| reason.contains("labelled file"))
     });
 }
 

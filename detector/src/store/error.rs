@@ -108,7 +108,7 @@ pub enum StoreError {
     },
     /// The database could not be brought up to date.
     #[error("cannot bring the database up to date")]
-    Migration(#[source] rusqlite_migration::Error),
+    Migration(#[source] rusqlite::Error),
 }
 
 impl StoreError {

@@ -216,9 +216,11 @@ impl Place<'_> {
             file: self.file.to_owned(),
             line,
             column,
-            message: match key {
-                Some(key) => format!("{key}: {message}"),
-                None => message.to_owned(),
+            message: match (key, error.span().and_then(|span| self.text.get(span))) {
+                (Some(key), _) => format!("{key}: {message}"),
+                // The parser does not say which.
+                (None, Some(twice)) if message == "duplicate key" => format!("{message} `{}`", twice.trim()),
+                (None, _) => message.to_owned(),
             },
         }
     }

@@ -177,7 +177,8 @@ pub struct Process {
     /// Inode of the executable.
     #[prost(uint64, tag = "7")]
     pub exe_inode: u64,
-    /// Real user id in the initial user namespace; absent where unknown.
+    /// Real user id in the initial user namespace; absent where unknown. Of an ancestor or a creator: as it was when that one started its program, or
+    /// was created without starting one, or was looked up in /proc because its start was not seen; what it has set since (setuid(2)) is not told.
     #[prost(uint32, optional, tag = "8")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: ::core::option::Option<u32>,

@@ -52,4 +52,8 @@ pub(super) struct Condition {
     pub hanging: Vec<Hanging>,
     /// Where the sensor tests itself.
     pub self_test: Option<SelfTest>,
+    /// Opens of the self-test's file that were told since the test before.
+    pub self_test_opens: u64,
+    /// Losses of opens in the kernel half when the test before was judged.
+    pub opens_lost: u64,
 }

@@ -4,11 +4,13 @@
 //! [`PATIENCE`]; its answer must be taken within that too. At most [`CLIENTS_MAX`] requests are answered at a time; a further one is told so. At most
 //! [`SILENT_MAX`] clients may be connected without having asked: beyond, the one that has been silent for longest is cut off, so that whoever
 //! connects and asks is answered, however many only connect.
+//!
+//! A socket that is removed, or replaced, is made anew within [`LOOK_INTERVAL`]; that it was removed is told as with every file of the sensor's own.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     sync::{
         Arc,
@@ -23,7 +25,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc, oneshot},
     task::AbortHandle,
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{Accounts, EvidenceReport, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
@@ -32,6 +34,8 @@ const REQUEST_MAX: u64 = 4_096;
 const PATIENCE: Duration = Duration::from_secs(5);
 const CLIENTS_MAX: usize = 16;
 const SILENT_MAX: usize = 32;
+/// How often is looked whether the socket is still there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const NAME: &str = "control.sock";
 
 /// What can be asked.
@@ -213,19 +217,41 @@ pub(super) struct Asked {
 /// Where the socket cannot be made.
 pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
     let path = runtime_dir.join(NAME);
-    // The run lock is held, so a socket that is there is a dead one.
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let (mut listener, mut bound) = bind(&path)?;
     let (requests, asked) = mpsc::channel(CLIENTS_MAX);
     let answering = Arc::new(Semaphore::new(CLIENTS_MAX));
     tokio::spawn(async move {
         let mut silent: VecDeque<Client> = VecDeque::new();
+        let mut look = interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_told = false;
         loop {
-            let stream = match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = look.tick() => {
+                    if object_at(&path) == Some(bound) || requests.is_closed() {
+                        continue;
+                    }
+                    match bind(&path) {
+                        Ok(again) => {
+                            (listener, bound) = again;
+                            is_told = false;
+                            tracing::error!(path = %path.display(), "the control socket was removed, and is made anew; find out who did that");
+                            if requests.is_closed() {
+                                // It was closed meanwhile.
+                                let _gone = std::fs::remove_file(&path);
+                            }
+                        }
+                        Err(error) if !is_told => {
+                            is_told = true;
+                            tracing::error!(%error, path = %path.display(), "the control socket was removed, and cannot be made anew yet");
+                        }
+                        Err(_) => {}
+                    }
+                    continue;
+                }
+            };
+            let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "accepting on the control socket");
@@ -256,6 +282,32 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
     Ok(asked)
 }
 
+/// Makes the socket, in the place of what is there, and gives by what it is known.
+fn bind(path: &Path) -> io::Result<(UnixListener, Object)> {
+    // The run lock is held, so a socket that is there is a dead one.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let object = object_at(path).ok_or(io::ErrorKind::NotFound)?;
+    Ok((listener, object))
+}
+
+/// By what is known what lies at a path: device and inode, and when that was changed last, for an inode number is given again.
+type Object = (u64, u64, i64, i64);
+
+fn object_at(path: &Path) -> Option<Object> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((
+        metadata.dev(),
+        metadata.ino(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ))
+}
+
 /// A client that is connected.
 struct Client {
     task: AbortHandle,
@@ -268,7 +320,7 @@ impl Client {
     }
 }
 
-/// Takes the socket away, so that who asks is told that no sensor runs. The run lock must still be held.
+/// Takes the socket away, so that who asks is told that no sensor runs; what [`listen`] returned is dropped before. The run lock must still be held.
 pub(super) fn close(runtime_dir: &Path) {
     // It is made anew at the next start, whatever becomes of it now.
     let _gone = std::fs::remove_file(runtime_dir.join(NAME));
@@ -313,6 +365,33 @@ async fn serve(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_is_removed_or_replaced_is_made_anew_until_it_is_closed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(NAME);
+        let asked = listen(directory.path()).expect("listens");
+        let remade = async |before: Option<Object>| {
+            let made = async {
+                loop {
+                    if object_at(&path) != before && UnixStream::connect(&path).await.is_ok() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            timeout(Duration::from_secs(30), made).await.expect("made anew");
+        };
+        std::fs::remove_file(&path).expect("removed");
+        remade(None).await;
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, "in its place").expect("written");
+        remade(object_at(&path)).await;
+        drop(asked);
+        close(directory.path());
+        tokio::time::sleep(LOOK_INTERVAL * 2).await;
+        assert_eq!(object_at(&path), None, "it came back");
+    }
 
     #[tokio::test]
     async fn a_question_comes_through_and_nonsense_is_told_so() {

@@ -7,6 +7,9 @@ use crate::{config::Config, sign::Identity};
 /// Directories of its own that are looked into, at most; a spool has few.
 const DIRECTORIES_MAX: usize = 64;
 
+/// The name of the self-test's file in the runtime directory.
+const SELF_TEST: &str = "self-test";
+
 /// Where they are. Paths are those of the sensor's own root, with symbolic links resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
@@ -14,6 +17,8 @@ pub struct Own {
     directories: Vec<PathBuf>,
     /// Whether or not they are there yet.
     keys: Vec<PathBuf>,
+    /// Whether or not it is there yet.
+    self_test: Option<PathBuf>,
 }
 
 impl Own {
@@ -42,7 +47,17 @@ impl Own {
                 .canonicalize()
                 .map(|state| Identity::key_files(&state).to_vec())
                 .unwrap_or_default(),
+            self_test: config
+                .runtime_dir
+                .canonicalize()
+                .ok()
+                .map(|runtime| runtime.join(SELF_TEST)),
         }
+    }
+
+    /// The file that the self-test has a program of its own open, and whose reads by anybody are for that only.
+    pub(super) fn self_test(&self) -> Option<&Path> {
+        self.self_test.as_deref()
     }
 
     /// The files with its keys, which are not for others to read either.
@@ -93,7 +108,7 @@ mod tests {
         Own {
             files: vec!["/usr/bin/claviger-sensor".into()],
             directories: vec!["/var/lib/claviger/sensor".into()],
-            keys: Vec::new(),
+            ..Own::default()
         }
     }
 
@@ -133,9 +148,8 @@ mod tests {
         std::fs::create_dir_all(top.path().join("spool/old")).expect("made");
         std::fs::write(top.path().join("key"), "").expect("written");
         let own = Own {
-            files: Vec::new(),
             directories: vec![top.path().to_owned()],
-            keys: Vec::new(),
+            ..Own::default()
         };
         let found = own.directories();
         assert_eq!(found.len(), 3);

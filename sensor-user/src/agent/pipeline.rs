@@ -238,6 +238,8 @@ impl<S: Sink> Agent<S> {
                 self.flush();
             }
         }
+        // Before the socket is taken away: while somebody takes what comes by it, it is made anew.
+        self.asked = None;
         if let Some(runtime_dir) = &self.options.runtime_dir {
             close(runtime_dir);
         }

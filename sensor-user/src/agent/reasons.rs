@@ -40,6 +40,8 @@ reasons! {
         OwnProcess = "own_process",
         /// A file of the sensor's that everybody may read.
         OwnFileRead = "own_file_read",
+        /// A program of the sensor's opened a file to be seen doing so.
+        SelfTest = "self_test",
         /// It was told by the hook that saw it done, a moment after it was found.
         ToldAsDone = "told_as_done",
         /// It was told by its path, as somebody who has the file open is found.

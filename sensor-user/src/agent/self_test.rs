@@ -1,6 +1,7 @@
 //! Whether the probes still see: judged by what the sensor itself did a moment ago. Pure: what was done and counted is handed in.
 //!
 //! - What the worker does for each probe that has a canary, as opening a file, must be answered by the very hook that sees others do it.
+//! - A labelled file that a program of the sensor's opens, as any other may, must come out of the ring: the answers to the worker say nothing of labels.
 //! - A program that it starts must have been counted as created, started and ended. Others' processes are counted too: a hook that misses only some
 //!   is not found out by this.
 //! - A probe that fails loses its hook, with the reason, until it passes again; the time since it passed last is told as a gap.
@@ -23,8 +24,24 @@ const PATIENCE: u32 = 3;
 pub(super) struct Tested {
     /// Whether the canary of each probe was seen, of those that have one.
     pub canaries: BTreeMap<Probe, Result<(), String>>,
+    /// The program that it started opened the labelled file that is there for it.
+    pub opened_labelled: bool,
     /// It started a program and waited for its end. An error says only that it could not: nothing follows from that.
     pub started: Result<(), String>,
+}
+
+impl Tested {
+    /// Takes up what came out of the ring of opens of the labelled file. Where records were lost meanwhile nothing follows from none.
+    pub(super) fn told(&mut self, opens: u64, is_any_lost: bool) {
+        if self.opened_labelled && opens == 0 && !is_any_lost {
+            let seen = self.canaries.entry(Probe::FileOpen).or_insert(Ok(()));
+            if seen.is_ok() {
+                *seen = Err(
+                    "a labelled file that another program opened was not told; was a map of the kernel half changed?".to_owned(),
+                );
+            }
+        }
+    }
 }
 
 /// What changed.

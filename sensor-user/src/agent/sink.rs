@@ -178,6 +178,8 @@ impl Sink for Evidence {
         let mut from_spool = std::mem::take(&mut self.before);
         from_spool.extend(self.outbox.take_lost());
         let mut all: Vec<Event> = from_spool.iter().map(|lost| gap(lost.gap())).collect();
+        all.extend(self.outbox.take_gaps().into_iter().map(gap));
+        let of_spool = all.len();
         all.extend(self.untold.drain(..));
         let told = all.len();
         all.extend(events);
@@ -188,7 +190,7 @@ impl Sink for Evidence {
         let gaps: Vec<(usize, Event)> = all
             .iter()
             .enumerate()
-            .skip(from_spool.len())
+            .skip(of_spool)
             .filter(|(_, event)| event.kind == i32::from(EventKind::Gap))
             .map(|(place, event)| (place, event.clone()))
             .collect();
@@ -259,7 +261,7 @@ mod tests {
             Timings,
             testing::{Authority, Collector, Manners},
         },
-        sign::{BootId, Identity},
+        sign::{BootId, Identity, unused_chain},
     };
 
     const VALID: (i32, i32) = (2020, 2100);
@@ -311,7 +313,7 @@ mod tests {
         let state = tempfile::tempdir().expect("made");
         let chain = Identity::chain_file(state.path());
         std::fs::create_dir(chain.parent().expect("below the state")).expect("made");
-        std::fs::write(chain, "").expect("written");
+        std::fs::write(chain, unused_chain(&[1; 32])).expect("written");
         state
     }
 

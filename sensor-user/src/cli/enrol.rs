@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::output::say;
 use super::program::{ConfigFile, runtime};
 use crate::clock::utc;
 use crate::config::{Config, DetectorAddress};
@@ -94,12 +95,12 @@ impl Enrol {
         let not_after = identity.validity().not_after;
         if self.json {
             let sensor_id = identity.sensor_id().to_string();
-            anstream::println!(
+            say!(
                 "{}",
                 json!({ "sensor_id": sensor_id, "certificate_not_after": not_after })
             );
         } else {
-            anstream::println!(
+            say!(
                 "enrolled with {address} as sensor {}; the certificate is valid until {}",
                 identity.sensor_id(),
                 utc(not_after)
@@ -156,7 +157,8 @@ pub(super) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u8>
     }
     match error.downcast_ref::<IdentityError>()? {
         IdentityError::AlreadyEnrolled { .. } => Some(FAILED),
-        IdentityError::Certificate { .. }
+        IdentityError::AnotherKey { .. }
+        | IdentityError::Certificate { .. }
         | IdentityError::Malformed { .. }
         | IdentityError::NotEnrolled { .. }
         | IdentityError::TooOpen { .. }

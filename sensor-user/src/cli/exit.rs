@@ -1,6 +1,6 @@
 //! Exit statuses, after sysexits(3).
 
-use super::trace::NotStarted;
+use super::{output::NotWritten, trace::NotStarted};
 use crate::{
     agent::{AgentError, ControlError, LockError},
     config::ConfigError,
@@ -19,6 +19,8 @@ pub(super) const PARTLY: u8 = 3;
 pub(super) const UNAVAILABLE: u8 = 69;
 /// EX_SOFTWARE: a fault of ours.
 pub(super) const SOFTWARE: u8 = 70;
+/// EX_IOERR: the output could not be written.
+pub(super) const NOT_WRITTEN: u8 = 74;
 /// EX_NOPERM.
 pub(super) const NOT_PERMITTED: u8 = 77;
 /// EX_CONFIG.
@@ -27,6 +29,9 @@ pub(super) const CONFIG: u8 = 78;
 /// The status that an error ends the program with.
 pub(super) fn status_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
+        if cause.is::<NotWritten>() {
+            return NOT_WRITTEN;
+        }
         if let Some(not_started) = cause.downcast_ref::<NotStarted>() {
             return not_started.status();
         }

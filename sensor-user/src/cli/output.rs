@@ -5,16 +5,17 @@ use std::{
     io::{self, Write as _},
 };
 
-use anyhow::Context as _;
+/// What was to be said could not be.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output; is the disk that it goes to full?")]
+pub(super) struct NotWritten(#[source] pub(super) io::Error);
 
 /// Prints a line at once, for whoever reads along. Styles are taken out where the output is no terminal. A reader that has had enough
 /// (`| head`) is no error.
 pub(super) fn line(text: Arguments<'_>) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output")
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(NotWritten(error).into()),
         _ => Ok(()),
     }
 }
@@ -26,6 +27,12 @@ macro_rules! say {
     };
 }
 pub(super) use say;
+
+/// A number with its word.
+pub(super) fn counted<N: Into<u128>>(number: N, one: &str, several: &str) -> String {
+    let number = number.into();
+    format!("{number} {}", if number == 1 { one } else { several })
+}
 
 /// What came from a host, for a terminal: what could steer it, or turn the text round, stands as an escape.
 pub(super) fn clean(text: &str) -> String {
@@ -50,7 +57,13 @@ fn is_unseen(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, counted};
+
+    #[test]
+    fn one_is_not_several() {
+        let uses = |number: u64| counted(number, "use", "uses");
+        assert_eq!([uses(0), uses(1), uses(2)], ["0 uses", "1 use", "2 uses"]);
+    }
 
     #[test]
     fn nothing_steers_a_terminal() {

@@ -1,13 +1,14 @@
 //! The commands.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
 
-use super::{canary, check, config, cores, enrol, exit, run, scan, status, trace};
+use super::{canary, check, config, cores, enrol, exit, output::NotWritten, run, scan, status, trace};
 use crate::config::DEFAULT_PATH;
 
 /// Watches how machine identities are used on this host.
@@ -21,8 +22,9 @@ use crate::config::DEFAULT_PATH;
     after_help = "Begin with `claviger-sensor check`, which says what can be watched on this kernel, and\n\
                   `claviger-sensor trace -- COMMAND`, which shows the credentials a command uses.\n\n\
                   Exit status: 0 done; 1 a check failed; 2 wrong usage; 69 something needed is not there;\n\
-                  70 a fault of the sensor; 77 not permitted; 78 wrong configuration. `trace` ends with its\n\
-                  command's; 127 where that is not there, 126 where it cannot be started."
+                  70 a fault of the sensor; 74 the output could not be written; 77 not permitted; 78 wrong\n\
+                  configuration. `trace` ends with its command's; 127 where that is not there, 126 where\n\
+                  it cannot be started."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -44,9 +46,8 @@ enum Command {
     Flush(status::Flush),
     Enrol(enrol::Enrol),
     Config(config::ConfigCommand),
-    /// End at once
     #[command(name = canary::COMMAND, hide = true)]
-    Canary,
+    Canary(canary::Canary),
 }
 
 /// The configuration file that a command takes.
@@ -67,7 +68,11 @@ impl ConfigFile {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version too, which are results.
+        Err(said) => return end_with(&said),
+    };
     cores::prevent(match arguments.command {
         Command::Trace(_) => cores::Children::Users,
         _ => cores::Children::Own,
@@ -81,13 +86,25 @@ pub fn main() -> ExitCode {
         Command::Flush(command) => command.run(),
         Command::Enrol(command) => command.run(),
         Command::Config(command) => command.run(),
-        Command::Canary => Ok(ExitCode::SUCCESS),
+        Command::Canary(command) => command.run(),
     };
-    done.unwrap_or_else(|error| {
-        let style = anstyle::AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{style}error{style:#}: {error:#}");
-        ExitCode::from(exit::status_of(&error))
-    })
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+/// Ends as clap does, but not as if all were well where help could not be written.
+fn end_with(said: &clap::Error) -> ExitCode {
+    match said.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !said.use_stderr() => {
+            fail(&NotWritten(error).into())
+        }
+        _ => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(exit::USAGE)),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}error{style:#}: {error:#}");
+    ExitCode::from(exit::status_of(error))
 }
 
 /// The runtime, for what goes over sockets: whoever touches files has a thread of his own.

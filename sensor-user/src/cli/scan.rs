@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     exit,
-    output::{clean, say},
+    output::{clean, counted, say},
     program::ConfigFile,
 };
 use crate::{
@@ -88,7 +88,8 @@ impl Scan {
             anstream::eprintln!("not root: what others keep from this user, and containers, are not listed");
         }
         if !self.json {
-            anstream::eprintln!("{total} credentials, {open} of them readable by everybody");
+            let credentials = counted(total, "credential", "credentials");
+            anstream::eprintln!("{credentials}, {open} of them readable by everybody");
         }
         Ok(match (open, complete) {
             (0, true) => ExitCode::SUCCESS,

@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     canary, log,
+    output::{NotWritten, counted},
     program::{ConfigFile, runtime},
     show,
 };
@@ -143,7 +144,7 @@ impl Trace {
         let (sink, accounts) = running.await.context("the agent's thread ended early")??;
         let status = status?;
         if let Some(error) = sink.not_written {
-            return Err(anyhow::Error::from(error).context("writing events; not all were written"));
+            return Err(anyhow::Error::from(NotWritten(error)).context("not all events were written"));
         }
         let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
         let still: Vec<u32> = tree.still_running();
@@ -153,13 +154,13 @@ impl Trace {
             }
         };
         say(format!(
-            "{} uses of credentials by the command and its descendants",
-            sink.shown
+            "{} by the command and its descendants",
+            counted(sink.shown, "use of a credential", "uses of credentials")
         ));
         if sink.others > 0 {
             say(format!(
-                "{} uses by other processes of this host meanwhile (--all shows them)",
-                sink.others
+                "{} by other processes of this host meanwhile (--all shows them)",
+                counted(sink.others, "use", "uses")
             ));
         }
         if !still.is_empty() {
@@ -169,8 +170,8 @@ impl Trace {
         }
         if tree.not_followed > 0 {
             anstream::eprintln!(
-                "escaped: {} descendants were too many to follow",
-                tree.not_followed
+                "escaped: {} too many to follow",
+                counted(tree.not_followed, "descendant was", "descendants were")
             );
         }
         if !accounts.lost.is_empty() {

@@ -14,6 +14,9 @@ use super::raw::RawConfig;
 use super::resolve::resolve;
 use super::{Config, ConfigError, FAULTS_MAX};
 
+/// What the parser says of a key that comes twice.
+const DUPLICATE: &str = "duplicate key";
+
 /// Where the configuration is looked for when none is named.
 pub const DEFAULT_PATH: &str = "/etc/claviger/sensor.toml";
 
@@ -84,7 +87,7 @@ impl Config {
             Ok(table) => (table, Vec::new()),
             Err(why) => {
                 let offset = why.span().map_or(0, |span| span.start);
-                return (None, vec![wrong(offset, String::new(), first_line(&why))]);
+                return (None, vec![wrong(offset, String::new(), syntax(text, &why))]);
             }
         };
         // The reader stops at what it cannot take. Without that it finds the next.
@@ -112,6 +115,15 @@ impl Config {
 /// The lines of a message of several are hints; the first says it.
 fn first_line(why: &toml::de::Error) -> String {
     why.message().lines().next().unwrap_or("not TOML").to_owned()
+}
+
+/// What is wrong with a text that is no TOML. The parser does not say which key comes twice.
+fn syntax(text: &str, why: &toml::de::Error) -> String {
+    let line = first_line(why);
+    match why.span().and_then(|span| text.get(span)) {
+        Some(key) if line == DUPLICATE => format!("{DUPLICATE} `{}`", key.trim()),
+        _ => line,
+    }
 }
 
 fn read(path: &Path) -> Result<Config, ConfigError> {

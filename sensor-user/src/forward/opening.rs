@@ -14,12 +14,14 @@ pub(super) fn open_spool(
     config: &Config,
     dir: &Path,
     boot_id: BootId,
+    signing_key: [u8; 32],
     clock: &Arc<dyn Clock>,
     patience: Duration,
 ) -> Result<(Spool<OsFileSystem>, Recovery), SpoolError> {
     let anchor = Anchor {
         path: Identity::chain_file(&config.state_dir),
         behind_all: ChainState::behind_all(boot_id, since_boot()),
+        signing_key,
     };
     let open = || {
         let (clock, anchor) = (Arc::clone(clock), Some(anchor.clone()));
@@ -49,6 +51,7 @@ fn log_recovery(recovery: &Recovery) {
         cut_bytes,
         damaged_places,
         missing_segments,
+        misplaced_segments,
         removed,
         upgraded,
         ledger_damaged,
@@ -64,7 +67,14 @@ fn log_recovery(recovery: &Recovery) {
              events"
         );
     }
-    if damaged_places > missing_segments {
+    if misplaced_segments > 0 {
+        tracing::error!(
+            misplaced_segments,
+            "files of the spool lie under each other's names; find out who renamed or copied them. they are set aside, and a gap tells which \
+             events are lost with them"
+        );
+    }
+    if damaged_places > missing_segments + misplaced_segments {
         tracing::error!(
             damaged_places,
             "the spool is damaged and events are lost; a gap tells which"

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use claviger_proto::v1::{Event, LossCount};
+use claviger_proto::v1::{Event, Gap, LossCount};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -160,8 +160,15 @@ impl Outbox {
         let sensor_id = identity.sensor_id();
         let spools = config.state_dir.join(SPOOL_DIR);
         let dir = spools.join(sensor_id.to_string());
-        let (mut spool, recovery) =
-            open_spool(config, &dir, boot_id, &clock, timings.spool_patience).map_err(OutboxError::Spool)?;
+        let (mut spool, recovery) = open_spool(
+            config,
+            &dir,
+            boot_id,
+            identity.signing_public_key(),
+            &clock,
+            timings.spool_patience,
+        )
+        .map_err(OutboxError::Spool)?;
         count_left_behind(&mut spool, &spools, sensor_id, config, &clock);
         let lost = spool.take_lost();
         let ran_before = spool.chain_state().is_some() || !lost.is_empty();
@@ -319,6 +326,11 @@ impl Outbox {
     /// batch that is submitted: when that is kept they are forgotten, else they are given again.
     pub fn take_lost(&self) -> Vec<Lost> {
         self.spool.lock().take_lost()
+    }
+
+    /// Gaps of the caller that were in a batch which the detector refused; as with [`take_lost`](Self::take_lost) they are to be told in the next batch.
+    pub fn take_gaps(&self) -> Vec<Gap> {
+        self.spool.lock().take_gaps()
     }
 
     /// How often something of the spool was found removed since it was opened.

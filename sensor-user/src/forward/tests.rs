@@ -14,7 +14,7 @@ use super::testing::{Authority, Collector, Manners};
 use super::*;
 use crate::clock::SystemClock;
 use crate::config::{Config, WhenFull};
-use crate::sign::{BootId, Identity};
+use crate::sign::{BootId, Identity, unused_chain};
 
 const VALID: (i32, i32) = (2020, 2100);
 
@@ -32,7 +32,7 @@ fn config(state_dir: &Path, address: SocketAddr) -> Config {
     let chain = Identity::chain_file(state_dir);
     if !chain.exists() {
         std::fs::create_dir_all(chain.parent().expect("below the state")).expect("made");
-        std::fs::write(chain, "").expect("written");
+        std::fs::write(chain, unused_chain(&[1; 32])).expect("written");
     }
     let mut config = Config {
         state_dir: state_dir.to_owned(),

@@ -150,7 +150,7 @@ impl<'a> Attacher<'a> {
             }
         })
         .collect();
-        if let Err(error) = canary::start_one(canary_command) {
+        if let Err(error) = canary::start_one(canary_command, None) {
             tracing::warn!(error = %in_one_line(&error), "the program that shows whether the process probes work could not be run");
         }
         states

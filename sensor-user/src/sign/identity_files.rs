@@ -1,13 +1,13 @@
 //! The identity on disk: `STATE_DIR/identity/` with `sensor_id` (text), `signing.key` (the 32 bytes of the Ed25519 seed), `tls.key`
-//! (PKCS #8, DER), `tls.der` and `authority.der` (certificates, DER); and `chain`, empty at first, in which the spool writes down how far the
-//! sensor has come (`spool/anchor.rs`).
+//! (PKCS #8, DER), `tls.der` and `authority.der` (certificates, DER); and `chain`, which tells that and with which key the
+//! sensor was enrolled (`chain_file.rs`), and in which the spool writes down how far it has come (`spool/anchor.rs`).
 //!
 //! The directory comes into being under another name and is renamed when all of it is on disk, so that there is a whole identity
 //! or none, and one that is replaced is replaced at once.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::config::{IDENTITY_DIR, NEW_IDENTITY_DIR};
 use crate::regular;
 
+use super::chain_file::{ENROLMENT_AT, ENROLMENT_LEN, enrolled_key, unused_chain};
 use super::durable::{create_private_dir, sync_dir, write_private};
 use super::trust::{Untrusted, trust, trust_dir};
 use super::{Identity, ValidityError};
@@ -41,6 +42,15 @@ pub enum IdentityError {
     AlreadyEnrolled {
         /// Where it is.
         dir: PathBuf,
+    },
+    /// The signing key is not the one that the sensor was enrolled with.
+    #[error(
+        "{} is not the key that this sensor was enrolled with: somebody exchanged it, and the detector takes nothing that it signs. Find out who that was, \
+         then put the key back or enrol again with `claviger-sensor enrol --force`", path.display()
+    )]
+    AnotherKey {
+        /// The key file.
+        path: PathBuf,
     },
     /// The certificate does not fit.
     #[error("{}: enrol again with `claviger-sensor enrol --force`", path.display())]
@@ -151,12 +161,18 @@ impl Identity {
         let tls_key = read(&dir.join(TLS_KEY), Secrecy::Private)?;
         let certificate = CertificateDer::from(read(&dir.join("tls.der"), Secrecy::Public)?.to_vec());
         let authority = CertificateDer::from(read(&dir.join("authority.der"), Secrecy::Public)?.to_vec());
-        Self::new(sensor_id, &seed, tls_key, certificate, authority).map_err(|source| {
+        let identity = Self::new(sensor_id, &seed, tls_key, certificate, authority).map_err(|source| {
             IdentityError::Certificate {
                 path: dir.join("tls.der"),
                 source,
             }
-        })
+        })?;
+        match key_of_enrolment(&dir.join(CHAIN_FILE)) {
+            Some(key) if key != identity.signing_public_key() => Err(IdentityError::AnotherKey {
+                path: dir.join(SIGNING_KEY),
+            }),
+            _ => Ok(identity),
+        }
     }
 
     /// Makes sure that an identity can be kept, before a token is used up for it; `replace` allows that there is one already. Leaves
@@ -202,13 +218,14 @@ impl Identity {
     fn store_by_way_of(&self, new: &Path, state_dir: &Path) -> Result<(), IdentityError> {
         let dir = state_dir.join(IDENTITY_DIR);
         let sensor_id = format!("{}\n", self.sensor_id());
+        let chain = unused_chain(&self.signing_public_key());
         let files: [(&str, &[u8]); 6] = [
             ("sensor_id", sensor_id.as_bytes()),
             (SIGNING_KEY, self.signing_seed()),
             (TLS_KEY, self.tls_key_bytes()),
             ("tls.der", self.certificate()),
             ("authority.der", self.authority()),
-            (CHAIN_FILE, b""),
+            (CHAIN_FILE, &chain),
         ];
         for (name, bytes) in files {
             let path = new.join(name);
@@ -274,6 +291,14 @@ fn read(path: &Path, secrecy: Secrecy) -> Result<Zeroizing<Vec<u8>>, IdentityErr
         .read_to_end(&mut bytes)
         .map_err(failed())?;
     Ok(bytes)
+}
+
+/// The public key that enrolment wrote down. Nothing where the file is gone, damaged or of a version of before: of that the spool tells.
+fn key_of_enrolment(path: &Path) -> Option<[u8; 32]> {
+    let file = regular::open(path, OpenOptions::new().read(true)).ok()?;
+    let mut bytes = [0; ENROLMENT_LEN];
+    file.read_exact_at(&mut bytes, ENROLMENT_AT).ok()?;
+    enrolled_key(&bytes)
 }
 
 fn remove_if_there(dir: &Path) -> Result<(), IdentityError> {

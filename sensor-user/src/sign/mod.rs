@@ -10,6 +10,7 @@
 //! [`CHAIN_START`]: claviger_proto::envelope::CHAIN_START
 
 mod chain;
+mod chain_file;
 mod durable;
 mod identity;
 mod identity_files;
@@ -19,6 +20,7 @@ mod trust;
 mod validity;
 
 pub use chain::ChainState;
+pub use chain_file::{ENROLMENT_AT, ENROLMENT_LEN, enrolled_key, enrolment, unused_chain};
 pub use identity::Identity;
 pub use identity_files::IdentityError;
 pub use ids::{BootId, InvalidId, SensorId};

@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! 0     the durable copy     written when the other is on the disk, and brought to the disk at once
+//! 2048  the enrolment        as enrolment writes it (`sign/chain_file.rs`), and whoever makes the file anew
 //! 4096  the latest copy      so a write that is torn damages one of them at most
 //!
 //! copy = "CLVCHAIN" version:u32 crc32c:u32 serial:u64 flags:u64 boot:16 next_sequence:u64 previous_digest:32 segment:u64 end:u64
 //!        first_segment:u64 waiting_events:u64 untold_events:u64 acknowledged: segment:u64 end:u64 ordinal:u64 boot:16 last_sequence:u64 digest:32
 //! ```
-//! Enrolment makes the file empty: of this identity nothing was ever sealed. Before the first append it is filled with zeros, so that a full disk has room for
-//! it. One that is not there was removed.
+//! Enrolment makes the file, with zeros in place of both copies: of this identity nothing was ever sealed. One that is not there was removed, and so was
+//! what one holds that does not tell of the enrolment and nothing else.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ use std::path::PathBuf;
 use claviger_proto::envelope::Sha256Digest;
 
 use super::ledger::ChainAt;
-use super::{FileSystem, Mark, SpoolFile as _};
-use crate::sign::{BootId, ChainState};
+use super::{FileSystem, Mark, SpoolFile};
+use crate::sign::{BootId, ChainState, ENROLMENT_AT, ENROLMENT_LEN, enrolled_key, enrolment};
 
 const MAGIC: [u8; 8] = *b"CLVCHAIN";
 const VERSION: u32 = 1;
@@ -31,7 +32,6 @@ const COPY_LEN: usize = 8 + 4 + 4 + 8 + 8 + 56 + 8 + 8 + 8 + 8 + 8 + 80;
 const COVERED: usize = 16;
 const DURABLE: u64 = 0;
 const LATEST: u64 = 4096;
-const FULL_LEN: u64 = LATEST + COPY_LEN as u64;
 /// A copy that was never written.
 const NOTHING: [u8; COPY_LEN] = [0; COPY_LEN];
 
@@ -45,6 +45,8 @@ pub struct Anchor {
     pub path: PathBuf,
     /// A place in this boot behind all that can have been sealed in it.
     pub behind_all: ChainState,
+    /// The public half of the signing key, for a file that has to be made anew.
+    pub signing_key: [u8; 32],
 }
 
 /// What a copy says.
@@ -97,28 +99,9 @@ impl Anchor {
         }
         Ok(match newest {
             Some(newest) => Found::At(newest),
-            // There is room for the first write, or it did not come to its end.
-            None if is_empty || file.length()? < FULL_LEN => Found::Unused,
+            None if is_empty && tells_enrolment(&file)? => Found::Unused,
             None => Found::Removed,
         })
-    }
-
-    /// Takes the room on the disk that a first write needs: a batch that the anchor does not know could be sealed anew once the spool is removed. One
-    /// that was removed is made by the next write.
-    pub(super) fn take_room<F: FileSystem>(&self, fs: &F) -> io::Result<()> {
-        let mut file = match fs.open(&self.path) {
-            Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
-                return Ok(());
-            }
-            file => file?,
-        };
-        if file.length()? >= FULL_LEN {
-            return Ok(());
-        }
-        for at in [DURABLE, LATEST] {
-            file.write_all_at(&NOTHING, at)?;
-        }
-        file.sync()
     }
 
     /// Writes where the chain stands; `durably` waits for the disk, and so does a file that has to be made: a power cut would leave none.
@@ -139,6 +122,9 @@ impl Anchor {
             return Ok(());
         }
         file.sync()?;
+        if !tells_enrolment(&file)? {
+            file.write_all_at(&enrolment(&self.signing_key), ENROLMENT_AT)?;
+        }
         file.write_all_at(&copy, DURABLE)?;
         file.sync()?;
         match self.path.parent().filter(|_| is_new) {
@@ -146,6 +132,12 @@ impl Anchor {
             None => Ok(()),
         }
     }
+}
+
+fn tells_enrolment(file: &impl SpoolFile) -> io::Result<bool> {
+    let mut bytes = [0; ENROLMENT_LEN];
+    let filled = file.read_at(&mut bytes, ENROLMENT_AT)?;
+    Ok(enrolled_key(&bytes[..filled]).is_some())
 }
 
 fn encode(anchored: &Anchored) -> [u8; COPY_LEN] {

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use claviger_proto::envelope::Sha256Digest;
+use claviger_proto::v1::Gap;
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 use super::lost::{LossReason, Lost, LostRange};
@@ -26,7 +28,7 @@ pub(super) struct ChainAt {
 }
 
 /// What the file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Ledger {
     /// Up to where the detector has everything.
     pub(super) acknowledged: Option<Mark>,
@@ -36,6 +38,8 @@ pub(super) struct Ledger {
     pub(super) chain: Option<ChainAt>,
     /// What no gap has told yet.
     pub(super) lost: Vec<Lost>,
+    /// Gaps of others that were told in a refused batch, and in no other yet.
+    pub(super) gaps: Vec<Gap>,
     /// Places (segment, offset), each the end of what is whole, behind which something is missing and this is accounted for.
     pub(super) known_breaks: BTreeSet<(u64, u64)>,
     /// Whether there was an anchor when this was written: one that is not there was removed. Ledgers of before there were anchors say nothing.
@@ -80,6 +84,11 @@ impl Ledger {
             first_segment: self.first_segment,
             chain: self.chain.as_ref().map(RawChain::from),
             lost: self.lost.iter().map(RawLost::from).collect(),
+            gaps: self
+                .gaps
+                .iter()
+                .map(|gap| hex::encode(gap.encode_to_vec()))
+                .collect(),
             known_breaks: self.known_breaks.iter().copied().collect(),
             has_anchor: self.has_anchor,
         };
@@ -111,6 +120,7 @@ impl Ledger {
                 .into_iter()
                 .map(|lost| lost.resolve())
                 .collect::<Option<_>>()?,
+            gaps: raw.gaps.iter().map(|gap| gap_of(gap)).collect::<Option<_>>()?,
             known_breaks: raw.known_breaks.into_iter().collect(),
             has_anchor: raw.has_anchor,
         })
@@ -133,6 +143,8 @@ struct RawLedger {
     first_segment: u64,
     chain: Option<RawChain>,
     lost: Vec<RawLost>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<String>,
     known_breaks: Vec<(u64, u64)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_anchor: bool,
@@ -177,6 +189,10 @@ struct RawRange {
     first_sequence: u64,
     last_sequence: u64,
     last_digest: Option<String>,
+}
+
+fn gap_of(text: &str) -> Option<Gap> {
+    Gap::decode(hex::decode(text).ok()?.as_slice()).ok()
 }
 
 fn digest(text: &str) -> Option<Sha256Digest> {
@@ -316,6 +332,10 @@ mod tests {
                 },
                 lost,
             ],
+            gaps: vec![Gap {
+                reason: "ring_full".to_owned(),
+                ..Gap::default()
+            }],
             known_breaks: BTreeSet::from([(4, 72), (5, 0)]),
             has_anchor: true,
         }

@@ -6,6 +6,7 @@ use claviger_proto::envelope::Sha256Digest;
 use claviger_proto::v1::{Gap, LossCount};
 use prost_types::Timestamp;
 
+use super::told_again::Gaps;
 use crate::sign::BootId;
 
 /// Most losses that are told one by one. Those beyond are added up by reason, without their sequences.
@@ -118,6 +119,9 @@ impl LossReason {
 }
 
 impl Lost {
+    /// The stage in counts and gaps.
+    pub(crate) const STAGE: &str = "spool";
+
     /// So many events that were never given sequences which another event does not have now.
     pub(crate) fn unsequenced(reason: LossReason, batches: u64, events: u64, at_ms: i64) -> Self {
         Self {
@@ -134,7 +138,7 @@ impl Lost {
     #[must_use]
     pub fn loss_count(&self) -> LossCount {
         LossCount {
-            stage: "spool".to_owned(),
+            stage: Self::STAGE.to_owned(),
             reason: self.reason.word().to_owned(),
             count: self.events,
         }
@@ -201,12 +205,14 @@ fn timestamp(milliseconds: i64) -> Option<Timestamp> {
 }
 
 /// Losses that no gap tells yet. Bounded: see [`MAX_PENDING`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Losses {
     /// Nobody knows of them yet.
     pub(super) pending: Vec<Lost>,
     /// Somebody is about to tell them.
     pub(super) taken: Vec<Lost>,
+    /// Of others than the spool.
+    pub(super) gaps: Gaps,
 }
 
 impl Losses {
@@ -237,7 +243,7 @@ impl Losses {
 
     /// What was taken has been told.
     pub(super) fn told(&mut self) -> bool {
-        let any = !self.taken.is_empty();
+        let any = self.gaps.told() || !self.taken.is_empty();
         self.taken.clear();
         any
     }
@@ -247,6 +253,7 @@ impl Losses {
         for lost in std::mem::take(&mut self.taken) {
             self.add(lost);
         }
+        self.gaps.not_told();
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Lost> {

@@ -6,10 +6,12 @@
 //! - The chain goes on over everything: restarts, boots, an emptied spool, deleted segments. A sequence that may have left this
 //!   host is never given to another event.
 //! - Bytes on disk stay below `max_bytes` (plus ledger and reserve, some 100 KiB); what is lost to that, to a full disk, to damage or to a
-//!   rejection is a [`Lost`], kept in the ledger until a batch was appended after it was taken (see [`Spool::take_lost`]).
+//!   rejection is a [`Lost`], kept in the ledger until a batch was appended after it was taken (see [`Spool::take_lost`]). What
+//!   a rejected batch told of losses is told again.
 //! - What the ledger or the anchor knows to have been written and is neither acknowledged nor in a segment is told as lost: a segment that is
 //!   gone is missed, and so is the whole spool, before an opening as while it is open. A symbolic link, or whatever else is no regular file, is
 //!   never read and counts as gone.
+//! - A segment that lies under the name of another is set aside (`misplaced`, at most one is kept) and told as a gap.
 //! - A damaged record costs that record. What stands behind it is found again and offered.
 //! - One process at a time: a lock on the directory.
 //!
@@ -69,6 +71,7 @@ mod segment;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod told_again;
 mod written_down;
 
 pub use anchor::Anchor;

@@ -50,8 +50,6 @@ pub struct Spool<F: FileSystem> {
     pub(super) anchor_failed: bool,
     /// Whether there ever was one.
     pub(super) has_anchor: bool,
-    /// Whether the disk has room for it.
-    pub(super) anchor_has_room: bool,
     pub(super) removals: u64,
 }
 
@@ -121,11 +119,13 @@ impl<F: FileSystem> Spool<F> {
         saved.or_else(|_| self.save_ledger())
     }
 
-    /// Acknowledges a batch and the ones before it, and counts the batch itself as lost: the detector will never take it.
+    /// Acknowledges a batch and the ones before it, and counts the batch itself as lost: the detector will never take it. What it told of losses is to be told
+    /// again.
     ///
     /// # Errors
-    /// As [`acknowledge`](Self::acknowledge).
+    /// As [`acknowledge`](Self::acknowledge); and where the batch cannot be read, which is then offered again.
     pub fn reject(&mut self, mark: &Mark, first_sequence: u64) -> Result<(), SpoolError> {
+        self.tell_again_what_is_told_in(mark)?;
         let now = unix_milliseconds(self.clock.now());
         self.lose(Lost {
             reason: LossReason::Rejected,
@@ -179,18 +179,12 @@ impl<F: FileSystem> Spool<F> {
     /// Losses that no gap tells yet.
     #[must_use]
     pub fn untold_losses(&self) -> usize {
-        self.losses.all().count()
+        self.losses.all().count() + self.losses.gaps.all().count()
     }
 
     fn try_append(&mut self, sealed: &Sealed) -> Result<(), NotTaken> {
         self.notice_removal().map_err(not_taken)?;
         self.clean_up().map_err(not_taken)?;
-        if !self.anchor_has_room
-            && let Some(anchor) = &self.anchor
-        {
-            anchor.take_room(&self.fs).map_err(not_taken)?;
-            self.anchor_has_room = true;
-        }
         let size = record::encoded_len(sealed.envelope.len());
         if FIRST_RECORD + size > self.config.max_bytes {
             return Err((LossReason::SpoolFull, None));

@@ -1,9 +1,10 @@
 //! Opening: from whatever is on the disk to a spool that keeps its invariants.
 
 mod anchored;
+mod misplaced;
 mod segments;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::segment::{self, HEADER_LEN, Segment};
 use super::{FileSystem, Mark, Spool, SpoolError, SpoolFile as _};
 use crate::clock::{Clock, unix_milliseconds};
 use crate::config::Spool as SpoolConfig;
-use crate::sign::ChainState;
+use crate::sign::{BootId, ChainState};
 
 /// An event with its id takes more than this, encoded: so many bytes hold at most so many events.
 const MIN_EVENT_BYTES: u64 = 64;
@@ -35,6 +36,8 @@ pub struct Recovery {
     pub damaged_places: u64,
     /// How many of those are there because a segment is missing or is no regular file.
     pub missing_segments: u64,
+    /// Segments that hold what comes before what another one before them holds, as when two were exchanged. They are set aside.
+    pub misplaced_segments: u64,
     /// Whether the whole spool was removed, or what says where its chain stands.
     pub removed: bool,
     /// Whether it is of a sensor of before there were anchors, and has one from now on.
@@ -154,7 +157,6 @@ impl<F: FileSystem> Spool<F> {
             anchor_failed: false,
             has_anchor: ledger.has_anchor
                 || matches!(found, Some(anchor::Found::At(_) | anchor::Found::Unused)),
-            anchor_has_room: false,
             removals: 0,
         };
         let mut walk = Walk {
@@ -165,6 +167,7 @@ impl<F: FileSystem> Spool<F> {
             is_removed: false,
             recovery,
             expected: None,
+            left_boots: BTreeSet::new(),
             due: 1,
         };
         walk.run()?;
@@ -190,6 +193,8 @@ struct Walk<F: FileSystem> {
     recovery: Recovery,
     /// Where the chain stands as far as the pass has come.
     expected: Option<ChainState>,
+    /// Boots that the pass has met the end of.
+    left_boots: BTreeSet<BootId>,
     /// The lowest number that the next segment can have if none is missing.
     due: u64,
 }
@@ -198,6 +203,9 @@ impl<F: FileSystem> Walk<F> {
     fn run(&mut self) -> Result<(), SpoolError> {
         for lost in std::mem::take(&mut self.ledger.lost) {
             self.spool.lose(lost);
+        }
+        for gap in std::mem::take(&mut self.ledger.gaps) {
+            self.spool.losses.gaps.add(gap);
         }
         let numbers = self.tidy()?;
         self.is_removed =
@@ -297,17 +305,27 @@ impl<F: FileSystem> Walk<F> {
 
     fn finish(&mut self) -> Result<(), SpoolError> {
         let end = self.end();
-        if let Some(at) = self.ledger.chain.filter(|at| (at.segment, at.end) >= end) {
-            if (at.segment, at.end) > end {
-                self.check(end, at.chain, at.segment < self.due);
+        if let Some(at) = self.ledger.chain {
+            let place = (at.segment, at.end);
+            if place >= end && !self.is_behind(&at.chain) {
+                if place > end {
+                    self.check(end, at.chain, at.segment < self.due);
+                }
+                self.expected = Some(at.chain);
+            } else if self.is_ahead(&at.chain) {
+                // Whatever the segments hold: what was given up to there is not given again.
+                self.check(end, at.chain, true);
+                self.expected = Some(at.chain);
             }
-            self.expected = Some(at.chain);
         }
         self.spool.chain = self
             .expected
             .or(self.spool.acknowledged.as_ref().map(Mark::leaves));
         if self.is_removed && self.recovery.damaged_places == 0 {
             self.tell_removal(None);
+        }
+        if self.found == Some(anchor::Found::Unused) && !self.can_be_unused() {
+            self.found = Some(anchor::Found::Removed);
         }
         if self.found == Some(anchor::Found::Removed) {
             if self.is_of_before_anchors() {

@@ -2,9 +2,11 @@
 
 mod cases;
 mod damage;
+mod misplaced;
 mod missing;
 mod model;
 mod removed;
+mod told_again;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::memory_fs::{Choices, MemoryFs};
 use super::*;
 use crate::clock::Clock;
 use crate::config::{Spool as SpoolConfig, WhenFull};
-use crate::sign::{BootId, ChainState, Sealed};
+use crate::sign::{BootId, ChainState, Sealed, unused_chain};
 
 #[derive(Debug)]
 struct At(SystemTime);
@@ -54,6 +56,8 @@ fn try_open(fs: &MemoryFs, config: &SpoolConfig) -> Result<(Spool<MemoryFs>, Rec
     Spool::open(fs.clone(), &dir(), config, clock)
 }
 
+const KEY: [u8; 32] = [1; 32];
+
 fn anchor_path() -> PathBuf {
     PathBuf::from("/identity/chain")
 }
@@ -61,7 +65,9 @@ fn anchor_path() -> PathBuf {
 /// A file system on which a sensor was enrolled.
 fn enrolled() -> MemoryFs {
     let fs = MemoryFs::default();
-    fs.create(&anchor_path()).expect("made");
+    let mut file = fs.create(&anchor_path()).expect("made");
+    file.write_all_at(&unused_chain(&KEY), 0).expect("written");
+    file.sync().expect("synced");
     fs.sync_dir(Path::new("/identity")).expect("synced");
     fs
 }
@@ -76,6 +82,7 @@ fn open_anchored(
     let anchor = Anchor {
         path: anchor_path(),
         behind_all: ChainState::behind_all(boot_id, Duration::from_micros(most + 1)),
+        signing_key: KEY,
     };
     let clock = Arc::new(At(UNIX_EPOCH + Duration::from_secs(1_000_000)));
     Spool::open_anchored(fs.clone(), &dir(), config, clock, Some(anchor)).expect("the spool opens")

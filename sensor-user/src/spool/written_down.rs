@@ -41,7 +41,11 @@ impl<F: FileSystem> Spool<F> {
             acknowledged: self.acknowledged,
             first_segment: self.first_segment,
             waiting_events: self.waiting_events(),
-            untold_events: self.losses.all().map(|lost| lost.events).sum(),
+            untold_events: self
+                .losses
+                .all()
+                .map(|lost| lost.events)
+                .fold(self.losses.gaps.count(), u64::saturating_add),
             is_clean,
         };
         let written = anchor.write(&self.fs, &anchored, self.anchor_due);
@@ -66,6 +70,7 @@ impl<F: FileSystem> Spool<F> {
             first_segment: self.first_segment,
             chain: self.chain_at(),
             lost: self.losses.all().cloned().collect(),
+            gaps: self.losses.gaps.all().cloned().collect(),
             known_breaks: self.known_breaks.clone(),
             has_anchor: self.has_anchor,
         };

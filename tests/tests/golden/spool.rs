@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use claviger_proto::envelope::batch_digest;
 use claviger_sensor::clock::{Clock, unix_milliseconds};
 use claviger_sensor::config::{Spool as SpoolConfig, WhenFull};
-use claviger_sensor::sign::ChainState;
+use claviger_sensor::sign::{ChainState, unused_chain};
 use claviger_sensor::spool::{Anchor, LossReason, Lost, OsFileSystem, Recovery, Spool, Waiting};
 use serde_json::{Value, json};
 
@@ -88,12 +88,12 @@ pub(crate) const LEDGER: Format = Format {
 /// Of a spool that holds the sample, of which the detector has the first batch. Read where the spool itself is gone.
 pub(crate) const ANCHOR: Format = Format {
     name: "spool_anchor",
-    version: "v1",
+    version: "v1.1",
     reads_older: true,
     encode: || {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("chain");
-        fs::write(&file, "").expect("written");
+        fs::write(&file, unused_chain(&[7; 32])).expect("written");
         let (mut spool, _) = open_anchored(&directory.path().join("spool"), &file);
         for sealed in batches() {
             spool.append(&sealed).expect("appended");
@@ -147,6 +147,7 @@ fn open_anchored(directory: &Path, file: &Path) -> (Spool<OsFileSystem>, Recover
     let anchor = Anchor {
         path: file.to_owned(),
         behind_all: ChainState::behind_all(boot_id, Duration::from_secs(1)),
+        signing_key: [7; 32],
     };
     let clock = Arc::new(At(sealed_at()));
     Spool::open_anchored(OsFileSystem, directory, &config, clock, Some(anchor)).expect("opens")

@@ -12,11 +12,10 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use rusqlite_migration::{M, Migrations};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 pub use batches::{BatchPlace, NewBatch};
@@ -29,9 +28,11 @@ use crate::regular;
 
 /// How long a write waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long between two tries where SQLite does not wait itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("../../../migrations/0001-first.sql"))];
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+/// What makes each version of the one before; the first of an empty database.
+const STEPS: &[&str] = &[include_str!("../../../migrations/0001-first.sql")];
 /// What `user_version` is after all of them.
 const VERSION: i64 = 1;
 
@@ -54,7 +55,7 @@ impl Database {
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
+            set_wal(&connection)?;
             // FULL: a commit is on disk when it returns, so a burnt token stays burnt.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", "on")?;
@@ -65,18 +66,7 @@ impl Database {
             Ok(connection)
         };
         let mut connection = open().map_err(StoreError::opening(path))?;
-        MIGRATIONS
-            .to_latest(&mut connection)
-            .map_err(|error| match error {
-                rusqlite_migration::Error::MigrationDefinition(
-                    rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-                ) => StoreError::Version {
-                    found: version(&connection).unwrap_or(-1),
-                    known: VERSION,
-                },
-                rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::opening(path)(err),
-                other => StoreError::Migration(other),
-            })?;
+        bring_up_to_date(&mut connection, path)?;
         Ok(Self { connection })
     }
 
@@ -161,6 +151,51 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Has changes go to a log. Where another opening does the same SQLite does not wait for it by itself.
+fn set_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(why)
+                if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            set => return set,
+        }
+    }
+}
+
+/// Takes the steps that are missing, all or none. Looked at and done within one write, for which other openings wait: of two that come at once to a
+/// database that is not made yet, one makes it.
+fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let opening = || StoreError::opening(path);
+    // Without a write where there is nothing to do: whoever only looks does not wait for one who writes.
+    let found = version(connection).map_err(opening())?;
+    if found == VERSION {
+        return Ok(());
+    }
+    let write = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(opening())?;
+    let found = version(&write).map_err(opening())?;
+    let missing = usize::try_from(found)
+        .ok()
+        .and_then(|found| STEPS.get(found..))
+        .ok_or(StoreError::Version {
+            found,
+            known: VERSION,
+        })?;
+    for step in missing {
+        write.execute_batch(step).map_err(StoreError::Migration)?;
+    }
+    write
+        .pragma_update(None, "user_version", VERSION)
+        .map_err(StoreError::Migration)?;
+    write.commit().map_err(opening())
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
@@ -192,12 +227,29 @@ mod tests {
 
     #[test]
     fn migrations_are_sound_and_counted() {
-        MIGRATIONS.validate().expect("sound");
+        assert_eq!(i64::try_from(STEPS.len()), Ok(VERSION));
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("detector.db");
         let database = Database::open(&path).expect("opens");
         assert_eq!(version(&database.connection).expect("reads"), VERSION);
         Database::open_to_read(&path).expect("opens");
+    }
+
+    #[test]
+    fn openings_that_come_at_once_to_one_that_is_not_there_make_it_once() {
+        for round in 0..20 {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("detector.db");
+            let together = std::sync::Barrier::new(6);
+            std::thread::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|| {
+                        together.wait();
+                        Database::open(&path).unwrap_or_else(|why| panic!("round {round}: {why:?}"));
+                    });
+                }
+            });
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 mod places;
 
-use std::{os::fd::OwnedFd, path::Path};
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use claviger_sensor_common::{DIRECTORY_HAS_PATTERNS, LABEL_OF_SENSOR, Label};
 
@@ -17,6 +20,7 @@ use crate::{
     },
     credential::Held,
     kernel::Purpose,
+    regular,
 };
 
 /// What of the sensor's own is labelled.
@@ -39,6 +43,7 @@ impl Labelling {
         for path in self.own.keys().to_vec() {
             self.label_one(root, &path, Kind::Key);
         }
+        self.label_self_test(root);
         let files = self.own.files().to_vec();
         match bounds::files() {
             Some(bounds) => self.bounds = bounds,
@@ -52,6 +57,20 @@ impl Labelling {
             self.drop_label(dropped);
         }
         self.own_places.tell(&mut self.labeller, root, &self.own);
+    }
+
+    /// Labels the file of the self-test, made where it is not there; nothing where that cannot be done. Opens of it are told to the agent, whoever
+    /// opens it.
+    pub(in crate::agent) fn label_self_test(&mut self, root: &OwnedFd) -> Option<PathBuf> {
+        let path = self.own.self_test()?.to_owned();
+        let is_there = std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file());
+        if !is_there && let Err(error) = regular::replace(&path, "self-test.new", b"") {
+            tracing::warn!(%error, path = %path.display(), "the file of the self-test cannot be made: whether labelled files are told is not tested");
+            return None;
+        }
+        self.label_one(root, &path, Kind::Key);
+        let seen = Held::at(root, &path).ok()?.seen();
+        self.table.is_labelled(Root::Own, &path, seen).then_some(path)
     }
 
     fn label_one(&mut self, root: &OwnedFd, path: &Path, kind: Kind) {

@@ -16,7 +16,7 @@ impl<S: Sink> Agent<S> {
             Found::NotLookedAt => self.not_looked_at(),
             Found::Hanging(changed) => self.hangs_or_answers(changed),
             Found::Reached { number, reached } => self.path_led_to(number, reached),
-            Found::Tested(tested) => self.tested(&tested),
+            Found::Tested(tested) => self.tested(tested),
             Found::Identified { token, parsed } => {
                 match self
                     .pending

@@ -154,13 +154,21 @@ impl<S: Sink> Agent<S> {
     }
 
     /// The worker tested whether the probes see.
-    pub(super) fn tested(&mut self, tested: &Tested) {
+    pub(super) fn tested(&mut self, mut tested: Tested) {
+        // What was done is in the ring by now.
+        while self.drain() == DRAIN_MAX {}
         let accounts = self.kernel_accounts();
+        let lost = accounts
+            .get(&Probe::FileOpen)
+            .map_or(0, |accounts| accounts.lost.values().sum::<u64>());
+        let lost_before = std::mem::replace(&mut self.condition.opens_lost, lost);
+        let opens = std::mem::take(&mut self.condition.self_test_opens);
+        tested.told(opens, lost != lost_before);
         let seen = |probe| accounts.get(&probe).map_or(0, |accounts| accounts.seen);
         let Some(test) = &mut self.condition.self_test else {
             return;
         };
-        let verdict = test.judge(tested, &mut self.kernel.probes, seen, SystemTime::now());
+        let verdict = test.judge(&tested, &mut self.kernel.probes, seen, SystemTime::now());
         for change in &verdict.changes {
             match change {
                 Change::Blind { probe, reason } => {

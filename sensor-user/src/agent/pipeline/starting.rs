@@ -69,6 +69,8 @@ impl<S: Sink> Agent<S> {
                 .self_test
                 .as_ref()
                 .map(|test| SelfTest::new(test.interval, &probes, SystemTime::now())),
+            self_test_opens: 0,
+            opens_lost: 0,
         };
         let names_from = Arc::clone(&options.policy.catalogue);
         let interval = options

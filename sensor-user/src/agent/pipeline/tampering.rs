@@ -132,6 +132,9 @@ impl<S: Sink> Agent<S> {
             WRITTEN
         } else if self.options.own.keys().iter().any(|key| key == own) {
             KEY_READ
+        } else if self.options.own.self_test() == Some(own) {
+            self.condition.self_test_opens += u64::from(file.operation == FileOperation::Open);
+            return Err(self.drop_record(Dropped::SelfTest));
         } else {
             return Err(self.drop_record(Dropped::OwnFileRead));
         };

@@ -22,8 +22,33 @@ fn probes() -> Vec<ProbeState> {
 fn all_well() -> Tested {
     Tested {
         canaries: [(Probe::FileOpen, Ok(())), (Probe::FileOpenDenied, Ok(()))].into(),
+        opened_labelled: true,
         started: Ok(()),
     }
+}
+
+#[test]
+fn a_labelled_file_that_is_not_told_makes_the_probe_blind() {
+    for (opened, opens, is_any_lost, is_blind) in [
+        (true, 1, false, false),
+        (true, 0, false, true),
+        (true, 0, true, false),
+        (false, 0, false, false),
+    ] {
+        let mut tested = all_well();
+        tested.opened_labelled = opened;
+        tested.told(opens, is_any_lost);
+        assert_eq!(
+            tested.canaries[&Probe::FileOpen].is_err(),
+            is_blind,
+            "{opened} {opens} {is_any_lost}"
+        );
+    }
+    let mut tested = all_well();
+    let reason = Err("attached but never ran".to_owned());
+    tested.canaries.insert(Probe::FileOpen, reason.clone());
+    tested.told(0, false);
+    assert_eq!(tested.canaries[&Probe::FileOpen], reason);
 }
 
 #[test]

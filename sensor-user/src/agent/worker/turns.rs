@@ -236,13 +236,19 @@ impl State {
     fn test(&mut self) -> Option<Tested> {
         let options = self.self_test.as_ref()?;
         self.next_test = Some(Instant::now() + options.interval);
+        let opens = SeenFrom::Here
+            .hold()
+            .and_then(|root| self.labelling.label_self_test(&root));
         let labeller = &mut self.labelling.labeller;
+        let canaries = PROBES
+            .into_iter()
+            .filter_map(|probe| Some((probe, canary::of(probe)?(labeller))))
+            .collect();
+        let started = canary::start_one(&options.canary_command, opens.as_deref());
         Some(Tested {
-            canaries: PROBES
-                .into_iter()
-                .filter_map(|probe| Some((probe, canary::of(probe)?(labeller))))
-                .collect(),
-            started: canary::start_one(&options.canary_command).map_err(|error| error.to_string()),
+            canaries,
+            opened_labelled: started.as_ref().is_ok_and(|opened| *opened),
+            started: started.map(drop).map_err(|error| error.to_string()),
         })
     }
 }

@@ -54,6 +54,14 @@ fn a_wrong_key_is_named_with_file_and_line() {
 }
 
 #[test]
+fn a_key_that_comes_twice_is_named() {
+    check_refused(
+        "[spool]\nmax_bytes = 1\nmax_bytes = 2",
+        "duplicate key `max_bytes`",
+    );
+}
+
+#[test]
 fn unknown_keys_are_refused_in_every_table() {
     for table in [
         "",

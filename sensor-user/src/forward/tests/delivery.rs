@@ -237,7 +237,7 @@ async fn what_an_earlier_identity_left_is_counted_once() {
     let other = dir.path().join("spool").join(boot(9).to_string());
     std::fs::rename(dir.path().join("spool").join(boot(7).to_string()), &other).expect("renamed");
     // As enrolment does it.
-    std::fs::write(Identity::chain_file(dir.path()), "").expect("written");
+    std::fs::write(Identity::chain_file(dir.path()), unused_chain(&[1; 32])).expect("written");
     let clock = Arc::new(SystemClock);
     let (outbox, lost) =
         Outbox::open_with(&config, authority.sensor(VALID), boot(1), clock, quick()).expect("opens");

@@ -80,22 +80,24 @@ fn seen(labeller: &mut Labeller, request: u32, act: impl FnOnce() -> io::Result<
     }
 }
 
-/// Starts a program and waits for its end: its exec, fork and exit are there to be seen, and a variable that is looked for.
+/// Starts a program and waits for its end: its exec, fork and exit are there to be seen, and a variable that is looked for. It is given a file to open,
+/// as any other program may; whether it could is returned.
 ///
 /// # Errors
 /// Where it cannot be started.
-pub fn start_one(command: &[OsString]) -> io::Result<()> {
+pub fn start_one(command: &[OsString], opens: Option<&Path>) -> io::Result<bool> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    Command::new(program)
+    let ended = Command::new(program)
         .args(arguments)
+        .args(opens)
         .env(CANARY_VARIABLE, "there")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()?;
-    Ok(())
+    Ok(opens.is_some() && ended.success())
 }
 
 /// A process probe that counted nothing of the canary does not work, whatever attaching said.

@@ -189,3 +189,24 @@ fn no_key_is_in_the_debug_form() {
     assert!(!debug.contains("255, 255"), "{debug}");
     assert!(debug.contains(&identity.key_id()), "{debug}");
 }
+
+#[test]
+fn a_signing_key_that_was_exchanged_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("made");
+    identity(5).store(dir.path(), false).expect("stored");
+    let key = dir.path().join("identity/signing.key");
+    let own = fs::read(&key).expect("read");
+    fs::write(&key, [9; 32]).expect("written");
+    let why = Identity::load(dir.path()).expect_err("refused");
+    assert!(matches!(why, IdentityError::AnotherKey { .. }), "{why}");
+    let told = why.to_string();
+    assert!(
+        told.contains("signing.key") && told.contains("enrol --force"),
+        "{told}"
+    );
+    fs::write(&key, own).expect("written");
+    Identity::load(dir.path()).expect("put back");
+    // Of a version of before, or removed: the spool tells of that.
+    fs::write(dir.path().join("identity/chain"), b"").expect("written");
+    Identity::load(dir.path()).expect("loaded");
+}

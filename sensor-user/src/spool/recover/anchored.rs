@@ -55,6 +55,17 @@ impl<F: FileSystem> Walk<F> {
         self.has_ledger && !self.spool.has_anchor && self.spool.chain.is_some()
     }
 
+    /// Whether nothing can have been sealed but a batch whose writing the anchor has not come to: more than that an anchor knows of, if it was not
+    /// emptied.
+    pub(super) fn can_be_unused(&self) -> bool {
+        let records: u64 = self.spool.segments.iter().map(|segment| segment.records).sum();
+        let first_only = records <= 1 && self.spool.segments.iter().all(|segment| segment.number <= 1);
+        first_only
+            && self.ledger.chain.is_none()
+            && self.spool.acknowledged.is_none()
+            && self.spool.first_segment == 0
+    }
+
     /// Nothing tells how far the chain has come: it goes on where it cannot have been in this boot. What is between may have been given.
     pub(super) fn go_on_behind_all(&mut self) {
         let Some(Anchor { behind_all, .. }) = self.spool.anchor else {

@@ -1,5 +1,6 @@
 //! The pass through a segment: which records are whole, what is missing between them, and what stands behind the last.
 
+use super::super::segment::FIRST_RECORD;
 use super::*;
 
 impl<F: FileSystem> Walk<F> {
@@ -15,12 +16,25 @@ impl<F: FileSystem> Walk<F> {
         let filled = file.read_at(&mut header, 0).map_err(reading())?;
         let header = segment::parse_header(&header[..filled]);
         let mark = self.spool.acknowledged.filter(|mark| mark.segment == number);
+        if mark.is_none() {
+            let begins = match header {
+                Some(header) => Some(header),
+                None => search(&file, FIRST_RECORD)
+                    .map_err(reading())?
+                    .map(|(_, found)| found.meta.builds_on()),
+            };
+            if begins.is_some_and(|begins| self.is_behind(&begins)) {
+                drop(file);
+                self.set_aside(number)?;
+                return Ok(true);
+            }
+        }
         if mark.is_none()
             && let Some(header) = header
         {
             let is_next = number <= self.due;
             self.check(self.end(), header, is_next);
-            self.expected = Some(header);
+            self.come_to(header);
         }
 
         let mut segment = Segment::new(number, header);
@@ -42,7 +56,7 @@ impl<F: FileSystem> Walk<F> {
                 }
                 self.check((number, damaged_at), meta.builds_on(), true);
             }
-            self.expected = Some(meta.leaves());
+            self.come_to(meta.leaves());
             segment.push(&meta, end);
         }
 
@@ -80,6 +94,13 @@ impl<F: FileSystem> Walk<F> {
                     ..chain
                 }),
             };
+            // Of a segment that was cut short less stands there than was sealed.
+            let known = self.ledger.chain.map(|at| at.chain);
+            let after = after.map(|after| {
+                known
+                    .filter(|known| self.is_after(known, &after))
+                    .unwrap_or(after)
+            });
             // Known already where an opening before this one told it and was interrupted before the cut.
             if let (Some(before), Some(after)) = (expected, after)
                 && self.spool.known_breaks.insert((number, end))

@@ -227,6 +227,79 @@ fn an_anchor_that_was_there_once_is_missed_from_then_on() {
     }
 }
 
+/// Whoever empties or damages the anchor, also one who has the spool begin anew, does not have sequences given a second time.
+#[test]
+fn an_anchor_that_was_emptied_or_damaged_is_as_good_as_removed() {
+    type Spoils = fn(&MemoryFs);
+    let empty = |fs: &MemoryFs| drop(fs.create(&anchor_path()).expect("emptied"));
+    let spoils: [(&str, Spoils); 4] = [
+        ("emptied", empty),
+        ("made all zeros", |fs| {
+            let mut file = fs.create(&anchor_path()).expect("emptied");
+            file.write_all_at(&[0; 8192], 0).expect("written");
+        }),
+        ("cut short", |fs| {
+            let content = fs.content(&anchor_path());
+            let mut file = fs.create(&anchor_path()).expect("emptied");
+            file.write_all_at(&content[..100], 0).expect("written");
+        }),
+        ("damaged", |fs| {
+            let length = fs.content(&anchor_path()).len();
+            (0..length).for_each(|at| fs.flip(&anchor_path(), at, 0x55));
+        }),
+    ];
+    for (how, spoil) in spoils {
+        for spool_too in [false, true] {
+            let fs = enrolled();
+            filled(&fs, 6);
+            spoil(&fs);
+            if spool_too {
+                fs.remove_all(&dir());
+            }
+            let (mut spool, recovery) = open_in(&fs, 1);
+            assert!(recovery.removed, "{how}, spool too: {spool_too}");
+            let told = spool.take_lost();
+            let removed = told.iter().find(|lost| lost.reason == LossReason::SpoolRemoved);
+            let range = removed.and_then(|lost| lost.range).expect("a range");
+            assert_eq!(range.first_sequence, if spool_too { 1 } else { 64 });
+            assert_eq!(range.last_sequence, MOST);
+            assert_eq!(append(&mut spool, 1).first_sequence, MOST + 1, "{how}");
+            drop(spool);
+            let (spool, recovery) = open_in(&fs, 1);
+            assert!(!recovery.removed, "{how}: told twice");
+            drop(spool);
+        }
+    }
+}
+
+/// As enrolment left it: also that is not taken for an unused one beside a spool that says otherwise.
+#[test]
+fn an_anchor_that_is_put_back_as_it_was_at_enrolment_is_missed_while_the_spool_is_there() {
+    let fs = enrolled();
+    filled(&fs, 6);
+    let mut file = fs.create(&anchor_path()).expect("emptied");
+    file.write_all_at(&unused_chain(&KEY), 0).expect("written");
+    fs.remove(&segment_path(4)).expect("removed");
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert!(recovery.removed);
+    assert_eq!(append(&mut spool, 1).first_sequence, MOST + 1);
+}
+
+/// The first batch is on the disk and the anchor does not know of it yet: nobody was at the files.
+#[test]
+fn a_kill_between_the_first_batch_and_the_anchor_is_no_removal() {
+    let fs = enrolled();
+    let (mut spool, _) = open_in(&fs, 1);
+    append(&mut spool, 3);
+    drop(spool);
+    let mut file = fs.create(&anchor_path()).expect("emptied");
+    file.write_all_at(&unused_chain(&KEY), 0).expect("written");
+    fs.remove(&dir().join("acknowledged")).expect("removed");
+    let (mut spool, recovery) = open_in(&fs, 1);
+    assert_eq!((recovery.removed, spool.take_lost()), (false, vec![]));
+    assert_eq!(append(&mut spool, 1).first_sequence, 4);
+}
+
 #[test]
 fn an_anchor_removed_while_the_sensor_runs_is_there_again_whenever_the_power_is_cut() {
     for seed in 0..20 {
@@ -264,10 +337,11 @@ fn the_last_segment_and_the_ledger_gone_after_a_kill_are_told_exactly() {
 fn a_spool_removed_while_it_is_open_is_made_anew_and_told_exactly() {
     let top = tempfile::tempdir().expect("made");
     let (dir, file) = (top.path().join("spool"), top.path().join("chain"));
-    fs::write(&file, "").expect("written");
+    fs::write(&file, unused_chain(&KEY)).expect("written");
     let anchor = Anchor {
         path: file,
         behind_all: ChainState::behind_all(boot(1), Duration::from_secs(1)),
+        signing_key: KEY,
     };
     let open = || {
         let clock = Arc::new(At(UNIX_EPOCH));
