@@ -9,6 +9,7 @@ mod decoy;
 mod disk;
 mod openmetrics;
 mod programs;
+mod rcu;
 mod service;
 mod trace;
 pub mod ways;

@@ -18,7 +18,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{detector as detector_program, sensor};
+use crate::{detector as detector_program, rcu::Expedited, sensor};
 
 pub use detector::Detector;
 
@@ -292,6 +292,7 @@ fn start(mut command: Command, log: &Path) -> Child {
 }
 
 fn end(mut child: Child, signal: Signal) {
+    let _expedited = Expedited::hold();
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // It may have ended by itself; waiting tells.
         let _ended = kill_process(pid, signal);
@@ -318,6 +319,7 @@ pub fn crash(mut child: Child) -> ExitStatus {
         raised.is_none_or(|refused| refused == Errno::PERM),
         "raising a limit: {raised:?}"
     );
+    let _expedited = Expedited::hold();
     kill_process(pid, Signal::ABORT).expect("it runs");
     child.wait().expect("ours")
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::sensor;
+use crate::{rcu::Expedited, sensor};
 
 /// What a trace gave.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ pub fn trace_by<S: AsRef<OsStr>>(wrapper: &[String], config: &Path, command: &[S
 }
 
 fn run<S: AsRef<OsStr>>(mut sensor: Command, config: &Path, command: &[S]) -> Traced {
+    let _expedited = Expedited::hold();
     let output = sensor
         .args(["trace", "--json", "--config"])
         .arg(config)
