@@ -93,8 +93,8 @@ pub(crate) fn told(host: &Host, events: &[Value]) -> BTreeMap<u64, u64> {
     told
 }
 
-/// Uses of keys that the kernel half reported, by the metrics: all but those of the sensor's own files, which its commands read, which are found open,
-/// and, where hooks see a program's file being opened and mapped as it is started, its program.
+/// Uses of keys that the kernel half reported, by the metrics: all but those of the sensor's own files, which its commands read, which are found open, by which it tests
+/// itself, and, where hooks see a program's file being opened and mapped as it is started, its program.
 pub(crate) fn reported(metrics: &Exposition) -> u64 {
     let probes = ["file_open", "file_mapped", "open_descriptors"];
     let submitted = |probe| {
@@ -103,5 +103,9 @@ pub(crate) fn reported(metrics: &Exposition) -> u64 {
         ))
     };
     let all: u64 = probes.into_iter().map(submitted).sum();
-    all - metrics.number("claviger_sensor_dropped_total{reason=\"own_file_read\"}")
+    let own: u64 = ["own_file_read", "self_test"]
+        .map(|reason| metrics.number(&format!("claviger_sensor_dropped_total{{reason=\"{reason}\"}}")))
+        .iter()
+        .sum();
+    all - own
 }
