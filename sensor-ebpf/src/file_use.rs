@@ -144,15 +144,9 @@ extern "C" fn known(how: u32, file: u64, mode: u32, found: u32) -> u32 {
     if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
         return KNOWN;
     }
-    named_objects::take(dentry_of(file), label, matched);
+    named_objects::take(file, label, matched);
     let how = how | matched << 16 | access(mode) << ACCESS_AT;
     report_use(file, object.inode, numbers(object), bits(label), how)
-}
-
-/// The name by which a file was opened.
-#[inline(always)]
-pub fn dentry_of(file: u64) -> u64 {
-    untyped(pointer::<Probed>(file as *const u8, offset!(file_dentry)))
 }
 
 /// What is known of a file.

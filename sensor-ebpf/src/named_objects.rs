@@ -12,26 +12,35 @@ use claviger_sensor_common::{
 
 use crate::{
     changes::named,
-    file_use::{is_regular, matched_bits, matched_label},
+    file_use::{is_regular, matched_bits, matched_label, untyped},
     labels,
     offsets::offset,
     read::{Probed, Read, pointer},
     report::lose,
 };
 
-/// Labels the file that lies at a name of which this is known.
+/// Labels an open file by the name at which it was opened, of which this is known.
 #[inline(always)]
-pub fn take(dentry: u64, label: Label, matched: u32) {
-    let of_directory = matched == MATCHED_DIRECTORY_PATTERN && label.flags & DIRECTORY_OF_CREDENTIALS != 0;
-    if matched == MATCHED_NAME || of_directory {
-        take_object(dentry, matched_bits(label, matched));
+pub fn take(file: u64, label: Label, matched: u32) {
+    if says_which(label, matched) {
+        let dentry = pointer::<Probed>(file as *const u8, offset!(file_dentry));
+        take_object(untyped(dentry), matched_bits(label, matched));
     }
+}
+
+/// Whether what is known of a name is enough to label its file.
+#[inline(always)]
+fn says_which(label: Label, matched: u32) -> bool {
+    matched == MATCHED_NAME
+        || matched == MATCHED_DIRECTORY_PATTERN && label.flags & DIRECTORY_OF_CREDENTIALS != 0
 }
 
 /// The same, of what was found of a change.
 #[inline(always)]
 pub fn take_known(dentry: u64, file: &KnownFile) {
-    take(dentry, file.label, file.matched);
+    if says_which(file.label, file.matched) {
+        take_object(dentry, matched_bits(file.label, file.matched));
+    }
 }
 
 /// Labels the file that lies at this name now, where the name is known. Global, so that what it takes of the stack is free again behind it.

@@ -12,8 +12,8 @@ use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_
 use crate::{
     changes_ring_ends, copies, descriptors,
     file_use::{
-        ACCESS_AT, Found, access, bits, dentry_of, is_for_use, look_up_to, may_be_known, numbers, report_use,
-        untyped, writes,
+        ACCESS_AT, Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped,
+        writes,
     },
     fixed_files, io_uring, labels, named_objects,
     offsets::{agent_pid, offset},
@@ -247,7 +247,7 @@ extern "C" fn untold(file: u64, found: u32) -> u32 {
     if is_told_of(process, object.inode, numbers(object), access(mode), u64::MAX) != 0 {
         return 0;
     }
-    named_objects::take(dentry_of(file), label, matched);
+    named_objects::take(file, label, matched);
     let how = Probe::FileOpen as u32 | OPERATION_OPEN << 8 | matched << 16 | access(mode) << ACCESS_AT;
     report_use(file, object.inode, numbers(object), bits(label), how);
     1
