@@ -14,6 +14,7 @@ libfuzzer_sys::fuzz_target!(|anchor: &[u8]| {
     let anchor = Anchor {
         path,
         behind_all: ChainState::start(BootId::from_bytes([3; 16])),
+        signing_key: [7; 32],
     };
     let config = Config::default().spool;
     let clock = std::sync::Arc::new(SystemClock);
