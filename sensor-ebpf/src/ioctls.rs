@@ -5,7 +5,7 @@
 //!   sees that.
 
 use aya_ebpf::{helpers::bpf_probe_read_user, macros::tracepoint, programs::TracePointContext};
-use claviger_sensor_common::{Ancestor, PART_SUBVOLUME, Probe};
+use claviger_sensor_common::{Ancestor, Counter, PART_SUBVOLUME, Probe};
 
 use crate::{
     arguments::{Arguments, result},
@@ -14,6 +14,7 @@ use crate::{
     offsets::{agent_pid, offset},
     process_secrets::report,
     read::{Probed, Read, pointer},
+    report::lose,
     task,
 };
 
@@ -54,9 +55,11 @@ pub fn sys_exit_ioctl_opens(ctx: TracePointContext) -> u32 {
         return 0;
     }
     let file = descriptors::checked_file(result as u32);
-    // Another file system may mean anything by the same number.
     if superblock(file).1 == XFS_SUPER_MAGIC {
         returned::<Probed>(file);
+    } else {
+        // Another thread can have closed it since, or have put another file in its place.
+        lose(Probe::FileOpen, Counter::LostDescriptorGone);
     }
     0
 }
@@ -81,6 +84,9 @@ pub fn sys_exit_ioctl_reaches(ctx: TracePointContext) -> u32 {
             start_boottime_ns: 0,
         };
         report(Probe::ProcessSecret, PART_SUBVOLUME, NOBODY, 0, 0, 0, device);
+    } else {
+        // As above: to send a subvolume takes long.
+        lose(Probe::ProcessSecret, Counter::LostDescriptorGone);
     }
     0
 }

@@ -86,6 +86,7 @@ fn a_subvolume_that_is_sent_or_searched_is_told() {
     let (whole, copied) = (disk.path().join("whole"), disk.path().join("copied"));
     subvolume(&["subvolume", "create"], &[&whole]);
     fs::write(whole.join("key"), "a decoy").expect("written");
+    fs::write(whole.join("much"), [7; 1 << 18]).expect("written");
     subvolume(&["subvolume", "snapshot", "-r"], &[&whole, &copied]);
     let key = copied.join("key");
     let mut host = watching(&key);
@@ -101,5 +102,14 @@ fn a_subvolume_that_is_sent_or_searched_is_told() {
         assert_eq!(by.len(), told, "{way}: {by:#?}\n{}", host.sensor.log());
         by.iter().for_each(|event| is_of_subvolume(event));
     }
+    // What it was cannot be found out any more.
+    let Some(_) = done(&host, "btrfs_send_closed", &key) else {
+        return;
+    };
+    let status = host.sensor.status();
+    let mut probes = status["probes"].as_array().into_iter().flatten();
+    let lost = probes.find(|probe| probe["probe"] == "process_secret");
+    let lost = lost.map(|probe| probe["lost"]["descriptor_gone"].clone());
+    assert_eq!(lost, Some(1.into()), "{status:#}");
     host.sensor.end(Signal::TERM);
 }
