@@ -1,6 +1,6 @@
 //! Files of file systems that have requests of their own, past the calls that open files.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 use claviger_tests::{
     Disk, can_load,
@@ -69,28 +69,65 @@ fn what_xfs_opens_by_handle_is_told() {
     host.sensor.end(Signal::TERM);
 }
 
+fn btrfs(arguments: &[&str], paths: &[&Path]) {
+    let made = Command::new("btrfs")
+        .args(arguments)
+        .args(paths)
+        .output()
+        .expect("runs");
+    assert!(made.status.success(), "{}", text(&made));
+}
+
+/// Subvolumes of one file system share its device, and each counts its files from the same number on. Their generations tell them apart.
+#[test]
+fn files_of_the_same_number_in_two_subvolumes_are_told_apart() {
+    if !can_load() {
+        return;
+    }
+    let Some(disk) = Disk::btrfs() else { return };
+    let [one, other, copied] = ["one", "other", "copied"].map(|name| disk.path().join(name));
+    btrfs(&["subvolume", "create"], &[&one]);
+    fs::write(one.join("key"), "a decoy").expect("written");
+    // What is made in another transaction has another generation.
+    btrfs(&["filesystem", "sync"], &[&disk.path()]);
+    btrfs(&["subvolume", "create"], &[&other]);
+    fs::write(other.join("notes"), "no decoy").expect("written");
+    btrfs(&["subvolume", "snapshot"], &[&one, &copied]);
+    let number = |file: &Path| fs::metadata(file).expect("there").ino();
+    assert_eq!(number(&one.join("key")), number(&other.join("notes")));
+    let mut host = watching(&one.join("key"));
+    let mut told_after = |file: &Path| {
+        let read = Command::new("cat").arg(file).output().expect("runs");
+        assert!(read.status.success(), "{}", text(&read));
+        let told = host.kept();
+        told.iter()
+            .filter(|event| event["kind"] == "credential_access" && event["actor"]["process"]["comm"] == "cat")
+            .count()
+    };
+    assert_eq!(told_after(&one.join("key")), 1);
+    assert_eq!(told_after(&other.join("notes")), 1);
+    assert_eq!(
+        told_after(&copied.join("key")),
+        2,
+        "a snapshot holds the same file"
+    );
+    host.sensor.end(Signal::TERM);
+}
+
 #[test]
 fn a_subvolume_that_is_sent_or_searched_is_told() {
     if !can_load() {
         return;
     }
     let Some(disk) = Disk::btrfs() else { return };
-    let subvolume = |arguments: &[&str], paths: &[&Path]| {
-        let made = Command::new("btrfs")
-            .args(arguments)
-            .args(paths)
-            .output()
-            .expect("runs");
-        assert!(made.status.success(), "{}", text(&made));
-    };
     let (whole, copied) = (disk.path().join("whole"), disk.path().join("copied"));
-    subvolume(&["subvolume", "create"], &[&whole]);
+    btrfs(&["subvolume", "create"], &[&whole]);
     fs::write(whole.join("key"), "a decoy").expect("written");
     fs::write(whole.join("much"), [7; 1 << 18]).expect("written");
-    subvolume(&["subvolume", "snapshot", "-r"], &[&whole, &copied]);
+    btrfs(&["subvolume", "snapshot", "-r"], &[&whole, &copied]);
     let key = copied.join("key");
     let mut host = watching(&key);
-    subvolume(&["send", "-f", "/dev/null"], &[&copied]);
+    btrfs(&["send", "-f", "/dev/null"], &[&copied]);
     let mut sent = host.kept();
     sent.retain(|event| event["actor"]["process"]["comm"] == "btrfs");
     assert_eq!(sent.len(), 1, "{sent:#?}\n{}", host.sensor.log());

@@ -15,8 +15,8 @@ use crate::workspace::Workspace;
 
 /// With `bpf` active, and without. It stands first, so that another LSM can refuse what its hook has let pass.
 pub(super) const LSM_LISTS: [&str; 2] = ["bpf,landlock", "landlock"];
-/// Emulated, a boot takes some minutes with the tests that every change has to pass, on a busy machine more. One that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(900);
+/// Emulated, a boot takes eight to fifteen minutes with the tests that every change has to pass, on a slow machine more. One that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(1800);
 /// The same with all tests, of which each starts a sensor.
 const FULL_LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// An instruction at a time, on one CPU, with ten thousand files to look at for each hook.
