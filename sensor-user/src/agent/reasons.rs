@@ -76,6 +76,8 @@ reasons! {
         PathNotFollowed = "path_not_followed",
         /// Only the path of an open was seen, which says nothing, and it may have led elsewhere than it does now.
         PathChanged = "path_changed",
+        /// A change of a name by a path that was not in memory when the call began: what was read at its end leads to no credential, and may be another.
+        PathReadLate = "path_read_late",
         /// Only a part of the path was seen by which it would be known.
         PathCut = "path_cut",
         /// Credentials that were moved with their directory, of too many.

@@ -96,7 +96,7 @@ fn files_of_the_same_number_in_two_subvolumes_are_told_apart() {
     let number = |file: &Path| fs::metadata(file).expect("there").ino();
     assert_eq!(number(&one.join("key")), number(&other.join("notes")));
     let mut host = watching(&one.join("key"));
-    let mut told_after = |file: &Path| {
+    let told_after = |file: &Path| {
         let read = Command::new("cat").arg(file).output().expect("runs");
         assert!(read.status.success(), "{}", text(&read));
         let told = host.kept();
