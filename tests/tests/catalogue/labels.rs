@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -56,6 +57,39 @@ fn a_directory_that_appears_is_noticed_long_before_the_next_scan() {
     let path = host.decoy.path(".config/gcloud/legacy_credentials/a/adc.json");
     let seen = read_until_seen(&host, &path);
     assert_eq!(seen["credential"]["kind"], "gcp_user_credentials");
+}
+
+/// ext4 gives the numbers of what was removed to what is made next, as where a home is unpacked anew.
+#[test]
+fn what_is_made_anew_under_the_same_numbers_is_seen() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let (directory, key) = (host.decoy.path(".aws"), host.decoy.path(".aws/credentials"));
+    let numbers = || [&directory, &key].map(|path| fs::metadata(path).expect("there").ino());
+    host.decoy.write(".aws/credentials", "[default]\n");
+    host.sensor.start();
+    read_until_seen(&host, &key);
+    let made_first = numbers();
+    let made_anew = |_| {
+        fs::remove_dir_all(&directory).expect("removed");
+        host.decoy.write(".aws/credentials", "[default]\n");
+        numbers() == made_first
+    };
+    if !(0..20).any(made_anew) {
+        eprintln!("not tested: this file system gives new files new numbers");
+        return;
+    }
+    let (before, begun) = (host.uses(&key).len(), Instant::now());
+    while host.uses(&key).len() == before {
+        cat(&key);
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "it is not seen\n{}",
+            host.sensor.log()
+        );
+    }
 }
 
 #[test]

@@ -101,7 +101,9 @@ fn files_of_the_same_number_in_two_subvolumes_are_told_apart() {
         assert!(read.status.success(), "{}", text(&read));
         let told = host.kept();
         told.iter()
-            .filter(|event| event["kind"] == "credential_access" && event["actor"]["process"]["comm"] == "cat")
+            .filter(|event| {
+                event["kind"] == "credential_access" && event["actor"]["process"]["comm"] == "cat"
+            })
             .count()
     };
     assert_eq!(told_after(&one.join("key")), 1);

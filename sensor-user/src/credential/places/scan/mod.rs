@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 use super::Places;
 use super::mounts::Mounts;
-use crate::credential::open::Seen;
+use crate::credential::look::Seen;
 
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use claviger_proto::catalogue::Catalogue;
 use tempfile::TempDir;
 
 use super::{Places, ScanLimits, ScanResult};
-use crate::credential::open::Seen;
+use crate::credential::look::Seen;
 use crate::credential::places::Home;
 use crate::credential::places::mounts::Mounts;
 
@@ -339,10 +339,14 @@ fn it_is_told_which_file_was_seen() {
     let is = |path: &str| {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = fs::symlink_metadata(root.path().join(path)).expect("there");
+        let born = metadata.created().expect("kept");
+        let born = born.duration_since(std::time::UNIX_EPOCH).expect("later");
+        let seconds = i64::try_from(born.as_secs()).expect("in time");
         Seen {
             device: metadata.dev(),
             inode: metadata.ino(),
             owner: metadata.uid(),
+            born: (seconds, born.subsec_nanos()),
         }
     };
     assert_eq!(seen("/root/.aws/credentials"), is("root/.aws/credentials"));
