@@ -5,8 +5,8 @@
 //! - [`created`]: by opens
 
 use claviger_sensor_common::{
-    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord, GivenPath, KnownFile, Label, MATCHED_OBJECT, ObjectKey,
-    Probe, RECORD_CHANGE, UNKNOWN_ID,
+    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord, GivenPath, KnownFile,
+    Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
 };
 
 use crate::{
@@ -238,7 +238,8 @@ pub fn two(facts: &Facts, fill: impl FnOnce(&mut GivenPath, &mut GivenPath) -> b
 fn write(record: &mut ChangeRecord, facts: &Facts) {
     record.what = facts.what;
     record.errno = facts.errno;
-    record.by_path = u32::from(facts.by_path) * CHANGE_BY_PATH | u32::from(facts.read_late) * CHANGE_READ_LATE;
+    record.by_path =
+        u32::from(facts.by_path) * CHANGE_BY_PATH | u32::from(facts.read_late) * CHANGE_READ_LATE;
     record.overwrote = u32::from(facts.overwrote);
     record.mode_before = facts.before.mode;
     record.mode_after = facts.after.mode;

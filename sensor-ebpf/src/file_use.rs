@@ -7,6 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    arguments::may_execute,
     copies, holders, labels, named_objects,
     offsets::offset,
     overlay, path,
@@ -96,11 +97,12 @@ fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -
     known(how, untyped(file), mode, found | whose)
 }
 
-/// Whether the kernel opens or maps it as a program that it is to run.
+/// Whether the kernel opens or maps it as a program that it is to run. The flag alone does not tell: XFS takes it from whoever opens by its own request.
 #[inline(always)]
 fn is_to_run<R: Read>(file: *const u8, operation: u32) -> bool {
     matches!(operation, OPERATION_OPEN | OPERATION_MAP)
         && R::read::<u32>(file, offset!(file_flags)) & OPENED_TO_RUN != 0
+        && may_execute()
 }
 
 /// Whether a file, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
