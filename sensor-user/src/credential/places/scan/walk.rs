@@ -33,7 +33,8 @@ pub(super) fn walk(
     mounts: &Mounts,
     step: &dyn Fn(&Path) -> bool,
 ) -> ScanResult {
-    let result = ScanResult::default();
+    let mut result = ScanResult::default();
+    result.limits_hit.homes = places.homes_left_out;
     let mut walk = Walk {
         places,
         root: root.as_fd(),
@@ -126,7 +127,8 @@ impl Walk<'_> {
                 Some(Next::Wildcard(_) | Next::AnyDepth)
             )
         });
-        let mut names: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
+        let exact: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
+        let mut names = BTreeSet::new();
         let is_others = match served {
             Some(Served::Program | Served::Network) => true,
             // There is no end to what a program can have, and each look costs it something: a search passes it over.
@@ -138,11 +140,17 @@ impl Walk<'_> {
         } else if wants_listing && (self.step)(path) {
             self.list(folder, states, &mut names);
         }
-        for name in names {
+        // These lead to homes too, which have shares of their own: they are looked up whatever a neighbour has used up. There are as many as the catalogue and
+        // the user database name.
+        for name in &exact {
+            self.take_name();
+            self.name(folder, path, states, name, depth, served);
+        }
+        for name in names.difference(&exact) {
             if !self.take_name() {
                 break;
             }
-            self.name(folder, path, states, &name, depth, served);
+            self.name(folder, path, states, name, depth, served);
         }
     }
 
