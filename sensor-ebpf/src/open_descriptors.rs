@@ -166,10 +166,17 @@ static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
-    if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
+    if !is_ending(task) && look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
         report_held(task, file);
     }
     0
+}
+
+/// Whether the last thread of its process has come to its end: that was told, and with it what is kept of the process is let go. Its files are closed later.
+#[inline(always)]
+fn is_ending(task: u64) -> bool {
+    let signal = pointer::<Probed>(task as *const u8, offset!(task_signal));
+    Probed::read::<u32>(signal, offset!(signal_live)) == 0
 }
 
 /// Finds out what is known of a file that may do more than name one; 0 where nothing is.

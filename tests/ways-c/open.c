@@ -22,6 +22,17 @@ static void way_open(void) { say(syscall(SYS_open, object, O_RDONLY | O_CLOEXEC)
 static void way_openat(void) { read_it(object); }
 static void way_openat2(void) { say(by_openat2(AT_FDCWD, object, O_RDONLY | O_CLOEXEC)); }
 
+/* By a process whose memory takes the kernel long to give back at its end, before it closes the files. */
+static void open_large(void) {
+    size_t size = 500ul << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must("memory", memory == MAP_FAILED ? -1 : 0);
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < size; at += 4096)
+        memory[at] = 1;
+    read_it(object);
+}
+
 static void relative_to_cwd(void) {
     must("chdir", chdir(directory_of(object)));
     read_it(name_of(object));
@@ -272,6 +283,7 @@ const struct way open_ways[] = {
     {"open", way_open},
     {"openat", way_openat},
     {"openat2", way_openat2},
+    {"open_large", open_large},
     {"relative_to_cwd", relative_to_cwd},
     {"relative_to_descriptor", relative_to_descriptor},
     {"openat2_in_root", openat2_in_root},

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use claviger_tests::{PATIENCE, can_load};
+use claviger_tests::{
+    PATIENCE, can_load,
+    ways::{Did, Programs},
+};
 
 use crate::host::{Host, cat};
 
@@ -260,6 +263,37 @@ fn a_credential_is_seen_whatever_look_it_was_labelled_after() {
         thread::sleep(Duration::from_millis(1_000));
         cat(&key);
         assert_eq!(host.uses(&key).len(), 1, "{} of {round}", key.display());
+    }
+}
+
+/// The end of a process is told before the kernel closes its files, which a look through open descriptors can still meet then.
+#[test]
+fn what_a_process_that_ends_has_open_is_not_told_again() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "[probes]\nlook_interval_ms = 1000\n");
+    host.decoy.write(".ssh/id_one", KEY);
+    let key = host.decoy.path(".ssh/id_one");
+    host.sensor.start();
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    let mut readers = Vec::new();
+    for _ in 0..15 {
+        let (did, running) = programs.run("open_large", key.to_str().expect("plain"), "");
+        drop(running);
+        match did {
+            Did::It { pid, errno: 0, .. } => readers.push(pid),
+            did => panic!("{did:?}"),
+        }
+    }
+    // Two more looks.
+    thread::sleep(Duration::from_millis(2_000));
+    let events = host.kept();
+    for pid in readers {
+        let by = |event: &&serde_json::Value| event["actor"]["process"]["pid"] == pid;
+        let told: Vec<_> = events.iter().filter(by).collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
     }
 }
 
