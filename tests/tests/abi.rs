@@ -101,7 +101,7 @@ compared! {
         place, path,
     }
     ChangeOfTwoRecord { change, second }
-    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry }
+    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry, flags, lower_data, real_file }
     CoreDumpRecord { header, task, signal, reserved, directory }
     ProcessSecretRecord { header, task, key, target, given_pid, device }
     KernelKeyRecord { header, task, key }
