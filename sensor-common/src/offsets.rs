@@ -354,6 +354,12 @@ offsets! {
     task_registered_rings,
     /// `task_struct.parent_exec_id`
     task_parent_exec_id,
+    /// `pid_namespace.idr.idr_rt.xa_head`: the tree of its process and thread ids; [`MISSING`] where it is kept otherwise, as the two that follow
+    pid_ns_ids,
+    /// `xa_node.shift`
+    tree_node_shift,
+    /// `xa_node.slots`
+    tree_node_slots,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

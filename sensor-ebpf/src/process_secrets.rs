@@ -1,6 +1,6 @@
 //! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv}`, allowed or refused, and of the sensor also
-//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is. Behind a
-//! process file descriptor it is known.
+//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The caller names a process by the id of any of its threads, in its own pid namespace; it is looked up as the kernel
+//! does that, and where it is gone at the end of the call, the agent finds out which it was. Behind a process file descriptor it is known.
 //!
 //! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
 //! That is told of the tracer, which from then on may do all that an attached one may.
@@ -65,9 +65,9 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let first = arguments.first();
     match number(&ctx) {
-        number::PROCESS_VM_READV => reached(result(&ctx), NOBODY, first as u32, PART_VM_READ),
+        number::PROCESS_VM_READV => reached_by_id(result(&ctx), first as u32, PART_VM_READ),
         number::PROCESS_VM_WRITEV if agent_threads::is_named(first as u32) => {
-            reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
+            reached_by_id(result(&ctx), first as u32, PART_VM_WRITE);
         }
         call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
             let thread = task::current_tid();
@@ -93,7 +93,7 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
             }
         }
         number::PTRACE if first == PTRACE_ATTACH || first == PTRACE_SEIZE => {
-            reached(result(&ctx), NOBODY, arguments.second() as u32, PART_PTRACE);
+            reached_by_id(result(&ctx), arguments.second() as u32, PART_PTRACE);
         }
         number::PTRACE if first == PTRACE_TRACEME => asked_for(result(&ctx)),
         _ => {}
@@ -115,6 +115,17 @@ fn behind(file: *const u8) -> Ancestor {
         own
     };
     process_of_id(id)
+}
+
+/// A process was reached for by the id of any of its threads, as the caller has it. Where that names nobody any more, the agent is told the id.
+#[inline(always)]
+fn reached_by_id(result: i64, given_pid: u32, part: u32) {
+    if result < 0 && !is_refusal(result) {
+        return;
+    }
+    let id = task::pid_named(given_pid) as *const u8;
+    let target = if id.is_null() { NOBODY } else { process_of_id(id) };
+    reached(result, target, given_pid, part);
 }
 
 /// A process was reached for: the one that is known, or else the one that the caller named.

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     agent::{events::operation, repeats::First},
-    attribute::{is_own_pid_namespace, process_in_namespace},
-    decode::{Access, Attempt, ProcessSecret, SecretPart, Target},
+    attribute::{is_own_pid_namespace, process_in_namespace, process_of_thread},
+    decode::{Access, Attempt, Came, ProcessSecret, SecretPart, Target},
 };
 
 impl<S: Sink> Agent<S> {
@@ -97,7 +97,9 @@ impl<S: Sink> Agent<S> {
                 let target = match secret.target {
                     Target::Process(process) => Ok(process),
                     Target::Given(pid) if is_own_pid_namespace(secret.task.pid_namespace) => {
-                        self.facts.processes.with_pid(pid).ok_or("it is not known")
+                        let known = self.facts.processes.with_pid(pid);
+                        // Any thread of a process stands for it.
+                        known.or_else(|| process_of_thread(pid)).ok_or("it is not known")
                     }
                     Target::Given(pid) => process_in_namespace(secret.task.pid_namespace, pid)
                         .ok_or("it was gone before it was looked for"),

@@ -25,11 +25,24 @@ fn processes() -> Vec<Way> {
         ),
         row(
             "`process_vm_readv`",
-            [Way::new(
-                "process_vm_readv",
-                Secret("process_vm_readv"),
-                [Built, Built, Built],
-            )],
+            [
+                Way::new(
+                    "process_vm_readv",
+                    Secret("process_vm_readv"),
+                    [Built, Built, Built],
+                ),
+                Way::new(
+                    "process_vm_readv_thread",
+                    Secret("process_vm_readv"),
+                    [Built, Built, Built],
+                ),
+                Way::new(
+                    "sensor_thread_read",
+                    Secret("process_vm_readv"),
+                    [Built, Built, Built],
+                )
+                .to(Sensor(Pid)),
+            ],
         ),
         row(
             "`ptrace` attach and seize",
@@ -39,6 +52,7 @@ fn processes() -> Vec<Way> {
                 Way::new("denied_ptrace", Secret("ptrace"), [Built, Built, Built]),
             ],
         ),
+                Way::new("ptrace_seize_thread", Secret("ptrace"), [Built, Built, Built]),
         row(
             "`PTRACE_TRACEME`",
             [
