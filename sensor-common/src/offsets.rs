@@ -384,10 +384,10 @@ pub struct OverlayOffsets {
     pub stack: u32,
     /// `ovl_path.dentry`
     pub dentry: u32,
-}
     /// `ovl_inode.flags`
     pub flags: u32,
     /// `ovl_inode.lowerdata`; [`MISSING`] from 6.5 on, where it is the last of the layers
     pub lower_data: u32,
     /// `ovl_file.realfile`; [`MISSING`] before 6.13, where an open file leads to that of its layer itself
     pub real_file: u32,
+}

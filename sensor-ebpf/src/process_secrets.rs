@@ -13,7 +13,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{
     Ancestor, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
     PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord,
-    RECORD_PROCESS_SECRET, REQUEST_REACHED, TAMPER_IN_FLIGHT_MAX,
+    RECORD_PROCESS_SECRET, REQUEST_REACHED, RepeatKey, TAMPER_IN_FLIGHT_MAX,
 };
 
 use crate::{
@@ -169,16 +169,11 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
     let tracer = tracer as *const u8;
     let target = task::identify::<Probed>(target as *const u8);
     let leader = pointer::<Probed>(tracer, offset!(task_group_leader));
-    let object = ObjectKey {
-        inode: target.start_boottime_ns,
-        device: target.pid,
-        generation: 0,
-    };
     let key = repeats::key_of(
         task::identify::<Probed>(tracer),
         task::exec_id::<Probed>(leader),
         OPERATION_REACH + part,
-        object,
+        object(target, 0, 0),
         0,
         errno,
     );
@@ -190,6 +185,9 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
             record.target = target;
             record.given_pid = 0;
             record.device = 0;
+            record.since_boot_ns = 0;
+            record.pre_existing = 0;
+            record.reserved = 0;
             task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
             true
         })
@@ -203,6 +201,27 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
     0
 }
 
+/// What reaching for a part of a process, or of all, by the current task is counted under.
+#[inline(always)]
+pub fn key(part: u32, target: Ancestor, given_pid: u32, errno: u32, access: u32, device: u32) -> RepeatKey {
+    repeats::key(
+        OPERATION_REACH + part,
+        object(target, given_pid, device),
+        access,
+        errno,
+    )
+}
+
+/// What stands in such a key for whose it is.
+#[inline(always)]
+pub fn object(target: Ancestor, given_pid: u32, device: u32) -> ObjectKey {
+    ObjectKey {
+        inode: target.start_boottime_ns,
+        device: if target.pid == 0 { given_pid } else { target.pid },
+        generation: device,
+    }
+}
+
 /// Reports.
 #[inline(always)]
 pub fn report(
@@ -214,12 +233,7 @@ pub fn report(
     access: u32,
     device: u32,
 ) {
-    let object = ObjectKey {
-        inode: target.start_boottime_ns,
-        device: if target.pid == 0 { given_pid } else { target.pid },
-        generation: device,
-    };
-    let key = repeats::key(OPERATION_REACH + part, object, access, errno);
+    let key = key(part, target, given_pid, errno, access, device);
     repeats::first_only(probe as u32, &key, || {
         submit::<ProcessSecretRecord>(probe as u32, RECORD_PROCESS_SECRET, |record| {
             // SAFETY: `record` is a reservation of this size.
@@ -228,6 +242,9 @@ pub fn report(
             record.target = target;
             record.given_pid = given_pid;
             record.device = device;
+            record.since_boot_ns = 0;
+            record.pre_existing = 0;
+            record.reserved = 0;
             task::snapshot(&raw mut record.task);
             true
         })

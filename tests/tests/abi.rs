@@ -103,7 +103,7 @@ compared! {
     ChangeOfTwoRecord { change, second }
     OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry, flags, lower_data, real_file }
     CoreDumpRecord { header, task, signal, reserved, directory }
-    ProcessSecretRecord { header, task, key, target, given_pid, device }
+    ProcessSecretRecord { header, task, key, target, given_pid, device, since_boot_ns, pre_existing, reserved }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
     ProgramSecretRecord { header, task, count, left_out, unread, padding, found }

@@ -43,7 +43,7 @@ static void denied_environ(void) {
     say(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
 }
 
-static void way_process_vm_readv(void) {
+static _Noreturn void read_by(const pid_t *id) {
     char copy[sizeof secret];
     struct iovec here = {copy, sizeof copy}, there = {secret, sizeof secret};
     target_of_actor();

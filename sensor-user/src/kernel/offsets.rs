@@ -253,12 +253,12 @@ impl Types<'_> {
             count: optional(self.of("ovl_entry", "__numlower"))?,
             stack: optional(self.of("ovl_entry", "__lowerstack"))?,
             dentry: optional(self.of("ovl_path", "dentry"))?,
-        })
-    }
-
             flags: optional(self.of("ovl_inode", "flags"))?,
             lower_data: optional(self.of("ovl_inode", "lowerdata"))?,
             real_file: optional(self.of("ovl_file", "realfile"))?,
+        })
+    }
+
     /// Where a file that is to be closed hangs in the list of what its task has still to do: from 6.7 under a name of its own, before that under
     /// two others.
     fn closing_work(&self, file: &Struct) -> Result<u32, KernelError> {
