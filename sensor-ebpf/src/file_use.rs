@@ -85,7 +85,11 @@ pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8)
 
 #[inline(always)]
 fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -> u32 {
-    let found = may_be_known::<R>(file);
+    let found = if whose & LAYER_FOLLOWS == 0 {
+        may_be_known::<R>(file)
+    } else {
+        may_be_known_itself::<R>(file)
+    };
     if found == 0 {
         return 0;
     }
@@ -105,9 +109,19 @@ fn is_to_run<R: Read>(file: *const u8, operation: u32) -> bool {
         && may_execute()
 }
 
-/// Whether a file, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
+/// Whether a file, what it shows of another, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
 #[inline(always)]
 pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
+    let found = may_be_known_itself::<R>(file);
+    if found & BY_OBJECT == 0 && overlay::may_show_labelled::<R>(file) {
+        return found | BY_OBJECT;
+    }
+    found
+}
+
+/// The same, but for what it shows of another.
+#[inline(always)]
+fn may_be_known_itself<R: Read>(file: *const u8) -> u32 {
     let inode = pointer::<R>(file, offset!(file_inode));
     let dentry = pointer::<R>(file, offset!(file_dentry));
     let parent = pointer::<R>(dentry, offset!(dentry_parent));
@@ -216,7 +230,7 @@ extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
         found.label = label;
         return 1;
     }
-    let layer = overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
+    let layer = overlay::shown(file, candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
     if let Some((object, label)) = layer {
         found.object = object;
         found.label = label;

@@ -12,7 +12,7 @@ use crate::{
     file_use::{untyped, used},
     fixed_files, holders,
     offsets::{agent_pid, offset},
-    path, process_secrets, program,
+    path, process_files, process_secrets, program,
     read::{Probed, Read, Typed, pointer},
     report::submit,
     sharers, task,
@@ -62,6 +62,9 @@ struct Inherited;
 impl descriptors::Take for Inherited {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
+        if process_files::came::<Probed>(file, OPERATION_INHERIT) {
+            return 0;
+        }
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
         let ring = fixed_files::ring(file);
         if ring != 0 {
@@ -77,6 +80,9 @@ struct InheritedInRing;
 impl descriptors::Take for InheritedInRing {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
+        if process_files::came::<Probed>(file, OPERATION_INHERIT) {
+            return 0;
+        }
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file)
     }
 }

@@ -120,6 +120,7 @@ pub struct Agent<S> {
     writers: copies::Writers,
     arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
+    reached_by_path: secrets::ReachedByPath,
     followed: following::Followed,
     just_found: held::JustFound,
     looks: Option<Looks>,

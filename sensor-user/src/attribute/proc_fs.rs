@@ -77,6 +77,16 @@ pub fn is_own_mount_namespace(namespace: u32) -> bool {
     ProcessDirectory::own().and_then(|own| own.namespace("mnt")) == Some(namespace)
 }
 
+/// The process that has a thread of this id; nothing where that is gone.
+#[must_use]
+pub fn process_of_thread(id: u32) -> Option<ProcessKey> {
+    let status = ProcessDirectory::of(id)?.text("status")?;
+    let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    let pid = process.trim().parse().ok()?;
+    let start_ticks = start_ticks_of(pid)?;
+    Some(ProcessKey { pid, start_ticks })
+}
+
 /// The process that is called `pid` in a pid namespace, by its inode number; nothing where it is gone.
 #[must_use]
 pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {
@@ -256,6 +266,18 @@ mod tests {
         let found = process_in_namespace(namespace, own).expect("it runs");
         assert_eq!(Some(found.start_ticks), start_ticks_of(own));
         assert_eq!(process_in_namespace(1, own), None, "no such namespace");
+    }
+
+    #[test]
+    fn a_thread_stands_for_its_process() {
+        let own = std::process::id();
+        let of_thread = std::thread::spawn(|| {
+            let id = rustix::thread::gettid().as_raw_nonzero().get();
+            process_of_thread(id.try_into().expect("positive"))
+        });
+        let found = of_thread.join().expect("it ends").expect("it ran");
+        assert_eq!((found.pid, Some(found.start_ticks)), (own, start_ticks_of(own)));
+        assert_eq!(process_of_thread(u32::MAX), None);
     }
 
     /// Runs itself once more, for what it does to its limits would be done to all tests of the process.

@@ -32,7 +32,7 @@ pub use hold::Hold;
 pub use kernel_key::{KernelKey, KeyOperation};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
-pub use process_secret::{ProcessSecret, SecretPart, Target};
+pub use process_secret::{Came, ProcessSecret, SecretPart, Target};
 pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
 pub use record::{Access, Attempt, Exec, FileOperation, FileUse, Match, Object, Record, decode};

@@ -235,6 +235,9 @@ impl Types<'_> {
             task_ring: optional(self.member(&task, "task_struct", "io_uring"))?,
             task_registered_rings: optional(self.of("io_uring_task", "registered_rings"))?,
             task_parent_exec_id: optional(self.member(&task, "task_struct", "parent_exec_id"))?,
+            pid_ns_ids: optional(self.of("pid_namespace", "idr.idr_rt.xa_head"))?,
+            tree_node_shift: optional(self.of("xa_node", "shift"))?,
+            tree_node_slots: optional(self.of("xa_node", "slots"))?,
         })
     }
 
@@ -250,6 +253,9 @@ impl Types<'_> {
             count: optional(self.of("ovl_entry", "__numlower"))?,
             stack: optional(self.of("ovl_entry", "__lowerstack"))?,
             dentry: optional(self.of("ovl_path", "dentry"))?,
+            flags: optional(self.of("ovl_inode", "flags"))?,
+            lower_data: optional(self.of("ovl_inode", "lowerdata"))?,
+            real_file: optional(self.of("ovl_file", "realfile"))?,
         })
     }
 

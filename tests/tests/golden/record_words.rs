@@ -25,6 +25,7 @@ pub(super) fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+            "came": format!("{:?}", secret.came),
         }),
         Record::CoreDump(dump) => json!({
             "time_boot_ns": dump.time_boot_ns,

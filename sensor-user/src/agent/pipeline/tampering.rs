@@ -146,7 +146,7 @@ impl<S: Sink> Agent<S> {
         let target = file.path.display();
         let mut event = self.tamper_event(&file.task, what, target, outcome_of_use(file), seen);
         if let Some(held) = held {
-            was_under_way(&mut event, held);
+            was_under_way(&mut event, held.pre_existing, held.since_boot_ns);
         }
         self.push(event, None);
         Ok(())
