@@ -196,10 +196,15 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    if candidate & BY_OBJECT != 0 && by_object(file as u64, candidate, found) != 0 {
+    let by_object = if candidate & BY_OBJECT != 0 {
+        by_object(file as u64, candidate, found)
+    } else {
+        0
+    };
+    if by_object == FOUND {
         return 1;
     }
-    if candidate & (BY_DIRECTORY | BELOW) == 0 {
+    if by_object == TOLD_BELOW || candidate & (BY_DIRECTORY | BELOW) == 0 {
         return 0;
     }
     let inode = pointer::<Probed>(file, offset!(file_inode));
@@ -213,6 +218,11 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     1
 }
 
+/// [`by_object`] has found the label.
+const FOUND: u32 = 1;
+/// The file is told as the overlay opens it in its layer.
+const TOLD_BELOW: u32 = 2;
+
 /// The label of the file itself, or of the file of its layer.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -223,18 +233,22 @@ extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
         return 0;
     };
     let inode = pointer::<Probed>(file, offset!(file_inode));
-    let object = labels::key::<Probed>(inode);
+    let (layer_follows, writes) = (candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
+    if layer_follows && overlay::is_told_below(inode, writes) {
+        return TOLD_BELOW;
+    }
     found.matched = MATCHED_OBJECT;
+    // What it shows counts, and only then what it is itself: the same file is then one, whether it is opened through the overlay or in its layer.
+    if let Some((object, label)) = overlay::shown(file, layer_follows, writes) {
+        found.object = object;
+        found.label = label;
+        return FOUND;
+    }
+    let object = labels::key::<Probed>(inode);
     if let Some(label) = labels::of_object(&object) {
         found.object = object;
         found.label = label;
-        return 1;
-    }
-    let layer = overlay::shown(file, candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
-    if let Some((object, label)) = layer {
-        found.object = object;
-        found.label = label;
-        return 1;
+        return FOUND;
     }
     0
 }

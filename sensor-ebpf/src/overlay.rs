@@ -234,6 +234,26 @@ pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(
     (!layer_follows || is_copy).then_some(found)
 }
 
+/// Whether a hook sees the file behind an inode of overlayfs by itself as the overlay opens it, so that it is told there and not here.
+#[inline(always)]
+pub fn is_told_below(inode: *const u8, writes: bool) -> bool {
+    labelled(inode, false, writes).is_some() && labelled(inode, true, writes).is_none()
+}
+
+/// The inode that has what an inode shows: of overlayfs, that of a layer; else itself.
+#[inline(always)]
+pub fn content(inode: *const u8) -> *const u8 {
+    if !is_of_overlay::<Probed>(inode) || !is_regular(inode) {
+        return inode;
+    }
+    match layers(inode) {
+        Some(layers) if !layers.upper.is_null() && layers.is_upper_whole => layers.upper,
+        Some(layers) if !layers.data.is_null() => layers.data,
+        Some(layers) if !layers.lower.is_null() => layers.lower,
+        _ => inode,
+    }
+}
+
 #[inline(always)]
 fn labelled_below(inode: *const u8) -> Option<(ObjectKey, Label)> {
     if inode.is_null() {
