@@ -353,7 +353,10 @@ mod tests {
     #[test]
     fn what_was_told_by_its_path_is_found_once_and_bounded() {
         let mut reached = ReachedByPath::default();
-        let whose = Some(ProcessKey { pid: 7, start_ticks: 0 });
+        let whose = Some(ProcessKey {
+            pid: 7,
+            start_ticks: 0,
+        });
         for pid in 0..=u32::try_from(REACHED_BY_PATH_MAX).expect("small") {
             reached.told(found(pid).task.process, SecretPart::Mem, whose);
         }
@@ -361,6 +364,12 @@ mod tests {
         assert!(!reached.take(&found(0)), "the oldest went");
         assert!(reached.take(&found(1)));
         assert!(!reached.take(&found(1)), "it is over");
-        assert!(!reached.take(&ProcessSecret { part: SecretPart::Environ, ..found(2) }), "another part");
+        assert!(
+            !reached.take(&ProcessSecret {
+                part: SecretPart::Environ,
+                ..found(2)
+            }),
+            "another part"
+        );
     }
 }
