@@ -11,8 +11,8 @@ use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
-    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, RootOfTask,
-    TamperRecord, TaskSnapshot, WrittenRecord,
+    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
+    RootOfTask, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 

@@ -377,7 +377,10 @@ mod tests {
         let followed = follow(process, u32::MAX, namespace, Path::new("/"));
         assert!(!followed.by_process && matches!(followed.leads, Leads::To(_)));
         let left = follow(process, u32::MAX, namespace + 1, Path::new("/"));
-        assert!(matches!(left.leads, Leads::Unknown), "it may have been in another");
+        assert!(
+            matches!(left.leads, Leads::Unknown),
+            "it may have been in another"
+        );
     }
 
     #[test]

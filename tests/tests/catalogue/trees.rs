@@ -133,7 +133,10 @@ fn a_tree_is_looked_into_when_its_first_program_starts_however_it_came_to_be_the
 
     // In the host's own namespace.
     let changed = tree("changed");
-    let script = format!("{} && exec chroot . /bin/sh -c '{LISTENS}'", fill(&changed, "changed"));
+    let script = format!(
+        "{} && exec chroot . /bin/sh -c '{LISTENS}'",
+        fill(&changed, "changed")
+    );
     let mut inside = Inside::start(&["env"], &script);
     inside.reads_until_seen(&host, Path::new("/root/.ssh/id_changed"));
     host.sensor.end(Signal::TERM);
