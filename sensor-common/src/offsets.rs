@@ -158,6 +158,9 @@ offsets! {
     nsproxy_net_ns,
     /// `mnt_namespace.ns.inum`
     mnt_ns_inum,
+    /// `mnt_namespace.ns.ns_id` (6.18) or `mnt_namespace.seq`: a number that no other namespace had since boot; [`MISSING`] where it is called
+    /// something else
+    mnt_ns_sequence,
     /// `pid_namespace.ns.inum`
     pid_ns_inum,
     /// `net.ns.inum`

@@ -35,6 +35,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         task::snapshot(&raw mut record.task);
+        task::write_root(&raw mut record.root);
         record.runs = runs & ((1 << program::NOT_TOLD_SHIFT) - 1);
         record.not_told = runs >> program::NOT_TOLD_SHIFT;
         path::walk(&path::of_file(exe), &mut record.exe);

@@ -6,13 +6,14 @@ use aya_ebpf::helpers::{
 };
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER,
-    MISSING, NAME_BYTES, PathBytes, TaskSnapshot, UNKNOWN_ID,
+    MISSING, NAME_BYTES, PathBytes, RootOfTask, TaskSnapshot, UNKNOWN_ID,
 };
 
 use crate::{
     file_use::untyped,
     offsets::offset,
     overlay::{self, Layer},
+    path,
     read::{Probed, Read, Typed, pointer},
 };
 
@@ -115,6 +116,30 @@ pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
     // SAFETY: the helper only returns a number.
     snapshot_of::<Typed>(current(), unsafe { bpf_get_current_cgroup_id() }, out);
     0
+}
+
+/// Writes to `out` which tree of files the current task sees.
+#[inline(always)]
+pub fn write_root(out: *mut RootOfTask) {
+    let task = current();
+    let nsproxy = pointer::<Typed>(task, offset!(task_nsproxy));
+    let namespace = pointer::<Probed>(nsproxy, offset!(nsproxy_mnt_ns));
+    let dentry = path::root::<Typed>(task).dentry;
+    let inode = pointer::<Probed>(dentry, offset!(dentry_inode));
+    // SAFETY: `out` points into a reservation of the ring that holds a RootOfTask.
+    unsafe {
+        (&raw mut (*out).namespace_sequence).write(if offset!(mnt_ns_sequence) == MISSING {
+            0
+        } else {
+            Probed::read(namespace, offset!(mnt_ns_sequence))
+        });
+        (&raw mut (*out).inode).write(Probed::read(inode, offset!(inode_ino)));
+        (&raw mut (*out).device).write(Probed::read(
+            pointer::<Probed>(inode, offset!(inode_sb)),
+            offset!(sb_dev),
+        ));
+        (&raw mut (*out).reserved).write(0);
+    }
 }
 
 /// The cgroup v2 id of a task given by any pointer; 0 where the kernel has no cgroups.

@@ -12,7 +12,7 @@ use claviger_sensor_common::{
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
     PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
-    TamperRecord, TaskSnapshot, WrittenRecord,
+    RootOfTask, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -114,7 +114,8 @@ compared! {
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     RepeatCount { count, since_boot_ns }
-    ExecRecord { header, task, runs, not_told, exe }
+    RootOfTask { namespace_sequence, inode, device, reserved }
+    ExecRecord { header, task, root, runs, not_told, exe }
     ProgramRecord {
         header, process, how, applet_length, inode, device, marks, given_length, given_truncated, interpreter, applet, given, path,
     }
@@ -132,7 +133,7 @@ compared! {
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_mapping, mapping_writable, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_net_ns,
-        mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
+        mnt_ns_inum, mnt_ns_sequence, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
         ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, file_private, bpf_map_id, bpf_program_aux, bpf_aux_id,
         bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, mm_users, task_cgroups, css_set_cgroup, cgroup_node, node_id,

@@ -248,6 +248,23 @@ static void denied_through_bind_mount(void) {
     denied_by_name(other);
 }
 
+/* A thread with mounts and a user of its own. For the others of its process a file of no interest lies at OTHER. */
+static void *refused_thread(void *unused) {
+    (void)unused;
+    private_mounts();
+    must("bind mount", mount(object, other, NULL, MS_BIND, NULL));
+    must("setresuid", syscall(SYS_setresuid, 65534, 65534, 65534));
+    read_it(other);
+}
+static void denied_through_mount_of_thread(void) {
+    pthread_t thread;
+    write_text(other, "");
+    actor();
+    errno = pthread_create(&thread, NULL, refused_thread, NULL);
+    must("a thread", errno ? -1 : 0);
+    pthread_join(thread, NULL);
+}
+
 /* Landlock refuses what the file's mode allows. */
 static void refused_by_landlock(void) {
     struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
@@ -315,6 +332,7 @@ const struct way open_ways[] = {
     {"denied_through_hard_link", denied_through_hard_link},
     {"denied_through_proc_root", denied_through_proc_root},
     {"denied_through_bind_mount", denied_through_bind_mount},
+    {"denied_through_mount_of_thread", denied_through_mount_of_thread},
     {"refused_by_landlock", refused_by_landlock},
     {0},
 };

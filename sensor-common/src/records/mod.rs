@@ -32,7 +32,7 @@ pub use file_use::{
 };
 pub use held::{HeldRecord, Look};
 pub use kernel_key::KernelKeyRecord;
-pub use process::{ExecRecord, ExitRecord, ForkRecord};
+pub use process::{ExecRecord, ExitRecord, ForkRecord, RootOfTask};
 pub use process_secret::{
     PART_ADVICE, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
     PART_PHYSICAL_MEMORY, PART_PTRACE, PART_SUBVOLUME, PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ,

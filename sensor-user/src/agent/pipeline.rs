@@ -291,7 +291,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Exec(exec)) => {
                     // What was repeated was so by the program that ran until now.
                     self.tell_repeats_of(exec.task.process);
-                    self.worker.met_namespace(exec.task.mount_namespace);
+                    self.worker.started_in(exec.task.process, exec.root);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);
                     // While it is surely there: it may be replaced later, and the process gone.

@@ -178,6 +178,14 @@ pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {
     holds(&directory, process).then_some(root)
 }
 
+/// What procfs has of one thread of a process, which can have a root and a mount namespace of its own; nothing where it is gone.
+#[must_use]
+pub fn thread_of(process: ProcessKey, tid: u32) -> Option<ProcessDirectory> {
+    let directory = ProcessDirectory::of(process.pid)?;
+    let thread = directory.thread(tid)?;
+    holds(&directory, process).then_some(thread)
+}
+
 /// Whether a directory is that of this process, and not of another that had its number.
 pub(super) fn holds(directory: &ProcessDirectory, process: ProcessKey) -> bool {
     let stat = directory.read("stat").and_then(|stat| parse_stat(&stat));

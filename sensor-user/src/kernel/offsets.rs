@@ -131,6 +131,10 @@ impl Types<'_> {
             nsproxy_mnt_ns: self.member(&nsproxy, "nsproxy", "mnt_ns")?,
             nsproxy_net_ns: self.member(&nsproxy, "nsproxy", "net_ns")?,
             mnt_ns_inum: self.of("mnt_namespace", "ns.inum")?,
+            mnt_ns_sequence: match optional(self.of("mnt_namespace", "ns.ns_id"))? {
+                MISSING => optional(self.of("mnt_namespace", "seq"))?,
+                found => found,
+            },
             pid_ns_inum: self.of("pid_namespace", "ns.inum")?,
             net_ns_inum: self.of("net", "ns.inum")?,
             user_ns_inum: self.of("user_namespace", "ns.inum")?,

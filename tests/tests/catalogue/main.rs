@@ -10,3 +10,4 @@ mod overlays;
 mod policy;
 mod requests;
 mod swapped;
+mod trees;

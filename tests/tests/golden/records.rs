@@ -11,7 +11,8 @@ use claviger_sensor_common::{
     RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT,
     RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
     RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RUNS_INTERPRETER, RecordHeader, RepeatKey,
-    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    RootOfTask, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord,
+    secret_name_hash,
 };
 use zerocopy::{FromZeros, IntoBytes as _};
 
@@ -210,6 +211,12 @@ pub(crate) const EXEC: Format = format("record_exec", || {
     let record = ExecRecord {
         header: header(RECORD_EXEC),
         task: task(),
+        root: RootOfTask {
+            namespace_sequence: 17,
+            inode: 256,
+            device: 8 << 20 | 1,
+            reserved: 0,
+        },
         runs: RUNS_INTERPRETER,
         not_told: NOT_TOLD_NO_ARGUMENT,
         exe: path(b"p\xff\nython\0bin\0usr\0", 0),

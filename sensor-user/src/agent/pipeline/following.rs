@@ -71,6 +71,7 @@ impl<S: Sink> Agent<S> {
             && self.worker.follow(Following {
                 number,
                 process: attempt.task.process,
+                tid: attempt.task.tid,
                 mount_namespace: attempt.task.mount_namespace,
                 time_boot_ns: attempt.time_boot_ns,
                 was_refused: matches!(attempt.end, End::Refused(_)),

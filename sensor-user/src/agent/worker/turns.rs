@@ -155,6 +155,7 @@ impl State {
         } = &mut self.labelling;
         let Following {
             process,
+            tid,
             mount_namespace,
             time_boot_ns,
             was_refused,
@@ -165,7 +166,7 @@ impl State {
         } = following;
         let at = SeenFrom::Process(process).reach(&path);
         let theirs = path.clone();
-        let Ok(followed) = hands.run(&at, move |_| follow(process, mount_namespace, &theirs)) else {
+        let Ok(followed) = hands.run(&at, move |_| follow(process, tid, mount_namespace, &theirs)) else {
             return Reached::Unknown;
         };
         // A process that is gone may have had another root. One that was refused by that has got nothing.

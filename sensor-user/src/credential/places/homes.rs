@@ -66,17 +66,22 @@ pub fn homes(root: &Path, extra: &[PathBuf]) -> Vec<Home> {
     found
 }
 
-/// The homes of a container: those in its /etc/passwd, /root, and all of /home, below a root that is held. Its mounts are looked at
+/// The homes of a container: `extra`, those in its /etc/passwd, /root, and all of /home, below a root that is held. Its mounts are looked at
 /// first: what a program of some user or another host serves is not asked. Each path is told before it is touched, and is not where it may not be.
 #[must_use]
-pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) -> Vec<Home> {
+pub fn homes_of(
+    root: &OwnedFd,
+    mountinfo: &[u8],
+    extra: &[PathBuf],
+    step: &dyn Fn(&Path) -> bool,
+) -> Vec<Home> {
     let mounts = Mounts::parse(mountinfo);
     let is_served = |path: &str| {
         let ancestors = Path::new(path).ancestors();
         let served = ancestors.filter_map(|at| mounts.at(at)).next().flatten();
         matches!(served, Some(Served::Program | Served::Network))
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Home> = extra.iter().filter_map(|path| Home::new(path)).collect();
     if !is_served("/etc/passwd")
         && step(Path::new("/etc/passwd"))
         && let Ok(file) = open_candidate(root, Path::new("/etc/passwd"))
@@ -84,7 +89,7 @@ pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) 
         let mut content = Vec::new();
         // What was read before an error is still true.
         let _ = File::from(file).take(MAX_PASSWD_BYTES).read_to_end(&mut content);
-        found = passwd(&content);
+        found.extend(passwd(&content));
     }
     found.extend(Home::new(Path::new("/root")));
     if !is_served("/home") && step(Path::new("/home")) {
