@@ -69,7 +69,7 @@ impl MountedElsewhere {
     fn add(&self, mountinfo: &[u8]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = DEVICES_MAX.saturating_sub(known.len());
-        let new: Vec<_> = devices_of([mountinfo].into_iter())
+        let new: Vec<_> = devices_of([mountinfo])
             .filter(|device| !known.contains(device))
             .take(room)
             .collect();
@@ -78,6 +78,7 @@ impl MountedElsewhere {
 }
 
 /// Why the thread is woken.
+#[derive(Clone, Copy)]
 enum Wake {
     /// Something began in the root of a process.
     First(First),
