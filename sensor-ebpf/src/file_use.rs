@@ -196,15 +196,17 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    let by_object = if candidate & BY_OBJECT != 0 {
-        by_object(file as u64, candidate, found)
-    } else {
-        0
-    };
-    if by_object == FOUND {
-        return 1;
+    if candidate & BY_OBJECT != 0 {
+        if candidate & LAYER_FOLLOWS != 0 && is_told_below(untyped(file), candidate & WRITES) != 0 {
+            return 0;
+        }
+        // What it shows counts, and only then what it is itself: the same file is then one, whether it is opened through the overlay or in its layer.
+        if shown(untyped(file), candidate, found) != 0 || by_object(untyped(file), found) != 0 {
+            found.matched = MATCHED_OBJECT;
+            return 1;
+        }
     }
-    if by_object == TOLD_BELOW || candidate & (BY_DIRECTORY | BELOW) == 0 {
+    if candidate & (BY_DIRECTORY | BELOW) == 0 {
         return 0;
     }
     let inode = pointer::<Probed>(file, offset!(file_inode));
@@ -218,39 +220,45 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     1
 }
 
-/// [`by_object`] has found the label.
-const FOUND: u32 = 1;
-/// The file is told as the overlay opens it in its layer.
-const TOLD_BELOW: u32 = 2;
-
-/// The label of the file itself, or of the file of its layer.
+/// The label of the file itself.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
-    let file = file as *const u8;
+extern "C" fn by_object(file: u64, out: *mut Found) -> u32 {
     // SAFETY: as above.
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    let inode = pointer::<Probed>(file, offset!(file_inode));
+    found.object = labels::key::<Probed>(pointer::<Probed>(file as *const u8, offset!(file_inode)));
+    let Some(label) = labels::of_object(&found.object) else {
+        return 0;
+    };
+    found.label = label;
+    1
+}
+
+/// Whether the file is told as the overlay opens it in its layer.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_told_below(file: u64, writes: u32) -> u32 {
+    let inode = pointer::<Probed>(file as *const u8, offset!(file_inode));
+    overlay::is_told_below(inode, writes != 0) as u32
+}
+
+/// The label of what an open file of overlayfs shows.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn shown(file: u64, candidate: u32, out: *mut Found) -> u32 {
+    // SAFETY: as above.
+    let Some(found) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
     let (layer_follows, writes) = (candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
-    if layer_follows && overlay::is_told_below(inode, writes) {
-        return TOLD_BELOW;
-    }
-    found.matched = MATCHED_OBJECT;
-    // What it shows counts, and only then what it is itself: the same file is then one, whether it is opened through the overlay or in its layer.
-    if let Some((object, label)) = overlay::shown(file, layer_follows, writes) {
-        found.object = object;
-        found.label = label;
-        return FOUND;
-    }
-    let object = labels::key::<Probed>(inode);
-    if let Some(label) = labels::of_object(&object) {
-        found.object = object;
-        found.label = label;
-        return FOUND;
-    }
-    0
+    let Some((object, label)) = overlay::shown(file as *const u8, layer_follows, writes) else {
+        return 0;
+    };
+    found.object = object;
+    found.label = label;
+    1
 }
 
 /// Device and generation of an object, for a function that may be given numbers only.

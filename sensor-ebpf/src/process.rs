@@ -81,9 +81,6 @@ struct InheritedInRing;
 impl descriptors::Take for InheritedInRing {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
-        if process_files::came::<Probed>(file, OPERATION_INHERIT) {
-            return 0;
-        }
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file)
     }
 }

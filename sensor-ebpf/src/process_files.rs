@@ -160,30 +160,53 @@ pub fn is_void(file: *const u8, part: u32) -> bool {
 }
 
 /// Reports that one of these was opened, or came by an `OPERATION_`, `device` being the number of a device. Global, so that what it takes of the stack is not
-/// taken from uses, and the verifier looks at it once.
+/// taken from uses, and the verifier looks at it once; as is what it calls one after the other, for below descriptors there is little room.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn reached(file: u64, part: u32, device: u32, operation: u32) -> u32 {
+    if is_to_tell(file, part, operation) != 0 {
+        tell_reached(file, part, device, operation);
+    }
+    0
+}
+
+/// Whether there is something to tell. Who lets a program of its own have one gives that away itself; then it is put down as told.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_to_tell(file: u64, part: u32, operation: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    let access = access(mode);
-    if !is_for_use(mode) || is_mere_name(part, access) {
+    if !is_for_use(mode) || is_mere_name(part, access(mode)) || operation != 0 && is_void(file, part) {
         return 0;
     }
     let target = target(file, part);
-    if target.pid == task::current_pid() || operation != 0 && is_void(file, part) {
+    if target.pid == task::current_pid() {
         return 0;
     }
-    let access = access | operation << REACHED_BY_AT;
-    // Who lets a program of its own have it gives that away itself.
-    if operation == OPERATION_INHERIT
+    let is_gift = operation == OPERATION_INHERIT
         && target.pid != 0
-        && is_descendant_of(target.pid, target.start_boottime_ns) != 0
-    {
-        repeats::told(&key(part, target, 0, 0, access, device));
-        return 0;
+        && is_descendant_of(target.pid, target.start_boottime_ns) != 0;
+    if is_gift {
+        let access = access(mode) | operation << REACHED_BY_AT;
+        repeats::told(&key(part, target, 0, 0, access, 0));
     }
-    report(Probe::ProcessSecret, part, target, 0, 0, access, device);
+    !is_gift as u32
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_reached(file: u64, part: u32, device: u32, operation: u32) -> u32 {
+    let file = file as *const u8;
+    let access = access(Probed::read(file, offset!(file_mode))) | operation << REACHED_BY_AT;
+    report(
+        Probe::ProcessSecret,
+        part,
+        target(file, part),
+        0,
+        0,
+        access,
+        device,
+    );
     0
 }
 
