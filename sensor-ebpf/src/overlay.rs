@@ -179,17 +179,20 @@ pub enum Layer {
     Unknown,
 }
 
-/// In which layer the file of an inode lies.
+/// In which layer the file of an inode lies. Of what is called deep in every snapshot, so it keeps nothing but what it asks for.
 #[inline(always)]
 pub fn layer(inode: *const u8) -> Layer {
-    let magic: u64 = Probed::read(pointer::<Probed>(inode, offset!(inode_sb)), offset!(sb_magic));
-    if magic != OVERLAYFS_SUPER_MAGIC {
+    if !is_of_overlay::<Probed>(inode) {
         return Layer::None;
     }
-    match layers(inode) {
-        None => Layer::Unknown,
-        Some(layers) if layers.upper.is_null() => Layer::Lower,
-        Some(_) => Layer::Upper,
+    let Some(at) = OVERLAY.get(0).filter(|at| at.known != 0) else {
+        return Layer::Unknown;
+    };
+    let holder = inode.wrapping_sub(at.inode as usize);
+    if pointer::<Probed>(pointer::<Probed>(holder, at.upper), offset!(dentry_inode)).is_null() {
+        Layer::Lower
+    } else {
+        Layer::Upper
     }
 }
 

@@ -63,7 +63,7 @@ struct Inherited;
 impl descriptors::Take for Inherited {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
-        if process_files::came::<Probed>(file, OPERATION_INHERIT) {
+        if process_files::process_file_came(untyped(file), OPERATION_INHERIT) != 0 {
             return 0;
         }
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
@@ -81,7 +81,10 @@ struct InheritedInRing;
 impl descriptors::Take for InheritedInRing {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
-        used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file)
+        // In this order, which takes less of the stack.
+        let told = used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
+        process_files::process_file_came(untyped(file), OPERATION_INHERIT);
+        told
     }
 }
 

@@ -82,6 +82,13 @@ pub fn came<R: Read>(file: *const u8, operation: u32) -> bool {
     true
 }
 
+/// As [`came`], where there is little room on the stack.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn process_file_came(file: u64, operation: u32) -> u32 {
+    u32::from(came::<Probed>(file as *const u8, operation))
+}
+
 /// What an open file is of a process, or of all: a `PART_` value, 0 where it is none of these, and the number of a device.
 #[inline(always)]
 pub fn part<R: Read>(file: *const u8) -> (u32, u32) {
