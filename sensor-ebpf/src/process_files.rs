@@ -82,11 +82,18 @@ pub fn came<R: Read>(file: *const u8, operation: u32) -> bool {
     true
 }
 
-/// As [`came`], where there is little room on the stack.
+/// As [`came`], where there is little room on the stack, and only three more calls may be under way (of eight).
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn process_file_came(file: u64, operation: u32) -> u32 {
-    u32::from(came::<Probed>(file as *const u8, operation))
+    let (part, device) = part::<Probed>(file as *const u8);
+    if part == 0 {
+        return 0;
+    }
+    if is_to_tell(file, part, operation) != 0 {
+        tell_reached(file, part, device, operation);
+    }
+    1
 }
 
 /// What an open file is of a process, or of all: a `PART_` value, 0 where it is none of these, and the number of a device.
