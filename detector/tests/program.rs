@@ -103,7 +103,13 @@ fn output_that_cannot_be_written_is_said_and_has_its_code() {
 fn a_token_is_printed_once_and_listed_without_its_secret() {
     let root = tempfile::tempdir().expect("a directory");
     let data_dir = root.path().join("new/detector");
-    let made = json_lines(&run(&data_dir, &["token", "new", "--json"]).stdout).remove(0);
+    let output = run(&data_dir, &["token", "new", "--json"]);
+    assert!(
+        said(&output).contains("made a new authority"),
+        "{}",
+        said(&output)
+    );
+    let made = json_lines(&output.stdout).remove(0);
     let token = made["token"].as_str().expect("is text");
     let secret = token.split('.').nth(2).expect("has one");
     let listed = run(&data_dir, &["token", "list", "--json"]).stdout;
@@ -114,6 +120,7 @@ fn a_token_is_printed_once_and_listed_without_its_secret() {
         (made["id"].as_str(), Some("waiting"))
     );
     let text = run(&data_dir, &["token", "new"]);
+    assert!(!said(&text).contains("made a new authority"), "{}", said(&text));
     assert!(String::from_utf8_lossy(&text.stdout).starts_with("clv1."));
     assert!(!said(&text).contains("clv1."));
 }

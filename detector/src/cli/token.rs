@@ -91,9 +91,16 @@ impl New {
     fn run(self) -> anyhow::Result<()> {
         let directory = self.which.made_directory()?;
         let now = SystemClock.now();
+        let is_new = !Authority::is_in(&directory)?;
         let authority = Authority::open(&directory, now)?;
         let mut database = Database::open(&directory.database())?;
         let made = make_token(&mut database, &authority, self.ttl, now)?;
+        if is_new {
+            anstream::eprintln!(
+                "made a new authority in {}: a detector takes this token only where it serves from there; give it the same --data-dir",
+                directory.root().display()
+            );
+        }
         if self.json {
             let made = Made {
                 token: &made.text,

@@ -51,6 +51,11 @@ impl Authority {
         load(directory)
     }
 
+    /// Whether a data directory has one already.
+    pub fn is_in(directory: &DataDir) -> Result<bool, EnrolError> {
+        Ok(directory.read(CERTIFICATE)?.is_some())
+    }
+
     /// SHA-256 of its certificate: what a join token pins.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {

@@ -84,6 +84,8 @@ pub(super) fn accept(
 async fn run(listener: TcpListener, acceptor: Arc<Acceptor>, mut stopping: Stopping) {
     let mut tell = interval(TELL_FAILURES);
     tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Said once, however often it is tried again.
+    let mut is_accepting = true;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -95,6 +97,7 @@ async fn run(listener: TcpListener, acceptor: Arc<Acceptor>, mut stopping: Stopp
         };
         match accepted {
             Ok((stream, address)) => {
+                is_accepting = true;
                 let acceptor = Arc::clone(&acceptor);
                 let mut place = acceptor.handshakes.enter(address.ip());
                 tokio::spawn(async move {
@@ -114,7 +117,10 @@ async fn run(listener: TcpListener, acceptor: Arc<Acceptor>, mut stopping: Stopp
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted at the moment");
+                if is_accepting {
+                    is_accepting = false;
+                    tracing::warn!(%error, "no connection can be accepted until this is over");
+                }
                 sleep(RETRY).await;
             }
         }

@@ -10,6 +10,7 @@ const ENUM_FIELDS: &[(&str, &str)] = &[
     ("Actor.basis", "ActorBasis"),
     ("Workload.kind", "WorkloadKind"),
     ("Credential.operation", "Operation"),
+    ("ProcessSecret.operation", "Operation"),
     ("Credential.matched_by", "MatchBasis"),
     ("Finding.severity", "Severity"),
     ("Program.basis", "ProgramBasis"),
@@ -130,6 +131,16 @@ fn committed_code_is_what_the_proto_files_say() {
     {
         for message in &file.message_type {
             for field in &message.field {
+                if field.r#type() == prost_types::field_descriptor_proto::Type::Enum
+                    && !WITHOUT_JSON.contains(&message.name())
+                {
+                    let path = format!("{}.{}", message.name(), field.name());
+                    let is_listed = ENUM_FIELDS.iter().any(|(listed, _)| *listed == path);
+                    assert!(
+                        is_listed,
+                        "{path} would be a bare number in JSON: put it into ENUM_FIELDS"
+                    );
+                }
                 let is_part = field.r#type() == prost_types::field_descriptor_proto::Type::Message
                     && field.label() != prost_types::field_descriptor_proto::Label::Repeated
                     && field.oneof_index.is_none();

@@ -553,6 +553,7 @@ pub struct ProcessSecret {
     /// What it was opened for, where it was opened; or how a descriptor of it came (OPERATION_INHERIT, OPERATION_RECEIVE). Of one that was found open, which says
     /// since when it may be, what it is open for.
     #[prost(enumeration = "Operation", tag = "4")]
+    #[serde(serialize_with = "crate::json::enumeration::<Operation, _>")]
     pub operation: i32,
     /// Why the target is not named; empty where it is, or where it is everybody.
     #[prost(string, tag = "5")]

@@ -116,6 +116,8 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
         let mut look = interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_told = false;
+        // Said once, however often it is tried again: where descriptors have run out, all that is asked of this host's log counts.
+        let mut is_accepting = true;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -143,9 +145,15 @@ pub(super) fn listen(runtime_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
                 }
             };
             let stream = match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    is_accepting = true;
+                    stream
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "accepting on the control socket");
+                    if is_accepting {
+                        is_accepting = false;
+                        tracing::warn!(%error, "nobody can be answered on the control socket until this is over");
+                    }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }

@@ -3,12 +3,24 @@
 use std::{
     fmt::{Arguments, Write as _},
     io::{self, Write as _},
+    path::PathBuf,
 };
 
 /// What was to be said could not be.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output; is the disk that it goes to full?")]
 pub(super) struct NotWritten(#[source] pub(super) io::Error);
+
+/// The file that the output was to go to cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the file {} for the output", path.display())]
+pub(super) struct NotCreated {
+    /// Which.
+    pub(super) path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub(super) source: io::Error,
+}
 
 /// Prints a line at once, for whoever reads along. Styles are taken out where the output is no terminal. A reader that has had enough
 /// (`| head`) is no error.

@@ -22,9 +22,9 @@ use crate::config::DEFAULT_PATH;
     after_help = "Begin with `claviger-sensor check`, which says what can be watched on this kernel, and\n\
                   `claviger-sensor trace -- COMMAND`, which shows the credentials a command uses.\n\n\
                   Exit status: 0 done; 1 a check failed; 2 wrong usage; 69 something needed is not there;\n\
-                  70 a fault of the sensor; 74 the output could not be written; 77 not permitted; 78 wrong\n\
-                  configuration. `trace` ends with its command's; 127 where that is not there, 126 where\n\
-                  it cannot be started."
+                  70 a fault of the sensor; 73 a file for the output cannot be made; 74 the output could not be\n\
+                  written; 77 not permitted; 78 wrong configuration. `trace` ends with its command's; 127 where\n\
+                  that is not there, 126 where it cannot be started."
 )]
 struct Arguments {
     #[command(subcommand)]

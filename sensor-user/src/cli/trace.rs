@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
 use claviger_proto::v1::{Event, EventId, LossCount, Process};
 use serde_json::json;
 use tokio::{
@@ -23,7 +22,7 @@ use tokio::{
 
 use super::{
     canary, log,
-    output::{NotWritten, counted},
+    output::{NotCreated, NotWritten, counted},
     program::{ConfigFile, runtime},
     show,
 };
@@ -86,9 +85,10 @@ impl Trace {
             ..LoadOptions::default()
         })?;
         let out: Box<dyn Write + Send> = match &self.output {
-            Some(path) => {
-                Box::new(File::create(path).with_context(|| format!("creating {}", path.display()))?)
-            }
+            Some(path) => Box::new(File::create(path).map_err(|source| NotCreated {
+                path: path.clone(),
+                source,
+            })?),
             None if self.json => Box::new(io::stdout()),
             None => Box::new(anstream::stderr()),
         };

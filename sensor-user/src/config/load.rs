@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 use serde::Deserialize as _;
 use toml::de::DeTable;
@@ -173,7 +174,24 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(unfit("it is larger than 1 MiB"));
     }
-    String::from_utf8(bytes).map_err(|_| unfit("it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
+}
+
+/// Where the first byte stands that is none of a text.
+fn not_utf8(path: &Path, error: &FromUtf8Error) -> ConfigError {
+    let at = error.utf8_error().valid_up_to();
+    let before = String::from_utf8_lossy(&error.as_bytes()[..at]);
+    let (line, column) = line_and_column(&before, before.len());
+    ConfigError::Wrong(vec![WrongValue {
+        path: path.to_owned(),
+        line,
+        column,
+        key: String::new(),
+        reason: format!(
+            "the byte 0x{:02x} is not UTF-8, which this file must be",
+            error.as_bytes().get(at).copied().unwrap_or_default()
+        ),
+    }])
 }
 
 #[cfg(test)]

@@ -260,13 +260,10 @@ fn a_named_file_must_be_there_and_be_a_file() {
             .contains("larger than 1 MiB")
     );
     let binary = dir.path().join("binary");
-    fs::write(&binary, [0xff]).expect("written");
-    assert!(
-        Config::load(Some(&binary))
-            .expect_err("refused")
-            .to_string()
-            .contains("not UTF-8")
-    );
+    fs::write(&binary, b"# a\n# caf\xe9\n").expect("written");
+    let why = Config::load(Some(&binary)).expect_err("refused").to_string();
+    let place = format!("{}:2:6: ", binary.display());
+    assert!(why.starts_with(&place) && why.contains("0xe9"), "{why}");
 }
 
 #[test]
