@@ -128,7 +128,7 @@ pub fn io_uring_complete_result_changes_denied(ctx: BtfTracePointContext) -> i32
 }
 
 #[inline(always)]
-fn is_change(opcode: u8) -> bool {
+pub fn is_change(opcode: u8) -> bool {
     (IORING_OP_RENAMEAT..=IORING_OP_LINKAT).contains(&opcode)
         || is_of_attribute(opcode)
         || opcode == IORING_OP_FTRUNCATE

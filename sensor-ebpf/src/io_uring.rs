@@ -5,8 +5,11 @@
 //! - completed: `io_uring_complete(ctx, req, cqe)` (6.13), before `(ctx, req, user_data, res, …)` (6.0): the result
 //!
 //! An open into a fixed file returns no descriptor: the file is found in the table of the ring. A completion can be suppressed: then the end of the
-//! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission.
+//! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission. What has
+//! not run then see [`left`]. What is chained behind what fails may end without completion: [`cancelled`].
 
+mod cancelled;
+pub mod left;
 mod overflow;
 
 use aya_ebpf::{
@@ -16,8 +19,8 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_TO_COME, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
-    RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES,
+    IN_FLIGHT_MAX, MISSING, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
@@ -48,10 +51,11 @@ struct Asked {
     directory: i32,
     flags: u32,
     length: u32,
-    /// `SETTLED` and `BY_WORKER`.
+    /// `SETTLED`, `BY_WORKER`, [`left::LEFT`].
     state: u32,
     /// When it was submitted, since boot: what is looked at later may have been changed since then.
     submitted_ns: u64,
+    ring: u64,
     /// How it is found by what its completion says of it.
     known_by: overflow::KnownBy,
     given: [u8; GIVEN_PATH_BYTES],
@@ -145,6 +149,7 @@ static NOTHING_ASKED: Asked = Asked {
     length: 0,
     state: 0,
     submitted_ns: 0,
+    ring: 0,
     known_by: overflow::KnownBy::NOTHING,
     given: [0; GIVEN_PATH_BYTES],
 };
@@ -181,11 +186,14 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     );
     let ring: u64 = Probed::read(request, offset!(ring_context));
     let is_kept = remember(untyped(request), directory, open_flags, name);
-    // A failure completes always, and is counted then where it was not kept.
+    let completes = flags & COMPLETION_SUPPRESSED == 0;
+    // A failure completes always, and is counted then where it was not kept. That it succeeded nobody sees.
     if !SUCCESSES {
+        if !completes && is_kept {
+            left::keep_until_run(untyped(request));
+        }
         return;
     }
-    let completes = flags & COMPLETION_SUPPRESSED == 0;
     let is_kept = is_kept && (!completes || overflow::kept(untyped(request), ring) != 0);
     if slot != 0 && slot != fixed_files::ANY_FREE {
         ring_ends::replaces(ring, slot);
@@ -193,11 +201,15 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if is_kept && (completes || ring_ends::awaited(untyped(request), ring, slot)) {
         return;
     }
+    if is_kept {
+        left::leave(untyped(request));
+        return;
+    }
     over(untyped(request));
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
-        record.errno = if completes { END_TO_COME } else { END_UNKNOWN };
+        record.errno = if completes { END_TO_COME } else { END_NOT_RUN };
         record.flags = open_flags;
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
@@ -212,6 +224,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
 #[inline(always)]
 fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // One before it at the same address may have ended without anybody seeing it.
+    left::has_run_before(request);
     overflow::forget(request);
     // By reference: it has no room on the stack.
     let nothing: &Asked = &NOTHING_ASKED;
@@ -223,6 +236,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     };
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
+    asked.ring = Probed::read(request as *const u8, offset!(ring_context));
     asked.directory = directory;
     asked.flags = flags;
     // SAFETY: this helper only returns a number.
@@ -262,8 +276,8 @@ extern "C" fn settle(request: u64) -> u32 {
     let result: i32 = Probed::read(request as *const u8, offset!(ring_own_result));
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
-    // A failure is told by its completion.
-    if result < 0 || asked.state & SETTLED != 0 {
+    // A failure is told by its completion, and what was left is followed.
+    if result < 0 || asked.state & (SETTLED | left::LEFT) != 0 {
         return 0;
     }
     asked.state |= SETTLED;
@@ -346,6 +360,7 @@ pub fn is_settled(request: u64) -> bool {
 /// The end of an open is awaited no longer.
 #[inline(always)]
 pub fn over(request: u64) {
+    left::forget_left(request);
     overflow::forget(request);
     // It may not have been kept.
     let _not_kept = IN_FLIGHT.remove(request);
@@ -376,7 +391,7 @@ extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
         let (record, asked) = unsafe { (&mut *record, &*asked) };
         record.errno = errno;
         record.flags = asked.flags;
-        if errno == END_UNKNOWN {
+        if errno == END_UNKNOWN || errno == END_TO_RUN || errno == END_NOT_RUN {
             record.header.time_boot_ns = asked.submitted_ns;
         }
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.

@@ -21,8 +21,8 @@ pub use attempt::AttemptRecord;
 pub use change::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
     CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_TO_COME, END_UNKNOWN, GivenPath,
-    KnownFile,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_NOT_RUN, END_TO_COME,
+    END_TO_RUN, END_UNKNOWN, GivenPath, HAS_RUN, IS_TO_RUN, KnownFile,
 };
 pub use core_dump::CoreDumpRecord;
 pub use directory_list::DirectoryListRecord;

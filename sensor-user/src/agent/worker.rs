@@ -1,6 +1,8 @@
 //! The thread that labels what the catalogue names, and has public parts read. It touches files by its [`Hands`], which may hang on a file system
 //! that does.
 
+mod late;
+mod paths;
 mod turns;
 
 use std::{
@@ -38,6 +40,7 @@ use super::{
     seen_from::SeenFrom,
     self_test::Tested,
 };
+use late::Lates;
 use turns::State;
 
 use crate::{
@@ -155,6 +158,7 @@ impl Worker {
             layers,
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
+            lates: Lates::default(),
         };
         thread::Builder::new()
             .name("claviger-worker".into())

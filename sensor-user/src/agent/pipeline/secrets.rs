@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     agent::{events::operation, repeats::First},
-    attribute::{is_own_pid_namespace, process_in_namespace},
-    decode::{Access, Attempt, ProcessSecret, SecretPart, Target},
+    attribute::{is_own_pid_namespace, part_of, process_in_namespace},
+    decode::{Access, Attempt, End, ProcessSecret, SecretPart, Target},
 };
 
 impl<S: Sink> Agent<S> {
@@ -43,6 +43,12 @@ impl<S: Sink> Agent<S> {
         let Some((part, target)) = reach_by_path(&attempt.path.bytes) else {
             return false;
         };
+        self.tell_reach_by_path(attempt, part, target);
+        true
+    }
+
+    /// Tells an attempt that was to reach for this, by where its path leads, unless it was told by what it opened.
+    pub(super) fn tell_reach_by_path(&mut self, attempt: &Attempt, part: SecretPart, target: Target) {
         let outcome = outcome_of(attempt.end);
         let secret = ProcessSecret {
             time_boot_ns: attempt.time_boot_ns,
@@ -53,9 +59,12 @@ impl<S: Sink> Agent<S> {
             errno: outcome.1,
             access: attempt.access,
         };
+        if attempt.end == End::Unknown && self.repeats.has_told(&secret) {
+            self.accounts.received += 1;
+            return self.accounts.drop_record(Dropped::ToldByObject);
+        }
         // What is nothing to tell is counted there.
         let _told = self.tell_reach(&secret, outcome, None);
-        true
     }
 
     /// Tells what the kernel half saw to its end, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
@@ -182,13 +191,7 @@ fn reach_by_path(path: &[u8]) -> Option<(SecretPart, Target)> {
     let (("task", Some(_), Some(file), None) | (file, None, None, None)) = rest else {
         return None;
     };
-    let part = match file {
-        "environ" => SecretPart::Environ,
-        "mem" => SecretPart::Mem,
-        "maps" | "smaps" => SecretPart::Maps,
-        _ => return None,
-    };
-    Some((part, Target::Given(pid)))
+    Some((part_of(file)?, Target::Given(pid)))
 }
 
 /// Whether it was reached for by a system call of its own, and not by opening a file.

@@ -177,7 +177,11 @@ fn silent() -> Vec<Way> {
             Way::new("uring_worker_replaced_environ", READ, [Built, Built, Built]),
         ],
     );
-    [held, gone].concat()
+    let late = row(
+        "the same, run after the call that submits it",
+        [Way::new("uring_suppressed_late", READ, [Built, Built, Built])],
+    );
+    [held, gone, late].concat()
 }
 
 fn descriptors() -> Vec<Way> {
