@@ -158,6 +158,9 @@ offsets! {
     nsproxy_net_ns,
     /// `mnt_namespace.ns.inum`
     mnt_ns_inum,
+    /// `mnt_namespace.ns.ns_id` (6.18) or `mnt_namespace.seq`: a number that no other namespace had since boot; [`MISSING`] where it is called
+    /// something else
+    mnt_ns_sequence,
     /// `pid_namespace.ns.inum`
     pid_ns_inum,
     /// `net.ns.inum`
@@ -356,6 +359,12 @@ offsets! {
     task_registered_rings,
     /// `task_struct.parent_exec_id`
     task_parent_exec_id,
+    /// `pid_namespace.idr.idr_rt.xa_head`: the tree of its process and thread ids; [`MISSING`] where it is kept otherwise, as the two that follow
+    pid_ns_ids,
+    /// `xa_node.shift`
+    tree_node_shift,
+    /// `xa_node.slots`
+    tree_node_slots,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.
@@ -380,4 +389,10 @@ pub struct OverlayOffsets {
     pub stack: u32,
     /// `ovl_path.dentry`
     pub dentry: u32,
+    /// `ovl_inode.flags`
+    pub flags: u32,
+    /// `ovl_inode.lowerdata`; [`MISSING`] from 6.5 on, where it is the last of the layers
+    pub lower_data: u32,
+    /// `ovl_file.realfile`; [`MISSING`] before 6.13, where an open file leads to that of its layer itself
+    pub real_file: u32,
 }

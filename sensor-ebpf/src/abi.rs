@@ -7,7 +7,8 @@ use claviger_sensor_common::{
     Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
     FileUseRecord, FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest,
     Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramRecord,
-    ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, TamperRecord, TaskSnapshot, WrittenRecord,
+    ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, RootOfTask, TamperRecord, TaskSnapshot,
+    WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -34,6 +35,7 @@ struct Abi {
     repeat: RepeatKey,
     repeats: RepeatCount,
     exec: ExecRecord,
+    root: RootOfTask,
     program: ProgramRecord,
     fork: ForkRecord,
     exit: ExitRecord,

@@ -61,6 +61,19 @@ pub fn call_number() -> u32 {
     Typed::read::<u64>(Arguments::current().0, offset!(regs_number)) as u32
 }
 
+/// Whether the system call under way may be one that runs a program, a 32-bit one too. Where the number is not known, it may.
+#[inline(always)]
+pub fn may_execute() -> bool {
+    const EXECVE: u32 = 59;
+    const EXECVEAT: u32 = 322;
+    const EXECVE_32: u32 = 11;
+    const EXECVEAT_32: u32 = 358;
+    matches!(
+        call_number(),
+        EXECVE | EXECVEAT | EXECVE_32 | EXECVEAT_32 | u32::MAX
+    )
+}
+
 /// Numbers of the system calls that programs tell apart, of x86-64.
 pub mod number {
     pub const OPEN: i64 = 2;

@@ -12,7 +12,7 @@ use crate::{
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
-    report::submit,
+    report::submit_if_room,
     task,
 };
 
@@ -67,7 +67,7 @@ pub extern "C" fn refused_by(errno: u32, directory: i32, given: u64, flags: u32)
         labels::answer_denied();
         return 0;
     }
-    submit::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
+    submit_if_room::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         record.errno = errno;
@@ -89,7 +89,7 @@ pub fn refused_of_name(errno: u32, directory: i32, name: *const u8, flags: u32) 
         labels::answer_denied();
         return;
     }
-    submit::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
+    submit_if_room::<AttemptRecord>(Probe::FileOpenDenied as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         record.errno = errno;

@@ -5,8 +5,8 @@
 //! - [`created`]: by opens
 
 use claviger_sensor_common::{
-    CHANGE_CREATED, ChangeOfTwoRecord, ChangeRecord, GivenPath, KnownFile, Label, MATCHED_OBJECT, ObjectKey,
-    Probe, RECORD_CHANGE, UNKNOWN_ID,
+    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord, GivenPath, KnownFile,
+    Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
 };
 
 use crate::{
@@ -43,6 +43,8 @@ pub struct Facts {
     pub what: u32,
     pub errno: u32,
     pub by_path: bool,
+    /// Of a path: it was read when the call had ended, and not when it began.
+    pub read_late: bool,
     pub overwrote: bool,
     pub before: Attributes,
     pub after: Attributes,
@@ -84,6 +86,7 @@ impl Facts {
             what,
             errno: 0,
             by_path: false,
+            read_late: false,
             overwrote: false,
             before: Attributes::UNKNOWN,
             after: Attributes::UNKNOWN,
@@ -235,7 +238,8 @@ pub fn two(facts: &Facts, fill: impl FnOnce(&mut GivenPath, &mut GivenPath) -> b
 fn write(record: &mut ChangeRecord, facts: &Facts) {
     record.what = facts.what;
     record.errno = facts.errno;
-    record.by_path = u32::from(facts.by_path);
+    record.by_path =
+        (u32::from(facts.by_path) * CHANGE_BY_PATH) | (u32::from(facts.read_late) * CHANGE_READ_LATE);
     record.overwrote = u32::from(facts.overwrote);
     record.mode_before = facts.before.mode;
     record.mode_after = facts.after.mode;

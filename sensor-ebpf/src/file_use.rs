@@ -7,6 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    arguments::may_execute,
     copies, holders, labels, named_objects,
     offsets::offset,
     overlay, path,
@@ -84,7 +85,11 @@ pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8)
 
 #[inline(always)]
 fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -> u32 {
-    let found = may_be_known::<R>(file);
+    let found = if whose & LAYER_FOLLOWS == 0 {
+        may_be_known::<R>(file)
+    } else {
+        may_be_known_itself::<R>(file)
+    };
     if found == 0 {
         return 0;
     }
@@ -96,16 +101,27 @@ fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -
     known(how, untyped(file), mode, found | whose)
 }
 
-/// Whether the kernel opens or maps it as a program that it is to run.
+/// Whether the kernel opens or maps it as a program that it is to run. The flag alone does not tell: XFS takes it from whoever opens by its own request.
 #[inline(always)]
 fn is_to_run<R: Read>(file: *const u8, operation: u32) -> bool {
     matches!(operation, OPERATION_OPEN | OPERATION_MAP)
         && R::read::<u32>(file, offset!(file_flags)) & OPENED_TO_RUN != 0
+        && may_execute()
 }
 
-/// Whether a file, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
+/// Whether a file, what it shows of another, its directory, or the one above may be labelled: [`BY_OBJECT`], [`BY_DIRECTORY`] and [`BELOW`].
 #[inline(always)]
 pub fn may_be_known<R: Read>(file: *const u8) -> u32 {
+    let found = may_be_known_itself::<R>(file);
+    if found & BY_OBJECT == 0 && overlay::may_show_labelled::<R>(file) {
+        return found | BY_OBJECT;
+    }
+    found
+}
+
+/// The same, but for what it shows of another.
+#[inline(always)]
+fn may_be_known_itself<R: Read>(file: *const u8) -> u32 {
     let inode = pointer::<R>(file, offset!(file_inode));
     let dentry = pointer::<R>(file, offset!(file_dentry));
     let parent = pointer::<R>(dentry, offset!(dentry_parent));
@@ -180,8 +196,15 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    if candidate & BY_OBJECT != 0 && by_object(file as u64, candidate, found) != 0 {
-        return 1;
+    if candidate & BY_OBJECT != 0 {
+        if candidate & LAYER_FOLLOWS != 0 && is_told_below(untyped(file), candidate & WRITES) != 0 {
+            return 0;
+        }
+        // What it shows counts, and only then what it is itself: the same file is then one, whether it is opened through the overlay or in its layer.
+        if shown(untyped(file), candidate, found) != 0 || by_object(untyped(file), found) != 0 {
+            found.matched = MATCHED_OBJECT;
+            return 1;
+        }
     }
     if candidate & (BY_DIRECTORY | BELOW) == 0 {
         return 0;
@@ -197,30 +220,45 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     1
 }
 
-/// The label of the file itself, or of the file of its layer.
+/// The label of the file itself.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn by_object(file: u64, candidate: u32, out: *mut Found) -> u32 {
-    let file = file as *const u8;
+extern "C" fn by_object(file: u64, out: *mut Found) -> u32 {
     // SAFETY: as above.
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    let inode = pointer::<Probed>(file, offset!(file_inode));
-    let object = labels::key::<Probed>(inode);
-    found.matched = MATCHED_OBJECT;
-    if let Some(label) = labels::of_object(&object) {
-        found.object = object;
-        found.label = label;
-        return 1;
-    }
-    let layer = overlay::labelled(inode, candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
-    if let Some((object, label)) = layer {
-        found.object = object;
-        found.label = label;
-        return 1;
-    }
-    0
+    found.object = labels::key::<Probed>(pointer::<Probed>(file as *const u8, offset!(file_inode)));
+    let Some(label) = labels::of_object(&found.object) else {
+        return 0;
+    };
+    found.label = label;
+    1
+}
+
+/// Whether the file is told as the overlay opens it in its layer.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_told_below(file: u64, writes: u32) -> u32 {
+    let inode = pointer::<Probed>(file as *const u8, offset!(file_inode));
+    overlay::is_told_below(inode, writes != 0) as u32
+}
+
+/// The label of what an open file of overlayfs shows.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn shown(file: u64, candidate: u32, out: *mut Found) -> u32 {
+    // SAFETY: as above.
+    let Some(found) = (unsafe { out.as_mut() }) else {
+        return 0;
+    };
+    let (layer_follows, writes) = (candidate & LAYER_FOLLOWS != 0, candidate & WRITES != 0);
+    let Some((object, label)) = overlay::shown(file as *const u8, layer_follows, writes) else {
+        return 0;
+    };
+    found.object = object;
+    found.label = label;
+    1
 }
 
 /// Device and generation of an object, for a function that may be given numbers only.

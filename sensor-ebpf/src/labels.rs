@@ -17,7 +17,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::{
     offsets::offset,
-    open_descriptors, process_files,
+    open_descriptors, overlay, process_files,
     read::{Probed, Read, pointer},
     repeats::NOT_THERE_YET,
     tamper_mounts, task,
@@ -153,8 +153,16 @@ fn asked() -> Option<&'static mut LabelRequest> {
 #[inline(always)]
 pub fn answer(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
-    let key = key::<Probed>(inode);
     let purpose = request.state & REQUEST_PURPOSE;
+    // A file of an overlay is known by the file of the layer that has its content: anybody can open that in its place, and by either way it is one.
+    let key = match purpose {
+        REQUEST_OBJECT => key::<Probed>(overlay::content(inode)),
+        REQUEST_IDENTIFY => match overlay::shown(file, false, false) {
+            Some((key, _)) => key,
+            None => key::<Probed>(inode),
+        },
+        _ => key::<Probed>(inode),
+    };
     let set = match purpose {
         REQUEST_OBJECT => {
             let label = request.label.at_look(open_descriptors::look().number);
@@ -173,7 +181,7 @@ pub fn answer(file: *const u8, inode: *const u8) {
         return;
     }
     if purpose == REQUEST_OBJECT || purpose == REQUEST_DIRECTORY {
-        let mut passed = pass(key.inode);
+        let mut passed = pass(key.inode) && pass(Probed::read(inode, offset!(inode_ino)));
         if purpose == REQUEST_DIRECTORY && request.label.flags & DIRECTORY_LEADS_ON != 0 {
             passed &= pass(below(key.inode));
         }

@@ -50,6 +50,7 @@ mod file_use;
 mod fixed_files;
 mod given;
 mod handles;
+mod held_secrets;
 mod holders;
 mod io_uring;
 mod ioctls;

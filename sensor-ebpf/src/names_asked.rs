@@ -1,7 +1,8 @@
 //! Changes of names as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,…}`, where names are seen by system calls. The caller's memory
 //! can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
 //! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later. A path in a page that was not in memory is
-//! read at the end, when the kernel has had it fetched; only there, and only of that path, another thread's may be told.
+//! read at the end, when the kernel has had it fetched, and who supplies such a page can have written over it since. So it is marked as read late: where it
+//! leads to no credential, the agent counts the change as lost.
 
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_buf,
@@ -178,6 +179,7 @@ pub extern "C" fn names_ended(is_told: u32, errno: u32, is_second_time: u32) -> 
         let mut facts = Facts::new(names.what);
         facts.errno = errno;
         facts.by_path = true;
+        facts.read_late = is_second_time != 0;
         if names.has_second == 0 {
             one(&facts, |path| copy(&names.first, path));
         } else {

@@ -9,14 +9,17 @@ use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_loop, macros::map, maps::Array};
 use claviger_sensor_common::{
-    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, Probe, RECORD_HELD, REQUEST_HELD,
+    HeldRecord, Look, MATCHED_OBJECT, OPERATION_HOLD, OPERATION_OPEN, OPERATION_REACH, Probe, REACHED_BY_AT,
+    RECORD_HELD, REQUEST_HELD, RepeatKey,
 };
 
 use crate::{
     file_use::{self, FMODE_READ, Found, access},
-    fixed_files, holders, labels,
+    fixed_files,
+    held_secrets::secret_held,
+    holders, labels,
     offsets::{agent_pid, offset},
-    path,
+    path, process_files,
     read::{Probed, Read, Typed, pointer},
     repeats,
     report::submit,
@@ -105,6 +108,12 @@ fn held(task: *const u8, file: *const u8, descriptor: u32) {
         labels::answer_seen(REQUEST_HELD);
         return;
     }
+    let (part, _device) = process_files::part::<Typed>(file);
+    if part != 0 {
+        let file = file_use::untyped(file);
+        secret_held(file_use::untyped(task), file, part, descriptor, file);
+        return;
+    }
     let found = file_use::may_be_known::<Typed>(file);
     if found != 0 {
         let file = file_use::untyped(file);
@@ -149,27 +158,46 @@ extern "C" fn next_held(place: u64, held: *mut HeldRing) -> i64 {
     let held = unsafe { &*held };
     let file = fixed_files::file(held.ring, place as u32);
     if !file.is_null() {
-        let found = file_use::may_be_known::<Probed>(file);
-        if found != 0 {
-            known_held(held.task, file as u64, found, held.descriptor, held.file);
-        }
+        in_ring(held.task, file, held.descriptor, held.file);
     }
     0
 }
 
-/// What is known of the file that is looked at. In a map, for the stack has no room for it below a ring; only the thread that looks uses it.
+/// A task has a file open in a ring.
+#[inline(always)]
+pub fn in_ring(task: u64, file: *const u8, descriptor: u32, ring: u64) {
+    let (part, _device) = process_files::part::<Probed>(file);
+    if part != 0 {
+        secret_held(task, file as u64, part, descriptor, ring);
+        return;
+    }
+    let found = file_use::may_be_known::<Probed>(file);
+    if found != 0 {
+        known_held(task, file as u64, found, descriptor, ring);
+    }
+}
+
+/// What is known of the file that is looked at. In a map, for the stack has no room for it below a ring; only the thread that looks uses it. Of what is no
+/// credential but a part of a process, or of all: what it is counted under, and as the label's id which part, matched by none of the `MATCHED_` values.
 #[map]
-static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
+pub static KNOWN_HELD: Array<Found> = Array::with_max_entries(1, 0);
 
 /// As [`held`], once the prefilter has let it through; see [`file_use::known`]. `holder` is what the descriptor stands for: the file, or the ring
 /// that has it open.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, holder: u64) -> u32 {
-    if look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
+    if !is_ending(task) && look_up_held(file, found) != 0 && is_told(task, holder, file, descriptor) == 0 {
         report_held(task, file);
     }
     0
+}
+
+/// Whether the last thread of its process has come to its end: that was told, and with it what is kept of the process is let go. Its files are closed later.
+#[inline(always)]
+fn is_ending(task: u64) -> bool {
+    let signal = pointer::<Probed>(task as *const u8, offset!(task_signal));
+    Probed::read::<u32>(signal, offset!(signal_live)) == 0
 }
 
 /// Finds out what is known of a file that may do more than name one; 0 where nothing is.
@@ -196,12 +224,13 @@ extern "C" fn look_up_held(file: u64, found: u32) -> u32 {
 /// the same number. Global as [`file_use::known`] is.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32 {
+pub extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32 {
     let Some(known) = KNOWN_HELD.get(0) else { return 0 };
     let task = task as *const u8;
     let holder = holder as *const u8;
     let object = known.object;
-    let access = access(Probed::read(file as *const u8, offset!(file_mode)));
+    let part = if known.matched == 0 { known.label.id } else { 0 };
+    let access = access(Probed::read(file as *const u8, offset!(file_mode))) | part << PART_AT;
     let (inode, numbers) = (object.inode, file_use::numbers(object));
     let exec_id = task::exec_id::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
@@ -212,7 +241,8 @@ extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32
             if parents > 0 {
                 // The parent may end, and its uses be forgotten, while this one lives on.
                 let own = task::identify::<Probed>(task);
-                let key = repeats::key_of(own, exec_id, OPERATION_HOLD, object, access, 0);
+                let mut key = repeats::key_of(own, exec_id, OPERATION_HOLD, object, 0, 0);
+                done(&mut key, OPERATION_HOLD, access);
                 repeats::told_since(&key, own.start_boottime_ns);
             }
             return 1;
@@ -230,6 +260,22 @@ extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) -> u32
     0
 }
 
+/// Where in what [`is_told_of`] is told of a use stands which part of a process, or of all, it is; behind what the descriptor can do.
+const PART_AT: u32 = 8;
+
+/// Puts into a key how a process came to what it has.
+#[inline(always)]
+fn done(key: &mut RepeatKey, operation: u32, access: u32) {
+    let part = access >> PART_AT;
+    let access = access & ((1 << PART_AT) - 1);
+    if part == 0 {
+        (key.operation, key.access) = (operation, access);
+        return;
+    }
+    let by = if operation == OPERATION_OPEN { 0 } else { operation };
+    (key.operation, key.access) = (OPERATION_REACH + part, access | by << REACHED_BY_AT);
+}
+
 /// Whether a use of this file by the program run of this very process was told, and was not later than that (nanoseconds since boot). Global: the loop over parents is then
 /// short to the verifier.
 #[unsafe(no_mangle)]
@@ -241,11 +287,11 @@ pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32
         task::exec_id::<Probed>(process),
         OPERATION_OPEN,
         file_use::object(inode, numbers),
-        access,
+        0,
         0,
     );
     for operation in OPERATION_OPEN..=OPERATION_HOLD {
-        key.operation = operation;
+        done(&mut key, operation, access);
         if repeats::is_told(&key, until_boot_ns) {
             return 1;
         }
@@ -255,7 +301,7 @@ pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32
 
 /// Whether a process has a file under this number; of mapped files, which have none, it is taken to be so.
 #[inline(always)]
-fn has_open(process: *const u8, (descriptor, file): (u32, *const u8)) -> bool {
+pub fn has_open(process: *const u8, (descriptor, file): (u32, *const u8)) -> bool {
     if descriptor == NO_DESCRIPTOR {
         return true;
     }

@@ -1,7 +1,9 @@
 //! Files of overlayfs: which file of its layers one really is.
 //!
 //! An overlay's inode has the number of the file that it was made of in its lower 32 bits, so the prefilter lets it through where that file is
-//! labelled, and nothing here costs an unrelated open anything.
+//! labelled. The content may be that of yet another file: of a layer below (metacopy), which may be there for data alone and have any name. That one is
+//! found by the file of the layer that overlayfs opens for each of its own. Of what is unrelated, only an open that keeps something of its own is looked at
+//! for that (a plain file of a disk or of memory does not), and of these only files of overlayfs further.
 //!
 //! Where overlayfs is a module, it may be loaded after these programs, so its offsets are in a map and not among the frozen ones.
 
@@ -9,6 +11,7 @@ use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{Label, MISSING, ObjectKey, OverlayOffsets};
 
 use crate::{
+    file_use::{is_regular, untyped},
     labels,
     offsets::offset,
     read::{Probed, Read, pointer},
@@ -21,10 +24,19 @@ const OVERLAYFS_SUPER_MAGIC: u64 = 0x794c_7630;
 #[map]
 static OVERLAY: Array<OverlayOffsets> = Array::with_max_entries(1, 0);
 
+/// Bit of `ovl_inode.flags`: the content is in the upper layer too, where there is one.
+const OVL_UPPERDATA: u64 = 1 << 3;
+/// Overlays that can lie on each other (FILESYSTEM_MAX_STACK_DEPTH).
+const STACKED_MAX: u32 = 2;
+
 /// The files of the layers behind an inode of overlayfs; null where there is none.
 struct Layers {
     upper: *const u8,
     lower: *const u8,
+    /// What has the content, where that is another one below.
+    data: *const u8,
+    /// Whether the upper one has its content.
+    is_upper_whole: bool,
 }
 
 /// Nothing for an inode of another file system, or where this kernel does not tell how overlayfs keeps its layers.
@@ -38,6 +50,7 @@ fn layers(inode: *const u8) -> Option<Layers> {
     // `struct ovl_inode` holds its inode.
     let holder = inode.wrapping_sub(at.inode as usize);
     let upper = pointer::<Probed>(pointer::<Probed>(holder, at.upper), offset!(dentry_inode));
+    let mut data = core::ptr::null();
     let lower = if at.entry != MISSING {
         // From 6.5: a count, and as many layers.
         let entry = pointer::<Probed>(holder, at.entry);
@@ -46,6 +59,10 @@ fn layers(inode: *const u8) -> Option<Layers> {
             core::ptr::null()
         } else {
             let stack = at.stack + at.dentry;
+            if count > 1 {
+                let last = entry.wrapping_add((count - 1) as usize * LAYER_BYTES);
+                data = pointer::<Probed>(pointer::<Probed>(last, stack), offset!(dentry_inode));
+            }
             pointer::<Probed>(pointer::<Probed>(entry, stack), offset!(dentry_inode))
         }
     } else if at.lower_path != MISSING {
@@ -55,7 +72,99 @@ fn layers(inode: *const u8) -> Option<Layers> {
     } else {
         core::ptr::null()
     };
-    Some(Layers { upper, lower })
+    // A directory has something else there.
+    if at.lower_data != MISSING && is_regular(inode) {
+        data = pointer::<Probed>(holder, at.lower_data);
+    }
+    let is_upper_whole = at.flags == MISSING || Probed::read::<u64>(holder, at.flags) & OVL_UPPERDATA != 0;
+    Some(Layers {
+        upper,
+        lower,
+        data,
+        is_upper_whole,
+    })
+}
+
+/// Bytes of a `struct ovl_path`: a layer, and a dentry in it.
+const LAYER_BYTES: usize = 16;
+
+/// The file of its layer that an open file of overlayfs reads and writes; null where it is not open yet, or is of another file system.
+#[inline(always)]
+fn real_file(file: *const u8) -> *const u8 {
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let Some(at) = OVERLAY.get(0).filter(|at| at.known != 0) else {
+        return core::ptr::null();
+    };
+    if !is_of_overlay::<Probed>(inode) || !is_regular(inode) {
+        return core::ptr::null();
+    }
+    let kept = pointer::<Probed>(file, offset!(file_private));
+    if at.real_file == MISSING {
+        kept
+    } else {
+        pointer::<Probed>(kept, at.real_file)
+    }
+}
+
+#[inline(always)]
+fn is_of_overlay<R: Read>(inode: *const u8) -> bool {
+    R::read::<u64>(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_magic)) == OVERLAYFS_SUPER_MAGIC
+}
+
+/// Whether what an open file shows may be labelled, where it is one of overlayfs.
+#[inline(always)]
+pub fn may_show_labelled<R: Read>(file: *const u8) -> bool {
+    R::read::<u64>(file, offset!(file_private)) != 0
+        && is_of_overlay::<R>(pointer::<R>(file, offset!(file_inode)))
+        && shows_labelled(untyped(file)) != 0
+}
+
+/// The prefilter for the files behind an open one of overlayfs. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn shows_labelled(file: u64) -> u32 {
+    let mut file = file as *const u8;
+    for _ in 0..STACKED_MAX {
+        let inode = pointer::<Probed>(file, offset!(file_inode));
+        if let Some(Layers { data, .. }) = layers(inode)
+            && !data.is_null()
+            && labels::may_be_labelled(Probed::read(data, offset!(inode_ino)))
+        {
+            return 1;
+        }
+        file = real_file(file);
+        if file.is_null() {
+            return 0;
+        }
+        let inode = pointer::<Probed>(file, offset!(file_inode));
+        if labels::may_be_labelled(Probed::read(inode, offset!(inode_ino))) {
+            return 1;
+        }
+    }
+    0
+}
+
+/// As [`labelled`], of an open file, whose content may be that of another one than its inode tells.
+#[inline(always)]
+pub fn shown(file: *const u8, layer_follows: bool, writes: bool) -> Option<(ObjectKey, Label)> {
+    let mut file = file;
+    for _ in 0..STACKED_MAX {
+        let inode = pointer::<Probed>(file, offset!(file_inode));
+        let found = labelled(inode, layer_follows, writes);
+        // Where the file of the layer is seen by itself, it is not open yet.
+        if found.is_some() || layer_follows {
+            return found;
+        }
+        file = real_file(file);
+        if file.is_null() {
+            return None;
+        }
+        let object = labels::key::<Probed>(pointer::<Probed>(file, offset!(file_inode)));
+        if let Some(label) = labels::of_object(&object) {
+            return Some((object, label));
+        }
+    }
+    None
 }
 
 /// In which layer of an overlay a file lies.
@@ -87,7 +196,7 @@ pub fn layer(inode: *const u8) -> Layer {
 /// Whether a credential may lie in a directory of a layer that an overlay shows, or appear behind it. The mount tells which path that is.
 #[inline(always)]
 pub fn is_way(directory: *const u8) -> bool {
-    let Some(Layers { upper, lower }) = layers(directory) else {
+    let Some(Layers { upper, lower, .. }) = layers(directory) else {
         return false;
     };
     labels::is_way(upper) || labels::is_way(lower)
@@ -107,20 +216,49 @@ pub fn is_named_above(dentry: *const u8) -> bool {
 /// `layer_follows`, only what a hook does not see by itself as the overlay opens the file of its layer.
 #[inline(always)]
 pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(ObjectKey, Label)> {
-    let Layers { upper, lower } = layers(inode)?;
-    if upper.is_null() {
-        let object = labels::key::<Probed>(lower);
-        let label = labels::of_object(&object)?;
-        // What is opened for writing is copied first, and the copy has no label.
-        return (!layer_follows || writes).then_some((object, label));
+    let Layers {
+        upper,
+        lower,
+        data,
+        is_upper_whole,
+    } = layers(inode)?;
+    if !upper.is_null() {
+        let object = labels::key::<Probed>(upper);
+        if let Some(label) = labels::of_object(&object) {
+            return (!layer_follows).then_some((object, label));
+        }
     }
-    let object = labels::key::<Probed>(upper);
-    if let Some(label) = labels::of_object(&object) {
-        return (!layer_follows).then_some((object, label));
+    let found = labelled_below(lower).or_else(|| labelled_below(data))?;
+    // What is opened for writing is copied first, and the copy has no label.
+    let is_copy = writes || !upper.is_null() && is_upper_whole;
+    (!layer_follows || is_copy).then_some(found)
+}
+
+/// Whether a hook sees the file behind an inode of overlayfs by itself as the overlay opens it, so that it is told there and not here.
+#[inline(always)]
+pub fn is_told_below(inode: *const u8, writes: bool) -> bool {
+    labelled(inode, false, writes).is_some() && labelled(inode, true, writes).is_none()
+}
+
+/// The inode that has what an inode shows: of overlayfs, that of a layer; else itself.
+#[inline(always)]
+pub fn content(inode: *const u8) -> *const u8 {
+    if !is_of_overlay::<Probed>(inode) || !is_regular(inode) {
+        return inode;
     }
-    if lower.is_null() {
+    match layers(inode) {
+        Some(layers) if !layers.upper.is_null() && layers.is_upper_whole => layers.upper,
+        Some(layers) if !layers.data.is_null() => layers.data,
+        Some(layers) if !layers.lower.is_null() => layers.lower,
+        _ => inode,
+    }
+}
+
+#[inline(always)]
+fn labelled_below(inode: *const u8) -> Option<(ObjectKey, Label)> {
+    if inode.is_null() {
         return None;
     }
-    let label = labels::of_object(&labels::key::<Probed>(lower))?;
-    Some((object, label))
+    let object = labels::key::<Probed>(inode);
+    labels::of_object(&object).map(|label| (object, label))
 }

@@ -12,7 +12,7 @@ use crate::{
     file_use::{untyped, used},
     fixed_files, holders,
     offsets::{agent_pid, offset},
-    path, process_secrets, program,
+    path, process_files, process_secrets, program,
     read::{Probed, Read, Typed, pointer},
     report::submit,
     sharers, task,
@@ -35,6 +35,7 @@ pub fn process_exec(ctx: BtfTracePointContext) -> i32 {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         task::snapshot(&raw mut record.task);
+        task::write_root(&raw mut record.root);
         record.runs = runs & ((1 << program::NOT_TOLD_SHIFT) - 1);
         record.not_told = runs >> program::NOT_TOLD_SHIFT;
         path::walk(&path::of_file(exe), &mut record.exe);
@@ -62,6 +63,9 @@ struct Inherited;
 impl descriptors::Take for Inherited {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
+        if process_files::came::<Probed>(file, OPERATION_INHERIT) {
+            return 0;
+        }
         used::<Probed>(Probe::FileInherited, OPERATION_INHERIT, file);
         let ring = fixed_files::ring(file);
         if ring != 0 {

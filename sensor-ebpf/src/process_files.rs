@@ -1,21 +1,22 @@
 //! Files that are a process's memory or environment, or everybody's: `/proc/PID/{environ,mem,maps,smaps}`, `/proc/kcore`, `/dev/mem` and block
-//! devices, whatever the path, the mount or the pid namespace by which they are reached.
+//! devices, whatever the path, the mount or the pid namespace by which they are reached, opened or come by as a descriptor.
 //!
 //! The files of procfs come and go with their numbers, so they are known by what the kernel does on reading them: their file operations,
 //! which the agent has this half learn at start by opening its own.
 
 use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{
-    Ancestor, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY,
-    Probe, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM, REQUEST_SMAPS,
+    Ancestor, OPERATION_INHERIT, PART_BLOCK_DEVICE, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
+    PART_PHYSICAL_MEMORY, Probe, REACHED_BY_AT, REQUEST_ENVIRON, REQUEST_KCORE, REQUEST_MAPS, REQUEST_MEM,
+    REQUEST_SMAPS,
 };
 
 use crate::{
-    file_use::{access, untyped},
+    file_use::{access, is_for_use, untyped},
     offsets::offset,
-    process_secrets::report,
-    read::{Probed, Read, pointer},
-    task,
+    process_secrets::{key, report},
+    read::{Probed, Read, Typed, pointer},
+    repeats, task,
 };
 
 /// include/uapi/linux/stat.h
@@ -62,14 +63,43 @@ pub fn learn(purpose: u32, operations: u64) -> bool {
 /// A file was opened. Returns whether it is one of these, which has then been reported where it is another's.
 #[inline(always)]
 pub fn opened<R: Read>(file: *const u8) -> bool {
+    let (part, device) = part::<R>(file);
+    if part == 0 {
+        return false;
+    }
+    reached(untyped(file), part, device, 0);
+    true
+}
+
+/// A descriptor came to the current process otherwise, by an `OPERATION_` of a file. Returns as [`opened`] does.
+#[inline(always)]
+pub fn came<R: Read>(file: *const u8, operation: u32) -> bool {
+    let (part, device) = part::<R>(file);
+    if part == 0 {
+        return false;
+    }
+    reached(untyped(file), part, device, operation);
+    true
+}
+
+/// What an open file is of a process, or of all: a `PART_` value, 0 where it is none of these, and the number of a device.
+#[inline(always)]
+pub fn part<R: Read>(file: *const u8) -> (u32, u32) {
     let inode = pointer::<R>(file, offset!(file_inode));
     let kind = R::read::<u16>(inode, offset!(inode_mode)) & S_IFMT;
     if kind == S_IFCHR || kind == S_IFBLK {
-        return device::<R>(file, inode, kind);
+        let number: u32 = R::read(inode, offset!(inode_rdev));
+        return if kind == S_IFBLK {
+            (PART_BLOCK_DEVICE, number)
+        } else if number == DEVICE_MEM {
+            (PART_PHYSICAL_MEMORY, number)
+        } else {
+            (0, 0)
+        };
     }
     let operations: u64 = R::read(file, offset!(file_operations));
     let Some(known) = OPERATIONS.get(0) else {
-        return false;
+        return (0, 0);
     };
     let part = if operations == known.environ {
         PART_ENVIRON
@@ -80,10 +110,9 @@ pub fn opened<R: Read>(file: *const u8) -> bool {
     } else if operations == known.kcore && is_called_kcore::<R>(file) {
         PART_KERNEL_MEMORY
     } else {
-        return false;
+        0
     };
-    reached(untyped(file), part, 0);
-    true
+    (part, 0)
 }
 
 /// Many a file of procfs has the operations of `/proc/kcore`. This one lies at the top and has its name.
@@ -99,45 +128,103 @@ fn is_called_kcore<R: Read>(file: *const u8) -> bool {
         && parent == pointer::<R>(parent, offset!(dentry_parent))
 }
 
-#[inline(always)]
-fn device<R: Read>(file: *const u8, inode: *const u8, kind: u16) -> bool {
-    let number: u32 = R::read(inode, offset!(inode_rdev));
-    let part = if kind == S_IFBLK {
-        PART_BLOCK_DEVICE
-    } else if number == DEVICE_MEM {
-        PART_PHYSICAL_MEMORY
-    } else {
-        return false;
-    };
-    reached(untyped(file), part, number);
-    true
-}
-
 const NOBODY: Ancestor = Ancestor {
     pid: 0,
     exec_id: 0,
     start_boottime_ns: 0,
 };
 
-/// Reports that one of these was opened, `device` being the number of a device. Global, so that what it takes of the stack is not taken from
-/// uses, and the verifier looks at it once.
+/// Whose part of a process a file is; nobody's where it is everybody's, or where that process has ended.
+#[inline(always)]
+pub fn target(file: *const u8, part: u32) -> Ancestor {
+    match part {
+        PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY | PART_KERNEL_MEMORY => NOBODY,
+        _ => process_of(pointer::<Probed>(file, offset!(file_inode))),
+    }
+}
+
+/// Whether a descriptor of one of these does no more than name it: of a device, one that neither reads nor writes.
+#[inline(always)]
+pub fn is_mere_name(part: u32, access: u32) -> bool {
+    matches!(part, PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY) && access == 0
+}
+
+/// Whether nothing can be had of a process by an open file of it any more: its memory, as it was when this was opened, is gone.
+#[inline(always)]
+pub fn is_void(file: *const u8, part: u32) -> bool {
+    if !matches!(part, PART_ENVIRON | PART_MEM) {
+        return false;
+    }
+    let mm = pointer::<Probed>(file, offset!(file_private));
+    mm.is_null() || Probed::read::<u32>(mm, offset!(mm_users)) == 0
+}
+
+/// Reports that one of these was opened, or came by an `OPERATION_`, `device` being the number of a device. Global, so that what it takes of the stack is not
+/// taken from uses, and the verifier looks at it once; as is what it calls one after the other, for below descriptors there is little room.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn reached(file: u64, part: u32, device: u32) -> u32 {
+extern "C" fn reached(file: u64, part: u32, device: u32, operation: u32) -> u32 {
+    if is_to_tell(file, part, operation) != 0 {
+        tell_reached(file, part, device, operation);
+    }
+    0
+}
+
+/// Whether there is something to tell. Who lets a program of its own have one gives that away itself; then it is put down as told.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_to_tell(file: u64, part: u32, operation: u32) -> u32 {
     let file = file as *const u8;
-    let access = access(Probed::read(file, offset!(file_mode)));
-    let target = match part {
-        PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY if access == 0 => return 0,
-        PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY | PART_KERNEL_MEMORY => NOBODY,
-        _ => {
-            let target = process_of(pointer::<Probed>(file, offset!(file_inode)));
-            if target.pid == task::current_pid() {
-                return 0;
-            }
-            target
+    let mode: u32 = Probed::read(file, offset!(file_mode));
+    if !is_for_use(mode) || is_mere_name(part, access(mode)) || operation != 0 && is_void(file, part) {
+        return 0;
+    }
+    let target = target(file, part);
+    if target.pid == task::current_pid() {
+        return 0;
+    }
+    let is_gift = operation == OPERATION_INHERIT
+        && target.pid != 0
+        && is_descendant_of(target.pid, target.start_boottime_ns) != 0;
+    if is_gift {
+        let access = access(mode) | operation << REACHED_BY_AT;
+        repeats::told(&key(part, target, 0, 0, access, 0));
+    }
+    !is_gift as u32
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_reached(file: u64, part: u32, device: u32, operation: u32) -> u32 {
+    let file = file as *const u8;
+    let access = access(Probed::read(file, offset!(file_mode))) | operation << REACHED_BY_AT;
+    report(
+        Probe::ProcessSecret,
+        part,
+        target(file, part),
+        0,
+        0,
+        access,
+        device,
+    );
+    0
+}
+
+/// Parents looked at.
+const PARENTS_MAX: u32 = 4;
+
+/// Whether a process is among the first parents of the current one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_descendant_of(pid: u32, start_boottime_ns: u64) -> u32 {
+    let mut at = pointer::<Typed>(task::current(), offset!(task_real_parent));
+    for _ in 0..PARENTS_MAX {
+        let parent = task::identify::<Probed>(at);
+        if parent.pid == pid && parent.start_boottime_ns == start_boottime_ns {
+            return 1;
         }
-    };
-    report(Probe::ProcessSecret, part, target, 0, 0, access, device);
+        at = pointer::<Probed>(at, offset!(task_real_parent));
+    }
     0
 }
 

@@ -1,6 +1,6 @@
 //! Reaching for another process: `syscalls:sys_exit_{ptrace,process_vm_readv}`, allowed or refused, and of the sensor also
-//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The process is named as the caller names it, in its own pid namespace; the agent finds out which that is. Behind a
-//! process file descriptor it is known.
+//! `process_vm_writev`, `pidfd_getfd` and `process_madvise`. The caller names a process by the id of any of its threads, in its own pid namespace; it is looked up as the kernel
+//! does that, and where it is gone at the end of the call, the agent finds out which it was. Behind a process file descriptor it is known.
 //!
 //! A process may also come to be traced without a call of its tracer: it asks for it itself (`PTRACE_TRACEME`), or is created by one that is traced so.
 //! That is told of the tracer, which from then on may do all that an attached one may.
@@ -13,7 +13,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{
     Ancestor, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
     PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord,
-    RECORD_PROCESS_SECRET, REQUEST_REACHED, TAMPER_IN_FLIGHT_MAX,
+    RECORD_PROCESS_SECRET, REQUEST_REACHED, RepeatKey, TAMPER_IN_FLIGHT_MAX,
 };
 
 use crate::{
@@ -65,9 +65,9 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let first = arguments.first();
     match number(&ctx) {
-        number::PROCESS_VM_READV => reached(result(&ctx), NOBODY, first as u32, PART_VM_READ),
+        number::PROCESS_VM_READV => reached_by_id(result(&ctx), first as u32, PART_VM_READ),
         number::PROCESS_VM_WRITEV if agent_threads::is_named(first as u32) => {
-            reached(result(&ctx), NOBODY, first as u32, PART_VM_WRITE);
+            reached_by_id(result(&ctx), first as u32, PART_VM_WRITE);
         }
         call @ (number::PIDFD_GETFD | number::PROCESS_MADVISE) => {
             let thread = task::current_tid();
@@ -93,7 +93,7 @@ pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
             }
         }
         number::PTRACE if first == PTRACE_ATTACH || first == PTRACE_SEIZE => {
-            reached(result(&ctx), NOBODY, arguments.second() as u32, PART_PTRACE);
+            reached_by_id(result(&ctx), arguments.second() as u32, PART_PTRACE);
         }
         number::PTRACE if first == PTRACE_TRACEME => asked_for(result(&ctx)),
         _ => {}
@@ -115,6 +115,17 @@ fn behind(file: *const u8) -> Ancestor {
         own
     };
     process_of_id(id)
+}
+
+/// A process was reached for by the id of any of its threads, as the caller has it. Where that names nobody any more, the agent is told the id.
+#[inline(always)]
+fn reached_by_id(result: i64, given_pid: u32, part: u32) {
+    if result < 0 && !is_refusal(result) {
+        return;
+    }
+    let id = task::pid_named(given_pid) as *const u8;
+    let target = if id.is_null() { NOBODY } else { process_of_id(id) };
+    reached(result, target, given_pid, part);
 }
 
 /// A process was reached for: the one that is known, or else the one that the caller named.
@@ -158,16 +169,11 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
     let tracer = tracer as *const u8;
     let target = task::identify::<Probed>(target as *const u8);
     let leader = pointer::<Probed>(tracer, offset!(task_group_leader));
-    let object = ObjectKey {
-        inode: target.start_boottime_ns,
-        device: target.pid,
-        generation: 0,
-    };
     let key = repeats::key_of(
         task::identify::<Probed>(tracer),
         task::exec_id::<Probed>(leader),
         OPERATION_REACH + part,
-        object,
+        object(target, 0, 0),
         0,
         errno,
     );
@@ -179,6 +185,9 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
             record.target = target;
             record.given_pid = 0;
             record.device = 0;
+            record.since_boot_ns = 0;
+            record.pre_existing = 0;
+            record.reserved = 0;
             task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
             true
         })
@@ -192,6 +201,27 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
     0
 }
 
+/// What reaching for a part of a process, or of all, by the current task is counted under.
+#[inline(always)]
+pub fn key(part: u32, target: Ancestor, given_pid: u32, errno: u32, access: u32, device: u32) -> RepeatKey {
+    repeats::key(
+        OPERATION_REACH + part,
+        object(target, given_pid, device),
+        access,
+        errno,
+    )
+}
+
+/// What stands in such a key for whose it is.
+#[inline(always)]
+pub fn object(target: Ancestor, given_pid: u32, device: u32) -> ObjectKey {
+    ObjectKey {
+        inode: target.start_boottime_ns,
+        device: if target.pid == 0 { given_pid } else { target.pid },
+        generation: device,
+    }
+}
+
 /// Reports.
 #[inline(always)]
 pub fn report(
@@ -203,12 +233,7 @@ pub fn report(
     access: u32,
     device: u32,
 ) {
-    let object = ObjectKey {
-        inode: target.start_boottime_ns,
-        device: if target.pid == 0 { given_pid } else { target.pid },
-        generation: device,
-    };
-    let key = repeats::key(OPERATION_REACH + part, object, access, errno);
+    let key = key(part, target, given_pid, errno, access, device);
     repeats::first_only(probe as u32, &key, || {
         submit::<ProcessSecretRecord>(probe as u32, RECORD_PROCESS_SECRET, |record| {
             // SAFETY: `record` is a reservation of this size.
@@ -217,6 +242,9 @@ pub fn report(
             record.target = target;
             record.given_pid = given_pid;
             record.device = device;
+            record.since_boot_ns = 0;
+            record.pre_existing = 0;
+            record.reserved = 0;
             task::snapshot(&raw mut record.task);
             true
         })

@@ -21,6 +21,7 @@ use crate::{
     file_use::{READ_FIRST, untyped, used},
     fixed_files, labels,
     offsets::{agent_pid, offset},
+    process_files,
     read::{Probed, Read, Typed, pointer},
     report::lose,
     task,
@@ -173,6 +174,9 @@ fn received<R: Read>(file: *const u8) -> u32 {
         labels::answer_seen(REQUEST_RECEIVED);
         return 0;
     }
+    if process_files::came::<R>(file, OPERATION_RECEIVE) {
+        return 0;
+    }
     let told = used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);
     copies::received::<R>(file);
     told
@@ -193,6 +197,9 @@ struct InRing;
 impl Take for InRing {
     #[inline(always)]
     fn take(file: *const u8) -> u32 {
+        if process_files::came::<Probed>(file, OPERATION_RECEIVE) {
+            return 0;
+        }
         copies::received::<Probed>(file);
         used::<Probed>(Probe::FileReceived, OPERATION_RECEIVE, file)
     }

@@ -9,7 +9,7 @@ use claviger_sensor_common::{FIXED_FILES_MAX, MISSING, Probe};
 use crate::{
     file_use, fixed_files,
     offsets::{agent_pid, offset},
-    open_descriptors::{REGISTERED, known_held},
+    open_descriptors::{REGISTERED, in_ring},
     read::{Probed, Read, Typed, pointer, unknown},
 };
 
@@ -79,10 +79,7 @@ extern "C" fn next_registered(_index: u64, rest: *mut Registered) -> i64 {
         let file = fixed_files::file(rest.ring, rest.place);
         rest.place += 1;
         if !file.is_null() {
-            let found = file_use::may_be_known::<Probed>(file);
-            if found != 0 {
-                known_held(rest.task, file as u64, found, REGISTERED, rest.file);
-            }
+            in_ring(rest.task, file, REGISTERED, rest.file);
         }
         return 0;
     }

@@ -6,13 +6,14 @@ use aya_ebpf::helpers::{
 };
 use claviger_sensor_common::{
     ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER,
-    MISSING, NAME_BYTES, PathBytes, TaskSnapshot, UNKNOWN_ID,
+    MISSING, NAME_BYTES, PathBytes, RootOfTask, TaskSnapshot, UNKNOWN_ID,
 };
 
 use crate::{
     file_use::untyped,
     offsets::offset,
     overlay::{self, Layer},
+    path,
     read::{Probed, Read, Typed, pointer},
 };
 
@@ -115,6 +116,30 @@ pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
     // SAFETY: the helper only returns a number.
     snapshot_of::<Typed>(current(), unsafe { bpf_get_current_cgroup_id() }, out);
     0
+}
+
+/// Writes to `out` which tree of files the current task sees.
+#[inline(always)]
+pub fn write_root(out: *mut RootOfTask) {
+    let task = current();
+    let nsproxy = pointer::<Typed>(task, offset!(task_nsproxy));
+    let namespace = pointer::<Probed>(nsproxy, offset!(nsproxy_mnt_ns));
+    let dentry = path::root::<Typed>(task).dentry;
+    let inode = pointer::<Probed>(dentry, offset!(dentry_inode));
+    // SAFETY: `out` points into a reservation of the ring that holds a RootOfTask.
+    unsafe {
+        (&raw mut (*out).namespace_sequence).write(if offset!(mnt_ns_sequence) == MISSING {
+            0
+        } else {
+            Probed::read(namespace, offset!(mnt_ns_sequence))
+        });
+        (&raw mut (*out).inode).write(Probed::read(inode, offset!(inode_ino)));
+        (&raw mut (*out).device).write(Probed::read(
+            pointer::<Probed>(inode, offset!(inode_sb)),
+            offset!(sb_dev),
+        ));
+        (&raw mut (*out).reserved).write(0);
+    }
 }
 
 /// The cgroup v2 id of a task given by any pointer; 0 where the kernel has no cgroups.
@@ -250,13 +275,58 @@ pub fn memfd_name(file: *const u8, out: &mut PathBytes) {
 /// Bytes of a `struct upid`: a number, and the namespace in which it is one.
 const NUMBER_BYTES: u32 = 16;
 
+/// The innermost of the `struct upid` of a `struct pid`, and how deep its namespace lies.
+#[inline(always)]
+fn innermost_number(pid: *const u8) -> (*const u8, u32) {
+    let level: u32 = Probed::read(pid, offset!(pid_level));
+    let numbers = pid.wrapping_add(offset!(pid_numbers) as usize);
+    (numbers.wrapping_add((level * NUMBER_BYTES) as usize), level)
+}
+
+/// Bits of a number that one node of the tree of ids is for.
+const TREE_BITS: u32 = 6;
+/// How deep that tree can be: ids have 22 bits at most.
+const TREE_DEPTH_MAX: u32 = 4;
+/// What marks a pointer to a node of a tree, in its lowest two bits.
+const TREE_NODE: u64 = 0b10;
+
+/// The `struct pid *` that the current task names by a number, as the kernel looks it up for its calls (`find_vpid`): of a process or of any of its threads. 0
+/// where there is none. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn pid_named(number: u32) -> u64 {
+    if offset!(pid_ns_ids) == MISSING
+        || offset!(tree_node_shift) == MISSING
+        || offset!(tree_node_slots) == MISSING
+    {
+        return 0;
+    }
+    let (own, level) = innermost_number(pointer::<Probed>(current(), offset!(task_thread_pid)));
+    let names = pointer::<Probed>(own, offset!(upid_namespace));
+    let mut entry: u64 = Probed::read(names, offset!(pid_ns_ids));
+    for _ in 0..TREE_DEPTH_MAX {
+        if entry & 0b11 != TREE_NODE {
+            break;
+        }
+        let node = (entry - TREE_NODE) as *const u8;
+        let shift = u32::from(Probed::read::<u8>(node, offset!(tree_node_shift))) & 31;
+        let slot = number >> shift & ((1 << TREE_BITS) - 1);
+        entry = Probed::read(node, offset!(tree_node_slots) + slot * 8);
+    }
+    // What was found says itself whether it is that number, however the tree was read.
+    let numbers = (entry as *const u8).wrapping_add(offset!(pid_numbers) as usize);
+    let found = numbers.wrapping_add((level * NUMBER_BYTES) as usize);
+    let is_it = Probed::read::<u32>(found, 0) == number
+        && Probed::read::<u32>(entry as *const u8, offset!(pid_level)) >= level
+        && pointer::<Probed>(found, offset!(upid_namespace)) == names;
+    if is_it { entry } else { 0 }
+}
+
 /// The pid namespace in which a `struct pid` was made, by its inode number. What the process makes may be in another (`unshare(CLONE_NEWPID)`), but it
 /// itself names processes in this one for as long as it lives.
 #[inline(always)]
 fn pid_namespace(pid: *const u8) -> u32 {
-    let level: u32 = Probed::read(pid, offset!(pid_level));
-    let numbers = pid.wrapping_add(offset!(pid_numbers) as usize);
-    let number = numbers.wrapping_add((level * NUMBER_BYTES) as usize);
+    let (number, _level) = innermost_number(pid);
     namespace(number, offset!(upid_namespace), offset!(pid_ns_inum))
 }
 

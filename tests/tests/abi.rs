@@ -12,7 +12,7 @@ use claviger_sensor_common::{
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
     PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
-    TamperRecord, TaskSnapshot, WrittenRecord,
+    RootOfTask, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -101,9 +101,9 @@ compared! {
         place, path,
     }
     ChangeOfTwoRecord { change, second }
-    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry }
+    OverlayOffsets { known, inode, upper, lower, lower_path, entry, count, stack, dentry, flags, lower_data, real_file }
     CoreDumpRecord { header, task, signal, reserved, directory }
-    ProcessSecretRecord { header, task, key, target, given_pid, device }
+    ProcessSecretRecord { header, task, key, target, given_pid, device, since_boot_ns, pre_existing, reserved }
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
     ProgramSecretRecord { header, task, count, left_out, unread, padding, found }
@@ -114,7 +114,8 @@ compared! {
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
     RepeatCount { count, since_boot_ns }
-    ExecRecord { header, task, runs, not_told, exe }
+    RootOfTask { namespace_sequence, inode, device, reserved }
+    ExecRecord { header, task, root, runs, not_told, exe }
     ProgramRecord {
         header, process, how, applet_length, inode, device, marks, given_length, given_truncated, interpreter, applet, given, path,
     }
@@ -132,7 +133,7 @@ compared! {
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_mapping, mapping_writable, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
         mount_parent, mount_mountpoint, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_net_ns,
-        mnt_ns_inum, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
+        mnt_ns_inum, mnt_ns_sequence, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,
         ring_open_flags, ring_result, filename_name, kiocb_type, kiocb_file, file_private, bpf_map_id, bpf_program_aux, bpf_aux_id,
         bpf_link_id, mm_arg_start, mm_arg_end, mm_env_start, mm_env_end, mm_users, task_cgroups, css_set_cgroup, cgroup_node, node_id,
@@ -142,7 +143,7 @@ compared! {
         ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory, ring_link_old, ring_link_new,
         binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_descriptor, ring_attribute_path,
         ring_attribute_name, ring_completed, ring_completed_node, ring_own_result, ring_has_name, task_thread_pid, pid_level, pid_numbers, upid_namespace, user_ns_extents, user_ns_extents_count,
-        user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family, ring_user_data, task_flags, task_ring, task_registered_rings, task_parent_exec_id,
+        user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family, ring_user_data, task_flags, task_ring, task_registered_rings, task_parent_exec_id, pid_ns_ids, tree_node_shift, tree_node_slots,
     }
 }
 

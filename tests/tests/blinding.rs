@@ -10,6 +10,7 @@ use claviger_tests::{
     Decoy, Detector, PATIENCE, Sensor, can_load,
     ways::{Did, Programs},
 };
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 const OFTEN: &str = "[probes]\nself_test_interval_ms = 1000\n";
@@ -191,6 +192,25 @@ fn who_opens_a_key_of_the_sensor_is_found_and_the_sensor_itself_never() {
         let is_own = event["actor"]["process"]["pid"] == own;
         assert!(!is_own || event["kind"] != "sensor_tamper", "{event:#}");
     }
+}
+
+/// Left alone, a process that writes more than it may is ended by a signal, and with it goes what it had to tell.
+#[test]
+fn a_limit_on_what_it_may_write_does_not_end_the_sensor() {
+    if !can_load() {
+        return;
+    }
+    let host = Host::start();
+    let own = host.pid();
+    let pid = i32::try_from(own).ok().and_then(Pid::from_raw).expect("a pid");
+    host.wait_for_tamper("limit", "RLIMIT_FSIZE", || {
+        let nothing = Rlimit {
+            current: Some(0),
+            maximum: None,
+        };
+        prlimit(Some(pid), Resource::Fsize, nothing).expect("set");
+    });
+    assert_eq!(host.pid(), own, "{}", host.sensor.log());
 }
 
 /// A tracepoint's program hangs on a perf event, which whoever has its descriptor can switch off without a word. What is attached by a link keeps

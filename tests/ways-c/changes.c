@@ -188,6 +188,36 @@ static void raced_rename(void) {
     say(result);
 }
 
+/* A path across the end of a page. When the kernel asks for the second one, it has read what is in the first, which then says something else. */
+static char *crossing;
+static void *give_rest(void *faults) {
+    static char rest[4096];
+    struct uffd_msg message;
+    size_t first = strlen(object) - 1;
+    strncpy(rest, object + first, sizeof rest - 1);
+    if (read((int)(intptr_t)faults, &message, sizeof message) == sizeof message) {
+        struct uffdio_copy page = {
+            .dst = message.arg.pagefault.address & ~4095ULL, .src = (uint64_t)(uintptr_t)rest, .len = sizeof rest};
+        memset(crossing + 4096 - first, '/', first);
+        ioctl((int)(intptr_t)faults, UFFDIO_COPY, &page);
+    }
+    return NULL;
+}
+static void crossed_unlink(void) {
+    pthread_t thread;
+    struct uffdio_api api = {.api = UFFD_API};
+    size_t first = strlen(object) - 1;
+    actor();
+    int faults = (int)must("userfaultfd", syscall(SYS_userfaultfd, O_CLOEXEC));
+    must("userfaultfd's version", ioctl(faults, UFFDIO_API, &api));
+    crossing = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(crossing + 4096 - first, object, first);
+    struct uffdio_register second = {.range = {(uint64_t)(uintptr_t)crossing + 4096, 4096}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+    must("faults of a page", ioctl(faults, UFFDIO_REGISTER, &second));
+    must("a thread", -pthread_create(&thread, NULL, give_rest, (void *)(intptr_t)faults));
+    say(syscall(SYS_unlink, crossing + 4096 - first));
+}
+
 static void denied_unlink(void) {
     nobody();
     say(syscall(SYS_unlink, object));
@@ -264,6 +294,7 @@ const struct way change_ways[] = {
     {"untouched_unlink", untouched_unlink},
     {"untouched_rename", untouched_rename},
     {"raced_rename", raced_rename},
+    {"crossed_unlink", crossed_unlink},
     {"denied_unlink", denied_unlink},
     {"chmod", way_chmod},
     {"fchmodat", way_fchmodat},

@@ -36,7 +36,11 @@ static void inherit(void) {
     execl("/proc/self/exe", arguments[0], "inherited", NULL);
     cannot("execve");
 }
-static void inherited(void) { say(0); }
+/* It may have been told by whom what it has is. */
+static void inherited(void) {
+    target = atol(object);
+    say(0);
+}
 
 /* The same, under a number that few programs use. */
 static void inherit_as(int descriptor) {
@@ -77,6 +81,17 @@ static void opened_as_program(void) {
     cannot("execve");
 }
 
+/* What the setup has open and gives away: the decoy, or a part of itself. */
+static int (*given)(void) = opened;
+static int own(const char *path) { return (int)must("open a part of itself", open(path, O_RDONLY | O_CLOEXEC)); }
+static int own_environ(void) { return own("/proc/self/environ"); }
+static int own_mem(void) { return own("/proc/self/mem"); }
+static int own_maps(void) { return own("/proc/self/maps"); }
+static void gives(int (*what)(void)) {
+    given = what;
+    target = getpid();
+}
+
 /* A message with room for one descriptor. */
 struct parcel {
     struct msghdr head;
@@ -115,7 +130,7 @@ static int receiving_end(void) {
     must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
     if (part(&child))
         return sockets[1];
-    send_descriptor(sockets[0], opened());
+    send_descriptor(sockets[0], given());
     await(child);
 }
 
@@ -289,7 +304,7 @@ static void way_pidfd_getfd(void) {
     pid_t child, owner = getpid();
     must("pipe", pipe2(numbers, O_CLOEXEC));
     if (!part(&child)) {
-        file = opened();
+        file = given();
         must("write", write(numbers[1], &file, sizeof file));
         await(child);
     }
@@ -318,7 +333,7 @@ static _Noreturn void added(bool same) {
     }
     struct seccomp_notif notice = {0};
     must("a notification", ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notice));
-    struct seccomp_notif_addfd answer = {.id = notice.id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)opened()};
+    struct seccomp_notif_addfd answer = {.id = notice.id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)given()};
     if (same) {
         answer.flags |= SECCOMP_ADDFD_FLAG_SETFD;
         answer.newfd = answer.srcfd;
@@ -348,6 +363,51 @@ static void way_fanotify(void) {
 /* Held from before the sensor began until it has ended. */
 static void held(void) { say(opened()); }
 
+static void environ_received(void) {
+    gives(own_environ);
+    scm_recvmsg();
+}
+static void maps_received_uring(void) {
+    gives(own_maps);
+    scm_uring();
+}
+static void mem_taken(void) {
+    gives(own_mem);
+    way_pidfd_getfd();
+}
+static void environ_added(void) {
+    gives(own_environ);
+    seccomp_addfd();
+}
+
+/* The program that execs is this one again; what it has is another process's, that is none of its parents. */
+static void mem_inherited(void) {
+    char path[64], pid[16];
+    pid_t child;
+    if (part(&child))
+        for (;;)
+            pause();
+    snprintf(path, sizeof path, "/proc/%d/mem", child);
+    must("open the memory of another", open(path, O_RDONLY));
+    actor();
+    snprintf(pid, sizeof pid, "%d", child);
+    execl("/proc/self/exe", arguments[0], "inherited", pid, NULL);
+    cannot("execve");
+}
+
+/* The setup lets its child have what is its own: a program that it starts, or the child as it was forked. */
+static void own_environ_inherited(void) {
+    must("open its own environment", open("/proc/self/environ", O_RDONLY));
+    actor();
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+static void own_environ_forked(void) {
+    own_environ();
+    actor();
+    say(0);
+}
+
 const struct way descriptor_ways[] = {
     {"mmap", way_mmap},
     {"inherit", inherit},
@@ -368,5 +428,12 @@ const struct way descriptor_ways[] = {
     {"seccomp_addfd_same_number", seccomp_addfd_same_number},
     {"fanotify", way_fanotify},
     {"held", held},
+    {"environ_received", environ_received},
+    {"maps_received_uring", maps_received_uring},
+    {"mem_taken", mem_taken},
+    {"environ_added", environ_added},
+    {"mem_inherited", mem_inherited},
+    {"own_environ_inherited", own_environ_inherited},
+    {"own_environ_forked", own_environ_forked},
     {0},
 };

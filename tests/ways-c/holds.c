@@ -32,7 +32,7 @@ static void limit_of(pid_t thread) {
 static void limit(void) { limit_of(sensor()); }
 
 /* A thread of it stands for all of it. */
-static void limit_of_thread(void) {
+static pid_t thread_of_sensor(void) {
     pid_t thread = 0;
     DIR *threads = opendir(of_sensor("task"));
     for (struct dirent *entry; threads && (entry = readdir(threads));)
@@ -42,8 +42,9 @@ static void limit_of_thread(void) {
         errno = ESRCH;
         cannot("a thread");
     }
-    limit_of(thread);
+    return thread;
 }
+static void limit_of_thread(void) { limit_of(thread_of_sensor()); }
 
 static void denied_limit(void) {
     struct rlimit limit = {1024, 1024};
@@ -154,14 +155,16 @@ static void cgroup_frozen(void) {
     say(0);
 }
 
+static void sensor_thread_traced(void) { say(syscall(SYS_ptrace, PTRACE_SEIZE, thread_of_sensor(), 0, 0)); }
 static void sensor_traced(void) { say(syscall(SYS_ptrace, PTRACE_SEIZE, sensor(), 0, 0)); }
 
 /* Opened for writing, and not written. */
 static void sensor_mem(void) { say(syscall(SYS_openat, AT_FDCWD, of_sensor("mem"), O_WRONLY | O_CLOEXEC)); }
 
-/* At the end of the stack stands a word of zeros, which is written once more. */
-static void sensor_written(void) {
-    char line[512], zeros[8] = {0};
+/* At the end of the stack stands a word of zeros. */
+static char zeros[8];
+static void *end_of_stack(void) {
+    char line[512];
     unsigned long end = 0, found;
     FILE *maps = fopen(of_sensor("maps"), "r");
     while (maps && fgets(line, sizeof line, maps))
@@ -171,9 +174,22 @@ static void sensor_written(void) {
         errno = ENOENT;
         cannot("its stack");
     }
-    struct iovec here = {zeros, sizeof zeros}, there = {(void *)(end - sizeof zeros), sizeof zeros};
+    return (void *)(end - sizeof zeros);
+}
+
+/* It is written once more. */
+static void sensor_written(void) {
+    struct iovec here = {zeros, sizeof zeros}, there = {end_of_stack(), sizeof zeros};
     actor();
     say(syscall(SYS_process_vm_writev, target, &here, 1, &there, 1, 0));
+}
+
+/* It is read, by the id of a thread. */
+static void sensor_thread_read(void) {
+    pid_t thread = thread_of_sensor();
+    struct iovec here = {zeros, sizeof zeros}, there = {end_of_stack(), sizeof zeros};
+    actor();
+    say(syscall(SYS_process_vm_readv, thread, &here, 1, &there, 1, 0));
 }
 
 /* Its standard input. */
@@ -222,6 +238,8 @@ const struct way hold_ways[] = {
     {"cgroup_moved", cgroup_moved},
     {"cgroup_frozen", cgroup_frozen},
     {"sensor_traced", sensor_traced},
+    {"sensor_thread_traced", sensor_thread_traced},
+    {"sensor_thread_read", sensor_thread_read},
     {"sensor_mem", sensor_mem},
     {"sensor_written", sensor_written},
     {"sensor_descriptor", sensor_descriptor},

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 static _Noreturn void read_it(const char *path) { say(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC)); }
 
@@ -119,6 +120,61 @@ static void overlay_copied_up(void) {
     read_it(path);
 }
 
+/* A file whose metadata is of one layer and whose content is that of the decoy in another, in OTHER, a directory to be made. It has a name of no
+   interest. Where the other layer is there for data alone (6.5), nothing else of it is shown. Returns where it is mounted. */
+static const char *shown_elsewhere(bool for_data_alone) {
+    char options[4096];
+    struct stat facts;
+    must("mkdir", mkdir(other, 0755));
+    private_mounts();
+    must("mount tmpfs", mount("tmpfs", other, "tmpfs", 0, NULL));
+    const char *layer = joined(other, "layer"), *merged = joined(other, "merged");
+    must("mkdir", mkdir(layer, 0755));
+    must("mkdir", mkdir(merged, 0755));
+    const char *shown = joined(layer, "innocent"), *at = joined("", name_of(object));
+    write_text(shown, "");
+    must("stat", stat(object, &facts));
+    must("truncate", truncate(shown, facts.st_size));
+    must("say that its content is elsewhere", setxattr(shown, "trusted.overlay.metacopy", "", 0, 0));
+    must("say where", setxattr(shown, "trusted.overlay.redirect", at, strlen(at), 0));
+    snprintf(options, sizeof options, "lowerdir=%s%s%s,metacopy=on,redirect_dir=follow", layer, for_data_alone ? "::" : ":",
+             directory_of(object));
+    must("mount overlay", mount("overlay", merged, "overlay", 0, options));
+    return merged;
+}
+
+static void overlay_metacopy(void) {
+    const char *merged = shown_elsewhere(false);
+    actor();
+    read_it(joined(merged, "innocent"));
+}
+static void overlay_data_only(void) {
+    const char *merged = shown_elsewhere(true);
+    actor();
+    read_it(joined(merged, "innocent"));
+}
+
+/* An overlay on such a one. */
+static void overlay_on_overlay(void) {
+    char options[4096];
+    const char *lower = shown_elsewhere(true), *empty = joined(other, "empty"), *above = joined(other, "above");
+    must("mkdir", mkdir(empty, 0755));
+    must("mkdir", mkdir(above, 0755));
+    snprintf(options, sizeof options, "lowerdir=%s:%s", empty, lower);
+    must("mount overlay", mount("overlay", above, "overlay", 0, options));
+    actor();
+    read_it(joined(above, "innocent"));
+}
+
+/* A program that inherits it open. */
+static void overlay_data_inherited(void) {
+    int file = (int)must("open", open(joined(shown_elsewhere(true), "innocent"), O_RDONLY));
+    actor();
+    (void)file;
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+
 const struct way mount_ways[] = {
     {"bind_mount", bind_mount},
     {"bind_mounted_directory", bind_mounted_directory},
@@ -129,5 +185,9 @@ const struct way mount_ways[] = {
     {"overlay_lower_directly", overlay_lower_directly},
     {"overlay_upper_directly", overlay_upper_directly},
     {"overlay_copied_up", overlay_copied_up},
+    {"overlay_metacopy", overlay_metacopy},
+    {"overlay_data_only", overlay_data_only},
+    {"overlay_on_overlay", overlay_on_overlay},
+    {"overlay_data_inherited", overlay_data_inherited},
     {0},
 };

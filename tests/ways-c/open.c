@@ -22,6 +22,17 @@ static void way_open(void) { say(syscall(SYS_open, object, O_RDONLY | O_CLOEXEC)
 static void way_openat(void) { read_it(object); }
 static void way_openat2(void) { say(by_openat2(AT_FDCWD, object, O_RDONLY | O_CLOEXEC)); }
 
+/* By a process whose memory takes the kernel long to give back at its end, before it closes the files. */
+static void open_large(void) {
+    size_t size = 500ul << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must("memory", memory == MAP_FAILED ? -1 : 0);
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < size; at += 4096)
+        memory[at] = 1;
+    read_it(object);
+}
+
 static void relative_to_cwd(void) {
     must("chdir", chdir(directory_of(object)));
     read_it(name_of(object));
@@ -237,6 +248,23 @@ static void denied_through_bind_mount(void) {
     denied_by_name(other);
 }
 
+/* A thread with mounts and a user of its own. For the others of its process a file of no interest lies at OTHER. */
+static void *refused_thread(void *unused) {
+    (void)unused;
+    private_mounts();
+    must("bind mount", mount(object, other, NULL, MS_BIND, NULL));
+    must("setresuid", syscall(SYS_setresuid, 65534, 65534, 65534));
+    read_it(other);
+}
+static void denied_through_mount_of_thread(void) {
+    pthread_t thread;
+    write_text(other, "");
+    actor();
+    errno = pthread_create(&thread, NULL, refused_thread, NULL);
+    must("a thread", errno ? -1 : 0);
+    pthread_join(thread, NULL);
+}
+
 /* Landlock refuses what the file's mode allows. */
 static void refused_by_landlock(void) {
     struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
@@ -272,6 +300,7 @@ const struct way open_ways[] = {
     {"open", way_open},
     {"openat", way_openat},
     {"openat2", way_openat2},
+    {"open_large", open_large},
     {"relative_to_cwd", relative_to_cwd},
     {"relative_to_descriptor", relative_to_descriptor},
     {"openat2_in_root", openat2_in_root},
@@ -303,6 +332,7 @@ const struct way open_ways[] = {
     {"denied_through_hard_link", denied_through_hard_link},
     {"denied_through_proc_root", denied_through_proc_root},
     {"denied_through_bind_mount", denied_through_bind_mount},
+    {"denied_through_mount_of_thread", denied_through_mount_of_thread},
     {"refused_by_landlock", refused_by_landlock},
     {0},
 };

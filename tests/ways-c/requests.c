@@ -44,16 +44,19 @@ struct search_request {
 
 static int directory(void) { return (int)must("open the directory", open(directory_of(object), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
 
-static void xfs_open_by_handle(void) {
+static void xfs_open(unsigned flags) {
     char handle[64];
     __u32 length = sizeof handle;
     int at = directory();
     struct xfs_request name = {.path = object, .out = handle, .out_length = &length};
     must("make a handle", ioctl(at, XFS_PATH_TO_HANDLE, &name));
     actor();
-    struct xfs_request open_it = {.flags = O_RDONLY, .in = handle, .in_length = length};
+    struct xfs_request open_it = {.flags = O_RDONLY | flags, .in = handle, .in_length = length};
     say(ioctl(at, XFS_OPEN_BY_HANDLE, &open_it));
 }
+static void xfs_open_by_handle(void) { xfs_open(0); }
+/* With the kernel's own flag of what it opens to run it. */
+static void xfs_open_to_run(void) { xfs_open(0x20); }
 
 /* Closes what is sent once it is on its way, and only then reads on. */
 struct sent {
@@ -104,6 +107,7 @@ static void btrfs_list(void) {
 
 const struct way request_ways[] = {
     {"xfs_open_by_handle", xfs_open_by_handle},
+    {"xfs_open_to_run", xfs_open_to_run},
     {"btrfs_send_closed", btrfs_send_closed},
     {"btrfs_search", btrfs_search},
     {"btrfs_list", btrfs_list},

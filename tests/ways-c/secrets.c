@@ -2,6 +2,7 @@
 #include "ways.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -42,11 +43,40 @@ static void denied_environ(void) {
     say(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
 }
 
-static void way_process_vm_readv(void) {
+static _Noreturn void read_by(const pid_t *id) {
     char copy[sizeof secret];
     struct iovec here = {copy, sizeof copy}, there = {secret, sizeof secret};
     target_of_actor();
-    say(syscall(SYS_process_vm_readv, target, &here, 1, &there, 1, 0));
+    say(syscall(SYS_process_vm_readv, id ? *id : target, &here, 1, &there, 1, 0));
+}
+static void way_process_vm_readv(void) { read_by(NULL); }
+
+/* A further thread of the setup, by whose id the actor names it. */
+static pid_t thread;
+static int begun[2];
+static void *wait_for_ever(void *unused) {
+    thread = (pid_t)syscall(SYS_gettid);
+    if (write(begun[1], "", 1) != 1)
+        _exit(1);
+    for (;;)
+        pause();
+    return unused;
+}
+static void another_thread(void) {
+    pthread_t unused;
+    char byte;
+    must("pipe", pipe2(begun, O_CLOEXEC));
+    must("a thread", -pthread_create(&unused, NULL, wait_for_ever, NULL));
+    must("read", read(begun[0], &byte, 1));
+}
+static void process_vm_readv_thread(void) {
+    another_thread();
+    read_by(&thread);
+}
+static void ptrace_seize_thread(void) {
+    another_thread();
+    target_of_actor();
+    say(syscall(SYS_ptrace, PTRACE_SEIZE, thread, 0, 0));
 }
 
 /* Attached, or seized; let go again at once. */
@@ -215,6 +245,8 @@ const struct way secret_ways[] = {
     {"proc_task_environ", proc_task_environ},
     {"denied_environ", denied_environ},
     {"process_vm_readv", way_process_vm_readv},
+    {"process_vm_readv_thread", process_vm_readv_thread},
+    {"ptrace_seize_thread", ptrace_seize_thread},
     {"ptrace_attach", ptrace_attach},
     {"ptrace_seize", ptrace_seize},
     {"denied_ptrace", denied_ptrace},

@@ -32,6 +32,8 @@ impl Serve {
         let filter = EnvFilter::try_from_env(LOG_VARIABLE).or_else(|_| EnvFilter::try_new(&config.log_level));
         let log = tracing_subscriber::fmt()
             .with_writer(anstream::stderr)
+            // What cannot be written would be told in the same place, by what panics where that cannot be written.
+            .log_internal_errors(false)
             .with_env_filter(filter?);
         log.try_init()
             .map_err(|error| anyhow::anyhow!("cannot set up logging: {error}"))?;

@@ -550,7 +550,8 @@ pub struct ProcessSecret {
     /// Device number of a block device, as st_rdev of stat(2) encodes it; of a subvolume, that of its file system, which is of no device; 0 otherwise.
     #[prost(uint64, tag = "3")]
     pub block_device: u64,
-    /// What it was opened for, where it was opened.
+    /// What it was opened for, where it was opened; or how a descriptor of it came (OPERATION_INHERIT, OPERATION_RECEIVE). Of one that was found open, which says
+    /// since when it may be, what it is open for.
     #[prost(enumeration = "Operation", tag = "4")]
     pub operation: i32,
     /// Why the target is not named; empty where it is, or where it is everybody.

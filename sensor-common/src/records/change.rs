@@ -36,6 +36,11 @@ pub const CHANGE_DIRECTORY_RENAMED: u32 = 12;
 /// [`ChangeRecord::what`]: as [`CHANGE_DIRECTORY_RENAMED`], and what was called `second` has its name now.
 pub const CHANGE_DIRECTORY_EXCHANGED: u32 = 13;
 
+/// [`ChangeRecord::by_path`]: only paths are known and no object.
+pub const CHANGE_BY_PATH: u32 = 1;
+/// [`ChangeRecord::by_path`]: a path was not in memory when the call began and was read when it had ended, so it may be another than the kernel's.
+pub const CHANGE_READ_LATE: u32 = 2;
+
 /// [`ChangeRecord::errno`]: the end was not seen.
 pub const END_UNKNOWN: u32 = u32::MAX;
 /// [`super::AttemptRecord::errno`]: the open is under way, and the use of what it opens will most likely be told by its object.
@@ -90,7 +95,7 @@ pub struct ChangeRecord {
     pub what: u32,
     /// The errno of a refusal, positive; 0 where it succeeded; or [`END_UNKNOWN`].
     pub errno: u32,
-    /// 1 where only paths are known and no object.
+    /// [`CHANGE_BY_PATH`] and [`CHANGE_READ_LATE`].
     pub by_path: u32,
     /// 1 where something lay at the new name before.
     pub overwrote: u32,

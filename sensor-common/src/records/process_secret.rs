@@ -50,4 +50,10 @@ pub struct ProcessSecretRecord {
     pub given_pid: u32,
     /// For a block device, or the file system of a subvolume: its number in the kernel's encoding; otherwise 0.
     pub device: u32,
+    /// Of a descriptor that was found open, the earliest time at which the process may have come to it, in nanoseconds since boot; otherwise 0.
+    pub since_boot_ns: u64,
+    /// 1 where that was found by the first look: it was open before anybody watched.
+    pub pre_existing: u32,
+    /// Zero.
+    pub reserved: u32,
 }

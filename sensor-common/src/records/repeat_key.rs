@@ -16,6 +16,9 @@ pub const OPERATION_RECEIVE: u32 = 4;
 pub const OPERATION_HOLD: u32 = 5;
 /// [`RepeatKey::operation`]: a process, or the memory of all, was reached for; a `PART_` value is added.
 pub const OPERATION_REACH: u32 = 16;
+/// Where in [`RepeatKey::access`] of what was reached for it stands how a descriptor of it came to the process, by the `OPERATION_` of a file; 0 there where it
+/// was opened, and for what has no descriptor.
+pub const REACHED_BY_AT: u32 = 8;
 /// [`RepeatKey::operation`]: something was done to the sensor; a `TAMPER_` value is added.
 pub const OPERATION_TAMPER: u32 = 64;
 
@@ -54,7 +57,7 @@ pub struct RepeatKey {
     /// The file; for what is reached for: start of the target as inode, its process id as device, the number of a block device as generation;
     /// for what is done to the sensor: the id as inode, the number as device.
     pub object: ObjectKey,
-    /// `OPENED_FOR_` bits of the descriptor; 0 where there is none.
+    /// `OPENED_FOR_` bits of the descriptor; 0 where there is none. For what was reached for, from [`REACHED_BY_AT`] on, how it came.
     pub access: u32,
     /// The errno of a refusal, positive; 0 where it was allowed.
     pub errno: u32,

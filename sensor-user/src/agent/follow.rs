@@ -1,4 +1,4 @@
-//! A path, followed as another process would: from its root, in its mounts, through symbolic links, and through those links of procfs that lead to
+//! A path, followed as a thread of another process would: from its root, in its mounts, through symbolic links, and through those links of procfs that lead to
 //! what a process holds. The kernel can be asked to do so for a path below a root, but leaves out such links, and would take `self` for the
 //! sensor.
 //!
@@ -24,7 +24,7 @@ use rustix::{
 
 use crate::{
     agent::seen_from::SeenFrom,
-    attribute::{ProcessDirectory, is_own_mount_namespace, root_of},
+    attribute::{ProcessDirectory, is_own_mount_namespace, root_of, thread_of},
     credential::Held,
     decode::ProcessKey,
 };
@@ -55,7 +55,7 @@ pub(super) enum Leads {
 pub(super) struct Followed {
     /// Where it leads.
     pub(super) leads: Leads,
-    /// Whether it was followed as the process would; else it is gone.
+    /// Whether it was followed as the thread would; else that is gone.
     pub(super) by_process: bool,
     way: Way,
 }
@@ -116,16 +116,23 @@ impl Followed {
     }
 }
 
-/// Where an absolute path leads for a process. Once the process is gone, for the sensor, if it was in the sensor's mounts.
-pub(super) fn follow(process: ProcessKey, mount_namespace: u32, path: &Path) -> Followed {
+/// Where an absolute path leads for a thread of a process, which can have a root and mounts of its own, as long as it is in the mount namespace in
+/// which it was. Once only the thread is gone, for its process; once that is gone, for the sensor, if it was in the sensor's mounts.
+pub(super) fn follow(process: ProcessKey, tid: u32, mount_namespace: u32, path: &Path) -> Followed {
     let mut way = Way::new();
-    let theirs = root_of(process).and_then(|root| Some((root, ProcessDirectory::of(process.pid)?)));
-    let (root, itself, by_process) = match theirs {
-        Some((root, itself)) => (Some(root), Some(itself), true),
-        None if is_own_mount_namespace(mount_namespace) => (SeenFrom::Here.hold(), None, false),
-        None => (None, None, false),
+    let thread = thread_of(process, tid);
+    let by_process = thread.is_some();
+    let itself = root_of(process).and_then(|root| Some((root, ProcessDirectory::of(process.pid)?)));
+    let root = match (&thread, itself.as_ref()) {
+        (Some(thread), _) => root_in(thread, thread.hold("root"), mount_namespace),
+        (None, Some((root, process))) => root_in(process, root.try_clone().ok(), mount_namespace),
+        (None, None) if is_own_mount_namespace(mount_namespace) => SeenFrom::Here.hold(),
+        (None, None) => None,
     };
-    let itself = || itself.as_ref()?.hold(".");
+    let itself = |name: &OsStr| match name.as_bytes() {
+        b"thread-self" => thread.as_ref()?.hold("."),
+        _ => itself.as_ref()?.1.hold("."),
+    };
     let leads = root.map_or(Leads::Unknown, |root| {
         match from_root(&root, &itself, path, &mut way) {
             Ok(reached) => Held::of(reached).map_or(Leads::Unknown, Leads::To),
@@ -140,9 +147,14 @@ pub(super) fn follow(process: ProcessKey, mount_namespace: u32, path: &Path) -> 
     }
 }
 
+/// The root of a thread, if that is still in this mount namespace. Asked after: what it left since is not told from it before.
+fn root_in(thread: &ProcessDirectory, root: Option<OwnedFd>, mount_namespace: u32) -> Option<OwnedFd> {
+    root.filter(|_| thread.namespace("mnt") == Some(mount_namespace))
+}
+
 fn from_root(
     root: &OwnedFd,
-    itself: &dyn Fn() -> Option<OwnedFd>,
+    itself: &dyn Fn(&OsStr) -> Option<OwnedFd>,
     path: &Path,
     way: &mut Way,
 ) -> Result<OwnedFd, Errno> {
@@ -180,7 +192,7 @@ fn from_root(
             (way.is_held, way.lies_in) = (true, None);
             at = hold(at.as_fd(), &name, OFlags::empty())?;
         } else if name == "self" || name == "thread-self" {
-            at = itself().ok_or(Errno::SRCH)?;
+            at = itself(&name).ok_or(Errno::SRCH)?;
         } else {
             // `mounts` and `net` lead through `self`.
             let text = readlinkat(&next, "", Vec::new())?.into_bytes();
@@ -236,7 +248,7 @@ mod tests {
         symlink("loop", at("loop")).expect("linked");
         let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
         let key = fs::metadata(at("home/key")).expect("there").ino();
-        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path), &mut Way::new()));
+        let reach = |path: &str| inode(from_root(&root, &|_| None, Path::new(path), &mut Way::new()));
         for path in [
             "/home/key",
             "/absolute",
@@ -262,7 +274,7 @@ mod tests {
         let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
         let (top, home) = (fs::metadata(at(".")), fs::metadata(at("home")));
         let (top, home) = (top.expect("there").ino(), home.expect("there").ino());
-        let reach = |path: &str| inode(from_root(&root, &|| None, Path::new(path), &mut Way::new()));
+        let reach = |path: &str| inode(from_root(&root, &|_| None, Path::new(path), &mut Way::new()));
         for (path, inode) in [
             ("/", top),
             ("/home/", home),
@@ -280,7 +292,7 @@ mod tests {
     fn links_of_procfs_lead_to_what_the_process_holds() {
         let own = std::process::id();
         let root = OwnedFd::from(File::open("/").expect("the root"));
-        let itself = || ProcessDirectory::of(own)?.hold(".");
+        let itself = |_: &OsStr| ProcessDirectory::of(own)?.hold(".");
         let reach = |path: &str| inode(from_root(&root, &itself, Path::new(path), &mut Way::new()));
         let here = fs::metadata(".").expect("there").ino();
         for path in [
@@ -308,7 +320,7 @@ mod tests {
             let mut way = Way::new();
             let root = OwnedFd::from(File::open(directory.path()).expect("the root"));
             // Where it leads is another test's.
-            let _reached = from_root(&root, &|| None, Path::new(path), &mut way);
+            let _reached = from_root(&root, &|_| None, Path::new(path), &mut way);
             Followed {
                 leads: Leads::Unknown,
                 by_process: true,
@@ -348,13 +360,37 @@ mod tests {
     fn what_a_process_holds_on_the_way_is_never_sure() {
         let own = std::process::id();
         let root = OwnedFd::from(File::open("/").expect("the root"));
-        let itself = || ProcessDirectory::of(own)?.hold(".");
+        let itself = |_: &OsStr| ProcessDirectory::of(own)?.hold(".");
         let is_sure = |path: &str| {
             let mut way = Way::new();
             from_root(&root, &itself, Path::new(path), &mut way).expect("there");
             !way.is_held
         };
         assert!(is_sure("/proc/self/status") && !is_sure("/proc/self/cwd/."));
+    }
+
+    #[test]
+    fn what_left_the_mount_namespace_is_not_followed_in_another() {
+        let pid = std::process::id();
+        let process = ProcessKey {
+            pid,
+            start_ticks: crate::attribute::start_ticks_of(pid).expect("it runs"),
+        };
+        let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        let namespace = ProcessDirectory::own().and_then(|own| own.namespace("mnt"));
+        let namespace = namespace.expect("a number");
+        let followed = follow(process, tid, namespace, Path::new("/proc/thread-self/status"));
+        assert!(followed.by_process && matches!(followed.leads, Leads::To(_)));
+        let left = follow(process, tid, namespace + 1, Path::new("/"));
+        assert!(matches!(left.leads, Leads::Unknown), "it is in another");
+        // The thread is gone, and its process is there.
+        let followed = follow(process, u32::MAX, namespace, Path::new("/"));
+        assert!(!followed.by_process && matches!(followed.leads, Leads::To(_)));
+        let left = follow(process, u32::MAX, namespace + 1, Path::new("/"));
+        assert!(
+            matches!(left.leads, Leads::Unknown),
+            "it may have been in another"
+        );
     }
 
     #[test]

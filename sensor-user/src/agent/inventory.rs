@@ -110,7 +110,10 @@ pub fn inventory(
     }
     for other in Roots::default().look().roots {
         look.told.clear();
-        let places = Places::new(catalogue, homes_of(&other.directory, &other.mountinfo, &step));
+        let places = Places::new(
+            catalogue,
+            homes_of(&other.directory, &other.mountinfo, extra_homes, &step),
+        );
         let limits = ScanLimits::default();
         let found = places.scan_root(&other.directory, &other.mountinfo, &limits, &step);
         if done(look.part("container", &other.directory, found)).is_break() {

@@ -282,7 +282,7 @@ impl Labelling {
         if counts.left_out > 0 && counts.left_out != self.said.left_out {
             tracing::warn!(
                 count = counts.left_out,
-                "places were left out of the search for credentials: too many names, too deep, served by another host, or links to what belongs to another"
+                "places were left out of the search for credentials: too many names, files or homes, too deep, served by another host, or links to what belongs to another"
             );
         }
         self.said = counts;

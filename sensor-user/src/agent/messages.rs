@@ -43,8 +43,10 @@ pub(super) struct Question {
 pub(super) struct Following {
     /// Names the answer.
     pub number: u64,
-    /// For this process.
+    /// For a thread of this process.
     pub process: ProcessKey,
+    /// Which.
+    pub tid: u32,
     /// In which mount namespace it was.
     pub mount_namespace: u32,
     /// By which user.

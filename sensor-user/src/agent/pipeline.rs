@@ -120,6 +120,7 @@ pub struct Agent<S> {
     writers: copies::Writers,
     arrivals: Vec<moves::Arrival>,
     by_path: held::ByPath,
+    reached_by_path: secrets::ReachedByPath,
     followed: following::Followed,
     just_found: held::JustFound,
     looks: Option<Looks>,
@@ -290,7 +291,7 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::Exec(exec)) => {
                     // What was repeated was so by the program that ran until now.
                     self.tell_repeats_of(exec.task.process);
-                    self.worker.met_namespace(exec.task.mount_namespace);
+                    self.worker.started_in(exec.task.process, exec.root);
                     self.peers.forget(exec.task.process);
                     self.facts.processes.exec(&exec);
                     // While it is surely there: it may be replaced later, and the process gone.

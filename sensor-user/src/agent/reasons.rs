@@ -80,6 +80,8 @@ reasons! {
         PathChanged = "path_changed",
         /// Only the path of an open was seen, which leads to nothing that is told, and nobody saw it run.
         OpenNotRun = "open_not_run",
+        /// A change of a name by a path that was not in memory when the call began: what was read at its end leads to no credential, and may be another.
+        PathReadLate = "path_read_late",
         /// Only a part of the path was seen by which it would be known.
         PathCut = "path_cut",
         /// Credentials that were moved with their directory, of too many.

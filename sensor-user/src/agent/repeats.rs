@@ -129,7 +129,8 @@ impl Repeats {
                 (Target::Process(told), Target::Given(pid)) => told.pid == pid,
                 (told, asked) => told == asked,
             };
-            (told.part, told.access, told.errno) == (secret.part, secret.access, secret.errno)
+            (told.part, told.access, told.came) == (secret.part, secret.access, secret.came)
+                && told.errno == secret.errno
                 && told.task.exec_id == secret.task.exec_id
                 && same_target
         })

@@ -1,28 +1,28 @@
-//! The roots of containers and of others who see another tree than the agent: one for each mount namespace and root in it.
+//! The roots of containers and of others who see another tree than the agent: one for each mount namespace and root directory in it.
 //!
-//! They are found through procfs: `ns/mnt` names the namespace, the text of the link `root` tells roots in one namespace apart, and a root is
-//! held by opening that link. The namespace is never entered. At most [`ROOTS_MAX`] are held; more are counted.
+//! They are found through procfs, and held by opening the link `root`; the namespace is never entered. What that link says in words tells them apart
+//! no more than the namespace does: both stay what they were when a container changes its root (`pivot_root`), and a number of a namespace is given
+//! again. At most [`ROOTS_MAX`] are held; more are counted.
+
+mod meet;
 
 use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
+    collections::{BTreeMap, BTreeSet},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::seen_from::root_path;
-use crate::attribute::{ProcessDirectory, pids};
+use meet::{Hint, Key, meet};
+
+use super::{
+    hands::{Hands, Hangs},
+    seen_from::root_path,
+};
+use crate::attribute::ProcessDirectory;
 
 /// Roots that are looked into. At the bound further ones are left out and counted.
 pub(super) const ROOTS_MAX: usize = 512;
-
-/// Tells roots apart.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    namespace: u32,
-    root: PathBuf,
-}
 
 /// A root that is there.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Root {
     pub id: u64,
     /// Whether it was not there before.
     pub is_new: bool,
+    /// A process that has it.
+    pub pid: u32,
     /// By which path this process reaches it.
     pub path: PathBuf,
     /// It.
@@ -42,8 +44,14 @@ pub(super) struct Root {
 /// Which there are.
 #[derive(Debug, Default)]
 pub(super) struct Roots {
-    known: BTreeMap<Key, u64>,
+    known: BTreeMap<Key, Known>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    id: u64,
+    hint: Hint,
 }
 
 /// What there is now.
@@ -55,165 +63,191 @@ pub(super) struct Seen {
     pub gone: Vec<u64>,
     /// How many were too many.
     pub left_out: u64,
+    /// Mount namespaces with processes, the own too.
+    pub namespaces: BTreeSet<u32>,
+    /// Mount namespaces in which a root is there no more.
+    pub left: BTreeSet<u32>,
+}
+
+/// The root of one process.
+#[derive(Debug)]
+pub(super) enum OfProcess {
+    /// It.
+    Root(Root),
+    /// The own.
+    Own,
+    /// Of one too many.
+    NoRoom,
+    /// Nobody can tell any more: the process is gone.
+    Gone,
+    /// Its file system does not answer.
+    Hangs,
+}
+
+/// Touches files, which may hang.
+pub(super) trait Touch {
+    /// As [`Hands::run`]. The work tells each path before it touches it, and does not where it may not.
+    fn touch<T: Send + 'static>(
+        &mut self,
+        at: &Path,
+        work: impl FnOnce(&dyn Fn(&Path) -> bool) -> T + Send + 'static,
+    ) -> Result<T, Hangs>;
+}
+
+impl Touch for Hands {
+    fn touch<T: Send + 'static>(
+        &mut self,
+        at: &Path,
+        work: impl FnOnce(&dyn Fn(&Path) -> bool) -> T + Send + 'static,
+    ) -> Result<T, Hangs> {
+        self.run(at, move |progress| work(&|path| progress.step(path)))
+    }
+}
+
+/// Touches them itself.
+struct Itself;
+
+impl Touch for Itself {
+    fn touch<T: Send + 'static>(
+        &mut self,
+        _at: &Path,
+        work: impl FnOnce(&dyn Fn(&Path) -> bool) -> T + Send + 'static,
+    ) -> Result<T, Hangs> {
+        Ok(work(&|_| true))
+    }
 }
 
 /// A root and its mounts.
 type Held = (OwnedFd, Vec<u8>);
 
-/// Gets hold of a root.
-pub(super) type Hold = Box<dyn FnOnce() -> Option<Held> + Send>;
-
-/// What came of holding a root.
-pub(super) enum Reached {
-    /// It.
-    Root(Held),
-    /// There is none any more.
-    Nothing,
-    /// Its file system does not answer.
-    Hangs,
-}
-
 impl Roots {
     /// Looks through the processes. Only processes whose root is another than the caller's count.
     pub(super) fn look(&mut self) -> Seen {
-        self.look_by(|_, hold| hold().map_or(Reached::Nothing, Reached::Root))
+        self.look_by(&mut Itself)
     }
 
-    /// The same, where holding a root is done by somebody else: its file system may be asked for that, and hang. It is given the path of the root.
-    pub(super) fn look_by(&mut self, mut hold_it: impl FnMut(&Path, Hold) -> Reached) -> Seen {
+    /// The same, where files are touched by somebody else.
+    pub(super) fn look_by(&mut self, touch: &mut impl Touch) -> Seen {
         let mut seen = Seen::default();
-        let Some(own) = ProcessDirectory::own().and_then(|own| Key::of(&own)) else {
+        let Some(met) = meet(touch) else {
+            seen.namespaces = self.known.keys().map(Key::namespace).collect();
             return seen;
         };
-        let mut found: BTreeMap<Key, u64> = BTreeMap::new();
-        for pid in pids() {
-            let Some(process) = ProcessDirectory::of(pid) else {
-                continue;
-            };
-            let Some(key) = Key::of(&process) else { continue };
-            if key == own || found.contains_key(&key) {
-                continue;
-            }
+        let mut found: BTreeMap<Key, Known> = BTreeMap::new();
+        for (key, (pid, hint)) in met.roots {
             if found.len() >= ROOTS_MAX {
                 seen.left_out += 1;
                 continue;
             }
-            let known = self.known.get(&key).copied();
-            let path = root_path(pid);
-            let theirs = key.clone();
-            let (directory, mountinfo) = match hold_it(&path, Box::new(move || hold(&process, &theirs))) {
-                Reached::Root(held) => held,
-                Reached::Nothing => continue,
-                Reached::Hangs => {
-                    // It is there, and what is labelled in it stays so.
-                    found.extend(known.map(|id| (key, id)));
-                    continue;
+            let known = self.known.get(&key).map(|known| known.id);
+            let keep = |id| Known { id, hint };
+            match held(touch, pid, &key) {
+                Ok(Some((directory, mountinfo))) => {
+                    let id = known.unwrap_or_else(|| self.number());
+                    found.insert(key, keep(id));
+                    seen.roots.push(Root {
+                        id,
+                        is_new: known.is_none(),
+                        pid,
+                        path: root_path(pid),
+                        directory: Arc::new(directory),
+                        mountinfo,
+                    });
                 }
-            };
-            let id = known.unwrap_or_else(|| {
-                self.next += 1;
-                self.next
-            });
-            found.insert(key, id);
-            seen.roots.push(Root {
-                id,
-                is_new: known.is_none(),
-                path,
-                directory: Arc::new(directory),
-                mountinfo,
-            });
+                Ok(None) => {}
+                // It is there, and what is labelled in it stays so.
+                Err(_) => found.extend(known.map(|id| (key, keep(id)))),
+            }
         }
-        let before = std::mem::replace(&mut self.known, found);
-        let is_there = |key: &Key| self.known.contains_key(key);
-        seen.gone = before
-            .into_iter()
-            .filter(|(key, _)| !is_there(key))
-            .map(|(_, id)| id)
-            .collect();
+        for (key, known) in std::mem::take(&mut self.known) {
+            if found.contains_key(&key) {
+                continue;
+            }
+            if met.hung.contains(&known.hint) {
+                found.insert(key, known);
+                continue;
+            }
+            seen.left.insert(key.namespace());
+            seen.gone.push(known.id);
+        }
+        self.known = found;
+        seen.namespaces = met.namespaces;
         seen
     }
-}
 
-impl Key {
-    fn of(process: &ProcessDirectory) -> Option<Self> {
-        Some(Self {
-            namespace: process.namespace("mnt")?,
-            root: PathBuf::from(OsString::from_vec(process.link("root")?)),
+    /// The root of one process, which is known from then on.
+    pub(super) fn of_process(&mut self, pid: u32, touch: &mut impl Touch) -> OfProcess {
+        let path = root_path(pid);
+        let reached = touch.touch(&path, move |_| {
+            let own = ProcessDirectory::own()?;
+            let own = Key::of(&own, own.namespace("mnt")?)?;
+            let process = ProcessDirectory::of(pid)?;
+            let hint = Hint::of(&process)?;
+            let key = Key::of(&process, hint.namespace)?;
+            if key == own {
+                return Some(None);
+            }
+            let held = hold(&process, &key)?;
+            Some(Some((key, hint, held)))
+        });
+        let (key, hint, (directory, mountinfo)) = match reached {
+            Ok(Some(Some(reached))) => reached,
+            Ok(Some(None)) => return OfProcess::Own,
+            Ok(None) => return OfProcess::Gone,
+            Err(_) => return OfProcess::Hangs,
+        };
+        let known = self.known.get(&key).map(|known| known.id);
+        if known.is_none() && self.known.len() >= ROOTS_MAX {
+            return OfProcess::NoRoom;
+        }
+        let id = known.unwrap_or_else(|| self.number());
+        self.known.insert(key, Known { id, hint });
+        OfProcess::Root(Root {
+            id,
+            is_new: known.is_none(),
+            pid,
+            path,
+            directory: Arc::new(directory),
+            mountinfo,
         })
+    }
+
+    /// A root that is known, held by a process that had it or any other that has; nothing where it is there no more, or does not answer.
+    pub(super) fn again(&mut self, id: u64, pid: u32, touch: &mut impl Touch) -> Option<Root> {
+        let key = self.known.iter().find(|(_, known)| known.id == id)?.0.clone();
+        let by = |touch: &mut _, pid| Some((pid, held(touch, pid, &key).ok()??));
+        let (pid, (directory, mountinfo)) = by(touch, pid).or_else(|| {
+            let (pid, _) = meet(touch)?.roots.remove(&key)?;
+            by(touch, pid)
+        })?;
+        Some(Root {
+            id,
+            is_new: false,
+            pid,
+            path: root_path(pid),
+            directory: Arc::new(directory),
+            mountinfo,
+        })
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 }
 
-/// Opens a process's root, if it is still the one that was looked at.
+/// Holds the root of a process, if it is still this one.
+fn held(touch: &mut impl Touch, pid: u32, key: &Key) -> Result<Option<Held>, Hangs> {
+    let key = key.clone();
+    touch.touch(&root_path(pid), move |_| hold(&ProcessDirectory::of(pid)?, &key))
+}
+
 fn hold(process: &ProcessDirectory, key: &Key) -> Option<Held> {
     let directory = process.hold("root")?;
     let mountinfo = process.read("mountinfo")?;
-    (Key::of(process)? == *key).then_some((directory, mountinfo))
+    let is_it = Key::of(process, process.namespace("mnt")?)? == *key;
+    is_it.then_some((directory, mountinfo))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        io,
-        process::{Child, Command, Stdio},
-    };
-
-    use super::*;
-
-    /// A process that waits in a mount namespace of its own; nothing where that cannot be made.
-    fn elsewhere() -> Option<Child> {
-        if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/unshare").exists() {
-            eprintln!("skipped: only root can make a mount namespace, with unshare(1)");
-            return None;
-        }
-        let mut child = Command::new("/usr/bin/unshare")
-            .args(["--mount", "sh", "-c", "echo there; exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line).expect("it says so");
-        Some(child)
-    }
-
-    #[test]
-    fn a_namespace_is_met_once_and_gone_when_its_last_process_is() {
-        let Some(mut child) = elsewhere() else { return };
-        let key = ProcessDirectory::of(child.id())
-            .and_then(|its| Key::of(&its))
-            .expect("it runs");
-        let mut roots = Roots::default();
-        let first = roots.look();
-        let id = roots.known[&key];
-        let root = first.roots.iter().find(|root| root.id == id).expect("met");
-        assert!(root.is_new);
-        assert!(root.mountinfo.windows(5).any(|window| window == b"/proc"));
-        let again = roots.look();
-        let root = again
-            .roots
-            .iter()
-            .find(|root| root.id == id)
-            .expect("still there");
-        assert!(!root.is_new);
-        let hanging = roots.look_by(|_, _| Reached::Hangs);
-        assert!(
-            hanging.roots.is_empty() && !hanging.gone.contains(&id),
-            "it hangs, and is not gone"
-        );
-        drop(child.stdin.take());
-        child.wait().expect("ours");
-        assert!(roots.look().gone.contains(&id));
-        assert!(!roots.known.contains_key(&key));
-    }
-
-    #[test]
-    fn ones_own_root_is_none_of_them() {
-        let mut roots = Roots::default();
-        roots.look();
-        let own = ProcessDirectory::own()
-            .and_then(|own| Key::of(&own))
-            .expect("there");
-        assert!(!roots.known.contains_key(&own));
-    }
-}
+mod tests;

@@ -126,7 +126,7 @@ mod tests {
             for (root, inodes) in scans {
                 let at = [Root::Host, Root::Search][root];
                 let key = |inode: u64| ObjectKey { inode, device: 1, generation: 0 };
-                let seen = |inode: u64| Seen { device: 1, inode, owner: 0 };
+                let seen = |inode: u64| Seen { device: 1, inode, ..Seen::default() };
                 let now = inodes.iter().map(|inode| (seen(*inode), key(*inode))).collect();
                 kernel.extend(inodes.iter().map(|inode| key(*inode)));
                 for gone in ways.replace(at, now) {

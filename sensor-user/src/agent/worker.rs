@@ -6,7 +6,6 @@ mod paths;
 mod turns;
 
 use std::{
-    collections::HashSet,
     io,
     path::PathBuf,
     sync::{
@@ -28,7 +27,7 @@ use super::{
     boot_clock::BootClock,
     copies::{Suspect, Suspects},
     current::Current,
-    elsewhere::{self, MountedElsewhere},
+    elsewhere::{self, Elsewhere, MountedElsewhere},
     follow::{Leads, follow},
     hands::{Changed, Hands},
     knowledge::Knowledge,
@@ -45,7 +44,7 @@ use turns::State;
 
 use crate::{
     credential::{Held, Home, Places},
-    decode::ProcessKey,
+    decode::{ProcessKey, RootId},
     kernel::{Labeller, Layers, Purpose, canary},
 };
 
@@ -66,16 +65,13 @@ pub(super) struct WorkerHeld {
     pub questions: usize,
     /// Answers that wait, of [`QUEUE_MAX`].
     pub answers: usize,
-    /// Mount namespaces remembered, of [`NAMESPACES_MAX`].
-    pub namespaces: usize,
+    /// Roots in which a program was seen to start.
+    pub roots_met: usize,
     /// Files that may be copies and wait to be looked at.
     pub copies_waiting: usize,
     /// Public parts of files that are remembered.
     pub public_parts: usize,
 }
-
-/// Mount namespaces remembered. At the bound all are forgotten, and looked for again when they are met.
-pub(super) const NAMESPACES_MAX: usize = 4_096;
 
 /// What a worker needs to know.
 pub(super) struct Setup {
@@ -94,11 +90,8 @@ pub(super) struct Worker {
     current: Current,
     /// Wakes the search, where there is one.
     search: Option<SyncSender<()>>,
-    /// Wakes the look into other roots.
-    elsewhere: SyncSender<()>,
+    elsewhere: Elsewhere,
     mounted: MountedElsewhere,
-    /// Mount namespaces that were met.
-    namespaces: HashSet<u32>,
     /// Whether it was asked to scan soon and has not heard yet.
     looks: Arc<AtomicBool>,
     kept: Arc<Kept>,
@@ -125,7 +118,13 @@ impl Worker {
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
         let current = Current::new(Arc::clone(&catalogue));
         let mounted = MountedElsewhere::default();
-        let elsewhere = elsewhere::start(current.clone(), asks.clone(), hands.others(), mounted.clone())?;
+        let elsewhere = elsewhere::start(
+            current.clone(),
+            extra_homes.clone(),
+            asks.clone(),
+            hands.others(),
+            mounted.clone(),
+        )?;
         let others = hands.others();
         let start = |interval| {
             search::start(
@@ -169,7 +168,6 @@ impl Worker {
             search,
             elsewhere,
             mounted,
-            namespaces: HashSet::new(),
             looks,
             kept,
             answers,
@@ -177,17 +175,14 @@ impl Worker {
         })
     }
 
-    /// A process was met in this mount namespace: where it is new, its root is looked into soon.
-    pub(super) fn met_namespace(&mut self, namespace: u32) {
-        if self.namespaces.contains(&namespace) {
-            return;
-        }
-        if self.namespaces.len() >= NAMESPACES_MAX {
-            self.namespaces.clear();
-        }
-        self.namespaces.insert(namespace);
-        // One that waits already serves.
-        let _full = self.elsewhere.try_send(());
+    /// A process started a program, and this is its root: where it is new, it is looked into at once.
+    pub(super) fn started_in(&self, process: ProcessKey, root: RootId) {
+        self.elsewhere.started_in(process, root);
+    }
+
+    /// A process in another mount namespace has mounted something: its root is looked into soon.
+    pub(super) fn mounted_by(&self, process: ProcessKey) {
+        self.elsewhere.mounted_by(process);
     }
 
     /// Whether a block device, by its `st_rdev`, holds a file system that is mounted, here or in a mount namespace whose root is looked into.
@@ -223,10 +218,11 @@ impl Worker {
     /// Has it take another catalogue; [`Answer::InForce`] tells when it has. False where too many questions are under way.
     pub(super) fn take(&self, catalogue: Arc<Catalogue>) -> bool {
         self.current.set(Arc::clone(&catalogue));
-        for wake in self.search.iter().chain([&self.elsewhere]) {
+        if let Some(wake) = &self.search {
             // One that waits already serves.
             let _full = wake.try_send(());
         }
+        self.elsewhere.look();
         self.asks.try_send(Ask::Catalogue(catalogue))
     }
 
@@ -242,7 +238,7 @@ impl Worker {
         WorkerHeld {
             questions: self.asks.waiting(),
             answers: self.answers.len(),
-            namespaces: self.namespaces.len(),
+            roots_met: self.elsewhere.met(),
             copies_waiting: self.kept.copies_waiting.load(Ordering::Relaxed),
             public_parts: self.kept.public_parts.load(Ordering::Relaxed),
         }

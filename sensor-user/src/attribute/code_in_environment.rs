@@ -75,6 +75,7 @@ mod tests {
         Exec {
             time_boot_ns: 0,
             task: Task::from(&snapshot),
+            root: crate::decode::RootId::default(),
             exe: crate::decode::FilePath {
                 bytes: b"/usr/bin/aws".to_vec(),
                 truncated: false,

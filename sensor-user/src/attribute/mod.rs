@@ -38,11 +38,11 @@ pub use mounted::{DeviceNumber, devices_of, is_mounted};
 pub use open_files::open_file_of;
 pub use proc_fs::{
     boot_id, is_ending, is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of, own_pid_namespace,
-    process_in_namespace, program_of, root_of, start_ticks_of,
+    process_in_namespace, process_of_thread, program_of, root_of, start_ticks_of, thread_of,
 };
 pub use process_facts::ProcessFacts;
 pub use process_table::{ENDED_MAX, FRUITLESS_MAX, LIVE_MAX, ProcessTable};
-pub use procfs::{ProcessDirectory, pids};
+pub use procfs::{Identity, ProcessDirectory, pids};
 pub use program_place::{Place, Sought};
 pub use run::Run;
 pub use users::Users;

@@ -77,6 +77,16 @@ pub fn is_own_mount_namespace(namespace: u32) -> bool {
     ProcessDirectory::own().and_then(|own| own.namespace("mnt")) == Some(namespace)
 }
 
+/// The process that has a thread of this id; nothing where that is gone.
+#[must_use]
+pub fn process_of_thread(id: u32) -> Option<ProcessKey> {
+    let status = ProcessDirectory::of(id)?.text("status")?;
+    let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    let pid = process.trim().parse().ok()?;
+    let start_ticks = start_ticks_of(pid)?;
+    Some(ProcessKey { pid, start_ticks })
+}
+
 /// The process that is called `pid` in a pid namespace, by its inode number; nothing where it is gone.
 #[must_use]
 pub fn process_in_namespace(namespace: u32, pid: u32) -> Option<ProcessKey> {
@@ -168,6 +178,14 @@ pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {
     holds(&directory, process).then_some(root)
 }
 
+/// What procfs has of one thread of a process, which can have a root and a mount namespace of its own; nothing where it is gone.
+#[must_use]
+pub fn thread_of(process: ProcessKey, tid: u32) -> Option<ProcessDirectory> {
+    let directory = ProcessDirectory::of(process.pid)?;
+    let thread = directory.thread(tid)?;
+    holds(&directory, process).then_some(thread)
+}
+
 /// Whether a directory is that of this process, and not of another that had its number.
 pub(super) fn holds(directory: &ProcessDirectory, process: ProcessKey) -> bool {
     let stat = directory.read("stat").and_then(|stat| parse_stat(&stat));
@@ -256,6 +274,18 @@ mod tests {
         let found = process_in_namespace(namespace, own).expect("it runs");
         assert_eq!(Some(found.start_ticks), start_ticks_of(own));
         assert_eq!(process_in_namespace(1, own), None, "no such namespace");
+    }
+
+    #[test]
+    fn a_thread_stands_for_its_process() {
+        let own = std::process::id();
+        let of_thread = std::thread::spawn(|| {
+            let id = rustix::thread::gettid().as_raw_nonzero().get();
+            process_of_thread(id.try_into().expect("positive"))
+        });
+        let found = of_thread.join().expect("it ends").expect("it ran");
+        assert_eq!((found.pid, Some(found.start_ticks)), (own, start_ticks_of(own)));
+        assert_eq!(process_of_thread(u32::MAX), None);
     }
 
     /// Runs itself once more, for what it does to its limits would be done to all tests of the process.

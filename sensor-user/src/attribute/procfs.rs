@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat},
+    fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, StatxFlags},
     io::Errno,
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
@@ -59,6 +59,17 @@ fn open(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errn
     rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
 }
 
+/// What tells a file in a mount from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// Of its file system.
+    pub device: (u32, u32),
+    /// On that.
+    pub inode: u64,
+    /// The number of its mount, which is given again once that is gone; 0 before Linux 5.8.
+    pub mount: u64,
+}
+
 /// The directory of one process, to read several of its files as they are of the same process: it stays that process's.
 #[derive(Debug)]
 pub struct ProcessDirectory(OwnedFd);
@@ -80,6 +91,14 @@ impl ProcessDirectory {
     pub(super) fn at(directory: &OwnedFd) -> Option<Self> {
         let is_procfs = rustix::fs::fstatfs(directory).ok()?.f_type == PROC_SUPER_MAGIC;
         Some(Self(directory.try_clone().ok().filter(|_| is_procfs)?))
+    }
+
+    /// That of one of its threads, which has the same files.
+    #[must_use]
+    pub fn thread(&self, tid: u32) -> Option<Self> {
+        open(self.0.as_fd(), &format!("task/{tid}"), HOLD | OFlags::DIRECTORY)
+            .ok()
+            .map(Self)
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -113,6 +132,18 @@ impl ProcessDirectory {
     #[must_use]
     pub fn stat(&self, name: &str) -> Option<Stat> {
         rustix::fs::statat(&self.0, name, AtFlags::empty()).ok()
+    }
+
+    /// Which directory or file a link leads to, and in which mount, by what is known of it without asking who serves it.
+    #[must_use]
+    pub fn identity(&self, name: &str) -> Option<Identity> {
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        let known = rustix::fs::statx(&self.0, name, AtFlags::STATX_DONT_SYNC, wanted).ok()?;
+        Some(Identity {
+            device: (known.stx_dev_major, known.stx_dev_minor),
+            inode: known.stx_ino,
+            mount: known.stx_mnt_id,
+        })
     }
 
     /// What a link leads to, held without being opened.

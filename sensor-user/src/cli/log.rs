@@ -12,6 +12,8 @@ pub(super) fn start(log: &Log) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // What cannot be written would be told in the same place, by what panics where that cannot be written.
+        .log_internal_errors(false)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match log.format {

@@ -11,6 +11,7 @@ mod enrol;
 mod exit;
 mod log;
 mod output;
+mod own_limits;
 mod program;
 mod run;
 mod scan;

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     canary, log,
+    own_limits::OwnLimits,
     program::{ConfigFile, runtime},
 };
 use crate::{
@@ -67,6 +68,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut own_limits = OwnLimits::take()?;
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
         compat_calls: config.probes.compat_calls,
@@ -130,6 +132,7 @@ async fn serve(
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
             _ = hangup.recv() => reload(&file, &config, &control).await,
+            () = own_limits.lift() => {}
             ended = &mut running => break Some(ended),
         }
     };

@@ -168,6 +168,7 @@ fn text(one: &Lying) -> String {
 /// What was not looked at: a word, why, and how often.
 fn left_out(limits: &LimitsHit) -> Vec<(&'static str, &'static str, u64)> {
     let LimitsHit {
+        homes,
         names,
         depth,
         found,
@@ -176,6 +177,7 @@ fn left_out(limits: &LimitsHit) -> Vec<(&'static str, &'static str, u64)> {
         foreign_links,
     } = *limits;
     [
+        ("homes", "homes are more than are looked into", homes),
         (
             "names",
             "homes or directories have more names than are looked at",
@@ -302,6 +304,7 @@ mod tests {
     #[test]
     fn every_reason_is_said() {
         let all = LimitsHit {
+            homes: 1,
             names: 1,
             depth: 1,
             found: 1,

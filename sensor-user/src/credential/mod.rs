@@ -16,6 +16,7 @@ mod fingerprint;
 mod google;
 mod jwt;
 mod kubeconfig;
+mod look;
 mod open;
 mod parsed;
 mod places;
@@ -25,7 +26,8 @@ mod ssh;
 
 pub use content::{Contents, Recognised, recognise};
 pub use fingerprint::{Fingerprint, Fingerprints};
-pub use open::{Held, OpenError, Seen, Version, open_candidate};
+pub use look::Seen;
+pub use open::{Held, OpenError, Version, open_candidate};
 pub use parsed::{MAX_CONTENT_BYTES, MAX_IDENTITIES, Parsed, identities};
 pub use places::{
     Candidate, Home, LabelledDirectory, LimitsHit, OVERLAYS_MAX, Overlay, Places, ScanError, ScanLimits,

@@ -3,8 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::Errno;
+
+use super::look::{Seen, device_of, look_at_held, type_of};
 
 /// Why a candidate was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,47 +50,24 @@ impl OpenError {
     }
 }
 
-/// A file as stat(2) tells it apart from another that takes its path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Seen {
-    /// `st_dev`
-    pub device: u64,
-    /// `st_ino`
-    pub inode: u64,
-    /// `st_uid`
-    pub owner: u32,
-}
-
-impl Seen {
-    /// What a stat says.
-    #[must_use]
-    pub fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            owner: stat.st_uid,
-        }
-    }
-}
-
 /// One version of one file, as stat(2) tells it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     device: u64,
     inode: u64,
-    size: i64,
-    modified: (i64, u64),
-    changed: (i64, u64),
+    size: u64,
+    modified: (i64, u32),
+    changed: (i64, u32),
 }
 
 impl Version {
-    fn of(stat: &Stat) -> Self {
+    fn of(look: &Statx) -> Self {
         Self {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            size: stat.st_size,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
+            device: device_of(look),
+            inode: look.stx_ino,
+            size: look.stx_size,
+            modified: (look.stx_mtime.tv_sec, look.stx_mtime.tv_nsec),
+            changed: (look.stx_ctime.tv_sec, look.stx_ctime.tv_nsec),
         }
     }
 }
@@ -121,12 +100,12 @@ impl Held {
     /// # Errors
     /// [`OpenError`].
     pub fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
-        let stat = rustix::fs::fstat(&descriptor).map_err(|source| failed("look at", source))?;
+        let look = look_at_held(&descriptor).map_err(|source| failed("look at", source))?;
         Ok(Self {
             descriptor,
-            seen: Seen::of(&stat),
-            version: Version::of(&stat),
-            kind: FileType::from_raw_mode(stat.st_mode),
+            seen: Seen::of(&look),
+            version: Version::of(&look),
+            kind: type_of(&look),
         })
     }
 
@@ -154,7 +133,7 @@ impl Held {
     /// How large it was when it was looked at, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        u64::try_from(self.version.size).unwrap_or_default()
+        self.version.size
     }
 
     /// The descriptor that holds it: for `/proc/self/fd`, for nothing can be read by it.

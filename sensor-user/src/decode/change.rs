@@ -1,10 +1,10 @@
 //! Changes of files.
 
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
-    CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord, END_NOT_RUN, END_TO_COME,
-    END_TO_RUN, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
+    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED,
+    CHANGE_DIRECTORY_RENAMED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_READ_LATE,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord,
+    END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
 };
 
 use super::{
@@ -108,6 +108,8 @@ pub struct Change {
     /// Whether only paths are known, as the process's root shows them. Otherwise a path is the one on the object's file system, but for
     /// [`Changed::Created`].
     pub is_by_path: bool,
+    /// Whether a path was read only when the call had ended, and may be another than the one that the kernel was given.
+    pub is_read_late: bool,
     /// Whether something lay at the new name before.
     pub overwrote: bool,
     /// Before.
@@ -135,7 +137,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
         task: Task::from(&record.task),
         what,
         end: End::of(record.errno),
-        is_by_path: record.by_path != 0,
+        is_by_path: record.by_path & CHANGE_BY_PATH != 0,
+        is_read_late: record.by_path & CHANGE_READ_LATE != 0,
         overwrote: record.overwrote != 0,
         before: Attributes {
             mode: id(record.mode_before),

@@ -1,9 +1,10 @@
 //! Reaching for what a process keeps to itself.
 
 use claviger_sensor_common::{
-    OPERATION_REACH, PART_ADVICE, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY,
-    PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY, PART_PTRACE, PART_SUBVOLUME, PART_TRACED_FROM_START,
-    PART_TRACEME, PART_VM_READ, PART_VM_WRITE, ProcessSecretRecord, RepeatKey,
+    OPERATION_HOLD, OPERATION_INHERIT, OPERATION_REACH, OPERATION_RECEIVE, PART_ADVICE, PART_BLOCK_DEVICE,
+    PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM, PART_PHYSICAL_MEMORY,
+    PART_PTRACE, PART_SUBVOLUME, PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE,
+    ProcessSecretRecord, REACHED_BY_AT, RepeatKey,
 };
 
 use super::{Access, DecodeError, ProcessKey, Task, numbers::stat_device, record::access_of_bits};
@@ -75,8 +76,46 @@ pub struct ProcessSecret {
     pub part: SecretPart,
     /// The errno of a refusal, positive; 0 where it was allowed.
     pub errno: u32,
-    /// What it was opened for, where it was opened.
+    /// What it is open for, where it was opened.
     pub access: Access,
+    /// How a descriptor of it came to the process.
+    pub came: Came,
+}
+
+/// How a descriptor of what was reached for came to the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It was opened, or there is none.
+    Opened,
+    /// A program was started that has it open from before.
+    Inherited,
+    /// It came from another process.
+    Received,
+    /// It was found open.
+    Found {
+        /// Whether it was so before anybody watched.
+        pre_existing: bool,
+        /// The earliest time at which the process may have come to it, in nanoseconds since boot.
+        since_boot_ns: u64,
+    },
+}
+
+impl Came {
+    fn from_record(record: &ProcessSecretRecord) -> Result<Self, DecodeError> {
+        match record.key.access >> REACHED_BY_AT {
+            0 => Ok(Self::Opened),
+            OPERATION_INHERIT => Ok(Self::Inherited),
+            OPERATION_RECEIVE => Ok(Self::Received),
+            OPERATION_HOLD => Ok(Self::Found {
+                pre_existing: record.pre_existing != 0,
+                since_boot_ns: record.since_boot_ns,
+            }),
+            value => Err(DecodeError::OutOfRange {
+                field: "access",
+                value,
+            }),
+        }
+    }
 }
 
 impl ProcessSecret {
@@ -93,6 +132,7 @@ impl ProcessSecret {
             part: secret_part(record.key.operation, record.device)?,
             errno: record.key.errno,
             access: access_of_bits(record.key.access),
+            came: Came::from_record(record)?,
         })
     }
 }

@@ -162,6 +162,19 @@ pub struct Attempt {
     pub is_relative: bool,
 }
 
+/// Which tree of files a process sees: by its mount namespace, and the root directory that it has in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RootId {
+    /// The mount namespace's inode number, which is given again once it has ended.
+    pub namespace: u32,
+    /// A number that no other mount namespace had since boot; 0 where the kernel has none.
+    pub sequence: u64,
+    /// The root's superblock device in the kernel's encoding.
+    pub device: u32,
+    /// The root's inode.
+    pub inode: u64,
+}
+
 /// A process started a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {
@@ -169,6 +182,8 @@ pub struct Exec {
     pub time_boot_ns: u64,
     /// Who, after the change.
     pub task: Task,
+    /// Which tree of files it sees.
+    pub root: RootId,
     /// The program.
     pub exe: FilePath,
     /// What more it runs.
@@ -251,6 +266,12 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
             Ok(Record::Exec(Box::new(Exec {
                 time_boot_ns,
                 task: Task::from(&record.task),
+                root: RootId {
+                    namespace: record.task.mount_namespace,
+                    sequence: record.root.namespace_sequence,
+                    device: record.root.device,
+                    inode: record.root.inode,
+                },
                 exe,
                 runs: Runs::decode(record.runs, record.not_told)?,
             })))

@@ -131,6 +131,10 @@ impl Types<'_> {
             nsproxy_mnt_ns: self.member(&nsproxy, "nsproxy", "mnt_ns")?,
             nsproxy_net_ns: self.member(&nsproxy, "nsproxy", "net_ns")?,
             mnt_ns_inum: self.of("mnt_namespace", "ns.inum")?,
+            mnt_ns_sequence: match optional(self.of("mnt_namespace", "ns.ns_id"))? {
+                MISSING => optional(self.of("mnt_namespace", "seq"))?,
+                found => found,
+            },
             pid_ns_inum: self.of("pid_namespace", "ns.inum")?,
             net_ns_inum: self.of("net", "ns.inum")?,
             user_ns_inum: self.of("user_namespace", "ns.inum")?,
@@ -236,6 +240,9 @@ impl Types<'_> {
             task_ring: optional(self.member(&task, "task_struct", "io_uring"))?,
             task_registered_rings: optional(self.of("io_uring_task", "registered_rings"))?,
             task_parent_exec_id: optional(self.member(&task, "task_struct", "parent_exec_id"))?,
+            pid_ns_ids: optional(self.of("pid_namespace", "idr.idr_rt.xa_head"))?,
+            tree_node_shift: optional(self.of("xa_node", "shift"))?,
+            tree_node_slots: optional(self.of("xa_node", "slots"))?,
         })
     }
 
@@ -251,6 +258,9 @@ impl Types<'_> {
             count: optional(self.of("ovl_entry", "__numlower"))?,
             stack: optional(self.of("ovl_entry", "__lowerstack"))?,
             dentry: optional(self.of("ovl_path", "dentry"))?,
+            flags: optional(self.of("ovl_inode", "flags"))?,
+            lower_data: optional(self.of("ovl_inode", "lowerdata"))?,
+            real_file: optional(self.of("ovl_file", "realfile"))?,
         })
     }
 

@@ -47,10 +47,10 @@ pub(super) fn failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) 
     }
 }
 
-/// Whether there is no room on the disk (or in the quota).
+/// Whether there is no room on the disk (or in the quota, or within what somebody has limited the sensor's files to).
 pub(super) fn is_disk_full(why: &io::Error) -> bool {
     matches!(
         why.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
 }

@@ -86,19 +86,20 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         }
     };
     let kind = |wanted: &str| is("the kind", &event["kind"], wanted.into());
+    // A descriptor that is found tells what it is open for, and not how it came.
+    let done_by = |operation: &'static str| match done.cell {
+        Some(Cell::Sweep) => "read",
+        _ => operation,
+    };
+    let by = |operation, part: &Value| is("the operation", &part["operation"], done_by(operation).into());
+    let secret_by = |operation, part: &Value| {
+        let number = number_of(done_by(operation));
+        is("the operation", &part["operation"], number.into())
+    };
     match sees {
         Sees::Access(operation) => {
             kind("credential_access")?;
-            // A descriptor that is found tells what it is open for, and not how it came.
-            let operation = match done.cell {
-                Some(Cell::Sweep) => "read",
-                _ => operation,
-            };
-            is(
-                "the operation",
-                &event["credential"]["operation"],
-                operation.into(),
-            )?;
+            by(operation, &event["credential"])?;
             object(done, &event["credential"])?;
         }
         Sees::Change(what) | Sees::ChangeBeside(what) => {
@@ -128,9 +129,20 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
                 return Err(format!("it went to {written_to:?} and not to {}", done.other));
             }
         }
-        Sees::MachineSecret(part) => {
+        Sees::SecretBy(part, operation) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
+            secret_by(operation, &event["process_secret"])?;
+            is(
+                "the target",
+                &event["process_secret"]["target"]["pid"],
+                done.target.into(),
+            )?;
+        }
+        Sees::MachineSecret(part, operation) => {
+            kind("process_secret_access")?;
+            is("the part", &event["process_secret"]["part"], part.into())?;
+            secret_by(operation, &event["process_secret"])?;
         }
         Sees::KernelKey => {
             kind("kernel_key_access")?;
@@ -151,7 +163,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     let outcome = match (done.errno, done.cell, sees) {
         (0, Some(Cell::Path), Sees::Access(_)) if !done.way.is_end_seen() => "unknown",
         (0, Some(Cell::Path), Sees::ChangeBeside(_)) => "unknown",
-        (0, Some(Cell::Path), Sees::Secret(_) | Sees::MachineSecret(_) | Sees::Tamper(_))
+        (0, Some(Cell::Path), Sees::Secret(_) | Sees::MachineSecret(..) | Sees::Tamper(_))
             if done.way.is_followed() =>
         {
             "unknown"
@@ -171,6 +183,16 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
             "it may have been since {since}, and its beginning was seen"
         )),
         _ => Ok(()),
+    }
+}
+
+/// An operation as the JSON form of a `process_secret_access` has it.
+fn number_of(operation: &str) -> u64 {
+    match operation {
+        "read" => 1,
+        "inherit" => 5,
+        "receive" => 6,
+        _ => 0,
     }
 }
 

@@ -83,10 +83,12 @@ pub enum Sees {
     ChangeBeside(&'static str),
     /// A `process_secret_access` to this part of another process.
     Secret(&'static str),
+    /// The same, by this operation.
+    SecretBy(&'static str, &'static str),
     /// The same, beside what it took to get there.
     SecretBeside(&'static str),
-    /// A `process_secret_access` to this, which is everybody's.
-    MachineSecret(&'static str),
+    /// A `process_secret_access` to this, which is everybody's, by this operation.
+    MachineSecret(&'static str, &'static str),
     /// A `process_secret_access` to this part of itself, after a read of the decoy.
     OwnSecret(&'static str),
     /// A `kernel_key_access`.

@@ -3,13 +3,17 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use claviger_tests::{PATIENCE, can_load};
+use claviger_tests::{
+    PATIENCE, can_load,
+    ways::{Did, Programs},
+};
 
 use crate::host::{Host, cat};
 
@@ -56,6 +60,41 @@ fn a_directory_that_appears_is_noticed_long_before_the_next_scan() {
     let path = host.decoy.path(".config/gcloud/legacy_credentials/a/adc.json");
     let seen = read_until_seen(&host, &path);
     assert_eq!(seen["credential"]["kind"], "gcp_user_credentials");
+}
+
+/// ext4 gives the numbers of what was removed to what is made next, as where a home is unpacked anew.
+#[test]
+fn what_is_made_anew_under_the_same_numbers_is_seen() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let (directory, key) = (host.decoy.path(".aws"), host.decoy.path(".aws/credentials"));
+    let numbers = || [&directory, &key].map(|path| fs::metadata(path).expect("there").ino());
+    host.decoy.write(".aws/credentials", "[default]\n");
+    host.sensor.start();
+    read_until_seen(&host, &key);
+    let mut seen = 1;
+    for _ in 0..20 {
+        let before = numbers();
+        fs::remove_dir_all(&directory).expect("removed");
+        host.decoy.write(".aws/credentials", "[default]\n");
+        let is_reused = numbers() == before;
+        let begun = Instant::now();
+        while host.uses(&key).len() == seen {
+            cat(&key);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it is not seen\n{}",
+                host.sensor.log()
+            );
+        }
+        if is_reused {
+            return;
+        }
+        seen = host.uses(&key).len();
+    }
+    eprintln!("not tested: this file system gives new files new numbers");
 }
 
 #[test]
@@ -224,6 +263,37 @@ fn a_credential_is_seen_whatever_look_it_was_labelled_after() {
         thread::sleep(Duration::from_millis(1_000));
         cat(&key);
         assert_eq!(host.uses(&key).len(), 1, "{} of {round}", key.display());
+    }
+}
+
+/// The end of a process is told before the kernel closes its files, which a look through open descriptors can still meet then.
+#[test]
+fn what_a_process_that_ends_has_open_is_not_told_again() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "[probes]\nlook_interval_ms = 1000\n");
+    host.decoy.write(".ssh/id_one", KEY);
+    let key = host.decoy.path(".ssh/id_one");
+    host.sensor.start();
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    let mut readers = Vec::new();
+    for _ in 0..15 {
+        let (did, running) = programs.run("open_large", key.to_str().expect("plain"), "");
+        drop(running);
+        match did {
+            Did::It { pid, errno: 0, .. } => readers.push(pid),
+            did => panic!("{did:?}"),
+        }
+    }
+    // Two more looks.
+    thread::sleep(Duration::from_millis(2_000));
+    let events = host.kept();
+    for pid in readers {
+        let by = |event: &&serde_json::Value| event["actor"]["process"]["pid"] == pid;
+        let told: Vec<_> = events.iter().filter(by).collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
     }
 }
 

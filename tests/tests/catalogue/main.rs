@@ -11,3 +11,4 @@ mod overlays;
 mod policy;
 mod requests;
 mod swapped;
+mod trees;

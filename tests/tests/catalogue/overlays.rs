@@ -5,10 +5,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Instant,
 };
 
-use claviger_tests::can_load;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use claviger_tests::{PATIENCE, can_load};
+use rustix::{
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+    process::Signal,
+};
 
 use crate::host::{Host, cat};
 
@@ -98,4 +102,54 @@ fn what_is_copied_up_is_a_credential_at_its_first_use_and_what_was_done_to_it_is
         names.into_iter().all(|name| name.ends_with("/id_layered")),
         "{changes:#?}"
     );
+}
+
+/// As a container's tree, with the place of the catalogue in it: the files are those of the layers, which anybody on the host can read there.
+#[test]
+fn where_a_credential_lies_in_an_overlay_its_file_in_the_layer_is_known() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let lower = directory.path().join("lower");
+    fs::create_dir(&lower).expect("made");
+    for name in ["token", "changed"] {
+        fs::write(lower.join(name), "a decoy").expect("written");
+    }
+    let Some((merged, upper)) = overlay(&lower, directory.path()) else {
+        return;
+    };
+    let glob = merged.0.join("*");
+    let mut host = Host::new(
+        &format!("version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [{glob:?}]\n"),
+        "",
+    );
+    host.sensor.start();
+    let reads = || {
+        let mut events = host.kept();
+        events.retain(|event| {
+            event["kind"] == "credential_access"
+                && event["actor"]["process"]["comm"] == "cat"
+                && event["credential"]["kind"] == "netrc_password"
+        });
+        events
+    };
+    cat(&merged.0.join("token"));
+    let through = reads();
+    assert_eq!(through.len(), 1, "one open is one use: {through:#?}");
+    cat(&lower.join("token"));
+    let directly = reads();
+    assert_eq!(directly.len(), 2, "{directly:#?}\n{}", host.sensor.log());
+    assert_eq!(
+        directly[1]["credential"]["inode"], through[0]["credential"]["inode"],
+        "{directly:#?}"
+    );
+    // What is changed is copied up, and known there once that was looked at.
+    fs::write(merged.0.join("changed"), "another decoy").expect("written");
+    let begun = Instant::now();
+    while reads().len() == 2 {
+        cat(&upper.join("changed"));
+        assert!(begun.elapsed() < PATIENCE, "{}", host.sensor.log());
+    }
+    host.sensor.end(Signal::TERM);
 }

@@ -58,14 +58,16 @@ fn what_xfs_opens_by_handle_is_told() {
     let key = disk.path().join("key");
     fs::write(&key, "a decoy").expect("written");
     let mut host = watching(&key);
-    let Some(pid) = done(&host, "xfs_open_by_handle", &key) else {
-        return;
-    };
-    let events = host.kept();
-    let told = by(&events, pid);
-    assert_eq!(told.len(), 1, "{told:#?}\n{}", host.sensor.log());
-    assert_eq!(told[0]["kind"], "credential_access");
-    assert_eq!(told[0]["credential"]["path"], key.to_str().expect("plain"));
+    for way in ["xfs_open_by_handle", "xfs_open_to_run"] {
+        let Some(pid) = done(&host, way, &key) else {
+            return;
+        };
+        let events = host.kept();
+        let told = by(&events, pid);
+        assert_eq!(told.len(), 1, "{way}: {told:#?}\n{}", host.sensor.log());
+        assert_eq!(told[0]["kind"], "credential_access");
+        assert_eq!(told[0]["credential"]["path"], key.to_str().expect("plain"));
+    }
     host.sensor.end(Signal::TERM);
 }
 
@@ -96,12 +98,14 @@ fn files_of_the_same_number_in_two_subvolumes_are_told_apart() {
     let number = |file: &Path| fs::metadata(file).expect("there").ino();
     assert_eq!(number(&one.join("key")), number(&other.join("notes")));
     let mut host = watching(&one.join("key"));
-    let mut told_after = |file: &Path| {
+    let told_after = |file: &Path| {
         let read = Command::new("cat").arg(file).output().expect("runs");
         assert!(read.status.success(), "{}", text(&read));
         let told = host.kept();
         told.iter()
-            .filter(|event| event["kind"] == "credential_access" && event["actor"]["process"]["comm"] == "cat")
+            .filter(|event| {
+                event["kind"] == "credential_access" && event["actor"]["process"]["comm"] == "cat"
+            })
             .count()
     };
     assert_eq!(told_after(&one.join("key")), 1);

@@ -1,4 +1,4 @@
-//! Opens of which only the path is told, with a path that leads elsewhere when it is followed.
+//! What is told by its path, where that leads elsewhere when it is looked at.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use claviger_tests::{
     ways::{Did, Programs},
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::host::Host;
@@ -49,28 +50,55 @@ fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {
             }
         };
         known += 1;
-        // A gap goes out with what comes next, or a moment later.
-        let begun = Instant::now();
-        while !is_told_or_lost(&host.kept(), pid, known) {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{way}: {:#}\n{}",
-                host.sensor.status()["accounts"],
-                host.sensor.log()
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        await_told_or_lost(&host, "credential_access", pid, "path_changed", known);
     }
 }
 
-fn is_told_or_lost(events: &[Value], pid: u64, lost: u64) -> bool {
+/// The kernel has read the first part of the path, which says something else when the call has ended.
+#[test]
+fn a_path_that_its_process_supplies_while_it_is_read_is_no_proof_of_another_file() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let key = host.decoy.path(".ssh/id_one");
+    let (did, _holds) = programs.run("crossed_unlink", key.to_str().expect("plain"), "");
+    match did {
+        Did::It { pid, errno: 0, .. } => {
+            assert!(!key.exists(), "the kernel has read the path of the key");
+            await_told_or_lost(&host, "credential_change", pid, "path_read_late", 1);
+        }
+        did => eprintln!("skipped: {did:?}"),
+    }
+    host.sensor.end(Signal::TERM);
+}
+
+/// A gap goes out with what comes next, or a moment later.
+fn await_told_or_lost(host: &Host, kind: &str, pid: u64, reason: &str, lost: u64) {
+    let begun = Instant::now();
+    while !is_told_or_lost(&host.kept(), kind, pid, reason, lost) {
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{reason}: {:#}\n{}",
+            host.sensor.status()["accounts"],
+            host.sensor.log()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_told_or_lost(events: &[Value], kind: &str, pid: u64, reason: &str, lost: u64) -> bool {
     let told = events
         .iter()
-        .any(|event| event["kind"] == "credential_access" && event["actor"]["process"]["pid"] == pid);
+        .any(|event| event["kind"] == kind && event["actor"]["process"]["pid"] == pid);
     let gaps = events.iter().filter(|event| event["kind"] == "gap");
     let losses = gaps.flat_map(|gap| gap["gap"]["losses"].as_array().into_iter().flatten());
     let counted: u64 = losses
-        .filter(|loss| loss["reason"] == "path_changed")
+        .filter(|loss| loss["reason"] == reason)
         .map(|loss| loss["count"].as_u64().expect("a number"))
         .sum();
     told || counted >= lost

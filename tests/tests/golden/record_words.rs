@@ -25,6 +25,7 @@ pub(super) fn words(bytes: &[u8]) -> Value {
             "part": format!("{:?}", secret.part),
             "errno": secret.errno,
             "access": format!("{:?}", secret.access),
+            "came": format!("{:?}", secret.came),
         }),
         Record::CoreDump(dump) => json!({
             "time_boot_ns": dump.time_boot_ns,
@@ -90,6 +91,7 @@ pub(super) fn words(bytes: &[u8]) -> Value {
         Record::Exec(exec) => json!({
             "time_boot_ns": exec.time_boot_ns,
             "task": task_words(&exec.task),
+            "root": format!("{:?}", exec.root),
             "exe": path_words(&exec.exe),
             "runs": format!("{:?}", exec.runs),
         }),

@@ -7,11 +7,12 @@ use claviger_sensor_common::{
     KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT,
     NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
     OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE,
-    PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RECORD_ATTEMPT,
-    RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE,
-    RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
+    PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, REACHED_BY_AT,
+    RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT,
+    RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
     RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RUNS_INTERPRETER, RecordHeader, RepeatKey,
-    SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    RootOfTask, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord,
+    secret_name_hash,
 };
 use zerocopy::{FromZeros, IntoBytes as _};
 
@@ -116,10 +117,16 @@ pub(crate) const PROCESS_SECRET: Format = format("record_process_secret", || {
     let record = ProcessSecretRecord {
         header: header(RECORD_PROCESS_SECRET),
         task: task(),
-        key: key(OPERATION_REACH + PART_BLOCK_DEVICE, 1),
+        key: RepeatKey {
+            access: OPENED_FOR_READING | OPERATION_HOLD << REACHED_BY_AT,
+            ..key(OPERATION_REACH + PART_BLOCK_DEVICE, 0)
+        },
         target: ancestor(4_244),
         given_pid: 0,
         device: 8 << 20 | 1,
+        since_boot_ns: 5_000_000_000,
+        pre_existing: 1,
+        reserved: 0,
     };
     record.as_bytes().to_vec()
 });
@@ -204,6 +211,12 @@ pub(crate) const EXEC: Format = format("record_exec", || {
     let record = ExecRecord {
         header: header(RECORD_EXEC),
         task: task(),
+        root: RootOfTask {
+            namespace_sequence: 17,
+            inode: 256,
+            device: 8 << 20 | 1,
+            reserved: 0,
+        },
         runs: RUNS_INTERPRETER,
         not_told: NOT_TOLD_NO_ARGUMENT,
         exe: path(b"p\xff\nython\0bin\0usr\0", 0),

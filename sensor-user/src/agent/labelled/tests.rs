@@ -6,6 +6,7 @@ fn file(inode: u64, owner: u32) -> Labelled {
             device: 1,
             inode,
             owner,
+            born: (0, 0),
         },
         object: ObjectKey {
             inode,

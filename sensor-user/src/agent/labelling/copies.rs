@@ -268,7 +268,7 @@ mod tests {
         let seen = Seen {
             device: rustix::fs::makedev(259, 70_000),
             inode: 5,
-            owner: 0,
+            ..Seen::default()
         };
         let object = ObjectKey {
             device: 259 << 20 | 70_000,

@@ -55,7 +55,7 @@ static NOT_LABELLED: Definition = gauge(
 static LEFT_OUT: Definition = gauge(
     "claviger_sensor_places_left_out",
     &[],
-    "Places that the last scan left out for its bounds: too many names, too deep, served by another, or links to what belongs to another.",
+    "Places that the last scan left out for its bounds: too many names, files or homes, too deep, served by another, or links to what belongs to another.",
     "Credentials there are not watched. Make the patterns of the catalogue narrower, or name the place.",
 );
 

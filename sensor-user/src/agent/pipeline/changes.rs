@@ -62,6 +62,7 @@ impl<S: Sink> Agent<S> {
                 self.accounts.received += 1;
                 return match not {
                     Not::Label => self.accounts.lose(LostHere::UnknownLabel, 1),
+                    Not::Credential if change.is_read_late => self.accounts.lose(LostHere::PathReadLate, 1),
                     Not::Credential => self.accounts.drop_record(Dropped::NotInCatalogue),
                     Not::Cut => self.accounts.lose(LostHere::PathCut, 1),
                 };

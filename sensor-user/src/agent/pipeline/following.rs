@@ -71,6 +71,7 @@ impl<S: Sink> Agent<S> {
             && self.worker.follow(Following {
                 number,
                 process: attempt.task.process,
+                tid: attempt.task.tid,
                 mount_namespace: attempt.task.mount_namespace,
                 user: attempt.task.uid,
                 submitted_ns: attempt.time_boot_ns,

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use claviger_sensor_common::{ObjectKey, RepeatKey};
+use claviger_sensor_common::{OPERATION_REACH, ObjectKey, REACHED_BY_AT, RepeatKey};
 
 use super::*;
 use crate::{
     agent::repeats::First,
     config::FileOpenHook,
-    decode::{FilePath, Held},
+    decode::{FilePath, Held, ProcessSecret},
     kernel::hook_name,
 };
 
@@ -52,18 +52,42 @@ const WAIT: Duration = Duration::from_millis(100);
 /// Files found open that wait. At the bound the oldest is told at once.
 pub(in crate::agent) const WAITING_MAX: usize = 4_096;
 
+/// One that was found open.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A file that may be a credential.
+    File(Box<Held>),
+    /// A part of a process, or of all.
+    Secret(Box<ProcessSecret>),
+}
+
+impl Found {
+    fn key(&self) -> &RepeatKey {
+        match self {
+            Self::File(held) => &held.file.key,
+            Self::Secret(secret) => &secret.key,
+        }
+    }
+}
+
 /// What was found open a moment ago.
 #[derive(Default)]
 pub(super) struct JustFound {
     /// In the order in which they were found.
-    waiting: BTreeMap<u64, (Duration, Box<Held>)>,
+    waiting: BTreeMap<u64, (Duration, Found)>,
     by_use: HashMap<RepeatKey, u64>,
     last_number: u64,
 }
 
-/// The same for whatever was done with the file.
+/// The same for whatever was done with the file, and however it came to the process.
 fn of_use(key: &RepeatKey) -> RepeatKey {
-    RepeatKey { operation: 0, ..*key }
+    if key.operation < OPERATION_REACH {
+        return RepeatKey { operation: 0, ..*key };
+    }
+    RepeatKey {
+        access: key.access & ((1 << REACHED_BY_AT) - 1),
+        ..*key
+    }
 }
 
 impl JustFound {
@@ -73,10 +97,10 @@ impl JustFound {
     }
 
     /// Takes up one, found at `now`; gives back the oldest where there are too many.
-    fn push(&mut self, held: Box<Held>, now: Duration) -> Option<Box<Held>> {
+    fn push(&mut self, found: Found, now: Duration) -> Option<Found> {
         self.last_number += 1;
-        self.by_use.insert(of_use(&held.file.key), self.last_number);
-        self.waiting.insert(self.last_number, (now, held));
+        self.by_use.insert(of_use(found.key()), self.last_number);
+        self.waiting.insert(self.last_number, (now, found));
         if self.waiting.len() <= WAITING_MAX {
             return None;
         }
@@ -86,26 +110,26 @@ impl JustFound {
     }
 
     /// Those that have waited for so long.
-    fn ripe(&mut self, now: Duration, wait: Duration) -> Vec<Held> {
+    fn ripe(&mut self, now: Duration, wait: Duration) -> Vec<Found> {
         let mut ripe = Vec::new();
         while let Some(first) = self.waiting.first_entry()
             && first.get().0 + wait <= now
         {
-            let (number, (_, held)) = first.remove_entry();
-            self.forget(number, &held);
-            ripe.push(*held);
+            let (number, (_, found)) = first.remove_entry();
+            self.forget(number, &found);
+            ripe.push(found);
         }
         ripe
     }
 
     /// The one that is this use, by the same program run with the same right.
-    fn take(&mut self, key: &RepeatKey) -> Option<Box<Held>> {
+    fn take(&mut self, key: &RepeatKey) -> Option<Found> {
         let number = self.by_use.remove(&of_use(key))?;
-        self.waiting.remove(&number).map(|(_, held)| held)
+        self.waiting.remove(&number).map(|(_, found)| found)
     }
 
-    fn forget(&mut self, number: u64, held: &Held) {
-        let key = of_use(&held.file.key);
+    fn forget(&mut self, number: u64, found: &Found) {
+        let key = of_use(found.key());
         if self.by_use.get(&key) == Some(&number) {
             self.by_use.remove(&key);
         }
@@ -128,26 +152,42 @@ pub(super) fn between_looks(interval: Duration, probes: &[ProbeState]) -> Durati
 impl<S: Sink> Agent<S> {
     /// A file was found open. It waits a moment for the hook that may have seen how it came to that.
     pub(super) fn held(&mut self, held: Held) {
-        if let Some(oldest) = self.just_found.push(Box::new(held), self.started.elapsed()) {
-            self.tell_held(&oldest);
+        self.was_found(Found::File(Box::new(held)));
+    }
+
+    /// The same of a file that is a part of a process, or of all.
+    pub(super) fn held_secret(&mut self, secret: ProcessSecret) {
+        self.was_found(Found::Secret(Box::new(secret)));
+    }
+
+    fn was_found(&mut self, found: Found) {
+        if let Some(oldest) = self.just_found.push(found, self.started.elapsed()) {
+            self.tell_one(oldest);
+        }
+    }
+
+    fn tell_one(&mut self, found: Found) {
+        match found {
+            Found::File(held) => self.tell_held(&held),
+            Found::Secret(secret) => self.tell_held_secret(&secret),
         }
     }
 
     /// Tells what was found open and has waited: for [`WAIT`], or at all.
     pub(super) fn tell_found(&mut self, all: bool) {
         let wait = if all { Duration::ZERO } else { WAIT };
-        for held in self.just_found.ripe(self.started.elapsed(), wait) {
-            self.tell_held(&held);
+        for found in self.just_found.ripe(self.started.elapsed(), wait) {
+            self.tell_one(found);
         }
         self.tell_awaited(all);
     }
 
     /// A use was told as it was done: if it was found open a moment before, it is not told for that once more.
     pub(super) fn told_as_done(&mut self, key: &RepeatKey, process: ProcessKey) {
-        if let Some(held) = self.just_found.take(key) {
+        if let Some(found) = self.just_found.take(key) {
             self.accounts.received += 1;
             self.accounts.drop_record(Dropped::ToldAsDone);
-            self.repeats.keep(held.file.key, process, First::Dropped);
+            self.repeats.keep(*found.key(), process, First::Dropped);
         }
     }
 
@@ -197,7 +237,7 @@ mod tests {
         );
     }
 
-    fn found(pid: u32, operation: u32) -> Held {
+    fn found(pid: u32, operation: u32) -> Found {
         use claviger_sensor_common::{HeldRecord, OPERATION_HOLD, RECORD_HELD};
         use zerocopy::{FromZeros as _, IntoBytes as _};
         let mut record = HeldRecord::new_zeroed();
@@ -209,7 +249,35 @@ mod tests {
             panic!("a record of a file found open");
         };
         held.file.key.operation = operation;
-        *held
+        Found::File(held)
+    }
+
+    #[test]
+    fn a_part_of_a_process_that_was_told_as_it_came_is_not_told_as_found() {
+        use claviger_sensor_common::{
+            OPERATION_HOLD, OPERATION_RECEIVE, PART_ENVIRON, PART_MEM, ProcessSecretRecord,
+            RECORD_PROCESS_SECRET,
+        };
+        use zerocopy::{FromZeros as _, IntoBytes as _};
+        let mut record = ProcessSecretRecord::new_zeroed();
+        record.header.kind = RECORD_PROCESS_SECRET;
+        record.key.operation = OPERATION_REACH + PART_MEM;
+        record.key.access = OPERATION_HOLD << REACHED_BY_AT | 1;
+        let Ok(Record::ProcessSecret(secret)) = decode(record.as_bytes()) else {
+            panic!("a record of a part of a process");
+        };
+        let mut just_found = JustFound::default();
+        assert_eq!(just_found.push(Found::Secret(secret), Duration::ZERO), None);
+        let received = RepeatKey {
+            access: OPERATION_RECEIVE << REACHED_BY_AT | 1,
+            ..record.key
+        };
+        let other = RepeatKey {
+            operation: OPERATION_REACH + PART_ENVIRON,
+            ..received
+        };
+        assert!(just_found.take(&other).is_none(), "another part");
+        assert!(just_found.take(&received).is_some());
     }
 
     #[test]
@@ -218,13 +286,9 @@ mod tests {
         let mut just_found = JustFound::default();
         let at = Duration::from_millis;
         for pid in 1..4 {
-            assert!(
-                just_found
-                    .push(Box::new(found(pid, OPERATION_HOLD)), at(0))
-                    .is_none()
-            );
+            assert!(just_found.push(found(pid, OPERATION_HOLD), at(0)).is_none());
         }
-        let opened = found(2, OPERATION_OPEN).file.key;
+        let opened = *found(2, OPERATION_OPEN).key();
         let other = RepeatKey { access: 1, ..opened };
         assert!(just_found.take(&other).is_none(), "it is good for something else");
         assert!(just_found.take(&opened).is_some());
@@ -233,7 +297,7 @@ mod tests {
         let ripe: Vec<_> = just_found
             .ripe(at(100), WAIT)
             .iter()
-            .map(|held| held.file.key.pid)
+            .map(|found| found.key().pid)
             .collect();
         assert_eq!(ripe, [1, 3]);
     }
@@ -242,9 +306,9 @@ mod tests {
     fn what_waits_is_bounded() {
         let mut just_found = JustFound::default();
         for pid in 0..=u32::try_from(WAITING_MAX).expect("small") {
-            let oldest = just_found.push(Box::new(found(pid, 5)), Duration::ZERO);
+            let oldest = just_found.push(found(pid, 5), Duration::ZERO);
             assert_eq!(
-                oldest.map(|held| held.file.key.pid),
+                oldest.map(|found| found.key().pid),
                 (pid as usize == WAITING_MAX).then_some(0)
             );
         }

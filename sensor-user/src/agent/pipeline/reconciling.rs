@@ -105,7 +105,7 @@ impl<S: Sink> Agent<S> {
             peers: self.peers.len(),
             questions: worker.questions,
             answers: worker.answers,
-            mount_namespaces: worker.namespaces,
+            roots_met: worker.roots_met,
             copies_waiting: worker.copies_waiting,
             public_parts: worker.public_parts,
             labels: self.knowledge.labels().len(),

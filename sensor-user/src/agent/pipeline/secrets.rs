@@ -1,6 +1,7 @@
 //! Reaching for other processes, and for the memory or the files of all.
 
 use std::{
+    collections::VecDeque,
     ffi::OsStr,
     os::unix::{
         ffi::OsStrExt as _,
@@ -8,22 +9,30 @@ use std::{
     },
 };
 
-use claviger_proto::{Shared, v1::ProcessSecret as Part};
+use claviger_proto::{
+    Shared,
+    v1::{Operation, ProcessSecret as Part},
+};
 use claviger_sensor_common::RepeatKey;
 
 use super::{
     changes::outcome as outcome_of,
     tampering::{Seen, is_own_thread},
+    uses::was_under_way,
     *,
 };
 use crate::{
     agent::{events::operation, repeats::First},
-    attribute::{is_own_pid_namespace, part_of, process_in_namespace},
-    decode::{Access, Attempt, End, ProcessSecret, SecretPart, Target},
+    attribute::{is_own_pid_namespace, part_of, process_in_namespace, process_of_thread},
+    decode::{Access, Attempt, Came, End, ProcessSecret, SecretPart, Target},
 };
 
 impl<S: Sink> Agent<S> {
     pub(super) fn reached(&mut self, secret: ProcessSecret) {
+        if matches!(secret.came, Came::Found { .. }) {
+            return self.held_secret(secret);
+        }
+        self.told_as_done(&secret.key, secret.task.process);
         let first = self.tell_secret(&secret, None);
         if !secret.part.repeats() {
             return;
@@ -58,6 +67,7 @@ impl<S: Sink> Agent<S> {
             part,
             errno: outcome.1,
             access: attempt.access,
+            came: Came::Opened,
         };
         if attempt.end == End::Unknown && self.repeats.has_told(&secret) {
             self.accounts.received += 1;
@@ -65,6 +75,18 @@ impl<S: Sink> Agent<S> {
         }
         // What is nothing to tell is counted there.
         let _told = self.tell_reach(&secret, outcome, None);
+    }
+
+    /// Tells one that was found open, unless it was told by its path. It is told once, and its key kept until the process has ended.
+    pub(super) fn tell_held_secret(&mut self, secret: &ProcessSecret) {
+        if self.reached_by_path.take(secret) {
+            self.accounts.received += 1;
+            self.accounts.drop_record(Dropped::ToldByPath);
+        } else {
+            // What is nothing to tell is counted there.
+            let _told = self.tell_secret(secret, None);
+        }
+        self.repeats.keep(secret.key, secret.task.process, First::Dropped);
     }
 
     /// Tells what the kernel half saw to its end, or why it is nothing to tell. With `repeats`, so many repeats of it, now.
@@ -93,9 +115,10 @@ impl<S: Sink> Agent<S> {
         }
         let mut part = Part {
             part: word(secret.part).to_owned(),
-            operation: operation(secret.access).into(),
+            operation: operation_of(secret).into(),
             ..Part::default()
         };
+        let mut whose = None;
         match secret.part {
             SecretPart::BlockDevice(device) if !self.worker.is_mounted(device) => {
                 return Err(self.drop_record(Dropped::NotMounted));
@@ -106,7 +129,9 @@ impl<S: Sink> Agent<S> {
                 let target = match secret.target {
                     Target::Process(process) => Ok(process),
                     Target::Given(pid) if is_own_pid_namespace(secret.task.pid_namespace) => {
-                        self.facts.processes.with_pid(pid).ok_or("it is not known")
+                        let known = self.facts.processes.with_pid(pid);
+                        // Any thread of a process stands for it.
+                        known.or_else(|| process_of_thread(pid)).ok_or("it is not known")
                     }
                     Target::Given(pid) => process_in_namespace(secret.task.pid_namespace, pid)
                         .ok_or("it was gone before it was looked for"),
@@ -116,27 +141,43 @@ impl<S: Sink> Agent<S> {
                     Ok(process) if process == secret.task.process => {
                         return Err(self.drop_record(Dropped::OwnProcess));
                     }
-                    Ok(process) => part.target = Some(self.facts.process_of(process, "")),
+                    Ok(process) => {
+                        whose = Some(process);
+                        part.target = Some(self.facts.process_of(process, ""));
+                    }
                     Err(reason) => part.unknown_reason = reason.to_owned(),
                 }
             }
         }
-        let observation = self.observation_of(secret.part);
+        if is_by_path(secret) && outcome.0 != Outcome::Denied {
+            self.reached_by_path.told(secret.task.process, secret.part, whose);
+        }
+        let observation = self.observation_of(secret);
         let mut event = self
             .facts
             .used(EventKind::ProcessSecretAccess, &secret.task, outcome, observation);
         at(&mut event, secret.time_boot_ns, repeats);
+        if let Came::Found {
+            pre_existing,
+            since_boot_ns,
+        } = secret.came
+        {
+            was_under_way(&mut event, pre_existing, since_boot_ns);
+        }
         event.process_secret = Some(Box::new(part));
         self.push(event, None);
         Ok(())
     }
 
-    fn observation_of(&mut self, part: SecretPart) -> Shared<Observation> {
+    fn observation_of(&mut self, secret: &ProcessSecret) -> Shared<Observation> {
         let mut observation = self.observation(Probe::ProcessSecret);
-        let other = match part {
-            SecretPart::TracedFromStart => Probe::ProcessFork,
-            _ if is_call(part) => return observation,
-            _ => Probe::FileOpen,
+        let other = match (secret.part, secret.came) {
+            (SecretPart::TracedFromStart, _) => Probe::ProcessFork,
+            (part, _) if is_call(part) => return observation,
+            (_, Came::Opened) => Probe::FileOpen,
+            (_, Came::Inherited) => Probe::FileInherited,
+            (_, Came::Received) => Probe::FileReceived,
+            (_, Came::Found { .. }) => Probe::OpenDescriptors,
         };
         let hook = self.observation(other).hook.clone();
         observation.to_mut().hook = hook;
@@ -160,7 +201,7 @@ impl<S: Sink> Agent<S> {
     }
 
     fn tell_reach_for_own(&mut self, secret: &ProcessSecret, outcome: (Outcome, u32), repeats: Option<u64>) {
-        let observation = self.observation_of(secret.part);
+        let observation = self.observation_of(secret);
         let seen = Seen {
             observation,
             time_boot_ns: secret.time_boot_ns,
@@ -168,6 +209,51 @@ impl<S: Sink> Agent<S> {
         };
         let target = word(secret.part).to_owned();
         self.push_tamper(&secret.task, "process", target, outcome, seen);
+    }
+}
+
+/// Whether no more was seen of it than a path, under which nothing is counted.
+fn is_by_path(secret: &ProcessSecret) -> bool {
+    secret.key == RepeatKey::default()
+}
+
+/// What was done to reach for it: what it was opened for, or how a descriptor of it came.
+fn operation_of(secret: &ProcessSecret) -> Operation {
+    match secret.came {
+        // How the process came to it is not known of what is found.
+        Came::Opened | Came::Found { .. } => operation(secret.access),
+        Came::Inherited => Operation::Inherit,
+        Came::Received => Operation::Receive,
+    }
+}
+
+/// Of those of which only a path was seen, so many of the last are remembered. At the bound the oldest is forgotten: its descriptor, when it is found, is then
+/// told once more.
+pub(in crate::agent) const REACHED_BY_PATH_MAX: usize = 256;
+
+/// What was reached for by a path, and whose it is.
+#[derive(Default)]
+pub(super) struct ReachedByPath {
+    told: VecDeque<(ProcessKey, SecretPart, Option<ProcessKey>)>,
+}
+
+impl ReachedByPath {
+    fn told(&mut self, process: ProcessKey, part: SecretPart, whose: Option<ProcessKey>) {
+        if self.told.len() >= REACHED_BY_PATH_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back((process, part, whose));
+    }
+
+    /// Whether what is found open was told so, which is then over.
+    fn take(&mut self, found: &ProcessSecret) -> bool {
+        let whose = match found.target {
+            Target::Process(process) => Some(process),
+            Target::Given(_) | Target::Unnamed => None,
+        };
+        let told = (found.task.process, found.part, whose);
+        let place = self.told.iter().position(|one| *one == told);
+        place.and_then(|place| self.told.remove(place)).is_some()
     }
 }
 
@@ -251,5 +337,42 @@ mod tests {
         ] {
             assert_eq!(reach_by_path(other.as_bytes()), None, "{other}");
         }
+    }
+
+    fn found(pid: u32) -> ProcessSecret {
+        use claviger_sensor_common::{OPERATION_REACH, PART_MEM, ProcessSecretRecord, RECORD_PROCESS_SECRET};
+        use zerocopy::{FromZeros as _, IntoBytes as _};
+        let mut record = ProcessSecretRecord::new_zeroed();
+        record.header.kind = RECORD_PROCESS_SECRET;
+        record.key.operation = OPERATION_REACH + PART_MEM;
+        record.task.pid = pid;
+        record.target.pid = 7;
+        let Ok(Record::ProcessSecret(secret)) = decode(record.as_bytes()) else {
+            panic!("a record of a part of a process");
+        };
+        *secret
+    }
+
+    #[test]
+    fn what_was_told_by_its_path_is_found_once_and_bounded() {
+        let mut reached = ReachedByPath::default();
+        let whose = Some(ProcessKey {
+            pid: 7,
+            start_ticks: 0,
+        });
+        for pid in 0..=u32::try_from(REACHED_BY_PATH_MAX).expect("small") {
+            reached.told(found(pid).task.process, SecretPart::Mem, whose);
+        }
+        assert_eq!(reached.told.len(), REACHED_BY_PATH_MAX);
+        assert!(!reached.take(&found(0)), "the oldest went");
+        assert!(reached.take(&found(1)));
+        assert!(!reached.take(&found(1)), "it is over");
+        assert!(
+            !reached.take(&ProcessSecret {
+                part: SecretPart::Environ,
+                ..found(2)
+            }),
+            "another part"
+        );
     }
 }

@@ -131,6 +131,7 @@ impl<S: Sink> Agent<S> {
             writers: copies::Writers::default(),
             arrivals: Vec::new(),
             by_path: held::ByPath::default(),
+            reached_by_path: secrets::ReachedByPath::default(),
             followed: following::Followed::default(),
             just_found: held::JustFound::default(),
             looks,

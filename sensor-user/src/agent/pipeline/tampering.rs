@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     agent::repeats::First,
-    attribute::{is_own_pid_namespace, mount_namespace_of},
+    attribute::{is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of},
     decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Held, Hold, Tamper, Task},
 };
 
@@ -45,6 +45,9 @@ impl<S: Sink> Agent<S> {
         let told = self.tell_tamper(&tamper, None);
         if matches!(tamper.done, Done::Mount { .. }) {
             self.may_be_overlay();
+            if tamper.errno == 0 && !is_own_mount_namespace(tamper.task.mount_namespace) {
+                self.worker.mounted_by(tamper.task.process);
+            }
         }
         if !tamper.done.repeats() {
             return;
@@ -144,7 +147,7 @@ impl<S: Sink> Agent<S> {
         let target = file.path.display();
         let mut event = self.tamper_event(&file.task, what, target, outcome_of_use(file), seen);
         if let Some(held) = held {
-            was_under_way(&mut event, held);
+            was_under_way(&mut event, held.pre_existing, held.since_boot_ns);
         }
         self.push(event, None);
         Ok(())

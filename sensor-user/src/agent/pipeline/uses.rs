@@ -45,9 +45,9 @@ pub(super) fn outcome_of(file: &FileUse) -> (Outcome, u32) {
 }
 
 /// Says that a use was under way already.
-pub(super) fn was_under_way(event: &mut Event, held: &Held) {
-    event.pre_existing = held.pre_existing;
-    event.since = Some(timestamp(BootClock::read().wall(held.since_boot_ns)));
+pub(super) fn was_under_way(event: &mut Event, pre_existing: bool, since_boot_ns: u64) {
+    event.pre_existing = pre_existing;
+    event.since = Some(timestamp(BootClock::read().wall(since_boot_ns)));
 }
 
 /// Paths, and from where they are seen, that may lead to a file that a process used.
@@ -133,7 +133,7 @@ impl<S: Sink> Agent<S> {
             .used(EventKind::CredentialAccess, &file.task, outcome, observation);
         at(&mut event, file.time_boot_ns, repeats);
         if let Some(held) = held {
-            was_under_way(&mut event, held);
+            was_under_way(&mut event, held.pre_existing, held.since_boot_ns);
         }
         event.credential = Some(credential(&used));
         if file.key.errno != 0 {

@@ -91,6 +91,7 @@ mod tests {
                 pid: 1,
                 start_ticks: 1,
             },
+            tid: 1,
             mount_namespace: 1,
             user: Some(1_000),
             submitted_ns: number,

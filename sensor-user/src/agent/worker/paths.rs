@@ -94,6 +94,7 @@ impl State {
         } = &mut self.labelling;
         let &Following {
             process,
+            tid,
             mount_namespace,
             time_boot_ns,
             was_refused,
@@ -105,7 +106,7 @@ impl State {
         let at = SeenFrom::Process(process).reach(path);
         let theirs = path.clone();
         let followed = hands.run(&at, move |_| {
-            let mut followed = follow(process, mount_namespace, &theirs);
+            let mut followed = follow(process, tid, mount_namespace, &theirs);
             let lies_in = followed.lies_in();
             let secret = match &followed.leads {
                 Leads::To(held) => secret_of(held.descriptor(), lies_in.as_ref(), process),

@@ -77,7 +77,7 @@ fn standing(out: &mut String, status: &Status) -> fmt::Result {
         let left_out = several(labelled.left_out, "place was", "places were");
         writeln!(
             out,
-            "            {left_out} left out: too many names, too deep, served by another, or links to what belongs to another"
+            "            {left_out} left out: too many names, files or homes, too deep, served by another, or links to what belongs to another"
         )?;
     }
     let policy = &status.policy;

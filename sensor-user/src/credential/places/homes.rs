@@ -14,8 +14,8 @@ use super::mounts::{Mounts, Served};
 use super::names;
 use crate::credential::open::open_candidate;
 
-/// Homes that are looked into, at most; /etc/passwd comes first.
-const MAX_HOMES: usize = 4096;
+/// Entries of /home that are read, at most.
+const LISTED_MAX: usize = 65_536;
 /// Bytes of /etc/passwd that are read, at most.
 const MAX_PASSWD_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ impl Home {
 }
 
 /// The homes of the host whose root is at `root`: those in its /etc/passwd, /root, all of /home, and `extra`, which are paths as seen from
-/// that root. At most 4,096. What cannot be read is passed over: a host without /etc/passwd has the other homes.
+/// that root. [`super::Places`] takes so many of them. What cannot be read is passed over: a host without /etc/passwd has the other homes.
 #[must_use]
 pub fn homes(root: &Path, extra: &[PathBuf]) -> Vec<Home> {
     let mut found: Vec<Home> = passwd(&read_passwd(root));
@@ -58,26 +58,30 @@ pub fn homes(root: &Path, extra: &[PathBuf]) -> Vec<Home> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
-        .take(MAX_HOMES);
+        .take(LISTED_MAX);
     found.extend(below_home.filter_map(|entry| Home::new(&Path::new("/home").join(entry.file_name()))));
     found.splice(0..0, extra.iter().filter_map(|path| Home::new(path)));
     let mut seen = HashSet::new();
     found.retain(|home| seen.insert(home.clone()));
-    found.truncate(MAX_HOMES);
     found
 }
 
-/// The homes of a container: those in its /etc/passwd, /root, and all of /home, below a root that is held. At most 4,096. Its mounts are looked at
+/// The homes of a container: `extra`, those in its /etc/passwd, /root, and all of /home, below a root that is held. Its mounts are looked at
 /// first: what a program of some user or another host serves is not asked. Each path is told before it is touched, and is not where it may not be.
 #[must_use]
-pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) -> Vec<Home> {
+pub fn homes_of(
+    root: &OwnedFd,
+    mountinfo: &[u8],
+    extra: &[PathBuf],
+    step: &dyn Fn(&Path) -> bool,
+) -> Vec<Home> {
     let mounts = Mounts::parse(mountinfo);
     let is_served = |path: &str| {
         let ancestors = Path::new(path).ancestors();
         let served = ancestors.filter_map(|at| mounts.at(at)).next().flatten();
         matches!(served, Some(Served::Program | Served::Network))
     };
-    let mut found = Vec::new();
+    let mut found: Vec<Home> = extra.iter().filter_map(|path| Home::new(path)).collect();
     if !is_served("/etc/passwd")
         && step(Path::new("/etc/passwd"))
         && let Ok(file) = open_candidate(root, Path::new("/etc/passwd"))
@@ -85,7 +89,7 @@ pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) 
         let mut content = Vec::new();
         // What was read before an error is still true.
         let _ = File::from(file).take(MAX_PASSWD_BYTES).read_to_end(&mut content);
-        found = passwd(&content);
+        found.extend(passwd(&content));
     }
     found.extend(Home::new(Path::new("/root")));
     if !is_served("/home") && step(Path::new("/home")) {
@@ -93,7 +97,6 @@ pub fn homes_of(root: &OwnedFd, mountinfo: &[u8], step: &dyn Fn(&Path) -> bool) 
     }
     let mut seen = HashSet::new();
     found.retain(|home| seen.insert(home.clone()));
-    found.truncate(MAX_HOMES);
     found
 }
 
@@ -109,7 +112,7 @@ fn listed(root: &OwnedFd) -> Vec<Home> {
         .map(|entry| entry.file_name().to_owned());
     // Bounded before it is chosen from: who serves the directory can give `.` without end.
     names
-        .take(MAX_HOMES + 2)
+        .take(LISTED_MAX + 2)
         .filter(|name| !matches!(name.as_bytes(), b"." | b".."))
         .filter_map(|name| Home::new(&Path::new("/home").join(OsStr::from_bytes(name.as_bytes()))))
         .collect()

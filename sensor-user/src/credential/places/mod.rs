@@ -25,6 +25,10 @@ pub use mounts::{mounted_path, mounts_of, seen_through, served_from};
 pub use overlays::{OVERLAYS_MAX, Overlay};
 pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
 
+/// Homes that are looked into, at most: those of the configuration first, then /etc/passwd's in its order. That there are more is among
+/// [`LimitsHit::homes`].
+const HOMES_MAX: usize = 16_384;
+
 /// One pattern of one entry.
 #[derive(Clone, Debug)]
 struct Rule {
@@ -51,6 +55,8 @@ pub struct Places {
     rules: Vec<Rule>,
     index: Index,
     homes: Vec<Home>,
+    /// Homes beyond [`HOMES_MAX`].
+    homes_left_out: u64,
     home_paths: HashSet<Vec<u8>>,
     /// Whether this is the plan of a search.
     searches: bool,
@@ -72,7 +78,9 @@ impl Places {
         (!plan.rules.is_empty()).then_some(plan)
     }
 
-    fn plan(catalogue: &Catalogue, homes: Vec<Home>, searches: bool) -> Self {
+    fn plan(catalogue: &Catalogue, mut homes: Vec<Home>, searches: bool) -> Self {
+        let homes_left_out = homes.len().saturating_sub(HOMES_MAX) as u64;
+        homes.truncate(HOMES_MAX);
         let rules: Vec<Rule> = catalogue
             .entries()
             .iter()
@@ -90,6 +98,7 @@ impl Places {
             rules,
             index,
             homes,
+            homes_left_out,
             home_paths,
             searches,
         }

@@ -13,7 +13,7 @@ use std::{
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use super::{LabelledDirectory, ScanResult, mounts::mounted_path};
-use crate::credential::open::Seen;
+use crate::credential::look::{Seen, look_at_held};
 
 /// Overlays that are looked at, and directories in upper layers that are labelled, at most; more are counted as left out.
 pub const OVERLAYS_MAX: usize = 256;
@@ -169,7 +169,7 @@ fn seen_at(root: impl AsFd, directory: &Path) -> Option<Seen> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::openat2(root, directory, flags, Mode::empty(), resolve).ok()?;
-    rustix::fs::fstat(&directory).ok().map(|stat| Seen::of(&stat))
+    look_at_held(&directory).ok().map(|look| Seen::of(&look))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 use claviger_sensor_common::{
-    Ancestor, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, Label, OPERATION_REACH, PART_BLOCK_DEVICE,
-    PART_VM_READ, PathBytes, TaskSnapshot,
+    Ancestor, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, Label, OPERATION_HOLD, OPERATION_REACH,
+    OPERATION_RECEIVE, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, REACHED_BY_AT, TaskSnapshot,
 };
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use super::*;
-use crate::decode::{ProcessKey, ProgramRun, SecretPart, Target};
+use crate::decode::{Came, ProcessKey, ProgramRun, SecretPart, Target};
 
 fn task() -> TaskSnapshot {
     let mut task = TaskSnapshot::new_zeroed();
@@ -160,6 +160,19 @@ fn what_was_reached_for_is_named_as_well_as_it_can_be() {
     record.key.operation = OPERATION_REACH + PART_VM_READ;
     record.given_pid = 7;
     assert_eq!(decoded(&record).target, Target::Given(7));
+    record.key.access = OPERATION_RECEIVE << REACHED_BY_AT | OPENED_FOR_READING;
+    let received = decoded(&record);
+    assert_eq!((received.came, received.access), (Came::Received, Access::Read));
+    record.key.access = OPERATION_HOLD << REACHED_BY_AT | OPENED_FOR_READING;
+    (record.pre_existing, record.since_boot_ns) = (1, 9);
+    let (pre_existing, since_boot_ns) = (true, 9);
+    assert_eq!(
+        decoded(&record).came,
+        Came::Found {
+            pre_existing,
+            since_boot_ns
+        }
+    );
     record.target = task().ancestors[0];
     assert_eq!(
         decoded(&record).target,

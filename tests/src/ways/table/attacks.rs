@@ -127,6 +127,7 @@ fn holds() -> Vec<Way> {
         "its process:",
         [
             of_pid("sensor_traced", "process"),
+            of_pid("sensor_thread_traced", "process"),
             of_pid("sensor_mem", "process"),
             of_pid("sensor_written", "process"),
             of_pid("sensor_descriptor", "process"),

@@ -247,11 +247,20 @@ fn other_mounts() -> Vec<Way> {
             Way::new("overlay_upper_directly", READ, [Built, Built, Built]),
         ],
     );
+    let elsewhere = row(
+        "the same where its content",
+        [
+            Way::new("overlay_metacopy", READ, [Built, Built, Built]),
+            Way::new("overlay_data_only", READ, [Built, Built, Built]),
+            Way::new("overlay_on_overlay", READ, [Built, Built, Built]),
+            Way::new("overlay_data_inherited", Access("inherit"), [Built, Built, Built]),
+        ],
+    );
     let idmapped = row(
         "idmapped mount",
         [Way::new("idmapped_mount", READ, [Built, Built, Built])],
     );
-    [overlay, idmapped].concat()
+    [overlay, elsewhere, idmapped].concat()
 }
 
 fn copies() -> Vec<Way> {

@@ -31,6 +31,7 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_through_hard_link", read, [Built, Built, Built]),
             Way::new("denied_through_proc_root", read, [Built, Built, Built]),
             Way::new("denied_through_bind_mount", read, [Built, Built, Built]),
+            Way::new("denied_through_mount_of_thread", read, [Built, Built, Built]),
         ],
     );
     let by_lsm = row(

@@ -4,7 +4,7 @@ use crate::ways::Place::{Key, OtherDirectory, OtherFile, Sensor};
 use crate::ways::Sees::Nothing;
 use crate::ways::SensorPart::Pid;
 use crate::ways::State::Built;
-use crate::ways::Way;
+use crate::ways::{Way, When};
 
 pub(super) fn ways() -> Vec<Way> {
     [
@@ -18,6 +18,7 @@ pub(super) fn ways() -> Vec<Way> {
         ("inotify", "inotify", Key),
         ("core_dump_of_another", "core_dump_of_another", Key),
         ("scm_left", "scm_left", Key),
+        ("own_environ_inherited", "own_environ_inherited", Key),
         ("limit_of_number", "limit_of_number", Sensor(Pid)),
         ("priority_of_number", "priority_of_number", Sensor(Pid)),
         ("io_priority_of_number", "io_priority_of_number", Sensor(Pid)),
@@ -30,5 +31,7 @@ pub(super) fn ways() -> Vec<Way> {
             .program(program)
             .to(place)
     })
-    .to_vec()
+    .into_iter()
+    .chain([Way::new("own_environ_forked", Nothing, [Built, Built, Built]).when(When::BeforeSensor)])
+    .collect()
 }

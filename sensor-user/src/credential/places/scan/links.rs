@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 
-use crate::credential::open::Seen;
+use crate::credential::look::{Seen, look_at_held, type_of};
 
 /// Steps of a chain that are followed; the kernel itself follows [`LINKS_MAX`].
 const STEPS_MAX: usize = 16;
@@ -120,8 +120,8 @@ fn read_link(root: BorrowedFd<'_>, path: &Path) -> Option<Vec<u8>> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let link = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve).ok()?;
-    let stat = rustix::fs::statat(&link, "", AtFlags::EMPTY_PATH).ok()?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+    let look = look_at_held(&link).ok()?;
+    if type_of(&look) != FileType::Symlink {
         return None;
     }
     let text = rustix::fs::readlinkat(&link, "", Vec::new()).ok()?;
@@ -152,7 +152,7 @@ fn seen_at(root: BorrowedFd<'_>, directory: &Path) -> Option<Seen> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::openat2(root, directory, flags, Mode::empty(), resolve).ok()?;
-    rustix::fs::fstat(&directory).ok().map(|stat| Seen::of(&stat))
+    look_at_held(&directory).ok().map(|look| Seen::of(&look))
 }
 
 /// Adds the directories that hold a link on the way to a directory.

@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 use super::Places;
 use super::mounts::Mounts;
-use crate::credential::open::Seen;
+use crate::credential::look::Seen;
 
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ impl Default for ScanLimits {
             names_elsewhere: 250_000,
             directories_per_home: 2_048,
             depth: 32,
-            found: 100_000,
+            found: 150_000,
             ways: 4_096,
         }
     }
@@ -114,6 +114,8 @@ pub struct Way {
 /// What a scan left out, by reason; all zero where it left nothing out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LimitsHit {
+    /// Homes beyond those that are looked into.
+    pub homes: u64,
     /// Homes in which the bound on names was reached.
     pub names: u64,
     /// Directories not entered for their depth, and what has a path that is too long to open it by.
@@ -146,6 +148,7 @@ impl LimitsHit {
     #[must_use]
     pub fn total(&self) -> u64 {
         let Self {
+            homes,
             names,
             depth,
             found,
@@ -153,7 +156,7 @@ impl LimitsHit {
             unreadable,
             foreign_links,
         } = self;
-        names + depth + found + served_elsewhere + unreadable + foreign_links
+        homes + names + depth + found + served_elsewhere + unreadable + foreign_links
     }
 }
 

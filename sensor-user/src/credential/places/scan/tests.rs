@@ -10,9 +10,9 @@ use claviger_proto::catalogue::Catalogue;
 use tempfile::TempDir;
 
 use super::{Places, ScanLimits, ScanResult};
-use crate::credential::open::Seen;
-use crate::credential::places::Home;
+use crate::credential::look::Seen;
 use crate::credential::places::mounts::Mounts;
+use crate::credential::places::{HOMES_MAX, Home};
 
 /// A host with these files, and empty directories where the name ends with a slash, below a folder of its own.
 fn host(files: &[&str]) -> TempDir {
@@ -308,6 +308,33 @@ fn a_large_directory_does_not_use_up_what_others_need_in_a_search() {
     assert_eq!(result.limits_hit.names, 1);
 }
 
+/// Who may fill a directory in which a home lies cannot have the home passed over.
+#[test]
+fn a_home_has_its_share_whatever_lies_beside_it() {
+    let many: Vec<String> = (0..300).map(|number| format!("/srv/many/f{number}")).collect();
+    let mut names: Vec<&str> = many.iter().map(String::as_str).collect();
+    names.push("/srv/zoe/tls/x.pem");
+    let root = host(&names);
+    let homes = vec![Home::new(Path::new("/srv/zoe")).expect("absolute")];
+    let places = Places::for_search(Catalogue::shipped(), homes).expect("broad patterns");
+    let limits = ScanLimits {
+        names_per_home: 200,
+        ..ScanLimits::of_search()
+    };
+    let result = places.scan(root.path(), &limits).expect("scanned");
+    assert_eq!(files(&result), [("/srv/zoe/tls/x.pem", "private-key")]);
+    assert_eq!(result.limits_hit.names, 1);
+}
+
+#[test]
+fn homes_beyond_the_bound_are_counted() {
+    let root = host(&[]);
+    let home = |number| Home::new(Path::new(&format!("/home/u{number}"))).expect("absolute");
+    let places = Places::new(Catalogue::shipped(), (0..HOMES_MAX + 3).map(home).collect());
+    let result = places.scan(root.path(), &ScanLimits::default()).expect("scanned");
+    assert_eq!(result.limits_hit.homes, 3);
+}
+
 #[test]
 fn a_catalogue_without_broad_patterns_needs_no_search() {
     let catalogue = Catalogue::parse(
@@ -339,10 +366,14 @@ fn it_is_told_which_file_was_seen() {
     let is = |path: &str| {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = fs::symlink_metadata(root.path().join(path)).expect("there");
+        let born = metadata.created().expect("kept");
+        let born = born.duration_since(std::time::UNIX_EPOCH).expect("later");
+        let seconds = i64::try_from(born.as_secs()).expect("in time");
         Seen {
             device: metadata.dev(),
             inode: metadata.ino(),
             owner: metadata.uid(),
+            born: (seconds, born.subsec_nanos()),
         }
     };
     assert_eq!(seen("/root/.aws/credentials"), is("root/.aws/credentials"));

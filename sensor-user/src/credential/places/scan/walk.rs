@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claviger_proto::catalogue::Entry;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::Errno;
 
 use super::links;
 use super::state::{self, Next, State};
 use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way};
-use crate::credential::open::Seen;
+use crate::credential::look::{Seen, look_at, look_at_held, type_of};
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
 
@@ -33,7 +33,8 @@ pub(super) fn walk(
     mounts: &Mounts,
     step: &dyn Fn(&Path) -> bool,
 ) -> ScanResult {
-    let result = ScanResult::default();
+    let mut result = ScanResult::default();
+    result.limits_hit.homes = places.homes_left_out;
     let mut walk = Walk {
         places,
         root: root.as_fd(),
@@ -126,7 +127,8 @@ impl Walk<'_> {
                 Some(Next::Wildcard(_) | Next::AnyDepth)
             )
         });
-        let mut names: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
+        let exact: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
+        let mut names = BTreeSet::new();
         let is_others = match served {
             Some(Served::Program | Served::Network) => true,
             // There is no end to what a program can have, and each look costs it something: a search passes it over.
@@ -138,11 +140,17 @@ impl Walk<'_> {
         } else if wants_listing && (self.step)(path) {
             self.list(folder, states, &mut names);
         }
-        for name in names {
+        // These lead to homes too, which have shares of their own: they are looked up whatever a neighbour has used up. There are as many as the catalogue and
+        // the user database name.
+        for name in &exact {
+            self.take_name();
+            self.name(folder, path, states, name, depth, served);
+        }
+        for name in names.difference(&exact) {
             if !self.take_name() {
                 break;
             }
-            self.name(folder, path, states, &name, depth, served);
+            self.name(folder, path, states, name, depth, served);
         }
     }
 
@@ -201,22 +209,22 @@ impl Walk<'_> {
             self.result.limits_hit.served_elsewhere += 1;
             return;
         }
-        let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
+        let look = match look_at(folder, name) {
+            Ok(look) => look,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(_) => {
                 self.result.limits_hit.unreadable += 1;
                 return;
             }
         };
-        match FileType::from_raw_mode(stat.st_mode) {
+        match type_of(&look) {
             FileType::RegularFile => {
                 let ends = state::advance(self.places, states, name.as_bytes());
-                if stat.st_nlink > 1 && !Self::may_have_linked(folder, &stat) {
+                if look.stx_nlink > 1 && !Self::may_have_linked(folder, &look) {
                     self.result.limits_hit.foreign_links += 1;
                     return;
                 }
-                self.file(here, Seen::of(&stat), &ends);
+                self.file(here, Seen::of(&look), &ends);
             }
             FileType::Directory => {
                 let below = state::advance(self.places, states, name.as_bytes());
@@ -229,12 +237,12 @@ impl Walk<'_> {
                     Err(_) => self.result.limits_hit.unreadable += 1,
                 }
             }
-            FileType::Symlink => self.link(here, states, &stat, depth, served),
+            FileType::Symlink => self.link(here, states, &look, depth, served),
             _ => {}
         }
     }
 
-    fn link(&mut self, here: PathBuf, states: &[State], link: &Stat, depth: usize, served: Option<Served>) {
+    fn link(&mut self, here: PathBuf, states: &[State], link: &Statx, depth: usize, served: Option<Served>) {
         let Some(name) = here.file_name() else { return };
         let as_file = state::advance(self.places, states, name.as_bytes());
         let as_folder = state::advance_exact(self.places, states, name.as_bytes());
@@ -257,28 +265,28 @@ impl Walk<'_> {
             Mode::empty(),
             resolve,
         );
-        let Some((target, stat)) = target
+        let Some((target, look)) = target
             .ok()
-            .and_then(|target| rustix::fs::fstat(&target).ok().map(|stat| (target, stat)))
+            .and_then(|target| look_at_held(&target).ok().map(|look| (target, look)))
         else {
             // What it names may be away for a moment.
             if !self.places.searches {
                 let chain = links::follow(self.root, &here, self.step);
-                self.could_appear(&here, &chain, &as_file, link.st_uid, false);
+                self.could_appear(&here, &chain, &as_file, link.stx_uid, false);
             }
             return;
         };
-        if link.st_uid != 0 && link.st_uid != stat.st_uid {
+        if link.stx_uid != 0 && link.stx_uid != look.stx_uid {
             self.result.limits_hit.foreign_links += 1;
             return;
         }
-        match FileType::from_raw_mode(stat.st_mode) {
+        match type_of(&look) {
             FileType::RegularFile => {
                 if !self.places.searches {
                     let chain = links::follow(self.root, &here, self.step);
-                    self.could_appear(&here, &chain, &as_file, link.st_uid, true);
+                    self.could_appear(&here, &chain, &as_file, link.stx_uid, true);
                 }
-                self.file(here, Seen::of(&stat), &as_file);
+                self.file(here, Seen::of(&look), &as_file);
             }
             FileType::Directory if self.goes_on(&as_folder) => {
                 if !self.places.searches {
@@ -293,9 +301,9 @@ impl Walk<'_> {
     }
 
     /// Whether a file of several names has this one from root or from its owner, as far as can be told by who owns the directory.
-    fn may_have_linked(folder: BorrowedFd<'_>, file: &Stat) -> bool {
-        rustix::fs::fstat(folder)
-            .is_ok_and(|directory| directory.st_uid == 0 || directory.st_uid == file.st_uid)
+    fn may_have_linked(folder: BorrowedFd<'_>, file: &Statx) -> bool {
+        look_at_held(folder)
+            .is_ok_and(|directory| directory.stx_uid == 0 || directory.stx_uid == file.stx_uid)
     }
 
     fn file(&mut self, path: PathBuf, seen: Seen, states: &[State]) {

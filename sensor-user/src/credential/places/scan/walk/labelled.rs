@@ -6,10 +6,10 @@ impl Walk<'_> {
     pub(super) fn take_way(&mut self, folder: BorrowedFd<'_>, path: &Path) {
         if self.result.ways.len() >= self.limits.ways {
             self.result.limits_hit.found += 1;
-        } else if let Ok(stat) = rustix::fs::fstat(folder) {
+        } else if let Ok(look) = look_at_held(folder) {
             self.result.ways.push(Way {
                 path: path.to_owned(),
-                seen: Seen::of(&stat),
+                seen: Seen::of(&look),
             });
         }
     }
@@ -37,7 +37,7 @@ impl Walk<'_> {
         if names.is_empty() && !has_patterns && !leads_on {
             return;
         }
-        let Ok(stat) = rustix::fs::fstat(folder) else {
+        let Ok(look) = look_at_held(folder) else {
             self.result.limits_hit.unreadable += 1;
             return;
         };
@@ -52,7 +52,7 @@ impl Walk<'_> {
                 .collect();
             self.take_label(LabelledDirectory {
                 path: path.to_owned(),
-                seen: Seen::of(&stat),
+                seen: Seen::of(&look),
                 names,
                 has_patterns,
                 is_for_credentials,
