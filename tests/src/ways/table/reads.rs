@@ -177,7 +177,11 @@ fn silent() -> Vec<Way> {
             Way::new("uring_worker_replaced_environ", READ, [Built, Built, Built]),
         ],
     );
-    [held, gone].concat()
+    let ended = row(
+        "opened for a thread that has ended",
+        [Way::new("uring_ended_openat", READ, [Built, Built, Built])],
+    );
+    [held, gone, ended].concat()
 }
 
 fn descriptors() -> Vec<Way> {
