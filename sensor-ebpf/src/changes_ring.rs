@@ -225,7 +225,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     }
     if is_suppressed {
         changes_ring_ends::submitted(untyped(request), ring, what, place(request, ring));
-    } else if overflow::kept(untyped(request), ring) == 0 && SUCCESSES {
+    } else if overflow::change_kept(untyped(request), ring) == 0 && SUCCESSES {
         // Its end may not be seen.
         if may_concern && !is_by_file(opcode) {
             told_now(opcode, what, END_UNKNOWN, from, to);
@@ -332,7 +332,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     }
     let errno = -result as u32;
     if (SUCCESSES && result == 0) || is_refusal(i64::from(result)) {
-        ended(untyped(request), u32::from(opcode), errno);
+        ring_change_ended(untyped(request), u32::from(opcode), errno);
     }
     over(untyped(request));
 }
@@ -340,7 +340,7 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
 /// Tells how a change has ended, once. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn ended(request: u64, opcode: u32, errno: u32) -> u32 {
+extern "C" fn ring_change_ended(request: u64, opcode: u32, errno: u32) -> u32 {
     let Some(asked) = CHANGES_ASKED.get_ptr(request) else {
         return 0;
     };
@@ -362,7 +362,7 @@ extern "C" fn ended(request: u64, opcode: u32, errno: u32) -> u32 {
         );
     }
     if asked.are_starts_known() {
-        asked::told(request, errno);
+        asked::told_change_asked(request, errno);
     }
     match asked.start_now() {
         Start::Same => {}

@@ -126,7 +126,7 @@ pub fn is_under_way(request: u64) -> bool {
 /// The end of a change is awaited no longer.
 #[inline(always)]
 pub fn over(request: u64) {
-    overflow::forget(request);
+    overflow::forget_change(request);
     // It may not have been kept.
     let _not_kept = CHANGES_ASKED.remove(request);
 }
@@ -135,7 +135,7 @@ pub fn over(request: u64) {
 #[inline(always)]
 pub fn remember(request: u64, what: u32, may_concern: bool, from: &Given, to: &Given) -> bool {
     // One before it at the same address may have ended without anybody seeing it.
-    overflow::forget(request);
+    overflow::forget_change(request);
     let nothing: &Asked = &NO_CHANGE_ASKED;
     if CHANGES_ASKED.insert(request, nothing, 0).is_err() {
         lose(Probe::CredentialChange, Counter::LostInFlight);
@@ -151,14 +151,14 @@ pub fn remember(request: u64, what: u32, may_concern: bool, from: &Given, to: &G
     asked.has_second = u32::from(to.text != 0);
     asked.directory = from.directory;
     asked.second_directory = to.directory;
-    keep(request, from.text, to.text);
+    keep_change(request, from.text, to.text);
     true
 }
 
 /// Who asks, and the names. Global, so that what it takes of the stack is free again behind it. What cannot be read stays empty, and is told as such.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn keep(request: u64, from: u64, to: u64) -> u32 {
+extern "C" fn keep_change(request: u64, from: u64, to: u64) -> u32 {
     let Some(asked) = CHANGES_ASKED.get_ptr_mut(request) else {
         return 0;
     };
@@ -204,7 +204,7 @@ fn path(path: &mut GivenPath, given: Given, is_alone: bool) -> u64 {
 /// Tells a change of names, or an attribute of what a path leads to, as it was asked. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn told(request: u64, errno: u32) -> u32 {
+pub extern "C" fn told_change_asked(request: u64, errno: u32) -> u32 {
     let Some(asked) = CHANGES_ASKED.get_ptr(request) else {
         return 0;
     };

@@ -19,7 +19,7 @@ use crate::{
 
 /// Changes under way whose completion may find no room.
 #[map]
-static CHANGES_BY_USER_DATA: HashMap<KnownBy, u64> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
+static CHANGES_BY_DATA: HashMap<KnownBy, u64> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
 
 /// A completion found no room.
 #[btf_tracepoint(function = "io_uring_cqe_overflow")]
@@ -49,7 +49,7 @@ pub fn io_uring_fail_link_changes(ctx: BtfTracePointContext) -> i32 {
 /// behind it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn kept(request: u64, ring: u64) -> u32 {
+pub extern "C" fn change_kept(request: u64, ring: u64) -> u32 {
     if offset!(ring_user_data) == MISSING || offset!(ring_own_result) == MISSING {
         // Such a kernel (before 5.19) does not tell of what finds no room.
         return 1;
@@ -60,7 +60,7 @@ pub extern "C" fn kept(request: u64, ring: u64) -> u32 {
     let user_data = Probed::read(request as *const u8, offset!(ring_user_data));
     for place in 0..SAME {
         let key = KnownBy::new(ring, user_data, place);
-        if CHANGES_BY_USER_DATA.insert(key, request, NOT_THERE_YET).is_ok() {
+        if CHANGES_BY_DATA.insert(key, request, NOT_THERE_YET).is_ok() {
             // SAFETY: a value of the map, which nothing else touches while its request is under way.
             unsafe { (*asked).known_by = key };
             return 1;
@@ -72,11 +72,11 @@ pub extern "C" fn kept(request: u64, ring: u64) -> u32 {
 /// It is not under way any more. Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn forget(request: u64) -> u32 {
+pub extern "C" fn forget_change(request: u64) -> u32 {
     if let Some(asked) = CHANGES_ASKED.get_ptr(request) {
         // SAFETY: as above.
         let known_by = unsafe { (*asked).known_by };
-        let _not_kept = CHANGES_BY_USER_DATA.remove(known_by);
+        let _not_kept = CHANGES_BY_DATA.remove(known_by);
     }
     0
 }
@@ -85,7 +85,7 @@ pub extern "C" fn forget(request: u64) -> u32 {
 #[inline(always)]
 fn overflowed<const SUCCESSES: bool>(ring: u64, user_data: u64, result: i32) {
     for place in 0..SAME {
-        let request = one_of(ring, user_data, place);
+        let request = change_known_by(ring, user_data, place);
         if request == 0 {
             continue;
         }
@@ -107,9 +107,9 @@ fn has_run(request: *const u8) -> bool {
 /// Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn one_of(ring: u64, user_data: u64, place: u32) -> u64 {
+extern "C" fn change_known_by(ring: u64, user_data: u64, place: u32) -> u64 {
     let key = KnownBy::new(ring, user_data, place);
-    CHANGES_BY_USER_DATA.get_ptr(key).map_or(0, |request| {
+    CHANGES_BY_DATA.get_ptr(key).map_or(0, |request| {
         // SAFETY: a value of the map, which stays while this program runs.
         unsafe { *request }
     })

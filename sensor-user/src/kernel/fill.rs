@@ -35,7 +35,7 @@ pub const MAPS: [(&str, &str, u32); 23] = [
     ("BY_USER_DATA", "io_uring_completions_awaited", IN_FLIGHT_MAX),
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),
     (
-        "CHANGES_BY_USER_DATA",
+        "CHANGES_BY_DATA",
         "io_uring_completions_of_changes_awaited",
         IN_FLIGHT_MAX,
     ),
