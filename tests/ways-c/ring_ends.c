@@ -113,6 +113,14 @@ static void overflow_renameat(void) {
     uring.entries[*uring.submitted % URING_ENTRIES] = request;
     __atomic_store_n(uring.submitted, *uring.submitted + 1, __ATOMIC_RELEASE);
     must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 1, 0, 0, NULL, 0));
+    // A worker renames it.
+    for (int waited = 0; !(__atomic_load_n(uring.submit_flags, __ATOMIC_ACQUIRE) & IORING_SQ_CQ_OVERFLOW); waited++) {
+        if (waited == PATIENCE_MS) {
+            errno = ETIME;
+            cannot("a completion without room");
+        }
+        usleep(1000);
+    }
     say(went() ? 0 : -1);
 }
 
