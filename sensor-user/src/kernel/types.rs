@@ -104,7 +104,7 @@ impl<'a> Types<'a> {
                 .members
                 .iter()
                 .find(|member| is_it(*member))
-                .map(|member| member.val()),
+                .map(btf_rs::EnumMember::val),
             Type::Enum64(found) => {
                 let member = found.members.iter().find(|member| is_it(*member));
                 #[expect(clippy::cast_possible_truncation, reason = "the lower bits are meant")]
