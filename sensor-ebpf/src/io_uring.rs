@@ -8,9 +8,10 @@
 //! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission. What has
 //! not run then see [`left`]. What is chained behind what fails may end without completion: [`cancelled`].
 
+mod asked_by;
 mod cancelled;
 pub mod left;
-mod overflow;
+pub mod overflow;
 
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes, generated::bpf_ktime_get_boot_ns},
@@ -20,15 +21,17 @@ use aya_ebpf::{
 };
 use claviger_sensor_common::{
     AttemptRecord, Counter, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES,
-    IN_FLIGHT_MAX, MISSING, Probe, RECORD_ATTEMPT,
+    IN_FLIGHT_MAX, MISSING, PathBytes, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
+    actor::Actor,
     attempts::{finish, is_refusal},
     descriptors,
     file_open::returned,
     file_use::untyped,
     fixed_files,
+    names_asked::NO_PATH,
     offsets::agent_pid,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
@@ -58,6 +61,11 @@ struct Asked {
     ring: u64,
     /// How it is found by what its completion says of it.
     known_by: overflow::KnownBy,
+    /// Who has submitted it.
+    actor: Actor,
+    /// The dentry at which a relative path starts; 0 where that is not open.
+    start: u64,
+    base: PathBytes,
     given: [u8; GIVEN_PATH_BYTES],
 }
 
@@ -151,6 +159,9 @@ static NOTHING_ASKED: Asked = Asked {
     submitted_ns: 0,
     ring: 0,
     known_by: overflow::KnownBy::NOTHING,
+    actor: Actor::NOBODY,
+    start: 0,
+    base: NO_PATH.base,
     given: [0; GIVEN_PATH_BYTES],
 };
 
@@ -244,6 +255,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
     asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+    asked_by::keep_actor(request);
     true
 }
 
@@ -329,8 +341,11 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
         return;
     }
     if result >= 0 {
-        if SUCCESSES {
+        if SUCCESSES && asked_by::is_current(untyped(request)) {
             succeeded(untyped(request), result as u32);
+        } else if SUCCESSES && is_under_way(untyped(request)) && !is_settled(untyped(request)) {
+            // What the process has open is not at hand here.
+            end_unknown(untyped(request));
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
         refused(untyped(request), -result as u32);
@@ -386,6 +401,41 @@ extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
         count_of(probe, Counter::LostInFlight);
         return 0;
     };
+    // SAFETY: a value of the map that stays while this program runs.
+    let asked = unsafe { &*asked };
+    let is_start_known = asked_by::is_start_known(asked);
+    if is_start_known {
+        told_as_asked(request, errno, probe);
+    }
+    let is_told_from_elsewhere = asked_by::told_from_elsewhere(request, asked, errno, probe);
+    if !is_start_known && !is_told_from_elsewhere {
+        count_of(probe, Counter::Seen);
+        count_of(probe, Counter::LostDescriptorGone);
+    }
+    0
+}
+
+/// Tells it of who has submitted it, with what its path started at then. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_as_asked(request: u64, errno: u32, probe: u32) -> u32 {
+    tell(request, errno, probe, asked_by::fill)
+}
+
+/// Tells it of the current task, with what its path starts at now. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_from_here(request: u64, errno: u32, probe: u32) -> u32 {
+    tell(request, errno, probe, |record, asked| {
+        finish(record, asked.length as usize, asked.directory)
+    })
+}
+
+#[inline(always)]
+fn tell(request: u64, errno: u32, probe: u32, rest: impl FnOnce(&mut AttemptRecord, &Asked) -> bool) -> u32 {
+    let Some(asked) = IN_FLIGHT.get_ptr(request) else {
+        return 0;
+    };
     submit::<AttemptRecord>(probe, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size, `asked` a value of the map that stays until it is removed below.
         let (record, asked) = unsafe { (&mut *record, &*asked) };
@@ -398,7 +448,7 @@ extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
         if unsafe { bpf_probe_read_kernel_buf(asked.given.as_ptr(), &mut record.given) }.is_err() {
             return false;
         }
-        finish(record, asked.length as usize, asked.directory)
+        rest(record, asked)
     });
-    0
+    1
 }

@@ -126,7 +126,7 @@ const CANCELLED: &[Program] = &[program(
 )];
 
 const TOO_MANY_CANCELLED: &str =
-    "how requests of an io_uring end, once somebody had very many cancelled that have no completion";
+    "how opens by io_uring end, once somebody had very many cancelled that have no completion";
 
 const TOO_MANY_SILENT: &str =
     "refusals of io_uring, once somebody has opened very many files by requests that have no completion";

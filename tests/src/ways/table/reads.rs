@@ -181,7 +181,11 @@ fn silent() -> Vec<Way> {
         "the same, run after the call that submits it",
         [Way::new("uring_suppressed_late", READ, [Built, Built, Built])],
     );
-    [held, gone, late].concat()
+    let ended = row(
+        "opened for a thread that has ended",
+        [Way::new("uring_ended_openat", READ, [Built, Built, Built])],
+    );
+    [held, gone, late, ended].concat()
 }
 
 fn descriptors() -> Vec<Way> {
