@@ -239,7 +239,7 @@ fn write(record: &mut ChangeRecord, facts: &Facts) {
     record.what = facts.what;
     record.errno = facts.errno;
     record.by_path =
-        u32::from(facts.by_path) * CHANGE_BY_PATH | u32::from(facts.read_late) * CHANGE_READ_LATE;
+        (u32::from(facts.by_path) * CHANGE_BY_PATH) | (u32::from(facts.read_late) * CHANGE_READ_LATE);
     record.overwrote = u32::from(facts.overwrote);
     record.mode_before = facts.before.mode;
     record.mode_after = facts.after.mode;

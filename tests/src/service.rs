@@ -22,8 +22,9 @@ use crate::{detector as detector_program, rcu::Expedited, sensor};
 
 pub use detector::Detector;
 
-/// How long a test waits for what must come: a machine may be slow, and have much else to do. Only a test that fails waits as long.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a test waits for what must come: a machine may be slow, as an emulated one is at loading programs, and have much else to do. Only a test that fails
+/// waits as long.
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A sensor with a state of its own, running or not.
 pub struct Sensor {

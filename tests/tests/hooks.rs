@@ -93,15 +93,9 @@ fn every_other_probe_works() {
         return;
     }
     let report = check();
-    for name in [
-        "file_open_denied",
-        "process_exec",
-        "process_fork",
-        "process_exit",
-        "directory_list",
-    ] {
-        assert!(probe(&report, name)["hook"].is_string(), "{name}: {report:#}");
-    }
+    let probes = report["probes"].as_array().expect("a list");
+    let without: Vec<_> = probes.iter().filter(|probe| !probe["hook"].is_string()).collect();
+    assert!(without.is_empty(), "{without:#?}");
 }
 
 #[test]
