@@ -16,6 +16,7 @@ mod error;
 pub mod forward;
 pub mod kernel;
 pub mod metrics;
+mod own_limits;
 mod regular;
 pub mod sign;
 pub mod spool;

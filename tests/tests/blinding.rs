@@ -203,13 +203,13 @@ fn a_limit_on_what_it_may_write_does_not_end_the_sensor() {
     let host = Host::start();
     let own = host.pid();
     let pid = i32::try_from(own).ok().and_then(Pid::from_raw).expect("a pid");
-    let nothing = Rlimit {
-        current: Some(0),
-        maximum: None,
-    };
-    prlimit(Some(pid), Resource::Fsize, nothing).expect("set");
-    // What is to be written meanwhile comes to the limit, and is counted as lost.
-    std::thread::sleep(Duration::from_secs(3));
+    host.wait_for_tamper("limit", "RLIMIT_FSIZE", || {
+        let nothing = Rlimit {
+            current: Some(0),
+            maximum: None,
+        };
+        prlimit(Some(pid), Resource::Fsize, nothing).expect("set");
+    });
     assert_eq!(host.pid(), own, "{}", host.sensor.log());
 }
 
