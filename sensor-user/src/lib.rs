@@ -1,6 +1,6 @@
 //! The sensor's user half: from the kernel's records to signed events at a detector.
 //!
-//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, metrics, error, regular
+//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, metrics, error, regular, own_limits
 //!
 //! A room imports only rooms before it and the shelf.
 
