@@ -323,6 +323,8 @@ offsets! {
     ring_completed_node,
     /// `io_kiocb.cqe.res`; [`MISSING`] before 5.19
     ring_own_result,
+    /// The flag in `io_kiocb.flags` that says that a request has something to let go, of an open its name: `REQ_F_NEED_CLEANUP`. No offset
+    ring_has_name,
     /// `task_struct.thread_pid`
     task_thread_pid,
     /// `pid.level`: how deep the pid namespace lies in which it was made; 0 for the first

@@ -8,7 +8,8 @@ use claviger_sensor_common::{AttemptRecord, Probe, RECORD_ATTEMPT};
 
 use crate::{
     arguments::Arguments,
-    descriptors, labels,
+    given::start,
+    labels,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -113,12 +114,7 @@ pub fn finish(record: &mut AttemptRecord, length: usize, directory: i32) -> bool
     record.base.truncated = 0;
     task::snapshot(&raw mut record.task);
     if record.given[0] != b'/' {
-        let base = if directory == AT_FDCWD {
-            path::working_directory()
-        } else {
-            path::of_file(descriptors::checked_file(directory as u32))
-        };
-        path::walk(&base, &mut record.base);
+        path::walk(&start(directory), &mut record.base);
     }
     true
 }

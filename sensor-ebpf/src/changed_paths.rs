@@ -15,6 +15,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    actor,
     arguments::{Arguments, number, result},
     attempts::{AT_FDCWD, is_refusal},
     changes::{Attributes, Facts, RENAME_EXCHANGE, known_by_call, nothing_given, one, two},
@@ -209,7 +210,7 @@ pub const fn both(low: i32, high: i32) -> u64 {
 #[inline(never)]
 pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    tell::<true>(what & 0xffff, what >> 16, from, to);
+    tell::<true>(what & 0xffff, what >> 16, false, from, to);
     0
 }
 
@@ -226,7 +227,7 @@ pub fn concerned<const USER: bool>(what: u32, from: Given, to: Given) -> bool {
 
 /// Tells a change of names that may concern us.
 #[inline(always)]
-pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
+pub fn tell<const USER: bool>(what: u32, errno: u32, read_late: bool, from: Given, to: Given) {
     if !concerned::<USER>(what, from, to) {
         return;
     }
@@ -234,6 +235,7 @@ pub fn tell<const USER: bool>(what: u32, errno: u32, from: Given, to: Given) {
     let mut facts = Facts::new(what);
     facts.errno = errno;
     facts.by_path = true;
+    facts.read_late = read_late;
     if to.text == 0 {
         one(&facts, |path| fill::<USER>(path, from));
     } else {
@@ -381,10 +383,11 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
 #[inline(never)]
 pub extern "C" fn held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
     let file = descriptors::checked_file(descriptor);
-    held_file::<true>(what & 0xffff, what >> 16, file, attribute, after)
+    held_file::<true>(what & 0xffff, what >> 16, file, attribute, after, 0)
 }
 
-/// Of an open file; with `USER`, the name of an attribute is the caller's. 0 where there is nothing to tell, for it is no credential.
+/// Of an open file; with `USER`, the name of an attribute is the caller's. `whose` is as in [`Facts`]. 0 where there is nothing to tell, for it is no
+/// credential.
 #[inline(always)]
 pub fn held_file<const USER: bool>(
     what: u32,
@@ -392,6 +395,7 @@ pub fn held_file<const USER: bool>(
     file: *const u8,
     attribute: u64,
     after: u64,
+    whose: u64,
 ) -> u32 {
     if file.is_null() {
         // It was closed meanwhile.
@@ -410,9 +414,14 @@ pub fn held_file<const USER: bool>(
     } else {
         unpacked(what, after)
     };
+    facts.whose = whose;
     let walk = |path: &mut GivenPath| {
         nothing_given(path);
-        path::walk(&path::of_file(file), &mut path.base);
+        if whose == 0 {
+            path::walk(&path::of_file(file), &mut path.base);
+        } else {
+            path::walk_below(&actor::root(whose), &path::of_file(file), &mut path.base);
+        }
         true
     };
     if attribute == 0 {

@@ -10,6 +10,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    actor,
     file_use::{by_name, is_regular, recognised, untyped},
     labels,
     offsets::offset,
@@ -45,6 +46,8 @@ pub struct Facts {
     pub by_path: bool,
     /// Of a path: it was read when the call had ended, and not when it began.
     pub read_late: bool,
+    /// The [`crate::actor::Actor`] that did it, where that lies; 0 for the current task.
+    pub whose: u64,
     pub overwrote: bool,
     pub before: Attributes,
     pub after: Attributes,
@@ -87,6 +90,7 @@ impl Facts {
             errno: 0,
             by_path: false,
             read_late: false,
+            whose: 0,
             overwrote: false,
             before: Attributes::UNKNOWN,
             after: Attributes::UNKNOWN,
@@ -249,7 +253,11 @@ fn write(record: &mut ChangeRecord, facts: &Facts) {
     record.gid_after = facts.after.gid;
     record.file = facts.file;
     record.place = facts.place;
-    task::snapshot(&raw mut record.task);
+    if facts.whose == 0 {
+        task::snapshot(&raw mut record.task);
+    } else {
+        actor::copy_task(facts.whose, &raw mut record.task);
+    }
 }
 
 #[inline(always)]

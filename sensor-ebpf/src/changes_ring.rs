@@ -2,23 +2,26 @@
 //! [`crate::io_uring`] names. What was asked is kept until its end, names of attributes too. Where a completion is suppressed it is told at once, and its
 //! end is unknown; a refusal is never suppressed. Of what is open then see [`crate::changes_ring_ends`].
 //!
+//! Who asks, and what the paths start at, is kept as well: another task may complete it, and the process can be elsewhere by then ([`asked`]). What is completed
+//! without room for that see [`overflow`].
+//!
 //! What tells is global, each part for itself: together they are more than the verifier's stack has room for (6.1).
 
-use aya_ebpf::{
-    helpers::bpf_probe_read_kernel_str_bytes,
-    macros::{btf_tracepoint, map},
-    maps::HashMap,
-    programs::BtfTracePointContext,
-};
+mod asked;
+mod overflow;
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
-    Probe, UNKNOWN_ID,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, END_UNKNOWN, MISSING, Probe, UNKNOWN_ID,
 };
+
+use self::asked::{CHANGES_ASKED, Start, remember};
+pub use self::asked::{is_under_way, over};
 
 use crate::{
     attempts::{AT_FDCWD, is_refusal},
-    changed_paths::{AT_REMOVEDIR, both, held_file, tell},
+    changed_paths::{AT_REMOVEDIR, both, concerned, held_file, tell},
     changes::{Facts, RENAME_EXCHANGE, two},
     changes_ring_ends::{self, Where},
     file_use::untyped,
@@ -26,7 +29,7 @@ use crate::{
     io_uring::COMPLETION_SUPPRESSED,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer},
-    report::count,
+    report::lose,
     task,
 };
 
@@ -41,33 +44,6 @@ const IORING_OP_SETXATTR: u8 = 42;
 const IORING_OP_FTRUNCATE: u8 = 55;
 /// REQ_F_FIXED_FILE: the same bit as IOSQE_FIXED_FILE.
 const FIXED_FILE: u32 = 1;
-
-/// What was asked, until its end: the names are gone by then.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Asked {
-    what: u32,
-    directory: i32,
-    second_directory: i32,
-    has_second: u32,
-    given: [u8; GIVEN_PATH_BYTES],
-    second: [u8; GIVEN_PATH_BYTES],
-}
-
-/// What a new entry begins with: it is too large to be put together anywhere else than in its place.
-#[unsafe(no_mangle)]
-static NO_CHANGE_ASKED: Asked = Asked {
-    what: 0,
-    directory: 0,
-    second_directory: 0,
-    has_second: 0,
-    given: [0; GIVEN_PATH_BYTES],
-    second: [0; GIVEN_PATH_BYTES],
-};
-
-/// Changes under way, by the address of their request.
-#[map]
-static CHANGES_ASKED: HashMap<u64, Asked> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
 
 /// Kernels from 6.4.
 #[btf_tracepoint(function = "io_uring_submit_req")]
@@ -233,17 +209,28 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         directory: second_directory,
         text: second as u64,
     };
-    // A failure completes always.
-    if !SUCCESSES || !is_suppressed(request) {
-        if opcode != IORING_OP_FTRUNCATE {
-            remember(request as u64, what, &from, &to);
-        }
-    } else if is_by_file(opcode) {
-        let ring: u64 = Probed::read(request, offset!(ring_context));
-        remember(untyped(request), what, &from, &to);
+    let ring: u64 = Probed::read(request, offset!(ring_context));
+    let is_suppressed = SUCCESSES && is_suppressed(request);
+    if is_suppressed && !is_by_file(opcode) {
+        told_now(opcode, what, END_UNKNOWN, from, to);
+        return;
+    }
+    let may_concern = match opcode {
+        IORING_OP_FTRUNCATE | IORING_OP_FSETXATTR => true,
+        IORING_OP_SETXATTR => concerns::<false>(from),
+        _ => concerned::<false>(what, from, to),
+    };
+    if !remember(untyped(request), what, may_concern, &from, &to) {
+        return;
+    }
+    if is_suppressed {
         changes_ring_ends::submitted(untyped(request), ring, what, place(request, ring));
-    } else {
-        told(opcode, what, END_UNKNOWN, from, to, core::ptr::null);
+    } else if overflow::change_kept(untyped(request), ring) == 0 && SUCCESSES {
+        // Its end may not be seen.
+        if may_concern && !is_by_file(opcode) {
+            told_now(opcode, what, END_UNKNOWN, from, to);
+            over(untyped(request));
+        }
     }
 }
 
@@ -278,52 +265,43 @@ pub fn end_unknown(request: u64, what: u32, file: u64) -> u32 {
         return 0;
     };
     // SAFETY: a value of the map that stays until it is removed by [`over`].
-    let attribute = untyped(unsafe { (*asked).given.as_ptr() });
+    let attribute = untyped(unsafe { (*asked).first.given.as_ptr() });
     by_file(
         what,
         END_UNKNOWN,
         file,
         if what == CHANGE_TRUNCATED { 0 } else { attribute },
+        0,
     )
 }
 
-/// Whether the end of a change is awaited.
+/// Tells a change of what a path leads to, of the current task, with what the path starts at now.
 #[inline(always)]
-pub fn is_under_way(request: u64) -> bool {
-    CHANGES_ASKED.get_ptr(request).is_some()
-}
-
-/// The end of a change is awaited no longer.
-#[inline(always)]
-pub fn over(request: u64) {
-    // It may not have been kept.
-    let _not_kept = CHANGES_ASKED.remove(request);
-}
-
-/// Tells a change, by how the request says what it is done to.
-#[inline(always)]
-fn told(opcode: u8, what: u32, errno: u32, from: Given, to: Given, file: impl FnOnce() -> *const u8) {
+fn told_now(opcode: u8, what: u32, errno: u32, from: Given, to: Given) {
     let (first, second) = (untyped(from.text as *const u8), untyped(to.text as *const u8));
-    match opcode {
-        IORING_OP_SETXATTR => attribute_by_path(errno, first, second),
-        IORING_OP_FSETXATTR | IORING_OP_FTRUNCATE => by_file(what, errno, untyped(file()), first),
-        _ => names(what, errno, both(from.directory, to.directory), first, second),
-    };
+    if opcode == IORING_OP_SETXATTR {
+        attribute_by_path(errno, first, second, 0);
+    } else {
+        names(what, errno, both(from.directory, to.directory), first, second);
+    }
 }
+
+/// In what [`names`] is told: the paths may have started elsewhere.
+const LATE: u32 = 1 << 31;
 
 /// Tells a change of names.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    tell::<false>(what, errno, from, to);
+    tell::<false>(what & !LATE, errno, what & LATE != 0, from, to);
     0
 }
 
 /// Tells that an attribute was set of what a path leads to.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64) -> u32 {
+extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, is_late: u32) -> u32 {
     let given = Given::here(path);
     if !concerns::<false>(given) {
         return 0;
@@ -331,43 +309,19 @@ extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64) -> u32 {
     let mut facts = Facts::new(CHANGE_ATTRIBUTE);
     facts.errno = errno;
     facts.by_path = true;
+    facts.read_late = is_late != 0;
     two(&facts, |path, name| {
         fill::<false>(path, given) && only::<false>(name, attribute)
     });
     0
 }
 
-/// Tells what was done to an open file.
+/// Tells what was done to an open file. `whose` as in [`crate::changes::Facts`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn by_file(what: u32, errno: u32, file: u64, attribute: u64) -> u32 {
+extern "C" fn by_file(what: u32, errno: u32, file: u64, attribute: u64, whose: u64) -> u32 {
     let nothing = both(UNKNOWN_ID as i32, UNKNOWN_ID as i32);
-    held_file::<false>(what, errno, file as *const u8, attribute, nothing)
-}
-
-#[inline(always)]
-fn remember(request: u64, what: u32, from: &Given, to: &Given) {
-    let nothing: &Asked = &NO_CHANGE_ASKED;
-    if CHANGES_ASKED.insert(request, nothing, 0).is_err() {
-        count(Probe::CredentialChange, Counter::Seen);
-        count(Probe::CredentialChange, Counter::LostInFlight);
-        return;
-    }
-    let Some(asked) = CHANGES_ASKED.get_ptr_mut(request) else {
-        return;
-    };
-    // SAFETY: a value of the map, which nothing else touches while its request is under way.
-    let asked = unsafe { &mut *asked };
-    asked.what = what;
-    asked.directory = from.directory;
-    asked.second_directory = to.directory;
-    asked.has_second = u32::from(to.text != 0);
-    // What cannot be read stays empty, and is told as such.
-    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-    unsafe {
-        let _unreadable = bpf_probe_read_kernel_str_bytes(from.text as *const u8, &mut asked.given);
-        let _unreadable = bpf_probe_read_kernel_str_bytes(to.text as *const u8, &mut asked.second);
-    }
+    held_file::<false>(what, errno, file as *const u8, attribute, nothing, whose)
 }
 
 #[inline(always)]
@@ -376,34 +330,59 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     if !is_change(opcode) {
         return;
     }
-    let is_told = (SUCCESSES && result == 0) || is_refusal(i64::from(result));
     let errno = -result as u32;
-    let file = || pointer::<Probed>(request, offset!(ring_file));
-    if opcode == IORING_OP_FTRUNCATE {
-        if is_told && task::current_pid() != agent_pid() {
-            told(opcode, CHANGE_TRUNCATED, errno, Given::NONE, Given::NONE, file);
-        }
-        over(request as u64);
-        return;
+    if (SUCCESSES && result == 0) || is_refusal(i64::from(result)) {
+        ring_change_ended(untyped(request), u32::from(opcode), errno);
     }
-    if let Some(asked) = CHANGES_ASKED.get_ptr(request as u64) {
-        // SAFETY: a value of the map that stays until it is removed below.
-        let asked = unsafe { &*asked };
-        let from = Given {
-            directory: asked.directory,
-            text: asked.given.as_ptr() as u64,
+    over(untyped(request));
+}
+
+/// Tells how a change has ended, once. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn ring_change_ended(request: u64, opcode: u32, errno: u32) -> u32 {
+    let Some(asked) = CHANGES_ASKED.get_ptr(request) else {
+        return 0;
+    };
+    // SAFETY: a value of the map that stays while this program runs.
+    let asked = unsafe { &*asked };
+    if is_by_file(opcode as u8) {
+        let file = untyped(pointer::<Probed>(request as *const u8, offset!(ring_file)));
+        let attribute = if asked.what == CHANGE_TRUNCATED {
+            0
+        } else {
+            untyped(asked.first.given.as_ptr())
         };
-        let to = Given {
-            directory: asked.second_directory,
-            text: if asked.has_second != 0 {
-                asked.second.as_ptr() as u64
+        return by_file(
+            asked.what,
+            errno,
+            file,
+            attribute,
+            untyped((&raw const asked.actor).cast()),
+        );
+    }
+    if asked.are_starts_known() {
+        asked::told_change_asked(request, errno);
+    }
+    match asked.start_now() {
+        Start::Same => {}
+        Start::Unknown => lose(Probe::CredentialChange, Counter::LostDescriptorGone),
+        Start::Another => {
+            let late = u32::from(asked.are_starts_known());
+            let (first, second) = (asked.first.given.as_ptr(), asked.second_text());
+            if opcode as u8 == IORING_OP_SETXATTR {
+                attribute_by_path(errno, untyped(first), second, late);
             } else {
-                0
-            },
-        };
-        if is_told {
-            told(opcode, asked.what, errno, from, to, file);
+                let directories = both(asked.directory, asked.second_directory);
+                names(
+                    asked.what | (late * LATE),
+                    errno,
+                    directories,
+                    untyped(first),
+                    second,
+                );
+            }
         }
-        over(request as u64);
     }
+    0
 }

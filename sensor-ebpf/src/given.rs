@@ -10,7 +10,8 @@ use crate::{
     file_use::untyped,
     labels,
     offsets::offset,
-    overlay, path,
+    overlay,
+    path::{self, Place},
     read::{Probed, pointer},
 };
 
@@ -92,6 +93,16 @@ fn base(directory: i32) -> *const u8 {
     }
 }
 
+/// Where a relative path of the current task starts; without a dentry where the descriptor is not open.
+#[inline(always)]
+pub fn start(directory: i32) -> Place {
+    if directory == AT_FDCWD {
+        path::working_directory()
+    } else {
+        path::of_file(descriptors::checked_file(directory as u32))
+    }
+}
+
 /// Whether a text has a slash, or may have one: it is too long to tell, or cannot be read, as one in a page that is not in memory yet. An empty one
 /// counts as one that has.
 #[inline(always)]
@@ -152,12 +163,7 @@ pub fn fill<const USER: bool>(path: &mut GivenPath, given: Given) -> bool {
         return false;
     }
     if path.given[0] != b'/' {
-        let base = if given.directory == AT_FDCWD {
-            path::working_directory()
-        } else {
-            path::of_file(descriptors::checked_file(given.directory as u32))
-        };
-        path::walk(&base, &mut path.base);
+        path::walk(&start(given.directory), &mut path.base);
     }
     true
 }

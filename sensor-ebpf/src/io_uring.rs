@@ -5,9 +5,13 @@
 //! - completed: `io_uring_complete(ctx, req, cqe)` (6.13), before `(ctx, req, user_data, res, …)` (6.0): the result
 //!
 //! An open into a fixed file returns no descriptor: the file is found in the table of the ring. A completion can be suppressed: then the end of the
-//! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission.
+//! call that submitted is looked at ([`crate::ring_ends`]); where that has none, for a thread of the kernel submits, the path is told at submission. What has
+//! not run then see [`left`]. What is chained behind what fails may end without completion: [`cancelled`].
 
-mod overflow;
+mod asked_by;
+mod cancelled;
+pub mod left;
+pub mod overflow;
 
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes, generated::bpf_ktime_get_boot_ns},
@@ -16,16 +20,18 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_TO_COME, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING, Probe,
-    RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES,
+    IN_FLIGHT_MAX, MISSING, PathBytes, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
+    actor::Actor,
     attempts::{finish, is_refusal},
     descriptors,
     file_open::returned,
     file_use::untyped,
     fixed_files,
+    names_asked::NO_PATH,
     offsets::agent_pid,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
@@ -48,12 +54,18 @@ struct Asked {
     directory: i32,
     flags: u32,
     length: u32,
-    /// `SETTLED` and `BY_WORKER`.
+    /// `SETTLED`, `BY_WORKER`, [`left::LEFT`].
     state: u32,
     /// When it was submitted, since boot: what is looked at later may have been changed since then.
     submitted_ns: u64,
+    ring: u64,
     /// How it is found by what its completion says of it.
     known_by: overflow::KnownBy,
+    /// Who has submitted it.
+    actor: Actor,
+    /// The dentry at which a relative path starts; 0 where that is not open.
+    start: u64,
+    base: PathBytes,
     given: [u8; GIVEN_PATH_BYTES],
 }
 
@@ -145,7 +157,11 @@ static NOTHING_ASKED: Asked = Asked {
     length: 0,
     state: 0,
     submitted_ns: 0,
+    ring: 0,
     known_by: overflow::KnownBy::NOTHING,
+    actor: Actor::NOBODY,
+    start: 0,
+    base: NO_PATH.base,
     given: [0; GIVEN_PATH_BYTES],
 };
 
@@ -181,11 +197,14 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     );
     let ring: u64 = Probed::read(request, offset!(ring_context));
     let is_kept = remember(untyped(request), directory, open_flags, name);
-    // A failure completes always, and is counted then where it was not kept.
+    let completes = flags & COMPLETION_SUPPRESSED == 0;
+    // A failure completes always, and is counted then where it was not kept. That it succeeded nobody sees.
     if !SUCCESSES {
+        if !completes && is_kept {
+            left::keep_until_run(untyped(request));
+        }
         return;
     }
-    let completes = flags & COMPLETION_SUPPRESSED == 0;
     let is_kept = is_kept && (!completes || overflow::kept(untyped(request), ring) != 0);
     if slot != 0 && slot != fixed_files::ANY_FREE {
         ring_ends::replaces(ring, slot);
@@ -193,11 +212,15 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if is_kept && (completes || ring_ends::awaited(untyped(request), ring, slot)) {
         return;
     }
+    if is_kept {
+        left::leave(untyped(request));
+        return;
+    }
     over(untyped(request));
     submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
-        record.errno = if completes { END_TO_COME } else { END_UNKNOWN };
+        record.errno = if completes { END_TO_COME } else { END_NOT_RUN };
         record.flags = open_flags;
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
@@ -212,6 +235,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
 #[inline(always)]
 fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // One before it at the same address may have ended without anybody seeing it.
+    left::has_run_before(request);
     overflow::forget(request);
     // By reference: it has no room on the stack.
     let nothing: &Asked = &NOTHING_ASKED;
@@ -223,6 +247,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     };
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
+    asked.ring = Probed::read(request as *const u8, offset!(ring_context));
     asked.directory = directory;
     asked.flags = flags;
     // SAFETY: this helper only returns a number.
@@ -230,6 +255,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
     asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+    asked_by::keep_actor(request);
     true
 }
 
@@ -262,8 +288,8 @@ extern "C" fn settle(request: u64) -> u32 {
     let result: i32 = Probed::read(request as *const u8, offset!(ring_own_result));
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
-    // A failure is told by its completion.
-    if result < 0 || asked.state & SETTLED != 0 {
+    // A failure is told by its completion, and what was left is followed.
+    if result < 0 || asked.state & (SETTLED | left::LEFT) != 0 {
         return 0;
     }
     asked.state |= SETTLED;
@@ -315,8 +341,11 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
         return;
     }
     if result >= 0 {
-        if SUCCESSES {
+        if SUCCESSES && asked_by::is_current(untyped(request)) {
             succeeded(untyped(request), result as u32);
+        } else if SUCCESSES && is_under_way(untyped(request)) && !is_settled(untyped(request)) {
+            // What the process has open is not at hand here.
+            end_unknown(untyped(request));
         }
     } else if is_refusal(i64::from(result)) && task::current_pid() != agent_pid() {
         refused(untyped(request), -result as u32);
@@ -346,6 +375,7 @@ pub fn is_settled(request: u64) -> bool {
 /// The end of an open is awaited no longer.
 #[inline(always)]
 pub fn over(request: u64) {
+    left::forget_left(request);
     overflow::forget(request);
     // It may not have been kept.
     let _not_kept = IN_FLIGHT.remove(request);
@@ -371,19 +401,54 @@ extern "C" fn told_by_asked(request: u64, errno: u32, probe: u32) -> u32 {
         count_of(probe, Counter::LostInFlight);
         return 0;
     };
+    // SAFETY: a value of the map that stays while this program runs.
+    let asked = unsafe { &*asked };
+    let is_start_known = asked_by::is_start_known(asked);
+    if is_start_known {
+        told_as_asked(request, errno, probe);
+    }
+    let is_told_from_elsewhere = asked_by::told_from_elsewhere(request, asked, errno, probe);
+    if !is_start_known && !is_told_from_elsewhere {
+        count_of(probe, Counter::Seen);
+        count_of(probe, Counter::LostDescriptorGone);
+    }
+    0
+}
+
+/// Tells it of who has submitted it, with what its path started at then. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_as_asked(request: u64, errno: u32, probe: u32) -> u32 {
+    tell(request, errno, probe, asked_by::fill)
+}
+
+/// Tells it of the current task, with what its path starts at now. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_from_here(request: u64, errno: u32, probe: u32) -> u32 {
+    tell(request, errno, probe, |record, asked| {
+        finish(record, asked.length as usize, asked.directory)
+    })
+}
+
+#[inline(always)]
+fn tell(request: u64, errno: u32, probe: u32, rest: impl FnOnce(&mut AttemptRecord, &Asked) -> bool) -> u32 {
+    let Some(asked) = IN_FLIGHT.get_ptr(request) else {
+        return 0;
+    };
     submit::<AttemptRecord>(probe, RECORD_ATTEMPT, |record| {
         // SAFETY: `record` is a reservation of this size, `asked` a value of the map that stays until it is removed below.
         let (record, asked) = unsafe { (&mut *record, &*asked) };
         record.errno = errno;
         record.flags = asked.flags;
-        if errno == END_UNKNOWN {
+        if errno == END_UNKNOWN || errno == END_TO_RUN || errno == END_NOT_RUN {
             record.header.time_boot_ns = asked.submitted_ns;
         }
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.
         if unsafe { bpf_probe_read_kernel_buf(asked.given.as_ptr(), &mut record.given) }.is_err() {
             return false;
         }
-        finish(record, asked.length as usize, asked.directory)
+        rest(record, asked)
     });
-    0
+    1
 }

@@ -32,6 +32,7 @@
 
 mod abi;
 mod accounting;
+mod actor;
 mod agent_threads;
 mod arguments;
 mod attempts;

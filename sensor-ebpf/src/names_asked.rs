@@ -40,7 +40,7 @@ struct Names {
     second: GivenPath,
 }
 
-const NO_PATH: GivenPath = GivenPath {
+pub const NO_PATH: GivenPath = GivenPath {
     given_length: 0,
     given_truncated: 0,
     given: [0; GIVEN_PATH_BYTES],

@@ -1,5 +1,5 @@
 //! What came of opens by io_uring whose completion is suppressed, where opens are seen by tracepoints: nothing tells of their success. The ring runs
-//! what was submitted before the call that submits returns, but what has to wait; so the exit of that call, `syscalls:sys_exit_io_uring_enter`, looks
+//! what was submitted before the call that submits returns, but what has to wait ([`crate::io_uring::left`]); so the exit of that call, `syscalls:sys_exit_io_uring_enter`, looks
 //! whether the file has come. The path is told too, with the end unknown, for in the place of the file another may lie that is known as well.
 
 use aya_ebpf::{
@@ -177,6 +177,10 @@ extern "C" fn ended(place: u32) -> u32 {
         return 1;
     }
     if !io_uring::is_settled(request) {
+        if io_uring::left::has_run(request, ring) == 0 {
+            io_uring::left::leave(request);
+            return 1;
+        }
         came(ring, before, slot);
         // Whatever came may lie in the place of what was opened: only the path says what that was. Where they are the same, the agent tells it once.
         io_uring::end_unknown(request);

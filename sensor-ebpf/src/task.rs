@@ -51,6 +51,14 @@ pub fn is_ring_worker() -> bool {
     Typed::read::<u32>(current(), offset!(task_flags)) & PF_IO_WORKER != 0
 }
 
+/// Whether the current task is a thread of the kernel's that works for no ring, and so for no process that could be named.
+#[inline(always)]
+pub fn is_of_kernel() -> bool {
+    /// include/linux/sched.h
+    const PF_KTHREAD: u32 = 0x20_0000;
+    Typed::read::<u32>(current(), offset!(task_flags)) & PF_KTHREAD != 0
+}
+
 /// Whether the system call under way is a 32-bit one.
 #[inline(always)]
 pub fn is_in_compat_call() -> bool {

@@ -24,7 +24,7 @@ pub use detector::Detector;
 
 /// How long a test waits for what must come: a machine may be slow, as an emulated one is at loading programs, and have much else to do. Only a test that fails
 /// waits as long.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A sensor with a state of its own, running or not.
 pub struct Sensor {

@@ -142,7 +142,7 @@ compared! {
         ring_rename_old, ring_rename_new, ring_rename_flags, ring_unlink_directory, ring_unlink_name, ring_unlink_flags,
         ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory, ring_link_old, ring_link_new,
         binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_descriptor, ring_attribute_path,
-        ring_attribute_name, ring_completed, ring_completed_node, ring_own_result, task_thread_pid, pid_level, pid_numbers, upid_namespace, user_ns_extents, user_ns_extents_count,
+        ring_attribute_name, ring_completed, ring_completed_node, ring_own_result, ring_has_name, task_thread_pid, pid_level, pid_numbers, upid_namespace, user_ns_extents, user_ns_extents_count,
         user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family, ring_user_data, task_flags, task_ring, task_registered_rings, task_parent_exec_id, pid_ns_ids, tree_node_shift, tree_node_slots,
     }
 }

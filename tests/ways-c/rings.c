@@ -177,6 +177,95 @@ static void suppressed_closed_mounts(void) {
     opened_and_closed(joined(other, name_of(object)));
 }
 
+/* What is no file of a credential, by a link and closed again. The setup is the target, which has read the decoy. */
+static void suppressed_closed_environ(void) {
+    char path[64];
+    target = getpid();
+    close(opened());
+    snprintf(path, sizeof path, "/proc/%ld/environ", target);
+    must("symlink", symlink(path, other));
+    actor();
+    opened_and_closed(other);
+}
+/* The same by the polling thread, of the setup's memory mounted elsewhere. */
+static void suppressed_sqpoll_mem(void) {
+    char path[64];
+    target = getpid();
+    close(opened());
+    private_mounts();
+    snprintf(path, sizeof path, "/proc/%ld/mem", target);
+    write_text(other, "");
+    must("mount", mount(path, other, NULL, MS_BIND, NULL));
+    actor();
+    struct uring uring = silently(IORING_SETUP_SQPOLL, 1, other);
+    say(uring_run(&uring, 2, 1));
+}
+static void suppressed_closed_link(void) {
+    unlink(other);
+    must("symlink", symlink(object, other));
+    actor();
+    opened_and_closed(other);
+}
+
+/* It runs only when a pipe is written to, after its call has ended, and only then its path leads to the decoy. */
+static _Noreturn void opened_late(bool leads_back) {
+    int data[2];
+    char byte = 0;
+    const char *first = joined(directory_of(other), "first_link"), *second = joined(directory_of(other), "second_link");
+    must("symlink", symlink("/", other));
+    must("symlink", symlink(directory_of(object), first));
+    must("symlink", symlink("/", second));
+    // As long as nothing on the way was changed before, nobody needs to doubt where it leads.
+    usleep(300000);
+    actor();
+    must("pipe", pipe2(data, O_CLOEXEC));
+    struct uring uring = with_places(0);
+    struct io_uring_sqe *entries = uring.entries;
+    memset(entries, 0, 4 * sizeof *entries);
+    entries[0].opcode = IORING_OP_READ;
+    entries[0].fd = data[0];
+    entries[0].addr = (uint64_t)(uintptr_t)&byte;
+    entries[0].len = 1;
+    uring_openat(&entries[1], joined(other, name_of(object)));
+    entries[1].file_index = 1;
+    entries[2].opcode = IORING_OP_CLOSE;
+    entries[2].file_index = 1;
+    entries[3].opcode = IORING_OP_NOP;
+    for (int place = 0; place < 3; place++)
+        entries[place].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    __atomic_store_n(uring.submitted, 4, __ATOMIC_RELEASE);
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 4, 0, 0, NULL, 0));
+    // What looks where the path leads now has the time to.
+    usleep(300000);
+    must("rename", rename(first, other));
+    must("write", write(data[1], &byte, 1));
+    long result = uring_run(&uring, 0, 1);
+    if (leads_back)
+        must("rename", rename(second, other));
+    say(result);
+}
+static void suppressed_late(void) { opened_late(false); }
+static void suppressed_late_back(void) { opened_late(true); }
+
+/* Many opens are cancelled, without completion, for what they are chained to fails. */
+static void cancelled(void) {
+    enum { RINGS = 200 };
+    for (int count = 0; count < RINGS; count++) {
+        struct uring uring = uring_new(0);
+        memset(&uring.entries[0], 0, sizeof uring.entries[0]);
+        uring.entries[0].opcode = IORING_OP_READ;
+        uring.entries[0].fd = -1;
+        uring.entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+        for (int place = 1; place < URING_ENTRIES; place++) {
+            uring_openat(&uring.entries[place], object);
+            uring.entries[place].flags = place + 1 < URING_ENTRIES ? IOSQE_IO_LINK : 0;
+        }
+        __atomic_store_n(uring.submitted, URING_ENTRIES, __ATOMIC_RELEASE);
+        must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, URING_ENTRIES, 0, 0, NULL, 0));
+    }
+    say(0);
+}
+
 /* The number that the next descriptor will have. */
 static int next_number(void) {
     int number = (int)must("dup", dup(STDERR_FILENO));
@@ -436,6 +525,12 @@ const struct way ring_ways[] = {
     {"uring_suppressed_closed_relative", suppressed_closed_relative},
     {"uring_suppressed_closed_proc_cwd", suppressed_closed_proc_cwd},
     {"uring_suppressed_closed_mounts", suppressed_closed_mounts},
+    {"uring_suppressed_closed_environ", suppressed_closed_environ},
+    {"uring_suppressed_sqpoll_mem", suppressed_sqpoll_mem},
+    {"uring_suppressed_closed_link", suppressed_closed_link},
+    {"uring_suppressed_late", suppressed_late},
+    {"uring_suppressed_late_back", suppressed_late_back},
+    {"uring_cancelled", cancelled},
     {"uring_replaced", replaced},
     {"uring_fixed_replaced", fixed_replaced},
     {"uring_worker_replaced", worker_replaced},

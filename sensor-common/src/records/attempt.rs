@@ -14,7 +14,8 @@ pub struct AttemptRecord {
     pub header: RecordHeader,
     /// Who.
     pub task: TaskSnapshot,
-    /// The errno of a refusal, positive; 0 where it succeeded; or [`super::END_UNKNOWN`] or [`super::END_TO_COME`].
+    /// The errno of a refusal, positive; 0 where it succeeded; or [`super::END_UNKNOWN`], [`super::END_TO_COME`],
+    /// [`super::END_TO_RUN`] or [`super::END_NOT_RUN`].
     pub errno: u32,
     /// The flags of the call (O_ACCMODE and others); 0 where they could not be read.
     pub flags: u32,

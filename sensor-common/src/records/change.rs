@@ -45,6 +45,15 @@ pub const CHANGE_READ_LATE: u32 = 2;
 pub const END_UNKNOWN: u32 = u32::MAX;
 /// [`super::AttemptRecord::errno`]: the open is under way, and the use of what it opens will most likely be told by its object.
 pub const END_TO_COME: u32 = u32::MAX - 1;
+/// [`super::AttemptRecord::errno`]: the open has not run, and the map `LEFT_OPENS` tells, by the record's time, when it has.
+pub const END_TO_RUN: u32 = u32::MAX - 2;
+/// [`super::AttemptRecord::errno`]: the open has not run, and nobody will see it run.
+pub const END_NOT_RUN: u32 = u32::MAX - 3;
+
+/// In the map `LEFT_OPENS`: the open is to run.
+pub const IS_TO_RUN: u32 = 0;
+/// In the map `LEFT_OPENS`: it has run.
+pub const HAS_RUN: u32 = 1;
 
 /// What is known of a file, or of a name.
 #[repr(C)]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Requests of one ring under way that say the same of themselves. Of a further one the path is told at once.
-const SAME: u32 = 8;
+pub const SAME: u32 = 8;
 
 /// What a completion says of a request, and which it is of those that say the same.
 #[repr(C)]
@@ -33,6 +33,15 @@ impl KnownBy {
         user_data: 0,
         place: 0,
     };
+
+    #[inline(always)]
+    pub fn new(ring: u64, user_data: u64, place: u32) -> Self {
+        Self {
+            ring,
+            user_data,
+            place: u64::from(place),
+        }
+    }
 }
 
 /// Opens under way whose completion may find no room.
@@ -52,11 +61,7 @@ pub extern "C" fn kept(request: u64, ring: u64) -> u32 {
     };
     let user_data = Probed::read(request as *const u8, offset!(ring_user_data));
     for place in 0..SAME {
-        let key = KnownBy {
-            ring,
-            user_data,
-            place: u64::from(place),
-        };
+        let key = KnownBy::new(ring, user_data, place);
         if BY_USER_DATA.insert(key, request, NOT_THERE_YET).is_ok() {
             // SAFETY: a value of the map, which nothing else touches while its request is under way.
             unsafe { (*asked).known_by = key };
@@ -91,11 +96,7 @@ pub fn io_uring_cqe_overflow(ctx: BtfTracePointContext) -> i32 {
 #[inline(never)]
 extern "C" fn overflowed(ring: u64, user_data: u64, result: u32) -> u32 {
     for place in 0..SAME {
-        let key = KnownBy {
-            ring,
-            user_data,
-            place: u64::from(place),
-        };
+        let key = KnownBy::new(ring, user_data, place);
         let Some(request) = BY_USER_DATA.get_ptr(key) else {
             continue;
         };

@@ -73,6 +73,8 @@ struct Way {
     changed: SystemTime,
     /// Something that a process holds is on it, which can be replaced without a trace.
     is_held: bool,
+    /// The directory in which its last step was found; nothing where that is a root, or what a process holds.
+    lies_in: Option<OwnedFd>,
 }
 
 impl Way {
@@ -80,6 +82,7 @@ impl Way {
         Self {
             changed: SystemTime::UNIX_EPOCH,
             is_held: false,
+            lies_in: None,
         }
     }
 
@@ -104,6 +107,13 @@ fn time(seconds: i64, nanoseconds: u64) -> SystemTime {
     // One that the clock has no room for comes after every other.
     let latest = Duration::from_secs(u64::from(u32::MAX) << 2);
     SystemTime::UNIX_EPOCH + since.min(latest)
+}
+
+impl Followed {
+    /// The directory that it leads into, where what it leads to lies in one.
+    pub(super) fn lies_in(&mut self) -> Option<OwnedFd> {
+        self.way.lies_in.take()
+    }
 }
 
 /// Where an absolute path leads for a thread of a process, which can have a root and mounts of its own, as long as it is in the mount namespace in
@@ -167,7 +177,7 @@ fn from_root(
         way.through(&at)?;
         let next = hold(at.as_fd(), &name, OFlags::NOFOLLOW)?;
         if FileType::from_raw_mode(fstat(&next)?.st_mode) != FileType::Symlink {
-            at = next;
+            way.lies_in = Some(std::mem::replace(&mut at, next));
             continue;
         }
         links += 1;
@@ -179,7 +189,7 @@ fn from_root(
             let text = readlinkat(&next, "", Vec::new())?.into_bytes();
             put_before(&mut rest, &OsString::from_vec(text));
         } else if fstat(&at)?.st_ino != PROC_ROOT_INODE {
-            way.is_held = true;
+            (way.is_held, way.lies_in) = (true, None);
             at = hold(at.as_fd(), &name, OFlags::empty())?;
         } else if name == "self" || name == "thread-self" {
             at = itself(&name).ok_or(Errno::SRCH)?;

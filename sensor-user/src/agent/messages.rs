@@ -8,7 +8,7 @@ use claviger_sensor_common::ObjectKey;
 use super::{copies::Suspect, hands::Changed, seen_from::SeenFrom, self_test::Tested};
 use crate::{
     credential::{Home, Parsed, ScanResult},
-    decode::ProcessKey,
+    decode::{ProcessKey, SecretPart, Target},
 };
 
 /// How many there are, after a scan.
@@ -39,6 +39,7 @@ pub(super) struct Question {
 }
 
 /// A question: where does this path lead?
+#[derive(Debug)]
 pub(super) struct Following {
     /// Names the answer.
     pub number: u64,
@@ -48,8 +49,14 @@ pub(super) struct Following {
     pub tid: u32,
     /// In which mount namespace it was.
     pub mount_namespace: u32,
-    /// When the path was used.
+    /// By which user.
+    pub user: Option<u32>,
+    /// When the path was given.
+    pub submitted_ns: u64,
+    /// Since when it may have been used.
     pub time_boot_ns: u64,
+    /// Whether it was used.
+    pub run: Run,
     /// Whether the process was refused, so that it has nothing.
     pub was_refused: bool,
     /// Whether it is sure at which directory the path began.
@@ -58,6 +65,17 @@ pub(super) struct Following {
     pub path: PathBuf,
     /// The same by its names alone.
     pub words: PathBuf,
+}
+
+/// Whether an open has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// When it was told.
+    Done,
+    /// Not when it was told; the kernel half says when.
+    ToCome,
+    /// Not when it was told, and nobody sees it.
+    Unseen,
 }
 
 /// Where a path leads.
@@ -71,6 +89,15 @@ pub(super) enum Reached {
         /// What it says.
         parsed: Parsed,
     },
+    /// To a secret of a process, or of the machine.
+    Secret(SecretPart, Target),
+    /// To a file of the sensor's own.
+    Own {
+        /// Where it has it.
+        path: PathBuf,
+        /// Which file.
+        object: ObjectKey,
+    },
     /// To something else, as it did when it was used.
     Other {
         /// Whether the same names lead there for the sensor.
@@ -82,6 +109,10 @@ pub(super) enum Reached {
     Changed,
     /// Nobody can tell any more.
     Unknown,
+    /// Elsewhere now; and when it is used nobody will see.
+    NotUsed,
+    /// It was never used: the open has failed, or was cancelled.
+    NeverUsed,
 }
 
 /// What the worker is asked.

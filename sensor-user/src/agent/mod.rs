@@ -49,6 +49,7 @@ mod search;
 mod seen_from;
 mod self_test;
 mod self_usage;
+mod shares;
 mod sink;
 mod thread;
 mod told;

@@ -48,6 +48,8 @@ reasons! {
         ToldByPath = "told_by_path",
         /// Only its path was seen, and a use of that file by that process was told.
         ToldByObject = "told_by_object",
+        /// Only its path was seen, and it was never used: the open has failed, or was cancelled.
+        NeverUsed = "never_used",
         /// It is told with all that the process does.
         ToldWithActor = "told_with_actor",
         /// A signal that was refused was not for the sensor.
@@ -76,6 +78,8 @@ reasons! {
         PathNotFollowed = "path_not_followed",
         /// Only the path of an open was seen, which says nothing, and it may have led elsewhere than it does now.
         PathChanged = "path_changed",
+        /// Only the path of an open was seen, which leads to nothing that is told, and nobody saw it run.
+        OpenNotRun = "open_not_run",
         /// A change of a name by a path that was not in memory when the call began: what was read at its end leads to no credential, and may be another.
         PathReadLate = "path_read_late",
         /// Only a part of the path was seen by which it would be known.

@@ -13,7 +13,9 @@ use std::{
 
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
-use crate::decode::{DirectoryList, FilePath, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Task};
+use crate::decode::{
+    DirectoryList, FilePath, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Target, Task,
+};
 
 /// What was first reported under a key.
 #[derive(Clone, Debug)]
@@ -114,6 +116,24 @@ impl Repeats {
     /// Whether a key is kept.
     pub(super) fn holds(&self, key: RepeatKey) -> bool {
         self.kept.contains_key(&key)
+    }
+
+    /// Whether a process was told to have reached for this, with the same right.
+    pub(super) fn has_told(&self, secret: &ProcessSecret) -> bool {
+        let keys = self.of.get(&secret.task.process).map(|of| of.keys.as_slice());
+        keys.unwrap_or_default().iter().any(|key| {
+            let Some(First::Secret(told)) = self.kept.get(key).map(|kept| &kept.first) else {
+                return false;
+            };
+            let same_target = match (told.target, secret.target) {
+                (Target::Process(told), Target::Given(pid)) => told.pid == pid,
+                (told, asked) => told == asked,
+            };
+            (told.part, told.access, told.came) == (secret.part, secret.access, secret.came)
+                && told.errno == secret.errno
+                && told.task.exec_id == secret.task.exec_id
+                && same_target
+        })
     }
 
     /// What was first reported under a key, and how many repeats are to be told, where its count has grown. They are then told.

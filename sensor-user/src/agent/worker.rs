@@ -1,6 +1,8 @@
 //! The thread that labels what the catalogue names, and has public parts read. It touches files by its [`Hands`], which may hang on a file system
 //! that does.
 
+mod late;
+mod paths;
 mod turns;
 
 use std::{
@@ -37,6 +39,7 @@ use super::{
     seen_from::SeenFrom,
     self_test::Tested,
 };
+use late::Lates;
 use turns::State;
 
 use crate::{
@@ -154,6 +157,7 @@ impl Worker {
             layers,
             next_test: self_test.as_ref().map(|_| Instant::now()),
             self_test,
+            lates: Lates::default(),
         };
         thread::Builder::new()
             .name("claviger-worker".into())

@@ -16,9 +16,9 @@ use rustix::{
 };
 
 /// include/uapi/linux/magic.h
-const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+pub(super) const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 /// include/linux/proc_ns.h
-const PROC_ROOT_INODE: u64 = 1;
+pub(super) const PROC_ROOT_INODE: u64 = 1;
 /// Bytes of one file that are read; what is behind them is left out. The mounts of a host with thousands of containers take a megabyte.
 const READ_MAX: u64 = 16 << 20;
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -85,6 +85,12 @@ impl ProcessDirectory {
     #[must_use]
     pub fn own() -> Option<Self> {
         Self::of(std::process::id())
+    }
+
+    /// One of any procfs, wherever that is mounted, that is held already; nothing where it is of none.
+    pub(super) fn at(directory: &OwnedFd) -> Option<Self> {
+        let is_procfs = rustix::fs::fstatfs(directory).ok()?.f_type == PROC_SUPER_MAGIC;
+        Some(Self(directory.try_clone().ok().filter(|_| is_procfs)?))
     }
 
     /// That of one of its threads, which has the same files.
@@ -158,6 +164,11 @@ impl ProcessDirectory {
         let (_, number) = link.strip_suffix(']')?.split_once(":[")?;
         number.parse().ok()
     }
+}
+
+/// What lies in a directory by this name, whatever is mounted over it.
+pub(super) fn held_in(directory: &OwnedFd, name: &str) -> Option<OwnedFd> {
+    open(directory.as_fd(), name, HOLD | OFlags::NOFOLLOW).ok()
 }
 
 /// The processes of this moment.

@@ -3,9 +3,10 @@
 
 use std::io;
 
-use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::own_limits::lift;
 
 /// `SIGXCPU` and `SIGXFSZ`, the same on all of Linux but mips.
 const CPU_TIME: i32 = 24;
@@ -56,25 +57,4 @@ impl OwnLimits {
             Err(_) => {}
         }
     }
-}
-
-/// Past the hard limit only with `CAP_SYS_RESOURCE`.
-fn lift(resource: Resource) -> Result<(), Errno> {
-    let none = Rlimit {
-        current: None,
-        maximum: None,
-    };
-    let Rlimit { current, maximum } = getrlimit(resource);
-    setrlimit(resource, none).or_else(|error| {
-        let may_rise = current != maximum;
-        let up_to_hard = Rlimit {
-            current: maximum,
-            maximum,
-        };
-        if may_rise {
-            setrlimit(resource, up_to_hard)
-        } else {
-            Err(error)
-        }
-    })
 }

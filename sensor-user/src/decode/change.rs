@@ -4,7 +4,7 @@ use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED,
     CHANGE_DIRECTORY_RENAMED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_READ_LATE,
     CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord,
-    END_TO_COME, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
+    END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
 };
 
 use super::{
@@ -55,6 +55,10 @@ pub enum End {
     Unknown,
     /// It is under way, and what comes of it will most likely be told by itself.
     ToCome,
+    /// It has not run, and by when it was submitted it is known when it has.
+    ToRun,
+    /// It has not run, and nobody will see it run.
+    NotRun,
 }
 
 impl End {
@@ -63,6 +67,8 @@ impl End {
             0 => Self::Succeeded,
             END_UNKNOWN => Self::Unknown,
             END_TO_COME => Self::ToCome,
+            END_TO_RUN => Self::ToRun,
+            END_NOT_RUN => Self::NotRun,
             errno => Self::Refused(errno),
         }
     }

@@ -39,6 +39,15 @@ const fn either(programs: &'static [Program], otherwise: &'static str) -> Either
 }
 
 const NO_RING_REFUSALS: &str = "refused changes by io_uring";
+const NO_ROOM_REFUSALS: &str = "refused changes by an io_uring that has no room for their completion";
+
+/// Sees changes that never run, for what they are chained to has failed.
+const RING_CANCELLED: &[Program] = &[program(
+    "io_uring_fail_link_changes",
+    Point::BtfTracepoint("io_uring_fail_link"),
+)];
+const TOO_MANY_CANCELLED: &str =
+    "changes by io_uring, once somebody had very many cancelled that have no completion";
 
 const FUNCTIONS: Hook = Hook {
     name: "fexit/notify_change",
@@ -151,6 +160,14 @@ const FUNCTIONS: Hook = Hook {
             ],
             NO_RING_REFUSALS,
         ),
+        either(
+            &[program(
+                "io_uring_cqe_overflow_changes_denied",
+                Point::BtfTracepoint("io_uring_cqe_overflow"),
+            )],
+            NO_ROOM_REFUSALS,
+        ),
+        either(RING_CANCELLED, TOO_MANY_CANCELLED),
     ],
     cannot_see: &["refused changes by 32-bit system calls"],
 };
@@ -204,6 +221,14 @@ const TRACEPOINT: Hook = Hook {
             ],
             "changes by io_uring",
         ),
+        either(
+            &[program(
+                "io_uring_cqe_overflow_changes",
+                Point::BtfTracepoint("io_uring_cqe_overflow"),
+            )],
+            "changes by an io_uring that has no room for their completion",
+        ),
+        either(RING_CANCELLED, TOO_MANY_CANCELLED),
     ],
     cannot_see: &[
         "changes by 32-bit system calls",

@@ -17,7 +17,7 @@ use claviger_sensor_common::{
 use super::{KernelError, OwnBpf, own::number};
 
 /// Every map that fills, but for those of the calls of one thread under way: its name in the object, the word for it in metrics, and its bound.
-pub const MAPS: [(&str, &str, u32); 22] = [
+pub const MAPS: [(&str, &str, u32); 24] = [
     ("OBJECTS", "labelled_objects", OBJECTS_MAX),
     ("DIRECTORIES", "labelled_directories", DIRECTORIES_MAX),
     ("NAMES", "watched_names", NAMES_MAX),
@@ -32,8 +32,14 @@ pub const MAPS: [(&str, &str, u32); 22] = [
     ("SHARED_MEMORY", "shared_memory", SHARERS_MAX),
     ("PENDING", "changes_in_flight", CHANGES_IN_FLIGHT_MAX),
     ("IN_FLIGHT", "io_uring_opens_in_flight", IN_FLIGHT_MAX),
+    ("LEFT_OPENS", "io_uring_opens_to_run", IN_FLIGHT_MAX),
     ("BY_USER_DATA", "io_uring_completions_awaited", IN_FLIGHT_MAX),
     ("CHANGES_ASKED", "io_uring_changes_in_flight", IN_FLIGHT_MAX),
+    (
+        "CHANGES_BY_DATA",
+        "io_uring_completions_of_changes_awaited",
+        IN_FLIGHT_MAX,
+    ),
     ("NAMES_ASKED", "changes_of_names_in_flight", IN_FLIGHT_MAX),
     ("ENDS_AWAITED", "io_uring_ends_awaited", IN_FLIGHT_MAX),
     (

@@ -85,6 +85,14 @@ const OPEN_TRACEPOINT: Hook = Hook {
         },
         RING_ENDS,
         Either {
+            programs: RINGS_LOOKED_THROUGH,
+            otherwise: "where the path leads of an io_uring open without completion, when it runs after the call that submits it has ended",
+        },
+        Either {
+            programs: CANCELLED,
+            otherwise: TOO_MANY_CANCELLED,
+        },
+        Either {
             programs: &[program(
                 "io_uring_queue_async_work",
                 Point::BtfTracepoint("io_uring_queue_async_work"),
@@ -104,6 +112,24 @@ const OPEN_TRACEPOINT: Hook = Hook {
         "the object of an io_uring open without completion whose file is gone when the call that submits it ends, or that a thread of the kernel submits: only its path",
     ],
 };
+
+/// Looks through the opens by io_uring that have no completion, as the sensor asks.
+const RINGS_LOOKED_THROUGH: &[Program] = &[program(
+    "sys_exit_io_uring_register",
+    Point::Exits(&["io_uring_register"]),
+)];
+
+/// Sees what never runs, for what it is chained to has failed.
+const CANCELLED: &[Program] = &[program(
+    "io_uring_fail_link",
+    Point::BtfTracepoint("io_uring_fail_link"),
+)];
+
+const TOO_MANY_CANCELLED: &str =
+    "how opens by io_uring end, once somebody had very many cancelled that have no completion";
+
+const TOO_MANY_SILENT: &str =
+    "refusals of io_uring, once somebody has opened very many files by requests that have no completion";
 
 /// Sees what came of opens by io_uring whose completion is suppressed.
 pub(super) const RING_ENDS: Either = Either {
@@ -229,6 +255,14 @@ pub(super) const DENIED_BY_CALL: Hook = Hook {
                 ),
             ],
             otherwise: NO_RING_REFUSALS,
+        },
+        Either {
+            programs: RINGS_LOOKED_THROUGH,
+            otherwise: TOO_MANY_SILENT,
+        },
+        Either {
+            programs: CANCELLED,
+            otherwise: TOO_MANY_CANCELLED,
         },
     ],
     cannot_see: &["refusals of 32-bit system calls", ODD_HANDLES],

@@ -12,7 +12,7 @@ use claviger_sensor_common::{
 };
 use zerocopy::transmute;
 
-use super::KernelError;
+use super::{KernelError, LeftOpens};
 
 /// What a handshake is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Labeller {
     ways: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
     places: HashMap<MapData, Bytes<{ size_of::<ObjectKey>() }>, u32>,
     taken: Array<MapData, u64>,
+    /// Opens by io_uring that are to run.
+    pub left_opens: LeftOpens,
 }
 
 impl Labeller {
@@ -79,6 +81,7 @@ impl Labeller {
             ways: take(ebpf, "WAYS")?,
             places: take(ebpf, "OWN_PLACES")?,
             taken: take(ebpf, "TAKEN")?,
+            left_opens: LeftOpens::new(ebpf)?,
         })
     }
 

@@ -219,6 +219,7 @@ impl Types<'_> {
             ring_completed: optional(self.of("io_ring_ctx", "submit_state.compl_reqs"))?,
             ring_completed_node: optional(self.of("io_kiocb", "comp_list"))?,
             ring_own_result: optional(self.of("io_kiocb", "cqe.res"))?,
+            ring_has_name: optional(self.enumerator("REQ_F_NEED_CLEANUP"))?,
             task_thread_pid: self.member(&task, "task_struct", "thread_pid")?,
             pid_level: self.of("pid", "level")?,
             pid_numbers: self.of("pid", "numbers")?,

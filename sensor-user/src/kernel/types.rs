@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, os::fd::AsRawFd as _, path::Path};
 
-use btf_rs::{Backend, Btf, BtfType as _, Struct, Type};
+use btf_rs::{Backend, Btf, BtfType, Struct, Type};
 use claviger_sensor_common::MISSING;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -93,6 +93,29 @@ impl<'a> Types<'a> {
                 structure: name.to_owned(),
                 member: "(the structure itself)".to_owned(),
             })
+    }
+
+    /// The value of an enumerator of an enumeration without a name, of which the lower 32 bits are taken.
+    pub(super) fn enumerator(&self, name: &str) -> Result<u32, KernelError> {
+        let is_it = |member: &dyn BtfType| self.btf.resolve_name(member).is_ok_and(|found| found == name);
+        let mut types = (1..).map_while(|id| self.btf.resolve_type_by_id(id).ok());
+        let found = types.find_map(|found| match found {
+            Type::Enum(found) => found
+                .members
+                .iter()
+                .find(|member| is_it(*member))
+                .map(btf_rs::EnumMember::val),
+            Type::Enum64(found) => {
+                let member = found.members.iter().find(|member| is_it(*member));
+                #[expect(clippy::cast_possible_truncation, reason = "the lower bits are meant")]
+                member.map(|member| member.val() as u32)
+            }
+            _ => None,
+        });
+        found.ok_or_else(|| KernelError::NoMember {
+            structure: "enum".to_owned(),
+            member: name.to_owned(),
+        })
     }
 
     /// Offset in bytes of a member, or of a member of a member by dots.

@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{FileSystem, SpoolFile};
+use crate::own_limits::unlimited;
 use crate::regular::{self, regular_only};
 
 /// The host's file system.
@@ -109,11 +110,11 @@ impl SpoolFile for OsFile {
     }
 
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        unlimited(|| self.0.write_all_at(bytes, offset))
     }
 
     fn set_length(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        unlimited(|| self.0.set_len(length))
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -163,6 +163,11 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     let outcome = match (done.errno, done.cell, sees) {
         (0, Some(Cell::Path), Sees::Access(_)) if !done.way.is_end_seen() => "unknown",
         (0, Some(Cell::Path), Sees::ChangeBeside(_)) => "unknown",
+        (0, Some(Cell::Path), Sees::Secret(_) | Sees::MachineSecret(..) | Sees::Tamper(_))
+            if done.way.is_followed() =>
+        {
+            "unknown"
+        }
         (0, ..) => "succeeded",
         _ => "denied",
     };

@@ -149,7 +149,7 @@ impl Way {
     /// Whether the file is found by following its path where only that is known, for which its process must live.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        ["uring_suppressed_", "uring_worker_replaced"]
+        ["uring_suppressed_", "uring_worker_replaced", "uring_ended_openat"]
             .iter()
             .any(|beginning| self.name.starts_with(beginning))
     }

@@ -1,5 +1,6 @@
 //! What is watched: the operator's part of the catalogue, and labels that are kept right.
 
+mod cancelled;
 mod changes;
 mod copier;
 mod copies;

@@ -27,6 +27,7 @@ fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {
     let ways = [
         "uring_suppressed_closed_swapped",
         "uring_suppressed_closed_relative",
+        "uring_suppressed_late_back",
     ];
     for way in ways {
         host.decoy.write(&format!(".ssh/id_{way}"), KEY);
@@ -35,7 +36,10 @@ fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {
     let mut known = 0;
     for way in ways {
         let object = host.decoy.path(&format!(".ssh/id_{way}"));
-        let other = place.path().join(way);
+        // Links are made beside it.
+        let beside = place.path().join(format!("beside_{way}"));
+        std::fs::create_dir(&beside).expect("made");
+        let other = beside.join("other");
         let text = |path: &std::path::Path| path.to_str().expect("plain").to_owned();
         let (did, _holds) = programs.run(way, &text(&object), &text(&other));
         let pid = match did {

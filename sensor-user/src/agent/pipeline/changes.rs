@@ -264,7 +264,7 @@ pub(super) fn outcome(end: End) -> (Outcome, u32) {
     match end {
         End::Succeeded => (Outcome::Succeeded, 0),
         End::Refused(errno) => (Outcome::Denied, errno),
-        End::Unknown | End::ToCome => (Outcome::Unknown, 0),
+        End::Unknown | End::ToCome | End::ToRun | End::NotRun => (Outcome::Unknown, 0),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{changes::outcome, refused::Refused, same_open::SameOpens, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
-        messages::{Following, Reached},
+        messages::{Following, Reached, Run},
     },
     credential::Parsed,
     decode::{Attempt, End, Object},
@@ -73,10 +73,18 @@ impl<S: Sink> Agent<S> {
                 process: attempt.task.process,
                 tid: attempt.task.tid,
                 mount_namespace: attempt.task.mount_namespace,
+                user: attempt.task.uid,
+                submitted_ns: attempt.time_boot_ns,
                 time_boot_ns: attempt.time_boot_ns,
+                run: match attempt.end {
+                    End::ToRun => Run::ToCome,
+                    End::NotRun => Run::Unseen,
+                    _ => Run::Done,
+                },
                 was_refused: matches!(attempt.end, End::Refused(_)),
                 // By whatever the process did to its directories until nobody knows when.
-                is_base_sure: !attempt.is_relative || attempt.end != End::Unknown,
+                is_base_sure: !attempt.is_relative
+                    || !matches!(attempt.end, End::Unknown | End::ToRun | End::NotRun),
                 path: path(&attempt.as_given.bytes),
                 words: path(&attempt.path.bytes),
             });
@@ -112,6 +120,12 @@ impl<S: Sink> Agent<S> {
                 self.accounts.received += 1;
                 self.tell_by_path(attempt, &entry, Some(object), parsed);
             }
+            Reached::Secret(part, target) => self.tell_reach_by_path(attempt, part, target),
+            Reached::Own { path, object } => self.tell_own_by_path(attempt, &path, object),
+            Reached::NeverUsed => {
+                self.accounts.received += 1;
+                self.accounts.drop_record(Dropped::NeverUsed);
+            }
             Reached::Other {
                 means_the_same: false,
             } => {
@@ -121,6 +135,7 @@ impl<S: Sink> Agent<S> {
             Reached::Other { means_the_same: true } | Reached::Nowhere => self.tell_by_words(attempt, None),
             Reached::Changed => self.tell_by_words(attempt, Some(LostHere::PathChanged)),
             Reached::Unknown => self.tell_by_words(attempt, Some(LostHere::PathNotFollowed)),
+            Reached::NotUsed => self.tell_by_words(attempt, Some(LostHere::OpenNotRun)),
         }
         self.is_told(attempt.task.process);
     }

@@ -2,18 +2,15 @@
 //! the path leads, for a link, a mount or procfs gives a credential any name.
 //!
 //! Anybody can be refused as often as he likes, at no cost. So of those whose path is to be followed no more than [`WAITING_MAX`] are at once, and
-//! [`PER_SECOND_MAX`] in one second, and of one user's a share ([`shares`]): neither the table nor the worker is
+//! [`PER_SECOND_MAX`] in one second, and of one user's a share ([`crate::agent::shares`]): neither the table nor the worker is
 //! anybody's alone. What is beyond is lost, and counted as not followed.
-
-mod shares;
 
 use claviger_proto::catalogue::Entry;
 use claviger_sensor_common::ObjectKey;
-use shares::Shares;
 
 use super::*;
 use crate::{
-    agent::{events::operation, messages::Reached},
+    agent::{events::operation, messages::Reached, shares::Shares},
     decode::Attempt,
 };
 
@@ -99,12 +96,14 @@ impl<S: Sink> Agent<S> {
                 self.accounts.received += 1;
                 self.tell_refused(attempt, &entry, Some(object));
             }
+            Reached::Secret(part, target) => self.tell_reach_by_path(attempt, part, target),
+            Reached::Own { path, object } => self.tell_own_by_path(attempt, &path, object),
             // Its words are known to mean nothing.
-            Reached::Other { .. } | Reached::Nowhere => {
+            Reached::Other { .. } | Reached::Nowhere | Reached::NeverUsed => {
                 self.accounts.received += 1;
                 self.accounts.drop_record(Dropped::NotInCatalogue);
             }
-            Reached::Changed | Reached::Unknown => self.refused_not_followed(),
+            Reached::Changed | Reached::Unknown | Reached::NotUsed => self.refused_not_followed(),
         }
     }
 

@@ -121,7 +121,7 @@ impl<S: Sink> Agent<S> {
         reached: Reached,
     ) -> Result<(), (Box<Attempt>, Reached)> {
         let object = match &reached {
-            Reached::Credential { object, .. } => Some(*object),
+            Reached::Credential { object, .. } | Reached::Own { object, .. } => Some(*object),
             _ => None,
         };
         let waits = attempt.end == End::ToCome
@@ -140,13 +140,16 @@ impl<S: Sink> Agent<S> {
     /// Whether an open is one of a credential, by where its path led. Others are not waited with: anybody can make as many as he likes.
     fn is_to_be_told(&self, attempt: &Attempt, reached: &Reached) -> bool {
         match reached {
-            Reached::Credential { .. } => true,
+            Reached::Credential { .. } | Reached::Own { .. } => true,
             Reached::Other {
                 means_the_same: false,
-            } => false,
+            }
+            | Reached::Secret(..)
+            | Reached::NeverUsed => false,
             Reached::Other { means_the_same: true }
             | Reached::Nowhere
             | Reached::Changed
+            | Reached::NotUsed
             | Reached::Unknown => self.knowledge.places().match_path(&attempt.path.bytes).is_some(),
         }
     }

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     agent::{events::operation, repeats::First},
-    attribute::{is_own_pid_namespace, process_in_namespace, process_of_thread},
-    decode::{Access, Attempt, Came, ProcessSecret, SecretPart, Target},
+    attribute::{is_own_pid_namespace, part_of, process_in_namespace, process_of_thread},
+    decode::{Access, Attempt, Came, End, ProcessSecret, SecretPart, Target},
 };
 
 impl<S: Sink> Agent<S> {
@@ -52,6 +52,12 @@ impl<S: Sink> Agent<S> {
         let Some((part, target)) = reach_by_path(&attempt.path.bytes) else {
             return false;
         };
+        self.tell_reach_by_path(attempt, part, target);
+        true
+    }
+
+    /// Tells an attempt that was to reach for this, by where its path leads, unless it was told by what it opened.
+    pub(super) fn tell_reach_by_path(&mut self, attempt: &Attempt, part: SecretPart, target: Target) {
         let outcome = outcome_of(attempt.end);
         let secret = ProcessSecret {
             time_boot_ns: attempt.time_boot_ns,
@@ -63,9 +69,12 @@ impl<S: Sink> Agent<S> {
             access: attempt.access,
             came: Came::Opened,
         };
+        if attempt.end == End::Unknown && self.repeats.has_told(&secret) {
+            self.accounts.received += 1;
+            return self.accounts.drop_record(Dropped::ToldByObject);
+        }
         // What is nothing to tell is counted there.
         let _told = self.tell_reach(&secret, outcome, None);
-        true
     }
 
     /// Tells one that was found open, unless it was told by its path. It is told once, and its key kept until the process has ended.
@@ -268,13 +277,7 @@ fn reach_by_path(path: &[u8]) -> Option<(SecretPart, Target)> {
     let (("task", Some(_), Some(file), None) | (file, None, None, None)) = rest else {
         return None;
     };
-    let part = match file {
-        "environ" => SecretPart::Environ,
-        "mem" => SecretPart::Mem,
-        "maps" | "smaps" => SecretPart::Maps,
-        _ => return None,
-    };
-    Some((part, Target::Given(pid)))
+    Some((part_of(file)?, Target::Given(pid)))
 }
 
 /// Whether it was reached for by a system call of its own, and not by opening a file.

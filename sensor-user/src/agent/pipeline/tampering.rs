@@ -8,7 +8,7 @@ use std::{
 };
 
 use claviger_proto::{Shared, v1::Tamper as Part};
-use claviger_sensor_common::UNKNOWN_ID;
+use claviger_sensor_common::{ObjectKey, UNKNOWN_ID};
 use rustix::{
     io::Errno,
     process::{getpgrp, getuid},
@@ -131,15 +131,13 @@ impl<S: Sink> Agent<S> {
         repeats: Option<u64>,
         held: Option<&Held>,
     ) -> Result<(), NotTold> {
-        let what = if file.operation == FileOperation::Open && writes(file.access) {
-            WRITTEN
-        } else if self.options.own.keys().iter().any(|key| key == own) {
-            KEY_READ
-        } else if self.options.own.self_test() == Some(own) {
-            self.condition.self_test_opens += u64::from(file.operation == FileOperation::Open);
-            return Err(self.drop_record(Dropped::SelfTest));
-        } else {
-            return Err(self.drop_record(Dropped::OwnFileRead));
+        let is_open = file.operation == FileOperation::Open;
+        let what = match self.own_use(is_open && writes(file.access), own) {
+            Ok(what) => what,
+            Err(reason) => {
+                self.condition.self_test_opens += u64::from(is_open && reason == Dropped::SelfTest);
+                return Err(self.drop_record(reason));
+            }
         };
         let seen = Seen {
             observation: self.observation(probe_of(file)),
@@ -169,10 +167,42 @@ impl<S: Sink> Agent<S> {
         if !is_same_tree(&attempt.task, path) {
             return false;
         }
+        self.tell_attempted(attempt, what);
+        true
+    }
+
+    /// Tells an attempt whose path leads to a file of the sensor's own, which it has at this path, as [`Agent::tell_own_file`] does.
+    pub(super) fn tell_own_by_path(&mut self, attempt: &Attempt, own: &Path, object: ObjectKey) {
+        let what = match self.own_use(writes(attempt.access), own) {
+            Ok(what) if !self.is_told_by_object(attempt, Some(object)) => what,
+            told => {
+                self.accounts.received += 1;
+                return self
+                    .accounts
+                    .drop_record(told.err().unwrap_or(Dropped::ToldByObject));
+            }
+        };
+        self.tell_attempted(attempt, what);
+    }
+
+    /// What it is to open a file of the sensor's own; why it is nothing.
+    fn own_use(&self, writes: bool, own: &Path) -> Result<&'static str, Dropped> {
+        if writes {
+            Ok(WRITTEN)
+        } else if self.options.own.keys().iter().any(|key| key == own) {
+            Ok(KEY_READ)
+        } else if self.options.own.self_test() == Some(own) {
+            Err(Dropped::SelfTest)
+        } else {
+            Err(Dropped::OwnFileRead)
+        }
+    }
+
+    fn tell_attempted(&mut self, attempt: &Attempt, what: &'static str) {
         self.accounts.received += 1;
         let probe = match attempt.end {
             End::Refused(_) => Probe::FileOpenDenied,
-            End::Succeeded | End::Unknown | End::ToCome => Probe::FileOpen,
+            _ => Probe::FileOpen,
         };
         let outcome = outcome_of(attempt.end);
         let target = attempt.path.display();
@@ -182,7 +212,6 @@ impl<S: Sink> Agent<S> {
             repeats: None,
         };
         self.push_tamper(&attempt.task, what, target, outcome, seen);
-        true
     }
 
     pub(super) fn push_tamper(

@@ -24,6 +24,7 @@ pub(super) struct State {
     pub(super) layers: Layers,
     pub(super) self_test: Option<SelfTestOptions>,
     pub(super) next_test: Option<Instant>,
+    pub(super) lates: Lates,
 }
 
 impl State {
@@ -37,6 +38,8 @@ impl State {
                     return;
                 }
                 self.labelling.hands.wasted();
+                let now_ns = BootClock::read().since_boot_ns();
+                self.labelling.labeller.left_opens.forget_old(now_ns);
                 let counts = self.labelling.scan(&mut self.public);
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");
@@ -58,6 +61,11 @@ impl State {
             if !self.look_at_ripe(answer) {
                 return;
             }
+            for led in self.look_for_late() {
+                if answer.blocking_send(led).is_err() {
+                    return;
+                }
+            }
             if let Some(counts) = self.labelling.label_more(&mut self.public)
                 && answer.blocking_send(Answer::Counted(counts)).is_err()
             {
@@ -75,6 +83,7 @@ impl State {
                 }
             }
             let others = self.next_test.into_iter().chain(self.suspects.due());
+            let others = others.chain(self.lates.due());
             let others = others.chain(self.labelling.hands.due(now));
             let wake = others.fold(next, Instant::min);
             let wait = match self.labelling.is_under_way() {
@@ -96,10 +105,7 @@ impl State {
     fn take_up(&mut self, ask: Ask, answer: &mpsc::Sender<Answer>) -> bool {
         let tell = |told| answer.blocking_send(told).is_ok();
         match ask {
-            Ask::Follow(following) => tell(Answer::Reached {
-                number: following.number,
-                reached: self.follow(following),
-            }),
+            Ask::Follow(following) => self.take_up_path(following).is_none_or(tell),
             Ask::Question(Question {
                 token,
                 object,
@@ -143,79 +149,6 @@ impl State {
         let (copies, public) = (self.suspects.len(), self.public.len());
         self.kept.copies_waiting.store(copies, Ordering::Relaxed);
         self.kept.public_parts.store(public, Ordering::Relaxed);
-    }
-
-    /// Where a path leads for a process. What is no credential is opened, so that the kernel half says what it is, and not read.
-    fn follow(&mut self, following: Following) -> Reached {
-        let Labelling {
-            hands,
-            labeller,
-            knowledge,
-            ..
-        } = &mut self.labelling;
-        let Following {
-            process,
-            tid,
-            mount_namespace,
-            time_boot_ns,
-            was_refused,
-            is_base_sure,
-            path,
-            words,
-            ..
-        } = following;
-        let at = SeenFrom::Process(process).reach(&path);
-        let theirs = path.clone();
-        let Ok(followed) = hands.run(&at, move |_| follow(process, tid, mount_namespace, &theirs)) else {
-            return Reached::Unknown;
-        };
-        // A process that is gone may have had another root. One that was refused by that has got nothing.
-        let is_sure = is_base_sure
-            && (followed.by_process || was_refused)
-            && followed.stood_at(BootClock::read().wall(time_boot_ns));
-        let held = match followed.leads {
-            Leads::To(held) => held,
-            Leads::Nowhere if is_sure => return Reached::Nowhere,
-            Leads::Nowhere => return Reached::Changed,
-            Leads::Unknown => return Reached::Unknown,
-        };
-        let seen = held.seen();
-        let asked = hands.ask(labeller, Purpose::Identify, &at, move || Opened::of(&held));
-        let found = match asked {
-            Ok((Ok(opened), Some(object))) => labeller
-                .label_of(object)
-                .and_then(|label| knowledge.labels().meaning(label.id).cloned())
-                .and_then(|meaning| match meaning {
-                    Meaning::Credential { entry, path } => Some((entry, path)),
-                    Meaning::Directory { .. } => knowledge.placed().get(object),
-                    Meaning::Sensor { .. } => None,
-                })
-                .map(|(entry, path)| (opened, object, entry, path)),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!(error = %error, "asking the kernel half failed");
-                return Reached::Unknown;
-            }
-        };
-        if let Some((opened, object, entry, path)) = found {
-            let parsed = self.public.of_file((hands, &at), object, &entry, &path, opened);
-            return Reached::Credential {
-                entry,
-                object,
-                parsed,
-            };
-        }
-        if !is_sure {
-            return Reached::Changed;
-        }
-        let here = words.clone();
-        let means_the_same = hands.run(&words, move |_| {
-            let root = SeenFrom::Here.hold()?;
-            Some(Held::at(root, &here).ok()?.seen() == seen)
-        });
-        Reached::Other {
-            means_the_same: means_the_same == Ok(Some(true)),
-        }
     }
 
     /// Looks whether a file is a copy; how much is labelled, where it is one.

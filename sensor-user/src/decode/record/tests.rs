@@ -1,6 +1,6 @@
 use claviger_sensor_common::{
-    Ancestor, END_TO_COME, END_UNKNOWN, Label, OPERATION_HOLD, OPERATION_REACH, OPERATION_RECEIVE,
-    PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, REACHED_BY_AT, TaskSnapshot,
+    Ancestor, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, Label, OPERATION_HOLD, OPERATION_REACH,
+    OPERATION_RECEIVE, PART_BLOCK_DEVICE, PART_VM_READ, PathBytes, REACHED_BY_AT, TaskSnapshot,
 };
 use proptest::prelude::*;
 use zerocopy::{FromZeros as _, IntoBytes as _};
@@ -130,6 +130,8 @@ fn a_refused_open_has_the_path_that_was_asked_for() {
         (0, End::Succeeded),
         (END_UNKNOWN, End::Unknown),
         (END_TO_COME, End::ToCome),
+        (END_TO_RUN, End::ToRun),
+        (END_NOT_RUN, End::NotRun),
     ] {
         record.errno = errno;
         let Record::Attempt(attempt) = decode(record.as_bytes()).expect("decodes") else {

@@ -49,6 +49,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
 pub(super) fn of_beside(program: &str) -> Option<Canary> {
     match program {
         "sys_exit_io_uring_enter" => Some(rings::enter_seen),
+        "sys_exit_io_uring_register" => Some(rings::look_seen),
         "sysctl" => Some(settings::setting_seen),
         _ => None,
     }

@@ -74,6 +74,16 @@ pub(super) fn ways() -> Vec<Way> {
             ],
         ),
         row(
+            "one of its keys by another name",
+            [Way::new(
+                "uring_suppressed_closed_own_key",
+                Tamper("key_read"),
+                [Built, Built, Built],
+            )
+            .program("uring_suppressed_closed_link")
+            .to(Sensor(Key))],
+        ),
+        row(
             "a name or the mode of its files",
             [
                 Way::new("own_name_removed", Tamper("file_removed"), [Built, Built, Built])

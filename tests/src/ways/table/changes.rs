@@ -50,6 +50,11 @@ fn names() -> Vec<Way> {
             Way::new("rename_exchange", replaced, [Built, Built, Built]),
             Way::new("uring_renameat", renamed, [Built, Built, Built]),
             Way::new("denied_uring_renameat", renamed, [Built, Built, Built]),
+            Way::new("uring_ended_renameat", renamed, [Built, Built, Built]),
+            Way::new("uring_ended_relative", renamed, [Built, Built, Built]),
+            Way::new("uring_overflow_renameat", renamed, [Built, Built, Built]),
+            Way::new("uring_moved_renameat", renamed, [Built, Built, Built]),
+            Way::new("uring_closed_renameat", renamed, [Built, Built, Built]),
             Way::new("denied_rename", renamed, [Built, Built, Built]),
         ],
     );

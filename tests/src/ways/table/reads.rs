@@ -177,7 +177,15 @@ fn silent() -> Vec<Way> {
             Way::new("uring_worker_replaced_environ", READ, [Built, Built, Built]),
         ],
     );
-    [held, gone].concat()
+    let late = row(
+        "the same, run after the call that submits it",
+        [Way::new("uring_suppressed_late", READ, [Built, Built, Built])],
+    );
+    let ended = row(
+        "opened for a thread that has ended",
+        [Way::new("uring_ended_openat", READ, [Built, Built, Built])],
+    );
+    [held, gone, late, ended].concat()
 }
 
 fn descriptors() -> Vec<Way> {

@@ -21,6 +21,7 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_uring_openat", read, [Built, Built, Built]),
             Way::new("denied_uring_worker", read, [Built, Built, Built]),
             Way::new("denied_uring_overflow", read, [Built, Built, Built]),
+            Way::new("denied_uring_ended_openat", read, [Built, Built, Built]),
         ],
     );
     let by_another_name = row(

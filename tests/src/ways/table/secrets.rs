@@ -144,7 +144,29 @@ fn machine() -> Vec<Way> {
         .program("open_device")
         .to(BlockDevice)],
     );
-    [memory, device].concat()
+    let silent = row(
+        "any of these by another name, opened by io_uring",
+        [
+            Way::new(
+                "uring_suppressed_closed_environ",
+                Secret("environ"),
+                [Built, Built, Built],
+            ),
+            Way::new(
+                "uring_suppressed_sqpoll_mem",
+                Secret("mem"),
+                [Built, Built, Built],
+            ),
+            Way::new(
+                "uring_suppressed_closed_device",
+                MachineSecret("block_device", "read"),
+                [Built, Built, Built],
+            )
+            .program("uring_suppressed_closed_link")
+            .to(BlockDevice),
+        ],
+    );
+    [memory, device, silent].concat()
 }
 
 fn keys_and_starts() -> Vec<Way> {

@@ -1,0 +1,141 @@
+//! Opens by io_uring without completion that have not run yet: their paths are followed again when they have.
+//!
+//! At most [`LATE_MAX`] wait, of one user a fifth. They are asked for each [`SOONEST`], and those that wait for long more seldom, up to [`LATEST`]: between two
+//! looks, one of which found the open waiting and the other done, nothing on its way may have been changed.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::{messages::Following, shares::Shares};
+
+/// Opens that wait. At the bound a further one is lost, unless its path leads to a credential now.
+const LATE_MAX: u32 = 512;
+const SOONEST: Duration = Duration::from_millis(20);
+const LATEST: Duration = Duration::from_millis(200);
+/// It is looked for again after this part of the time that it has waited.
+const PART: u32 = 4;
+
+#[derive(Debug)]
+struct Late {
+    following: Following,
+    since: Instant,
+    due: Instant,
+}
+
+/// All that wait.
+#[derive(Debug)]
+pub(super) struct Lates {
+    waiting: Vec<Late>,
+    shares: Shares,
+}
+
+impl Default for Lates {
+    fn default() -> Self {
+        Self {
+            waiting: Vec::new(),
+            shares: Shares::of(LATE_MAX),
+        }
+    }
+}
+
+impl Lates {
+    /// One waits; given back where there is no room.
+    pub(super) fn take(&mut self, following: Following, now: Instant) -> Result<(), Following> {
+        if !self.shares.take(following.user) {
+            return Err(following);
+        }
+        self.waiting.push(Late {
+            following,
+            since: now,
+            due: now + SOONEST,
+        });
+        Ok(())
+    }
+
+    /// When one is to be looked for.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.iter().map(|late| late.due).min()
+    }
+
+    /// Those that wait no longer, by what `is_over` says of each that is due.
+    pub(super) fn over(
+        &mut self,
+        now: Instant,
+        mut is_over: impl FnMut(&mut Following) -> bool,
+    ) -> Vec<Following> {
+        let over = self.waiting.extract_if(.., |late| {
+            if late.due > now {
+                return false;
+            }
+            late.due = now + ((now - late.since) / PART).clamp(SOONEST, LATEST);
+            is_over(&mut late.following)
+        });
+        let over: Vec<_> = over.map(|late| late.following).collect();
+        for following in &over {
+            self.shares.give_back(following.user);
+        }
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::{agent::messages::Run, decode::ProcessKey};
+
+    fn following(number: u64) -> Following {
+        Following {
+            number,
+            process: ProcessKey {
+                pid: 1,
+                start_ticks: 1,
+            },
+            tid: 1,
+            mount_namespace: 1,
+            user: Some(1_000),
+            submitted_ns: number,
+            time_boot_ns: number,
+            run: Run::ToCome,
+            was_refused: false,
+            is_base_sure: true,
+            path: PathBuf::from("/x"),
+            words: PathBuf::from("/x"),
+        }
+    }
+
+    #[test]
+    fn it_is_looked_for_ever_more_seldom_until_it_is_over() {
+        let begun = Instant::now();
+        let mut lates = Lates::default();
+        lates.take(following(7), begun).expect("there is room");
+        let mut looks = Vec::new();
+        let mut at = begun;
+        while at < begun + Duration::from_secs(2) {
+            at = lates.due().expect("it waits");
+            looks.push(at);
+            assert!(lates.over(at, |_| false).is_empty());
+        }
+        assert_eq!(looks[1] - looks[0], SOONEST);
+        assert_eq!(looks[looks.len() - 1] - looks[looks.len() - 2], LATEST);
+        assert!(lates.over(begun, |_| true).is_empty(), "it is not due");
+        let over = lates.over(at + LATEST, |_| true);
+        assert_eq!(over.first().map(|one| one.number), Some(7));
+        assert_eq!(lates.due(), None);
+    }
+
+    #[test]
+    fn one_user_leaves_room_for_others() {
+        let now = Instant::now();
+        let mut lates = Lates::default();
+        let taken = (0..u64::from(LATE_MAX)).take_while(|&number| lates.take(following(number), now).is_ok());
+        assert_eq!(taken.count(), LATE_MAX as usize / 5 + 1);
+        let other = Following {
+            user: Some(1_001),
+            ..following(0)
+        };
+        assert!(lates.take(other, now).is_ok());
+        lates.over(now + SOONEST, |one| one.user == Some(1_000));
+        assert!(lates.take(following(0), now).is_ok(), "what is over gives room");
+    }
+}
