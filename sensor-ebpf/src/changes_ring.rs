@@ -332,12 +332,39 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
     }
     let errno = -result as u32;
     if (SUCCESSES && result == 0) || is_refusal(i64::from(result)) {
-        ring_change_ended(untyped(request), u32::from(opcode), errno);
+        if is_by_file(opcode) {
+            ring_change_of_file_ended(untyped(request), errno);
+        } else {
+            ring_change_ended(untyped(request), u32::from(opcode), errno);
+        }
     }
     over(untyped(request));
 }
 
-/// Tells how a change has ended, once. Global, so that the verifier looks at it once.
+/// Tells how a change of an open file has ended, once. Global, so that the verifier looks at it once; below it there is little room on the stack.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn ring_change_of_file_ended(request: u64, errno: u32) -> u32 {
+    let Some(asked) = CHANGES_ASKED.get_ptr(request) else {
+        return 0;
+    };
+    // SAFETY: a value of the map that stays while this program runs.
+    let asked = unsafe { &*asked };
+    let attribute = if asked.what == CHANGE_TRUNCATED {
+        0
+    } else {
+        untyped(asked.first.given.as_ptr())
+    };
+    by_file(
+        asked.what,
+        errno,
+        untyped(pointer::<Probed>(request as *const u8, offset!(ring_file))),
+        attribute,
+        untyped((&raw const asked.actor).cast()),
+    )
+}
+
+/// Tells how a change by path has ended, once. Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn ring_change_ended(request: u64, opcode: u32, errno: u32) -> u32 {
@@ -346,21 +373,6 @@ extern "C" fn ring_change_ended(request: u64, opcode: u32, errno: u32) -> u32 {
     };
     // SAFETY: a value of the map that stays while this program runs.
     let asked = unsafe { &*asked };
-    if is_by_file(opcode as u8) {
-        let file = untyped(pointer::<Probed>(request as *const u8, offset!(ring_file)));
-        let attribute = if asked.what == CHANGE_TRUNCATED {
-            0
-        } else {
-            untyped(asked.first.given.as_ptr())
-        };
-        return by_file(
-            asked.what,
-            errno,
-            file,
-            attribute,
-            untyped((&raw const asked.actor).cast()),
-        );
-    }
     if asked.are_starts_known() {
         asked::told_change_asked(request, errno);
     }

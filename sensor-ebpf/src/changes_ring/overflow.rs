@@ -85,13 +85,9 @@ pub extern "C" fn forget_change(request: u64) -> u32 {
 #[inline(always)]
 fn overflowed<const SUCCESSES: bool>(ring: u64, user_data: u64, result: i32) {
     for place in 0..SAME {
-        let request = change_known_by(ring, user_data, place);
-        if request == 0 {
-            continue;
-        }
-        let own_result: i32 = Probed::read(request as *const u8, offset!(ring_own_result));
-        if has_run(request as *const u8) || own_result == result && result < 0 {
-            completed::<SUCCESSES>(request as *const u8, own_result);
+        let request = change_done(ring, user_data, place, result) as *const u8;
+        if !request.is_null() {
+            completed::<SUCCESSES>(request, Probed::read(request, offset!(ring_own_result)));
         }
     }
 }
@@ -104,13 +100,16 @@ fn has_run(request: *const u8) -> bool {
     has_name == MISSING || Probed::read::<u32>(request, offset!(ring_flags)) & has_name == 0
 }
 
-/// Global, for the same reason.
+/// The change that is known so, where it is one that has ended; 0 otherwise. Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn change_known_by(ring: u64, user_data: u64, place: u32) -> u64 {
-    let key = KnownBy::new(ring, user_data, place);
-    CHANGES_BY_DATA.get_ptr(key).map_or(0, |request| {
-        // SAFETY: a value of the map, which stays while this program runs.
-        unsafe { *request }
-    })
+extern "C" fn change_done(ring: u64, user_data: u64, place: u32, result: i32) -> u64 {
+    let Some(request) = CHANGES_BY_DATA.get_ptr(KnownBy::new(ring, user_data, place)) else {
+        return 0;
+    };
+    // SAFETY: a value of the map, which stays while this program runs.
+    let request = unsafe { *request };
+    let own_result: i32 = Probed::read(request as *const u8, offset!(ring_own_result));
+    let is_done = has_run(request as *const u8) || own_result == result && result < 0;
+    if is_done { request } else { 0 }
 }

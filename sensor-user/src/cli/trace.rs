@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use claviger_proto::v1::{Event, EventId, LossCount, Process};
 use serde_json::json;
 use tokio::{
