@@ -8,5 +8,6 @@ mod host;
 mod labels;
 mod overlays;
 mod policy;
+mod remembered;
 mod requests;
 mod swapped;
