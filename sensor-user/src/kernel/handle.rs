@@ -11,6 +11,8 @@ const FILEID_INO32_GEN: libc::c_int = 1;
 
 /// include/linux/exportfs.h: MAX_HANDLE_SZ
 const BYTES_MAX: usize = 128;
+const ROOM: libc::c_uint = 128;
+const _: () = assert!(ROOM as usize == BYTES_MAX);
 
 /// A handle as the kernel takes and gives it.
 #[repr(C)]
@@ -53,7 +55,7 @@ impl FileHandle {
     #[expect(unsafe_code, reason = "rustix has no name_to_handle_at")]
     pub fn of(file: BorrowedFd<'_>) -> Result<Self, Errno> {
         let mut raw = Raw {
-            bytes: BYTES_MAX as libc::c_uint,
+            bytes: ROOM,
             kind: 0,
             content: [0; BYTES_MAX],
         };

@@ -27,7 +27,7 @@ use crate::{
         labels::Meaning,
         messages::ScanCounts,
         publicly::{Opened, Public},
-        remembered::{FileSystems, History, RememberedOne},
+        remembered::{FileSystems, History, RememberedFile, RememberedOne},
     },
     credential::{Held, Seen},
     kernel::Purpose,
@@ -61,7 +61,8 @@ impl Labelling {
     }
 
     fn recall_all(&mut self, public: &mut Public) {
-        let Some(remembered) = self.memory.file.as_ref().and_then(|file| file.read()) else {
+        let file = self.memory.file.as_ref();
+        let Some(remembered) = file.and_then(RememberedFile::read) else {
             return;
         };
         self.memory.was_read();
@@ -132,9 +133,8 @@ impl Labelling {
             .ask(&mut self.labeller, Purpose::Identify, path, move || {
                 theirs.open_file()
             });
-        let (file, object) = match asked {
-            Ok((Ok(file), Some(object))) => (file, object),
-            _ => return Err(NOT_ANSWERED),
+        let Ok((Ok(file), Some(object))) = asked else {
+            return Err(NOT_ANSWERED);
         };
         let is_it = object.inode == one.inode
             && object.generation == one.generation

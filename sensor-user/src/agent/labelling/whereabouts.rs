@@ -102,10 +102,6 @@ fn fate(look: Look, systems: &FileSystems, root: BorrowedFd<'_>, progress: &Prog
         return Some(Fate::Nowhere);
     }
     let before = look.before.as_ref();
-    let modified = (
-        i64::from(now.st_mtime),
-        u32::try_from(now.st_mtime_nsec).unwrap_or_default(),
-    );
     Some(Fate::There(Box::new(RememberedOne {
         history: look.history,
         inode: look.object.inode,
@@ -113,7 +109,7 @@ fn fate(look: Look, systems: &FileSystems, root: BorrowedFd<'_>, progress: &Prog
         born: held.seen().born,
         // As it was when it was looked at first: what it holds since was not looked at.
         size: before.map_or(held.size_bytes(), |before| before.size),
-        modified: before.map_or(modified, |before| before.modified),
+        modified: before.map_or_else(|| held.modified(), |before| before.modified),
         file_system,
         handle: look.handle.filter(|_| by_handle),
         entry: look.entry,
