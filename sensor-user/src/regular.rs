@@ -35,6 +35,20 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// Puts a new file, readable by its owner only, in the place of what is there, of whatever kind that is but a directory. `beside` is the name under which
 /// it comes into being, in the same directory.
 pub(crate) fn replace(path: &Path, beside: &str, bytes: &[u8]) -> io::Result<()> {
+    put(path, beside, bytes, |_| Ok(()))
+}
+
+/// The same, once its content is on the disk: after a power cut the file that is there is the one before or this one, whole.
+pub(crate) fn replace_durably(path: &Path, beside: &str, bytes: &[u8]) -> io::Result<()> {
+    put(path, beside, bytes, File::sync_data)
+}
+
+fn put(
+    path: &Path,
+    beside: &str,
+    bytes: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let new = path.with_file_name(beside);
     match fs::remove_file(&new) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
@@ -47,6 +61,7 @@ pub(crate) fn replace(path: &Path, beside: &str, bytes: &[u8]) -> io::Result<()>
         .custom_flags(regular_only())
         .open(&new)?;
     file.write_all(bytes)?;
+    finish(&file)?;
     fs::rename(&new, path)
 }
 
@@ -101,7 +116,7 @@ mod tests {
             let kind = fs::symlink_metadata(at(name)).expect("there").file_type();
             assert!(kind.is_fifo());
         }
-        replace(&at("file"), "file.new", b"second").expect("written");
+        replace_durably(&at("file"), "file.new", b"second").expect("written");
         assert_eq!(fs::read(at("file")).expect("there"), b"second");
         assert!(!at("file.new").exists());
     }

@@ -195,6 +195,16 @@ impl Table {
             .collect()
     }
 
+    /// Files that nothing but their history is known by, each with its path where that is known: copies, and, the newest of each owner first, what has left
+    /// its path.
+    pub(super) fn by_history(&self) -> impl Iterator<Item = (&Labelled, Option<&Path>)> {
+        let copies = self.by_root.get(&Root::Copies).into_iter().flatten();
+        let copies = copies.map(|(path, at)| (&at.labelled, Some(path.as_path())));
+        let left = self.gone.values().flat_map(|left| left.iter().rev());
+        let left = left.filter(|labelled| labelled.names.is_none() && !self.is_live(labelled));
+        copies.chain(left.map(|labelled| (labelled, None)))
+    }
+
     /// A file has a label and lies at no path any more at which it would be found.
     pub(super) fn adopt(&mut self, labelled: Labelled) {
         self.gone

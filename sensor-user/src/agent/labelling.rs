@@ -2,9 +2,12 @@
 
 mod copies;
 mod own;
+mod recalling;
+mod remembering;
 mod setting;
 mod slices;
 mod taken;
+mod whereabouts;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -30,6 +33,7 @@ use super::{
     labels::Meaning,
     messages::{Found, ScanCounts},
     publicly::Public,
+    remembered::RememberedFile,
     ways::Ways,
 };
 use crate::{
@@ -67,6 +71,7 @@ pub(super) struct Labelling {
     replaced_names: HashSet<NameKey>,
     /// Labels of copies, those that have left their path too.
     copies: HashSet<u32>,
+    memory: remembering::Memory,
     counts: BTreeMap<Root, ScanCounts>,
     jobs: slices::Jobs,
     said: ScanCounts,
@@ -92,7 +97,7 @@ impl Labelling {
         catalogue: Arc<Catalogue>,
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
-        own: Own,
+        (own, remembered): (Own, Option<RememberedFile>),
     ) -> Self {
         Self {
             labeller,
@@ -112,6 +117,7 @@ impl Labelling {
             taken: taken::Taken::default(),
             replaced_names: HashSet::new(),
             copies: HashSet::new(),
+            memory: remembering::Memory::new(remembered),
             counts: BTreeMap::new(),
             jobs: slices::Jobs::default(),
             said: ScanCounts::default(),
@@ -146,6 +152,7 @@ impl Labelling {
             self.buried = Instant::now();
             self.knowledge.labels().bury();
         }
+        self.memory.changed();
         self.total()
     }
 
@@ -273,6 +280,8 @@ impl Labelling {
             counts.left_out += of_root.left_out;
             counts.roots += of_root.roots;
         }
+        counts.remembered = self.memory.remembered;
+        counts.not_remembered = self.memory.left_out;
         if counts.not_labelled > 0 && counts.not_labelled != self.said.not_labelled {
             tracing::error!(
                 count = counts.not_labelled,

@@ -24,6 +24,10 @@ pub struct ScanCounts {
     pub left_out: u64,
     /// Roots beside the host's that were looked into: of containers, and of services that see another tree.
     pub roots: u64,
+    /// Files that are known by their history only, copies and credentials that have left their places, and written down for the next start.
+    pub remembered: u64,
+    /// Such files that find no room there.
+    pub not_remembered: u64,
 }
 
 /// A question: whose identities does this object hold?

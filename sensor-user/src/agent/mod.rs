@@ -43,6 +43,7 @@ mod placed;
 mod placing;
 mod publicly;
 mod reasons;
+mod remembered;
 mod repeats;
 mod roots;
 mod search;
@@ -70,6 +71,9 @@ pub use own::Own;
 pub use peers::PEERS_MAX;
 pub use pending::{LATE_MAX, PENDING_MAX};
 pub use pipeline::{Agent, Kept};
+pub use remembered::{
+    FileSystem, History, REMEMBERED_MAX, Remembered, RememberedError, RememberedFile, RememberedOne,
+};
 pub use self_test::SelfTestReport;
 pub use self_usage::SelfUsage;
 pub use sink::{Delivered, Evidence, EvidenceStatus, Sink};

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{Kept, Own, WatchedUntil};
+use super::{Kept, Own, RememberedFile, WatchedUntil};
 use crate::{config::Policy, kernel::KernelError, metrics::Published};
 
 /// What an agent needs to know.
@@ -35,6 +35,8 @@ pub struct AgentOptions {
     pub runtime_dir: Option<PathBuf>,
     /// Until when this host was watched before; nothing for an agent that does not keep it.
     pub watched_until: Option<WatchedUntil>,
+    /// Where what is known by its history only is written down for the next start; nothing for an agent that forgets it.
+    pub remembered: Option<RememberedFile>,
     /// Where the metrics are published; nothing for an agent that nobody reads any from.
     pub metrics: Option<Published>,
     /// Whether to report about itself and about the time before: a sensor does, a trace does not.

@@ -255,6 +255,7 @@ impl<S: Sink> Agent<S> {
         self.renew_stamp();
         self.deliver_ripe(Ripe::All);
         self.answer_flushes();
+        self.worker.end().await;
         Ok((self.sink, self.accounts))
     }
 

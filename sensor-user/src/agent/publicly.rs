@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     credential::{Fingerprints, Held, OpenError, Parsed, identities, read_public},
-    kernel::{Labeller, Purpose},
+    kernel::{FileHandle, Labeller, Purpose},
 };
 
 /// Reads public parts.
@@ -69,7 +69,7 @@ impl Public {
         path: &Path,
         opened: Opened,
     ) -> Parsed {
-        let Opened { file, metadata } = opened;
+        let Opened { file, metadata, .. } = opened;
         let kind = entry.kind();
         let version = version(&metadata);
         if let Some(known) = self.knowledge.known().get(object, kind, version) {
@@ -163,6 +163,7 @@ fn look(hands: &mut Hands, seen_from: SeenFrom, path: &Path) -> Option<(Arc<Owne
 pub(super) struct Opened {
     file: OwnedFd,
     metadata: Metadata,
+    handle: Option<FileHandle>,
 }
 
 impl Opened {
@@ -176,7 +177,17 @@ impl Opened {
     pub(super) fn of(held: &Held) -> Result<Self, OpenError> {
         let file = File::from(held.open_file()?);
         let metadata = file.metadata().map_err(|_| OpenError::Gone)?;
-        let file = file.into();
-        Ok(Self { file, metadata })
+        let file = OwnedFd::from(file);
+        let handle = FileHandle::of(file.as_fd()).ok();
+        Ok(Self {
+            file,
+            metadata,
+            handle,
+        })
+    }
+
+    /// By what its file system finds it; nothing where it finds none so.
+    pub(super) fn handle(&self) -> Option<&FileHandle> {
+        self.handle.as_ref()
     }
 }

@@ -35,6 +35,7 @@ use super::{
     labels::Meaning,
     messages::{Answer, Ask, Following, Question, Reached, ScanCounts},
     publicly::{Opened, Public},
+    remembered::RememberedFile,
     search,
     seen_from::SeenFrom,
     self_test::Tested,
@@ -73,6 +74,9 @@ pub(super) struct WorkerHeld {
     pub public_parts: usize,
 }
 
+/// For so long its end is waited for.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// What a worker needs to know.
 pub(super) struct Setup {
     pub catalogue: Arc<Catalogue>,
@@ -81,6 +85,7 @@ pub(super) struct Setup {
     pub extra_homes: Vec<PathBuf>,
     pub self_test: Option<SelfTestOptions>,
     pub own: Own,
+    pub remembered: Option<RememberedFile>,
     pub layers: Layers,
 }
 
@@ -95,6 +100,8 @@ pub(super) struct Worker {
     /// Whether it was asked to scan soon and has not heard yet.
     looks: Arc<AtomicBool>,
     kept: Arc<Kept>,
+    /// Whether it has something to write down before it ends.
+    remembers: bool,
     /// Answers, in the order in which they were found.
     pub answers: mpsc::Receiver<Answer>,
     /// What it knows.
@@ -111,8 +118,10 @@ impl Worker {
             extra_homes,
             self_test,
             own,
+            remembered,
             layers,
         } = setup;
+        let remembers = remembered.is_some();
         let mut hands = Hands::default();
         let (asks, asked) = queue();
         let (answer, answers) = mpsc::channel(QUEUE_MAX);
@@ -150,7 +159,7 @@ impl Worker {
                 catalogue,
                 homes,
                 extra_homes,
-                own,
+                (own, remembered),
             ),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),
@@ -170,6 +179,7 @@ impl Worker {
             mounted,
             looks,
             kept,
+            remembers,
             answers,
             knowledge,
         })
@@ -230,6 +240,18 @@ impl Worker {
     pub(super) fn look(&self) {
         if !self.looks.swap(true, Ordering::Relaxed) && !self.asks.try_send(Ask::Look) {
             self.looks.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Has it end, and waits, not for long, until it has written down what the next start is to know. It answers nothing more.
+    pub(super) async fn end(&mut self) {
+        if self.remembers && self.asks.try_send(Ask::Stop) {
+            let all = async { while self.answers.recv().await.is_some() {} };
+            if tokio::time::timeout(FAREWELL, all).await.is_err() {
+                tracing::warn!(
+                    "the thread that labels files does not end: the next start knows what was written down before"
+                );
+            }
         }
     }
 

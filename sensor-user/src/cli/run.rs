@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     agent::{
-        Agent, AgentOptions, Control, Evidence, LockError, Own, RunLock, SelfTestOptions, WatchedUntil,
-        run_on_thread,
+        Agent, AgentOptions, Control, Evidence, LockError, Own, RememberedFile, RunLock, SelfTestOptions,
+        WatchedUntil, run_on_thread,
     },
     config::{Config, Policy},
     forward::Outbox,
@@ -100,6 +100,7 @@ async fn serve(
             own: Own::of_service(Some(file.path()), &config),
             runtime_dir: Some(config.runtime_dir.clone()),
             watched_until: Some(WatchedUntil::in_state_dir(&config.state_dir)),
+            remembered: Some(RememberedFile::in_state_dir(&config.state_dir)),
             metrics: metrics.clone(),
             report_itself: true,
         },

@@ -110,6 +110,12 @@ pub(super) fn faults(status: &Status) -> Vec<String> {
             status.labelled.not_labelled
         ));
     }
+    if status.labelled.not_remembered > 0 {
+        faults.push(format!(
+            "{} copies of credentials, and credentials that have left their places, find no room in the state directory: they are forgotten when the sensor ends",
+            status.labelled.not_remembered
+        ));
+    }
     faults.extend(status.evidence.iter().flat_map(faults_behind));
     faults
 }
@@ -151,6 +157,14 @@ pub(super) fn show(config: &Config, json: bool) -> anyhow::Result<Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_finds_no_room_to_be_remembered_is_a_fault() {
+        let mut status = Status::default();
+        assert_eq!(faults(&status), Vec::<String>::new());
+        status.labelled.not_remembered = 3;
+        assert!(faults(&status)[0].starts_with("3 copies of credentials"));
+    }
 
     /// Each alone is wrong: nobody is to take a host for watched whose evidence goes nowhere.
     #[test]

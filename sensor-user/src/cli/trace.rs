@@ -122,6 +122,7 @@ impl Trace {
                 own: Own::default(),
                 runtime_dir: None,
                 watched_until: None,
+                remembered: None,
                 metrics: None,
                 report_itself: false,
             },

@@ -136,6 +136,12 @@ impl Held {
         self.version.size
     }
 
+    /// When its content had been changed last when it was looked at: seconds and nanoseconds of the Unix time.
+    #[must_use]
+    pub fn modified(&self) -> (i64, u32) {
+        self.version.modified
+    }
+
     /// The descriptor that holds it: for `/proc/self/fd`, for nothing can be read by it.
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {

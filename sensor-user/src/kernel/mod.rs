@@ -9,7 +9,6 @@
 mod accounts;
 mod attach;
 mod attached;
-mod by_number;
 pub mod canary;
 mod changes;
 #[cfg(feature = "debug-logs")]
@@ -17,6 +16,7 @@ mod debug_logs;
 mod error;
 mod fill;
 mod functions;
+mod handle;
 mod hook;
 mod hooks;
 mod labeller;
@@ -41,9 +41,9 @@ mod types;
 
 pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
 pub use attached::Attached;
-pub use by_number::hold_by_number;
 pub use error::KernelError;
 pub use fill::{Fill, MAPS, MapFill};
+pub use handle::{FileHandle, hold_by_number};
 pub use hooks::name as hook_name;
 pub use labeller::{LabelError, Labeller, Purpose};
 pub use layers::{Layers, NO_LAYERS};

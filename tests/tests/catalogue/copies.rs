@@ -20,7 +20,7 @@ fn shell(host: &Host, script: &str) {
     assert!(output.status.success(), "{script}: {}", text(&output));
 }
 
-fn uses_by_cat(host: &Host, path: &Path) -> usize {
+pub(crate) fn uses_by_cat(host: &Host, path: &Path) -> usize {
     let uses = host.uses(path);
     for one in &uses {
         assert_eq!(one["credential"]["kind"], "ssh_private_key", "{one:#}");

@@ -9,6 +9,7 @@ mod host;
 mod labels;
 mod overlays;
 mod policy;
+mod remembered;
 mod requests;
 mod swapped;
 mod trees;

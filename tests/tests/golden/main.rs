@@ -12,6 +12,7 @@ mod evidence_log;
 mod files;
 mod record_words;
 mod records;
+mod remembered;
 mod sample;
 mod sealed;
 mod spool;
@@ -52,6 +53,7 @@ formats! {
     record_program_secret: records::PROGRAM_SECRET,
     record_tamper: records::TAMPER,
     record_written: records::WRITTEN,
+    remembered: remembered::FORMAT,
     spool_anchor: spool::ANCHOR,
     spool_ledger: spool::LEDGER,
     spool_segment: spool::SEGMENT,

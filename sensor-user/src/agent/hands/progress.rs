@@ -40,6 +40,12 @@ impl Progress {
         }
     }
 
+    /// Of work for which nobody waits.
+    #[cfg(test)]
+    pub(in crate::agent) fn untold() -> Self {
+        Self::new(Path::new("/"), &Hung::default())
+    }
+
     /// What comes next is at this path, as this process reaches it. False where that is not to be touched: nothing answers there, or too slowly, or
     /// nobody waits any more for what comes of it.
     pub(in crate::agent) fn step(&self, at: &Path) -> bool {

@@ -178,3 +178,28 @@ fn what_was_adopted_and_is_found_again_keeps_its_label() {
     );
     assert!(table.objects().contains(&file(1, 0).object));
 }
+
+#[test]
+fn what_only_its_history_tells_is_copies_and_what_has_left_its_path_for_no_other() {
+    let mut table = Table::default();
+    let place = |table: &mut Table, root, path: &str, file| {
+        assert_eq!(table.insert(root, path.into(), file), None);
+    };
+    table.begin();
+    for (path, inode) in [("/a", 1), ("/b", 2), ("/c", 3), ("/d", 4)] {
+        place(&mut table, Root::Host, path, file(inode, 0));
+    }
+    place(&mut table, Root::Copies, "/copy", file(5, 0));
+    assert_eq!(table.end(Root::Host), []);
+    table.begin();
+    // One stays, one is moved to another place, and two are gone.
+    assert!(table.is_labelled(Root::Host, Path::new("/a"), file(1, 0).seen));
+    place(&mut table, Root::Host, "/e", file(2, 0));
+    assert_eq!(table.end(Root::Host), []);
+    let mut told: Vec<_> = table
+        .by_history()
+        .map(|(labelled, path)| (labelled.object.inode, path.map(Path::to_owned)))
+        .collect();
+    told.sort();
+    assert_eq!(told, [(3, None), (4, None), (5, Some("/copy".into()))]);
+}

@@ -21,6 +21,7 @@ use crate::{
         labels::Meaning,
         messages::ScanCounts,
         publicly::{Opened, Public},
+        remembered::device_of,
     },
     credential::{Held, Seen, mounts_of},
     kernel::{Purpose, hold_by_number},
@@ -56,11 +57,6 @@ fn mounts_of_object(object: ObjectKey) -> Vec<PathBuf> {
         .into_iter()
         .take(MOUNTS_MAX)
         .collect()
-}
-
-/// The major and minor number of its superblock's device.
-fn device_of(object: ObjectKey) -> (u32, u32) {
-    (object.device >> 20, object.device & 0xf_ffff)
 }
 
 /// Whether a file is this object by what stat(2) says. Where that has another device than the superblock (btrfs, overlayfs), this does not tell.
@@ -180,6 +176,8 @@ impl Labelling {
         let open = move || Opened::of(&theirs);
         match self.hands.ask(&mut self.labeller, label, path, open) {
             Ok((Ok(file), Some(object))) if object == suspect.object => {
+                self.memory.met(object, file.handle().cloned());
+                self.memory.changed();
                 public.of_file((&mut self.hands, path), object, entry, path, file);
                 self.copies.insert(id);
                 let labelled = Labelled {

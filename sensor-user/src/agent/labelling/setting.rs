@@ -125,6 +125,7 @@ impl Labelling {
         let at = directory.reach(&found.path);
         match self.hands.ask(&mut self.labeller, label, &at, open) {
             Ok((Ok(file), Some(object))) => {
+                self.memory.met(object, file.handle().cloned());
                 // Read now, so that it can still be named when it is gone right after its use.
                 public.of_file((&mut self.hands, &at), object, &found.entry, &found.path, file);
                 let labelled = Labelled {
@@ -200,6 +201,7 @@ impl Labelling {
             removed = if labelled.names.is_some() {
                 self.labeller.forget_directory(labelled.object)
             } else {
+                self.memory.forget(labelled.object);
                 self.labeller.forget_object(labelled.object)
             };
         }

@@ -40,6 +40,7 @@ impl<S: Sink> Agent<S> {
             extra_homes: options.extra_homes.clone(),
             self_test: options.self_test.clone(),
             own: options.own.clone(),
+            remembered: options.remembered.clone(),
             layers,
         };
         let mut worker =

@@ -31,6 +31,8 @@ impl State {
     pub(super) fn run(mut self, asked: &AskedQueue, answer: &mpsc::Sender<Answer>, rescan: Duration) {
         let mut next = Instant::now();
         let mut earliest = next;
+        let mut is_first = true;
+        let mut is_to_look = false;
         loop {
             let now = Instant::now();
             if now >= next {
@@ -40,7 +42,11 @@ impl State {
                 self.labelling.hands.wasted();
                 let now_ns = BootClock::read().since_boot_ns();
                 self.labelling.labeller.left_opens.forget_old(now_ns);
-                let counts = self.labelling.scan(&mut self.public);
+                let mut counts = self.labelling.scan(&mut self.public);
+                is_to_look = false;
+                if std::mem::take(&mut is_first) {
+                    counts = self.labelling.recall(&mut self.public);
+                }
                 if let Err(error) = self.labelling.labeller.begin_to_watch() {
                     tracing::error!(%error, "changes by path are not told");
                 }
@@ -71,6 +77,11 @@ impl State {
             {
                 return;
             }
+            if let Some(counts) = self.labelling.remember_in_time(now)
+                && answer.blocking_send(Answer::Counted(counts)).is_err()
+            {
+                return;
+            }
             self.tell_kept();
             let changed = self.labelling.hands.changed();
             if changed != Changed::default() {
@@ -85,6 +96,7 @@ impl State {
             let others = self.next_test.into_iter().chain(self.suspects.due());
             let others = others.chain(self.lates.due());
             let others = others.chain(self.labelling.hands.due(now));
+            let others = others.chain(self.labelling.remembers_at());
             let wake = others.fold(next, Instant::min);
             let wait = match self.labelling.is_under_way() {
                 true => Duration::ZERO,
@@ -94,10 +106,22 @@ impl State {
                 if matches!(ask, Ask::Look) {
                     self.looks.store(false, Ordering::Relaxed);
                     next = next.min(earliest.max(Instant::now() + SOON));
+                    is_to_look = true;
+                } else if matches!(ask, Ask::Stop) {
+                    return self.end(is_to_look);
                 } else if !self.take_up(ask, answer) || !self.look_at_ripe(answer) {
                     return;
                 }
             }
+        }
+    }
+
+    /// Writes down what the next start is to know; what changed last may have to be looked at for that.
+    fn end(mut self, is_to_look: bool) {
+        self.labelling.remember();
+        if is_to_look {
+            self.labelling.scan(&mut self.public);
+            self.labelling.remember();
         }
     }
 

@@ -73,6 +73,13 @@ fn standing(out: &mut String, status: &Status) -> fmt::Result {
         write!(out, ", in {roots} too")?;
     }
     writeln!(out)?;
+    if labelled.remembered > 0 {
+        let remembered = several(labelled.remembered, "file", "files");
+        writeln!(
+            out,
+            "            {remembered} by history only (copies, and what has left its place), also after the next start"
+        )?;
+    }
     if labelled.left_out > 0 {
         let left_out = several(labelled.left_out, "place was", "places were");
         writeln!(
@@ -399,6 +406,7 @@ uses        9 came out of the kernel: 8 told, 0 being looked up
         evidence.last_error = Some("no \u{1b}[31mroute".into());
         evidence.refusing = true;
         evidence.rejected_batches = 1;
+        status.labelled.remembered = 2;
         let told = plain(&status, &["file_open does not see any more: x"]);
         let mut lines = told.lines();
         assert_eq!(
@@ -411,6 +419,7 @@ uses        9 came out of the kernel: 8 told, 0 being looked up
             "{told}"
         );
         assert!(told.contains("it refused 1 batch for good"), "{told}");
+        assert!(told.contains("            2 files by history only"), "{told}");
         assert!(told.contains("cannot be kept and is lost"), "{told}");
         assert!(!told.contains("nothing is wrong"), "{told}");
     }

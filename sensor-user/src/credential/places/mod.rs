@@ -21,7 +21,7 @@ use claviger_proto::catalogue::{Anchor, Catalogue, Entry, Pattern};
 use index::Index;
 
 pub use homes::{Home, homes, homes_of};
-pub use mounts::{mounted_path, mounts_of, seen_through, served_from};
+pub use mounts::{Mounted, mounted_path, mounts_of, seen_through, served_from};
 pub use overlays::{OVERLAYS_MAX, Overlay};
 pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
 

@@ -84,6 +84,48 @@ fn through_root(path: &Path) -> Option<(PathBuf, PathBuf)> {
     (is_pid && is_root).then(|| (Path::new("/proc").join(pid), Path::new("/").join(names.as_path())))
 }
 
+/// A mount of this process, of a file system that keeps files and that neither a program nor another host serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    /// The major and minor number of its superblock's device.
+    pub device: (u32, u32),
+    /// Where it is mounted.
+    pub point: PathBuf,
+    /// Its type, as `ext4`.
+    pub kind: Vec<u8>,
+    /// What is mounted, as `/dev/vda`.
+    pub source: Vec<u8>,
+}
+
+impl Mounted {
+    /// All that there are now. Touches no file system but proc.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Self::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default())
+    }
+
+    fn parse(mountinfo: &[u8]) -> Vec<Self> {
+        let lines = mountinfo.split(|byte| *byte == b'\n');
+        lines.filter_map(Self::of_line).collect()
+    }
+
+    fn of_line(line: &[u8]) -> Option<Self> {
+        let (point, served) = mount(line)?;
+        if served.is_some() {
+            return None;
+        }
+        let mut fields = line.split(|byte| *byte == b' ').skip(2);
+        let (major, minor) = std::str::from_utf8(fields.next()?).ok()?.split_once(':')?;
+        let mut behind = fields.skip_while(|field| *field != b"-").skip(1);
+        Some(Self {
+            device: (major.parse().ok()?, minor.parse().ok()?),
+            point,
+            kind: behind.next()?.to_vec(),
+            source: unescape(behind.next()?),
+        })
+    }
+}
+
 /// The mount points of this process on the file system of a device, by its major and minor number. Touches no file system but proc.
 pub fn mounts_of(device: (u32, u32)) -> Vec<PathBuf> {
     let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
@@ -211,6 +253,19 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_files_here_is_told_with_its_type_and_source() {
+        let mounts = b"25 30 0:23 / /sys rw shared:7 - sysfs sysfs rw\n1 0 8:1 / / rw shared:1 - ext4 /dev/a\\040b rw\n\
+            36 25 0:32 / /home rw - nfs4 server:/x rw\n37 25 0:33 / /m rw - fuse x rw\n9 1 8:x / /srv rw - ext4 x rw\n2 1 8:2 /\n";
+        let told = Mounted {
+            device: (8, 1),
+            point: "/".into(),
+            kind: b"ext4".to_vec(),
+            source: b"/dev/a b".to_vec(),
+        };
+        assert_eq!(Mounted::parse(mounts), [told]);
+    }
+
+    #[test]
     fn a_path_through_the_root_of_a_process_is_taken_apart_and_put_together() {
         let through = |path| through_root(Path::new(path));
         let apart = |process: &str, below: &str| Some((process.into(), below.into()));
@@ -240,6 +295,7 @@ mod tests {
         #[test]
         fn any_mountinfo_is_read(content in proptest::collection::vec(any::<u8>(), 0..500)) {
             let _ = Mounts::parse(&content);
+            let _ = Mounted::parse(&content);
         }
     }
 }
