@@ -98,6 +98,40 @@ fn every_other_probe_works() {
     assert!(without.is_empty(), "{without:#?}");
 }
 
+/// What only the level of tracepoints has is loaded there alone, and better levels are to be had on most kernels. Of two forms of a program one is refused, for it
+/// is another kernel's; none is for what it takes of the stack, or for its length.
+#[test]
+fn every_other_program_fits_with_tracepoints_alone() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("sensor.toml");
+    fs::write(&config, "[probes]\nfile_open_hooks = ['tracepoint']\n").expect("written");
+    let output = sensor()
+        .args(["check", "--json", "--config"])
+        .arg(&config)
+        .env("CLAVIGER_LOG", "debug")
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let too_large: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("cannot be seen") || line.contains("combined stack"))
+        .filter(|line| {
+            ["stack depth", "combined stack", "too large"]
+                .iter()
+                .any(|much| line.contains(much))
+        })
+        .collect();
+    assert!(too_large.is_empty(), "{too_large:#?}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["can_watch"], true, "{report:#}");
+    let probes = report["probes"].as_array().expect("a list");
+    let without: Vec<_> = probes.iter().filter(|probe| !probe["hook"].is_string()).collect();
+    assert!(without.is_empty(), "{without:#?}");
+}
+
 #[test]
 fn without_root_it_says_what_is_missing_and_fails() {
     if !can_load() {
