@@ -22,6 +22,9 @@ const TRIES: usize = 50;
 
 const FILE: &str = "known-by-history";
 
+/// What somebody does to the file.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// A host with a key, whose sensor runs.
 fn host() -> Host {
     let mut host = Host::new("version = 1\n", "");
@@ -211,13 +214,13 @@ fn what_cannot_be_read_is_kept_aside_and_keeps_no_sensor_from_starting() {
     copy(&host, &to, 1);
     let file = host.sensor.state().join(FILE);
     let aside = file.with_extension("unreadable");
-    let spoiled = |spoil: &dyn Fn(&mut Vec<u8>)| {
+    let spoiled = |spoil: Spoil<'_>| {
         let mut bytes = fs::read(&file).expect("there");
         spoil(&mut bytes);
         fs::write(&file, &bytes).expect("written");
         bytes
     };
-    let ways: [(&dyn Fn(&mut Vec<u8>), &str); 3] = [
+    let ways: [(Spoil<'_>, &str); 3] = [
         (&|bytes| bytes.truncate(30), "its checksum is wrong"),
         (&|bytes| bytes[8] = 9, "it is of version 9"),
         (
