@@ -228,10 +228,12 @@ extern "C" fn by_object(file: u64, out: *mut Found) -> u32 {
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
-    found.object = labels::key::<Probed>(pointer::<Probed>(file as *const u8, offset!(file_inode)));
-    let Some(label) = labels::of_object(&found.object) else {
+    // Before 6.4 a map takes no key that lies where only the caller knows.
+    let object = labels::key::<Probed>(pointer::<Probed>(file as *const u8, offset!(file_inode)));
+    let Some(label) = labels::of_object(&object) else {
         return 0;
     };
+    found.object = object;
     found.label = label;
     1
 }
