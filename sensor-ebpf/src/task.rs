@@ -5,8 +5,8 @@ use aya_ebpf::helpers::{
     generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf},
 };
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, COMM_BYTES, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER,
-    MISSING, NAME_BYTES, PathBytes, RootOfTask, TaskSnapshot, UNKNOWN_ID,
+    ANCESTORS_MAX, Ancestor, MARK_DELETED, MARK_LAYER_UNKNOWN, MARK_MEMFD, MARK_UPPER_LAYER, MISSING,
+    NAME_BYTES, PathBytes, RootOfTask, TaskSnapshot, UNKNOWN_ID,
 };
 
 use crate::{
@@ -208,10 +208,9 @@ pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnaps
         (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
         (&raw mut (*out).exec_id).write(exec_id::<Probed>(leader) as u32);
         (&raw mut (*out).exe_marks).write(marks(untyped(exe)));
-        let comm = &mut (*out).comm;
-        if bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), comm).is_err() {
-            *comm = [0; COMM_BYTES];
-        }
+        // Where it cannot be read, the helper writes zeros.
+        let _read =
+            bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), &mut (*out).comm);
         ancestors(leader, &raw mut (*out).ancestors);
     }
 }

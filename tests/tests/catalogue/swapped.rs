@@ -33,8 +33,9 @@ fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {
         host.decoy.write(&format!(".ssh/id_{way}"), KEY);
     }
     host.sensor.start();
-    let mut known = 0;
     for way in ways {
+        // One before it may have been told, and not lost.
+        let lost = counted(&host.kept(), "path_changed");
         let object = host.decoy.path(&format!(".ssh/id_{way}"));
         // Links are made beside it.
         let beside = place.path().join(format!("beside_{way}"));
@@ -49,8 +50,7 @@ fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {
                 continue;
             }
         };
-        known += 1;
-        await_told_or_lost(&host, "credential_access", pid, "path_changed", known);
+        await_told_or_lost(&host, "credential_access", pid, "path_changed", lost + 1);
     }
 }
 
@@ -95,11 +95,14 @@ fn is_told_or_lost(events: &[Value], kind: &str, pid: u64, reason: &str, lost: u
     let told = events
         .iter()
         .any(|event| event["kind"] == kind && event["actor"]["process"]["pid"] == pid);
+    told || counted(events, reason) >= lost
+}
+
+fn counted(events: &[Value], reason: &str) -> u64 {
     let gaps = events.iter().filter(|event| event["kind"] == "gap");
     let losses = gaps.flat_map(|gap| gap["gap"]["losses"].as_array().into_iter().flatten());
-    let counted: u64 = losses
+    losses
         .filter(|loss| loss["reason"] == reason)
         .map(|loss| loss["count"].as_u64().expect("a number"))
-        .sum();
-    told || counted >= lost
+        .sum()
 }
