@@ -186,6 +186,31 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if !opens(opcode) || task::current_pid() == agent_pid() {
         return;
     }
+    if SUCCESSES {
+        open_submitted(untyped(request));
+    } else {
+        open_submitted_denied(untyped(request));
+    }
+}
+
+/// An open is submitted. Global, so that what it takes of the stack is not taken from what tells of the one before.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn open_submitted(request: u64) -> u32 {
+    asks_to_open::<true>(request as *const u8);
+    0
+}
+
+/// For refusals only. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn open_submitted_denied(request: u64) -> u32 {
+    asks_to_open::<false>(request as *const u8);
+    0
+}
+
+#[inline(always)]
+fn asks_to_open<const SUCCESSES: bool>(request: *const u8) {
     let flags: u32 = Probed::read(request, offset!(ring_flags));
     let command = request.wrapping_add(offset!(ring_command) as usize);
     let slot: u32 = Probed::read(command, offset!(ring_open_slot));

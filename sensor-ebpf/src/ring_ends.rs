@@ -181,7 +181,11 @@ extern "C" fn ended(place: u32) -> u32 {
             io_uring::left::leave(request);
             return 1;
         }
-        came(ring, before, slot);
+        let file = came(ring, before, slot);
+        if file != 0 {
+            // What is no credential may have been put there since.
+            io_uring::opened_by_ring(file);
+        }
         // Whatever came may lie in the place of what was opened: only the path says what that was. Where they are the same, the agent tells it once.
         io_uring::end_unknown(request);
     }
@@ -189,26 +193,29 @@ extern "C" fn ended(place: u32) -> u32 {
     1
 }
 
-/// Tells the file that has come, if one has. Global, as [`ended`].
+/// Tells the file that has come, if one has, where its place is not known; else returns it, or 0, to be told when what this takes of the stack is free again. Global, as
+/// [`ended`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn came(ring: u64, before: u64, slot: u32) -> u32 {
+extern "C" fn came(ring: u64, before: u64, slot: u32) -> u64 {
     match slot {
         0 => {
             copies::look_for_what_was_opened();
-            descriptors::each::<Untold>(Probe::FileOpen)
+            descriptors::each::<Untold>(Probe::FileOpen);
+            0
         }
         fixed_files::ANY_FREE => {
             copies::look_for_what_was_opened_in(ring);
-            fixed_files::each::<Untold>(Probe::FileOpen, ring)
+            fixed_files::each::<Untold>(Probe::FileOpen, ring);
+            0
         }
         slot => {
-            let file = fixed_files::file(ring, slot - 1);
-            if file.is_null() || file as u64 == before || before == REPLACED {
-                return 0;
+            let file = fixed_files::file(ring, slot - 1) as u64;
+            if file == before || before == REPLACED {
+                0
+            } else {
+                file
             }
-            // What is no credential may have been put there since.
-            io_uring::opened_by_ring(file as u64)
         }
     }
 }
