@@ -415,19 +415,24 @@ pub fn held_file<const USER: bool>(
         unpacked(what, after)
     };
     facts.whose = whose;
-    let walk = |path: &mut GivenPath| {
-        nothing_given(path);
-        if whose == 0 {
-            path::walk(&path::of_file(file), &mut path.base);
-        } else {
-            path::walk_below(&actor::root(whose), &path::of_file(file), &mut path.base);
-        }
-        true
-    };
     if attribute == 0 {
-        one(&facts, walk);
+        one(&facts, |path| walked(path, file, whose));
     } else {
-        two(&facts, |path, name| walk(path) && only::<USER>(name, attribute));
+        two(&facts, |path, name| {
+            walked(path, file, whose) && only::<USER>(name, attribute)
+        });
     }
     1
+}
+
+/// The path of an open file, from the root of whose change it is. A function, for a closure that is used twice would be a frame of its own.
+#[inline(always)]
+fn walked(path: &mut GivenPath, file: *const u8, whose: u64) -> bool {
+    nothing_given(path);
+    if whose == 0 {
+        path::walk(&path::of_file(file), &mut path.base);
+    } else {
+        path::walk_below(&actor::root(whose), &path::of_file(file), &mut path.base);
+    }
+    true
 }

@@ -62,6 +62,12 @@ pub fn put<T>(awaited: &HashMap<Place, T>, what: T) -> u32 {
     0
 }
 
+/// What [`ended`] has found.
+const NONE_AWAITED: u32 = 0;
+const ENDED: u32 = 1;
+/// What has come is among the descriptors, and still to be told: that takes too much of the stack to be done below.
+const HAS_A_DESCRIPTOR: u32 = 2;
+
 /// What is looked at then.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -94,8 +100,13 @@ pub fn sys_exit_io_uring_enter(_ctx: TracePointContext) -> u32 {
         return 0;
     }
     for place in 0..PLACES {
-        if ended(place) == 0 {
-            break;
+        match ended(place) {
+            NONE_AWAITED => break,
+            HAS_A_DESCRIPTOR => {
+                came_as_descriptor();
+                descriptor_ended(place);
+            }
+            _ => {}
         }
     }
     for place in 0..PLACES {
@@ -155,13 +166,13 @@ extern "C" fn await_end(request: u64, ring: u64, slot: u32) -> u32 {
     put(&ENDS_AWAITED, awaited)
 }
 
-/// Looks for the end of one; 0 where there is none. Global, so that the verifier looks at it once.
+/// Looks for the end of one. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn ended(place: u32) -> u32 {
     let place = Place::of_this_thread(place);
     let Some(awaited) = ENDS_AWAITED.get_ptr(place) else {
-        return 0;
+        return NONE_AWAITED;
     };
     // SAFETY: a value of the map, of this thread alone.
     let Awaited {
@@ -171,53 +182,75 @@ extern "C" fn ended(place: u32) -> u32 {
         slot,
         ..
     } = unsafe { *awaited };
-    let _there = ENDS_AWAITED.remove(place);
     if !io_uring::is_under_way(request) {
         // It failed, which was told by its completion.
-        return 1;
+        let _there = ENDS_AWAITED.remove(place);
+        return ENDED;
     }
-    if !io_uring::is_settled(request) {
-        if io_uring::left::has_run(request, ring) == 0 {
-            io_uring::left::leave(request);
-            return 1;
-        }
-        let file = came(ring, before, slot);
-        if file != 0 {
-            // What is no credential may have been put there since.
-            io_uring::opened_by_ring(file);
-        }
-        // Whatever came may lie in the place of what was opened: only the path says what that was. Where they are the same, the agent tells it once.
-        io_uring::end_unknown(request);
+    if io_uring::is_settled(request) {
+        let _there = ENDS_AWAITED.remove(place);
+        io_uring::over(request);
+        return ENDED;
     }
-    io_uring::over(request);
-    1
-}
-
-/// Tells the file that has come, if one has, where its place is not known; else returns it, or 0, to be told when what this takes of the stack is free again. Global, as
-/// [`ended`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn came(ring: u64, before: u64, slot: u32) -> u64 {
+    if io_uring::left::has_run(request, ring) == 0 {
+        let _there = ENDS_AWAITED.remove(place);
+        io_uring::left::leave(request);
+        return ENDED;
+    }
     match slot {
         0 => {
             copies::look_for_what_was_opened();
-            descriptors::each::<Untold>(Probe::FileOpen);
-            0
+            return HAS_A_DESCRIPTOR;
         }
         fixed_files::ANY_FREE => {
             copies::look_for_what_was_opened_in(ring);
-            fixed_files::each::<Untold>(Probe::FileOpen, ring);
-            0
+            came_in_ring(ring);
         }
         slot => {
             let file = fixed_files::file(ring, slot - 1) as u64;
-            if file == before || before == REPLACED {
-                0
-            } else {
-                file
+            if file != 0 && file != before && before != REPLACED {
+                // What is no credential may have been put there since.
+                io_uring::opened_by_ring(file);
             }
         }
     }
+    told_by_path(place, request);
+    ENDED
+}
+
+/// Whatever came may lie in the place of what was opened: only the path says what that was. Where they are the same, the agent tells it once.
+#[inline(always)]
+fn told_by_path(place: Place, request: u64) {
+    let _there = ENDS_AWAITED.remove(place);
+    io_uring::end_unknown(request);
+    io_uring::over(request);
+}
+
+/// The path of what has come as a descriptor. Global, as [`ended`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn descriptor_ended(place: u32) -> u32 {
+    let place = Place::of_this_thread(place);
+    if let Some(awaited) = ENDS_AWAITED.get_ptr(place) {
+        // SAFETY: as above.
+        let request = unsafe { (*awaited).request };
+        told_by_path(place, request);
+    }
+    0
+}
+
+/// Tells the file that has come as a descriptor, if one has. Global, as [`ended`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn came_as_descriptor() -> u32 {
+    descriptors::each::<Untold>(Probe::FileOpen)
+}
+
+/// Tells the file that has come at whichever place of a ring, if one has. Global, as [`ended`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn came_in_ring(ring: u64) -> u32 {
+    fixed_files::each::<Untold>(Probe::FileOpen, ring)
 }
 
 /// A labelled file of which no use was told. Where the place is not known at which the file has come, this may be it: of every other one the use was

@@ -87,14 +87,17 @@ pub extern "C" fn forget(request: u64) -> u32 {
 #[btf_tracepoint(function = "io_uring_cqe_overflow")]
 pub fn io_uring_cqe_overflow(ctx: BtfTracePointContext) -> i32 {
     let result: i32 = ctx.arg(2);
-    overflowed(ctx.arg(0), ctx.arg(1), result as u32);
+    let request = open_without_room(ctx.arg(0), ctx.arg(1), result as u32) as *const u8;
+    if !request.is_null() {
+        completed::<true>(request, result);
+    }
     0
 }
 
-/// The request is one that has this result. Global, for the same reason.
+/// The request whose completion found no room: one that has this result; 0 where there is none. Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn overflowed(ring: u64, user_data: u64, result: u32) -> u32 {
+extern "C" fn open_without_room(ring: u64, user_data: u64, result: u32) -> u64 {
     for place in 0..SAME {
         let key = KnownBy::new(ring, user_data, place);
         let Some(request) = BY_USER_DATA.get_ptr(key) else {
@@ -103,8 +106,7 @@ extern "C" fn overflowed(ring: u64, user_data: u64, result: u32) -> u32 {
         // SAFETY: a value of the map, which stays while this program runs.
         let request = unsafe { *request };
         if Probed::read::<u32>(request as *const u8, offset!(ring_own_result)) == result {
-            completed::<true>(request as *const u8, result as i32);
-            return 1;
+            return request;
         }
     }
     0
