@@ -12,16 +12,17 @@ mod asked_by;
 mod cancelled;
 pub mod left;
 pub mod overflow;
+mod submitted;
 
 use aya_ebpf::{
-    helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes, generated::bpf_ktime_get_boot_ns},
+    helpers::bpf_probe_read_kernel_buf,
     macros::{btf_tracepoint, map},
     maps::HashMap,
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES,
-    IN_FLIGHT_MAX, MISSING, PathBytes, Probe, RECORD_ATTEMPT,
+    AttemptRecord, Counter, END_NOT_RUN, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
+    PathBytes, Probe, RECORD_ATTEMPT,
 };
 
 use crate::{
@@ -187,101 +188,10 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         return;
     }
     if SUCCESSES {
-        open_submitted(untyped(request));
+        submitted::open_submitted(untyped(request));
     } else {
-        open_submitted_denied(untyped(request));
+        submitted::open_submitted_denied(untyped(request));
     }
-}
-
-/// An open is submitted. Global, so that what it takes of the stack is not taken from what tells of the one before.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn open_submitted(request: u64) -> u32 {
-    asks_to_open::<true>(request as *const u8);
-    0
-}
-
-/// For refusals only. Global, for the same reason.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn open_submitted_denied(request: u64) -> u32 {
-    asks_to_open::<false>(request as *const u8);
-    0
-}
-
-#[inline(always)]
-fn asks_to_open<const SUCCESSES: bool>(request: *const u8) {
-    let flags: u32 = Probed::read(request, offset!(ring_flags));
-    let command = request.wrapping_add(offset!(ring_command) as usize);
-    let slot: u32 = Probed::read(command, offset!(ring_open_slot));
-    let directory: i32 = Probed::read(command, offset!(ring_open_directory));
-    let open_flags: u32 = Probed::read(command, offset!(ring_open_flags));
-    let name = pointer::<Probed>(
-        pointer::<Probed>(command, offset!(ring_open_name)),
-        offset!(filename_name),
-    );
-    let ring: u64 = Probed::read(request, offset!(ring_context));
-    let is_kept = remember(untyped(request), directory, open_flags, name);
-    let completes = flags & COMPLETION_SUPPRESSED == 0;
-    // A failure completes always, and is counted then where it was not kept. That it succeeded nobody sees.
-    if !SUCCESSES {
-        if !completes && is_kept {
-            left::keep_until_run(untyped(request));
-        }
-        return;
-    }
-    let is_kept = is_kept && (!completes || overflow::kept(untyped(request), ring) != 0);
-    if slot != 0 && slot != fixed_files::ANY_FREE {
-        ring_ends::replaces(ring, slot);
-    }
-    if is_kept && (completes || ring_ends::awaited(untyped(request), ring, slot)) {
-        return;
-    }
-    if is_kept {
-        left::leave(untyped(request));
-        return;
-    }
-    over(untyped(request));
-    submit::<AttemptRecord>(Probe::FileOpen as u32, RECORD_ATTEMPT, |record| {
-        // SAFETY: `record` is a reservation of this size.
-        let record = unsafe { &mut *record };
-        record.errno = if completes { END_TO_COME } else { END_NOT_RUN };
-        record.flags = open_flags;
-        // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
-        match read.map(<[u8]>::len) {
-            Ok(length) => finish(record, length, directory),
-            Err(_) => false,
-        }
-    });
-}
-
-/// Keeps what was asked until its end; false where there is no room.
-#[inline(always)]
-fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
-    // One before it at the same address may have ended without anybody seeing it.
-    left::has_run_before(request);
-    overflow::forget(request);
-    // By reference: it has no room on the stack.
-    let nothing: &Asked = &NOTHING_ASKED;
-    if IN_FLIGHT.insert(request, nothing, 0).is_err() {
-        return false;
-    }
-    let Some(asked) = IN_FLIGHT.get_ptr_mut(request) else {
-        return false;
-    };
-    // SAFETY: a value of the map, which nothing else touches while its request is under way.
-    let asked = unsafe { &mut *asked };
-    asked.ring = Probed::read(request as *const u8, offset!(ring_context));
-    asked.directory = directory;
-    asked.flags = flags;
-    // SAFETY: this helper only returns a number.
-    asked.submitted_ns = unsafe { bpf_ktime_get_boot_ns() };
-    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-    let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
-    asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
-    asked_by::keep_actor(request);
-    true
 }
 
 /// Requests that are submitted together run one after the other, and complete when all have run: what one has opened, a later one can have closed, and put

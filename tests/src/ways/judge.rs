@@ -92,10 +92,6 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         _ => operation,
     };
     let by = |operation, part: &Value| is("the operation", &part["operation"], done_by(operation).into());
-    let secret_by = |operation, part: &Value| {
-        let number = number_of(done_by(operation));
-        is("the operation", &part["operation"], number.into())
-    };
     match sees {
         Sees::Access(operation) => {
             kind("credential_access")?;
@@ -132,7 +128,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         Sees::SecretBy(part, operation) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
-            secret_by(operation, &event["process_secret"])?;
+            by(operation, &event["process_secret"])?;
             is(
                 "the target",
                 &event["process_secret"]["target"]["pid"],
@@ -142,7 +138,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         Sees::MachineSecret(part, operation) => {
             kind("process_secret_access")?;
             is("the part", &event["process_secret"]["part"], part.into())?;
-            secret_by(operation, &event["process_secret"])?;
+            by(operation, &event["process_secret"])?;
         }
         Sees::KernelKey => {
             kind("kernel_key_access")?;
@@ -183,16 +179,6 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
             "it may have been since {since}, and its beginning was seen"
         )),
         _ => Ok(()),
-    }
-}
-
-/// An operation as the JSON form of a `process_secret_access` has it.
-fn number_of(operation: &str) -> u64 {
-    match operation {
-        "read" => 1,
-        "inherit" => 5,
-        "receive" => 6,
-        _ => 0,
     }
 }
 
