@@ -17,7 +17,7 @@ use crate::host::Host;
 const EMPTY: &str = "version = 1\n";
 
 /// All trees are looked into every 30 seconds, for the first time when the sensor starts. What is seen within this time was looked for.
-const BEFORE_THE_NEXT_LOOK: Duration = Duration::from_secs(15);
+const BEFORE_THE_NEXT_LOOK: Duration = Duration::from_secs(24);
 
 const CREDENTIAL: &str = "[default]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\n";
 
