@@ -196,13 +196,25 @@ impl Table {
     }
 
     /// Files that nothing but their history is known by, each with its path where that is known: copies, and, the newest of each owner first, what has left
-    /// its path.
+    /// its path. That it lies in another tree, or where a search found it, may not be so any more: these are looked at now and then.
     pub(super) fn by_history(&self) -> impl Iterator<Item = (&Labelled, Option<&Path>)> {
         let copies = self.by_root.get(&Root::Copies).into_iter().flatten();
         let copies = copies.map(|(path, at)| (&at.labelled, Some(path.as_path())));
         let left = self.gone.values().flat_map(|left| left.iter().rev());
-        let left = left.filter(|labelled| labelled.names.is_none() && !self.is_live(labelled));
+        let left: Vec<_> = left.filter(|labelled| labelled.names.is_none()).collect();
+        let here: HashSet<_> = match left.iter().any(|labelled| self.is_live(labelled)) {
+            true => self.keys_of(&[Root::Host, Root::Own, Root::Copies]).collect(),
+            false => HashSet::new(),
+        };
+        let left = left
+            .into_iter()
+            .filter(move |labelled| !here.contains(&key(labelled)));
         copies.chain(left.map(|labelled| (labelled, None)))
+    }
+
+    fn keys_of(&self, roots: &[Root]) -> impl Iterator<Item = Key> {
+        let paths = roots.iter().filter_map(|root| self.by_root.get(root));
+        paths.flat_map(|paths| paths.values()).map(|at| key(&at.labelled))
     }
 
     /// A file has a label and lies at no path any more at which it would be found.

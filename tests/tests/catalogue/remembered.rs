@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, FileTimes},
+    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
@@ -70,6 +71,10 @@ fn a_copy_is_known_after_a_stop_and_after_a_kill_until_it_is_removed() {
     let mut host = host();
     let to = host.decoy.beside("copy");
     copy(&host, &to, 1);
+    // It stays one, whatever is written to it while it is watched.
+    let mut more = File::options().append(true).open(&to).expect("there");
+    writeln!(more, "# more").expect("written");
+    drop(more);
     is_told(&host, &to, 1);
     for (signal, times) in [(Signal::TERM, 2), (Signal::KILL, 3), (Signal::TERM, 4)] {
         host.sensor.end(signal);

@@ -202,4 +202,7 @@ fn what_only_its_history_tells_is_copies_and_what_has_left_its_path_for_no_other
         .collect();
     told.sort();
     assert_eq!(told, [(3, None), (4, None), (5, Some("/copy".into()))]);
+    // One of those that are gone is still thought to lie there in another tree.
+    place(&mut table, Root::Other(7), "/c", file(3, 0));
+    assert!(table.by_history().any(|(labelled, _)| labelled.object.inode == 3));
 }

@@ -98,18 +98,18 @@ fn fate(look: Look, systems: &FileSystems, root: BorrowedFd<'_>, progress: &Prog
     let Ok(now) = rustix::fs::fstat(held.descriptor()) else {
         return unsure();
     };
-    if now.st_nlink == 0 {
-        return Some(Fate::Nowhere);
+    // Without a name it may get one again (linkat of what is open), and is to be had as long as somebody has it open.
+    if now.st_nlink == 0 && !by_handle {
+        return unsure();
     }
-    let before = look.before.as_ref();
     Some(Fate::There(Box::new(RememberedOne {
         history: look.history,
         inode: look.object.inode,
         generation: look.object.generation,
         born: held.seen().born,
-        // As it was when it was looked at first: what it holds since was not looked at.
-        size: before.map_or(held.size_bytes(), |before| before.size),
-        modified: before.map_or_else(|| held.modified(), |before| before.modified),
+        // As it is now: a label stays on what is written to while it is watched.
+        size: held.size_bytes(),
+        modified: held.modified(),
         file_system,
         handle: look.handle.filter(|_| by_handle),
         entry: look.entry,
@@ -209,7 +209,7 @@ mod tests {
         );
         fs::write(&copy, "longer than it was").expect("written");
         let again = there(fate_of(&made, &copy, None, first.clone()));
-        assert_eq!((again.size, again.modified), (7, one.modified), "as it was first");
+        assert_eq!(again.size, 18, "what it is while it is watched");
 
         fs::rename(&copy, &moved).expect("moved");
         assert!(
@@ -227,7 +227,11 @@ mod tests {
             fs::write(&copy, "another in its place").expect("written");
             let one = there(fate_of(&made, &copy, Some(handle.clone()), first.clone()));
             assert_eq!(one.at, moved);
+            let open = File::open(&moved).expect("there");
             fs::remove_file(&moved).expect("removed");
+            let has_no_name = fate_of(&made, &copy, Some(handle.clone()), first.clone());
+            there(has_no_name);
+            drop(open);
             assert!(nowhere(fate_of(&made, &copy, Some(handle), first.clone())));
         }
         let mut elsewhere = made;
