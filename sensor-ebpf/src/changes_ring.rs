@@ -1,6 +1,6 @@
 //! Changes by io_uring, beside the exits of the system calls, or, beside [`crate::changed_objects`], refusals of such: `tp_btf`, in the forms that
 //! [`crate::io_uring`] names. What was asked is kept until its end, names of attributes too. Where a completion is suppressed it is told at once, and its
-//! end is unknown; a refusal is never suppressed. Of what is open then see [`crate::changes_ring_ends`].
+//! end is unknown; what is done to names says nothing of a refusal then. Of what is open then see [`crate::changes_ring_ends`].
 //!
 //! Who asks, and what the paths start at, is kept as well: another task may complete it, and the process can be elsewhere by then ([`asked`]). What is completed
 //! without room for that see [`overflow`].
@@ -212,7 +212,11 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     let ring: u64 = Probed::read(request, offset!(ring_context));
     let is_suppressed = SUCCESSES && is_suppressed(request);
     if is_suppressed && !is_by_file(opcode) {
-        told_now(opcode, what, END_UNKNOWN, from, to);
+        told_now(opcode, what | LATE_IF_RELATIVE, END_UNKNOWN, from, to);
+        return;
+    }
+    // Nothing would tell when it is over.
+    if !SUCCESSES && !is_by_file(opcode) && self::is_suppressed(request) {
         return;
     }
     let may_concern = match opcode {
@@ -280,7 +284,7 @@ pub fn end_unknown(request: u64, what: u32, file: u64) -> u32 {
 fn told_now(opcode: u8, what: u32, errno: u32, from: Given, to: Given) {
     let (first, second) = (untyped(from.text as *const u8), untyped(to.text as *const u8));
     if opcode == IORING_OP_SETXATTR {
-        attribute_by_path(errno, first, second, 0);
+        attribute_by_path(errno, first, second, what & LATE_IF_RELATIVE);
     } else {
         names(what, errno, both(from.directory, to.directory), first, second);
     }
@@ -289,12 +293,22 @@ fn told_now(opcode: u8, what: u32, errno: u32, from: Given, to: Given) {
 /// In what [`names`] is told: the paths may have started elsewhere.
 const LATE: u32 = 1 << 31;
 
+/// The same, of what is relative: when it runs, which may be later, the process may be elsewhere.
+const LATE_IF_RELATIVE: u32 = 1 << 30;
+
+/// Whether a path starts at a directory.
+#[inline(always)]
+fn is_relative(path: Given) -> bool {
+    path.text != 0 && Probed::read::<u8>(path.text as *const u8, 0) != b'/'
+}
+
 /// Tells a change of names.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    tell::<false>(what & !LATE, errno, what & LATE != 0, from, to);
+    let is_late = what & LATE != 0 || what & LATE_IF_RELATIVE != 0 && (is_relative(from) || is_relative(to));
+    tell::<false>(what & !(LATE | LATE_IF_RELATIVE), errno, is_late, from, to);
     0
 }
 
@@ -309,7 +323,7 @@ extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, is_late: 
     let mut facts = Facts::new(CHANGE_ATTRIBUTE);
     facts.errno = errno;
     facts.by_path = true;
-    facts.read_late = is_late != 0;
+    facts.read_late = is_late == 1 || is_late == LATE_IF_RELATIVE && is_relative(given);
     two(&facts, |path, name| {
         fill::<false>(path, given) && only::<false>(name, attribute)
     });

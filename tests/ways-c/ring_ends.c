@@ -152,6 +152,32 @@ static void closed_renameat(void) {
     renamed_and_left(directory, name_of(object));
 }
 
+/* It waits behind a read, and when it runs the process is where the object lies. It asks for no completion. */
+static void suppressed_moved(void) {
+    int ends[2];
+    must("pipe", pipe(ends));
+    char byte;
+    struct uring uring = uring_new(0);
+    memset(&uring.entries[0], 0, sizeof uring.entries[0]);
+    uring.entries[0].opcode = IORING_OP_READ;
+    uring.entries[0].fd = ends[0];
+    uring.entries[0].addr = (uint64_t)(uintptr_t)&byte;
+    uring.entries[0].len = 1;
+    uring.entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    to_rename(name_of(object), other);
+    uring.entries[1] = request;
+    uring.entries[1].flags = IOSQE_CQE_SKIP_SUCCESS;
+    __atomic_store_n(uring.submitted, 2, __ATOMIC_RELEASE);
+    must("chdir", chdir("/"));
+    actor();
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 2, 0, 0, NULL, 0));
+    must("chdir", chdir(directory_of(object)));
+    must("write", write(ends[1], "", 1));
+    for (int waited = 0; !went() && waited < PATIENCE_MS; waited++)
+        usleep(1000);
+    say(went() ? 0 : -1);
+}
+
 /* Many changes are cancelled, without completion, for what they are chained to fails. */
 static void cancelled_changes(void) {
     enum { RINGS = 200 };
@@ -180,6 +206,7 @@ const struct way ring_end_ways[] = {
     {"uring_overflow_renameat", overflow_renameat},
     {"uring_moved_renameat", moved_renameat},
     {"uring_closed_renameat", closed_renameat},
+    {"uring_suppressed_moved", suppressed_moved},
     {"uring_cancelled_changes", cancelled_changes},
     {0},
 };

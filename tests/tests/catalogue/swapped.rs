@@ -77,6 +77,31 @@ fn a_path_that_its_process_supplies_while_it_is_read_is_no_proof_of_another_file
     host.sensor.end(Signal::TERM);
 }
 
+/// A change by a ring that asks for no completion is followed as it is submitted, and runs when its process is elsewhere.
+#[test]
+fn a_change_that_waits_in_a_ring_is_told_or_counted_as_lost() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let key = host.decoy.path(".ssh/id_one");
+    let other = host.decoy.path(".ssh/other");
+    let text = |path: &std::path::Path| path.to_str().expect("plain").to_owned();
+    let (did, _holds) = programs.run("uring_suppressed_moved", &text(&key), &text(&other));
+    match did {
+        Did::It { pid, errno: 0, .. } => {
+            assert!(!key.exists(), "it was renamed");
+            await_told_or_lost(&host, "credential_change", pid, "path_read_late", 1);
+        }
+        did => eprintln!("skipped: {did:?}"),
+    }
+    host.sensor.end(Signal::TERM);
+}
+
 /// A gap goes out with what comes next, or a moment later.
 fn await_told_or_lost(host: &Host, kind: &str, pid: u64, reason: &str, lost: u64) {
     let begun = Instant::now();
