@@ -25,7 +25,7 @@ pub fn sys_exit_acct(ctx: TracePointContext) -> u32 {
     match result(&ctx) {
         0 => succeeded(path),
         error if error == -EACCES => {
-            refused_by(EACCES as u32, AT_FDCWD, path, O_WRONLY_APPEND);
+            refused_by(EACCES as u32, AT_FDCWD, path, O_WRONLY_APPEND, 0);
         }
         _ => {}
     }

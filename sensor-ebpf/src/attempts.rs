@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel_str_bytes, bpf_probe_read_user, bpf_probe_read_user_str_bytes,
 };
-use claviger_sensor_common::{AttemptRecord, Probe, RECORD_ATTEMPT};
+use claviger_sensor_common::{AttemptRecord, GIVEN_PATH_BYTES, Probe, RECORD_ATTEMPT};
 
 use crate::{
     arguments::Arguments,
@@ -21,6 +21,10 @@ const EPERM: i64 = 1;
 const EACCES: i64 = 13;
 /// include/uapi/linux/fcntl.h
 pub const AT_FDCWD: i32 = -100;
+/// include/uapi/linux/openat2.h: the directory stands for the root, also for a path that begins with a slash.
+pub const RESOLVE_IN_ROOT: u64 = 0x10;
+/// Where `resolve` stands in a `struct open_how`, from its flags on.
+pub const RESOLVE_AT: usize = 16;
 /// What creat opens with.
 pub const O_CREAT_WRONLY_TRUNC: u32 = 0o1101;
 
@@ -45,25 +49,40 @@ pub fn refused(call: Call, errno: u32) {
     let arguments = Arguments::current();
     let first = arguments.first();
     let second = arguments.second();
+    let mut resolve = 0;
     let (directory, given, flags) = match call {
         Call::Open => (AT_FDCWD, first, second as u32),
         Call::Creat => (AT_FDCWD, first, O_CREAT_WRONLY_TRUNC),
         Call::OpenAt => (first as i32, second, arguments.third() as u32),
-        // struct open_how begins with 64 bits of flags.
-        // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
-        Call::OpenAt2 => (
-            first as i32,
-            second,
-            unsafe { bpf_probe_read_user(arguments.third() as *const u64) }.unwrap_or_default() as u32,
-        ),
+        Call::OpenAt2 => {
+            let (flags, how_resolved) = how(arguments.third() as *const u8);
+            resolve = how_resolved;
+            (first as i32, second, flags)
+        }
     };
-    refused_by(errno, directory, given, flags);
+    refused_by(
+        errno,
+        directory,
+        given,
+        flags,
+        (resolve & RESOLVE_IN_ROOT != 0) as u32,
+    );
+}
+
+/// The flags of a `struct open_how` of the process, and how its path is to be resolved.
+#[inline(always)]
+pub fn how(at: *const u8) -> (u32, u64) {
+    // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
+    let number = |place: usize| unsafe { bpf_probe_read_user(at.wrapping_add(place).cast::<u64>()) };
+    // Its first 64 bits are flags.
+    let flags = number(0).unwrap_or_default() as u32;
+    (flags, number(RESOLVE_AT).unwrap_or_default())
 }
 
 /// An open was refused that was asked for so. Global, so that the verifier looks at it once and not for each call.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn refused_by(errno: u32, directory: i32, given: u64, flags: u32) -> u32 {
+pub extern "C" fn refused_by(errno: u32, directory: i32, given: u64, flags: u32, in_root: u32) -> u32 {
     if task::current_pid() == agent_pid() {
         labels::answer_denied();
         return 0;
@@ -73,19 +92,40 @@ pub extern "C" fn refused_by(errno: u32, directory: i32, given: u64, flags: u32)
         let record = unsafe { &mut *record };
         record.errno = errno;
         record.flags = flags;
-        // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) };
-        let Ok(length) = read.map(<[u8]>::len) else {
-            return false;
-        };
-        finish(record, length, directory)
+        match given_text::<true>(given as *const u8, in_root != 0, &mut record.given) {
+            Some(length) => finish(record, length, directory),
+            None => false,
+        }
     });
     0
 }
 
+/// Reads a path as it was given: its length. Where its directory stands for the root, it is put down as one that starts there, whatever it begins with.
+#[inline(always)]
+pub fn given_text<const USER: bool>(
+    given: *const u8,
+    in_root: bool,
+    out: &mut [u8; GIVEN_PATH_BYTES],
+) -> Option<usize> {
+    // SAFETY: the helpers copy from any address and report a fault instead of taking it.
+    let read = |out: &mut [u8]| unsafe {
+        if USER {
+            bpf_probe_read_user_str_bytes(given, out).map(<[u8]>::len)
+        } else {
+            bpf_probe_read_kernel_str_bytes(given, out).map(<[u8]>::len)
+        }
+    };
+    if !in_root {
+        return read(out).ok();
+    }
+    let [dot, slash, rest @ ..] = out;
+    (*dot, *slash) = (b'.', b'/');
+    read(rest).ok().map(|length| length + 2)
+}
+
 /// An open was refused of which the kernel has the path, `struct filename`, and the flags.
 #[inline(always)]
-pub fn refused_of_name(errno: u32, directory: i32, name: *const u8, flags: u32) {
+pub fn refused_of_name(errno: u32, directory: i32, name: *const u8, flags: u32, in_root: bool) {
     if task::current_pid() == agent_pid() {
         labels::answer_denied();
         return;
@@ -96,11 +136,9 @@ pub fn refused_of_name(errno: u32, directory: i32, name: *const u8, flags: u32) 
         record.errno = errno;
         record.flags = flags;
         let given = pointer::<Probed>(name, offset!(filename_name));
-        // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_kernel_str_bytes(given, &mut record.given) };
-        match read.map(<[u8]>::len) {
-            Ok(length) => finish(record, length, directory),
-            Err(_) => false,
+        match given_text::<false>(given, in_root, &mut record.given) {
+            Some(length) => finish(record, length, directory),
+            None => false,
         }
     });
 }

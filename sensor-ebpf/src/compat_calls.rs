@@ -1,10 +1,10 @@
 //! Opens by 32-bit system calls, of 32-bit programs and by `int $0x80`, where opens are seen by tracepoints: `tp_btf/sys_exit`, which every
 //! system call of the host passes, so only where it is asked for.
 
-use aya_ebpf::{helpers::bpf_probe_read_user, macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
 use crate::{
-    attempts::{AT_FDCWD, O_CREAT_WRONLY_TRUNC, is_refusal, refused_by},
+    attempts::{AT_FDCWD, O_CREAT_WRONLY_TRUNC, RESOLVE_IN_ROOT, how, is_refusal, refused_by},
     descriptors,
     file_open::returned,
     handles,
@@ -51,21 +51,21 @@ fn failed(number: u32, errno: u32, regs: *const u8) {
     let first = Typed::read::<u64>(regs, offset!(regs_compat_first)) as u32;
     let second = Typed::read::<u64>(regs, offset!(regs_compat_second)) as u32;
     let third = Typed::read::<u64>(regs, offset!(regs_third)) as u32;
+    let mut resolve = 0;
     let (directory, given, flags) = match number {
         number::OPEN => (AT_FDCWD, first, second),
         number::CREAT => (AT_FDCWD, first, O_CREAT_WRONLY_TRUNC),
         number::OPENAT => (first as i32, second, third),
-        // struct open_how begins with 64 bits of flags.
-        number::OPENAT2 => (
-            first as i32,
-            second,
-            // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
-            unsafe { bpf_probe_read_user(u64::from(third) as *const u64) }.unwrap_or_default() as u32,
-        ),
+        number::OPENAT2 => {
+            let (flags, how_resolved) = how(u64::from(third) as *const u8);
+            resolve = how_resolved;
+            (first as i32, second, flags)
+        }
         _ => {
             handles::refused_of_handle(errno, first as i32, u64::from(second), third);
             return;
         }
     };
-    refused_by(errno, directory, u64::from(given), flags);
+    let in_root = resolve & RESOLVE_IN_ROOT != 0;
+    refused_by(errno, directory, u64::from(given), flags, in_root as u32);
 }

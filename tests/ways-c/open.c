@@ -205,6 +205,12 @@ static void denied_openat2(void) {
     nobody();
     say(by_openat2(AT_FDCWD, object, O_RDONLY));
 }
+static void denied_openat2_in_root(void) {
+    int directory = directory_descriptor();
+    nobody();
+    struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
+    say(syscall(SYS_openat2, directory, joined("/", name_of(object)), &how, sizeof how));
+}
 static void denied_creat(void) {
     nobody();
     say(syscall(SYS_creat, object, 0600));
@@ -324,6 +330,7 @@ const struct way open_ways[] = {
     {"denied_open", denied_open},
     {"denied_openat", denied_openat},
     {"denied_openat2", denied_openat2},
+    {"denied_openat2_in_root", denied_openat2_in_root},
     {"denied_creat", denied_creat},
     {"denied_relative", denied_relative},
     {"denied_open_by_handle_at", denied_open_by_handle_at},

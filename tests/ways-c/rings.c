@@ -1,6 +1,7 @@
 /* Files that are open in an io_uring and have no descriptor: opened there by any path, with and without completion, and come by with the ring. */
 #include "uring.h"
 
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -118,6 +119,25 @@ static _Noreturn void opened_and_closed(const char *path) {
 }
 
 static void suppressed_closed(void) { opened_and_closed(object); }
+
+/* The directory stands for the root, and nothing is left of it when its end can be looked at. */
+static void suppressed_closed_in_root(void) {
+    int directory = (int)must("open the directory", open(directory_of(object), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    actor();
+    struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
+    struct uring uring = silently(0, 1, joined("/", name_of(object)));
+    uring.entries[0].opcode = IORING_OP_OPENAT2;
+    uring.entries[0].fd = directory;
+    uring.entries[0].len = sizeof how;
+    uring.entries[0].off = (uint64_t)(uintptr_t)&how;
+    uring.entries[0].open_flags = 0;
+    uring.entries[1].opcode = IORING_OP_CLOSE;
+    uring.entries[1].file_index = 1;
+    uring.entries[1].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    memset(&uring.entries[2], 0, sizeof uring.entries[2]);
+    uring.entries[2].opcode = IORING_OP_NOP;
+    say(uring_run(&uring, 3, 1));
+}
 
 static void suppressed_closed_symlink(void) {
     must("symlink", symlink(object, other));
@@ -520,6 +540,7 @@ const struct way ring_ways[] = {
     {"uring_suppressed_worker", suppressed_worker},
     {"uring_suppressed_sqpoll", suppressed_sqpoll},
     {"uring_suppressed_closed", suppressed_closed},
+    {"uring_suppressed_closed_in_root", suppressed_closed_in_root},
     {"uring_suppressed_closed_symlink", suppressed_closed_symlink},
     {"uring_suppressed_closed_swapped", suppressed_closed_swapped},
     {"uring_suppressed_closed_relative", suppressed_closed_relative},

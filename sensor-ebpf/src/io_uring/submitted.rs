@@ -1,11 +1,11 @@
 //! Opens as they are submitted: what is asked is kept until its end, or told at once where that cannot be.
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel_str_bytes, generated::bpf_ktime_get_boot_ns};
+use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use claviger_sensor_common::{AttemptRecord, END_NOT_RUN, END_TO_COME, Probe, RECORD_ATTEMPT};
 
 use super::{Asked, COMPLETION_SUPPRESSED, IN_FLIGHT, NOTHING_ASKED, asked_by, left, over, overflow};
 use crate::{
-    attempts::finish,
+    attempts::{RESOLVE_AT, RESOLVE_IN_ROOT, finish, given_text},
     file_use::untyped,
     fixed_files,
     offsets::offset,
@@ -37,12 +37,14 @@ fn asks_to_open<const SUCCESSES: bool>(request: *const u8) {
     let slot: u32 = Probed::read(command, offset!(ring_open_slot));
     let directory: i32 = Probed::read(command, offset!(ring_open_directory));
     let open_flags: u32 = Probed::read(command, offset!(ring_open_flags));
+    let resolve: u64 = Probed::read(command, offset!(ring_open_flags) + RESOLVE_AT as u32);
+    let in_root = resolve & RESOLVE_IN_ROOT != 0;
     let name = pointer::<Probed>(
         pointer::<Probed>(command, offset!(ring_open_name)),
         offset!(filename_name),
     );
     let ring: u64 = Probed::read(request, offset!(ring_context));
-    let is_kept = remember(untyped(request), directory, open_flags, name);
+    let is_kept = remember(untyped(request), directory, open_flags, name, in_root);
     let completes = flags & COMPLETION_SUPPRESSED == 0;
     // A failure completes always, and is counted then where it was not kept. That it succeeded nobody sees.
     if !SUCCESSES {
@@ -68,18 +70,16 @@ fn asks_to_open<const SUCCESSES: bool>(request: *const u8) {
         let record = unsafe { &mut *record };
         record.errno = if completes { END_TO_COME } else { END_NOT_RUN };
         record.flags = open_flags;
-        // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut record.given) };
-        match read.map(<[u8]>::len) {
-            Ok(length) => finish(record, length, directory),
-            Err(_) => false,
+        match given_text::<false>(name, in_root, &mut record.given) {
+            Some(length) => finish(record, length, directory),
+            None => false,
         }
     });
 }
 
 /// Keeps what was asked until its end; false where there is no room.
 #[inline(always)]
-fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
+fn remember(request: u64, directory: i32, flags: u32, name: *const u8, in_root: bool) -> bool {
     // One before it at the same address may have ended without anybody seeing it.
     left::has_run_before(request);
     overflow::forget(request);
@@ -98,9 +98,7 @@ fn remember(request: u64, directory: i32, flags: u32, name: *const u8) -> bool {
     asked.flags = flags;
     // SAFETY: this helper only returns a number.
     asked.submitted_ns = unsafe { bpf_ktime_get_boot_ns() };
-    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-    let read = unsafe { bpf_probe_read_kernel_str_bytes(name, &mut asked.given) };
-    asked.length = read.map(<[u8]>::len).unwrap_or_default() as u32;
+    asked.length = given_text::<false>(name, in_root, &mut asked.given).unwrap_or_default() as u32;
     asked_by::keep_actor(request);
     true
 }

@@ -167,6 +167,7 @@ fn silent() -> Vec<Way> {
         [
             Way::new("uring_suppressed_sqpoll", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed", READ, [Built, Built, Built]),
+            Way::new("uring_suppressed_closed_in_root", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_symlink", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_proc_cwd", READ, [Built, Built, Built]),
             Way::new("uring_suppressed_closed_mounts", READ, [Built, Built, Built]),

@@ -14,6 +14,7 @@ pub(super) fn ways() -> Vec<Way> {
             Way::new("denied_open", read, [Built, Built, Built]),
             Way::new("denied_openat", read, [Built, Built, Built]),
             Way::new("denied_openat2", read, [Built, Built, Built]),
+            Way::new("denied_openat2_in_root", read, [Built, Built, Built]),
             Way::new("denied_relative", read, [Built, Built, Built]),
             Way::new("denied_creat", Access("write"), [Built, Built, Built]).to(Written),
             Way::new("denied_open_by_handle_at", read, [Built, Built, Built]),
