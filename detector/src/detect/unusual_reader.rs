@@ -275,6 +275,26 @@ mod tests {
     }
 
     #[test]
+    fn of_an_end_that_nobody_saw_it_is_said_what_was_seen() {
+        let by = |hook: &str| {
+            let mut asked = read_by("/usr/bin/cat");
+            asked.outcome = Outcome::Unknown.into();
+            let observation = claviger_proto::v1::Observation {
+                probe: "file_open".into(),
+                hook: hook.into(),
+            };
+            asked.observation = Some(observation.into());
+            findings(vec![asked]).remove(0).summary
+        };
+        assert!(by("lsm/file_open").contains("was let to read"));
+        let by_path = by("tracepoint/syscalls/sys_exit_openat");
+        assert!(
+            by_path.contains("asked to read") && by_path.contains("was not seen"),
+            "{by_path}"
+        );
+    }
+
+    #[test]
     fn a_kind_that_nobody_knows_is_said_as_unknown() {
         for kind in ["", "of_tomorrow"] {
             let mut unknown = read_by("/usr/bin/cat");

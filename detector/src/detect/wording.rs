@@ -55,8 +55,11 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
             "tried to {infinitive} {path}{proves} and was refused (errno {})",
             event.errno
         ),
-        Outcome::Unknown | Outcome::Unspecified => {
+        Outcome::Unknown | Outcome::Unspecified if asks_the_object(event) => {
             format!("was let to {infinitive} {path}{proves} by what the sensor saw")
+        }
+        Outcome::Unknown | Outcome::Unspecified => {
+            format!("asked to {infinitive} {path}{proves}, and whether it could was not seen")
         }
         Outcome::Succeeded => format!("{past} {path}{proves}"),
     };
@@ -66,6 +69,15 @@ pub(super) fn summary(catalogue: &Catalogue, event: &Event, credential: &Credent
         }
         None => format!("{sentence} {did}; it is not among the programs that usually do so ({kind})"),
     }
+}
+
+/// Whether the hook has seen the object, when the kernel was about to let the process have it. With tracepoints an end that is not known is one of a path.
+fn asks_the_object(event: &Event) -> bool {
+    event.observation.as_deref().is_some_and(|observation| {
+        ["lsm/", "fentry/"]
+            .iter()
+            .any(|level| observation.hook.starts_with(level))
+    })
 }
 
 /// Who, started by whom, as which user.
