@@ -250,6 +250,27 @@ fn what_cannot_be_read_is_kept_aside_and_keeps_no_sensor_from_starting() {
     }
 }
 
+#[test]
+fn what_cannot_be_written_down_is_said_as_wrong_until_it_can() {
+    if !can_load() {
+        return;
+    }
+    let host = host();
+    // It is written there first.
+    let beside = host.sensor.state().join(FILE).with_extension("new");
+    fs::create_dir_all(beside.join("in the way")).expect("made");
+    let original = host.decoy.path(".ssh/id_original");
+    let copied = Command::new("/bin/cp")
+        .args([&original, &host.decoy.beside("one")])
+        .output();
+    assert!(copied.expect("runs").status.success());
+    host.wait("what is not remembered", |status| {
+        status["labelled"]["not_remembered"] == 1 && remembered(status) == 0
+    });
+    fs::remove_dir_all(&beside).expect("removed");
+    copy(&host, &host.decoy.beside("another"), 2);
+}
+
 /// All goes on as on a first start.
 fn is_told_after_copy(host: &Host, to: &Path) {
     let before = uses_by_cat(host, to);

@@ -39,6 +39,8 @@ pub(super) struct Memory {
     /// The checksum of what is written, and how long it is.
     written: Option<(u32, usize)>,
     has_changed: bool,
+    /// It could not be written last.
+    is_failing: bool,
     /// When it may be written next.
     next: Instant,
     pub(super) remembered: u64,
@@ -53,6 +55,7 @@ impl Memory {
             fates: HashMap::new(),
             written: None,
             has_changed: false,
+            is_failing: false,
             next: Instant::now(),
             remembered: 0,
             left_out: 0,
@@ -84,6 +87,13 @@ impl Memory {
     pub(super) fn forget(&mut self, object: ObjectKey) {
         self.handles.remove(&object);
         self.fates.remove(&object);
+    }
+
+    /// It cannot be written. Said once until it can again: it is tried every few seconds.
+    fn fails(&mut self, path: &Path, error: &dyn std::error::Error) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::warn!(%error, path = %path.display(), "what is known of copies, and of credentials that have left their places, cannot be written down: the next start will not know it");
+        }
     }
 
     /// Something may have changed.
@@ -120,26 +130,28 @@ impl Labelling {
             return;
         };
         let bytes = remembered.encode();
-        self.memory.remembered = remembered.files.len() as u64;
-        self.memory.left_out = remembered.left_out;
+        let (count, left_out) = (remembered.files.len() as u64, remembered.left_out);
         let written = Some((crc32c::crc32c(&bytes), bytes.len()));
         // Where there was nothing to be remembered ever, there is no file. One that somebody removed is written again.
         let has_none = self.memory.written.is_none() && remembered.files.is_empty();
         if has_none || (self.memory.written == written && file.has(bytes.len())) {
+            (self.memory.remembered, self.memory.left_out) = (count, left_out);
             return;
         }
         let path = file.path().to_owned();
         let done = self.hands.run(&path, move |_| file.write(&bytes));
         match done {
-            Ok(Ok(())) => self.memory.written = written,
-            Ok(Err(error)) => {
-                self.memory.written = None;
-                tracing::warn!(%error, path = %path.display(), "what is known of copies, and of credentials that have left their places, cannot be written down: the next start will not know it");
+            Ok(Ok(())) => {
+                self.memory.written = written;
+                (self.memory.remembered, self.memory.left_out) = (count, left_out);
+                self.memory.is_failing = false;
+                return;
             }
-            Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "what is known of copies, and of credentials that have left their places, cannot be written down now");
-            }
+            Ok(Err(error)) => self.memory.fails(&path, &error),
+            Err(error) => self.memory.fails(&path, &error),
         }
+        self.memory.written = None;
+        (self.memory.remembered, self.memory.left_out) = (0, count + left_out);
     }
 
     /// Looks where all of them lie now; nothing where something hangs.
