@@ -197,6 +197,8 @@ offsets! {
     ring_open_slot,
     /// `io_open.how.flags`
     ring_open_flags,
+    /// `io_open.how.resolve`
+    ring_open_resolve,
     /// `io_uring_cqe.res`
     ring_result,
     /// `filename.name`
@@ -237,6 +239,8 @@ offsets! {
     area_file,
     /// `open_flags.open_flag`
     how_flags,
+    /// `open_flags.lookup_flags`
+    how_lookup,
     /// `thread_info.status` within its `task_struct`; [`MISSING`] where no 32-bit system calls are told by it, as the three that follow
     thread_status,
     /// `pt_regs.orig_ax`: number of a system call

@@ -23,8 +23,8 @@ const EACCES: i64 = 13;
 pub const AT_FDCWD: i32 = -100;
 /// include/uapi/linux/openat2.h: the directory stands for the root, also for a path that begins with a slash.
 pub const RESOLVE_IN_ROOT: u64 = 0x10;
-/// Where `resolve` stands in a `struct open_how`, from its flags on.
-pub const RESOLVE_AT: usize = 16;
+/// Where `resolve` stands in a `struct open_how`, behind flags and mode of 64 bits each.
+const RESOLVE_AT: usize = 16;
 /// What creat opens with.
 pub const O_CREAT_WRONLY_TRUNC: u32 = 0o1101;
 
@@ -49,34 +49,24 @@ pub fn refused(call: Call, errno: u32) {
     let arguments = Arguments::current();
     let first = arguments.first();
     let second = arguments.second();
-    let mut resolve = 0;
-    let (directory, given, flags) = match call {
-        Call::Open => (AT_FDCWD, first, second as u32),
-        Call::Creat => (AT_FDCWD, first, O_CREAT_WRONLY_TRUNC),
-        Call::OpenAt => (first as i32, second, arguments.third() as u32),
-        Call::OpenAt2 => {
-            let (flags, how_resolved) = how(arguments.third() as *const u8);
-            resolve = how_resolved;
-            (first as i32, second, flags)
-        }
+    let (directory, given, (flags, in_root)) = match call {
+        Call::Open => (AT_FDCWD, first, (second as u32, 0)),
+        Call::Creat => (AT_FDCWD, first, (O_CREAT_WRONLY_TRUNC, 0)),
+        Call::OpenAt => (first as i32, second, (arguments.third() as u32, 0)),
+        Call::OpenAt2 => (first as i32, second, how(arguments.third() as *const u8)),
     };
-    refused_by(
-        errno,
-        directory,
-        given,
-        flags,
-        (resolve & RESOLVE_IN_ROOT != 0) as u32,
-    );
+    refused_by(errno, directory, given, flags, in_root);
 }
 
-/// The flags of a `struct open_how` of the process, and how its path is to be resolved.
+/// The flags of a `struct open_how` of the process, and whether the directory stands for the root.
 #[inline(always)]
-pub fn how(at: *const u8) -> (u32, u64) {
+pub fn how(at: *const u8) -> (u32, u32) {
     // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
     let number = |place: usize| unsafe { bpf_probe_read_user(at.wrapping_add(place).cast::<u64>()) };
     // Its first 64 bits are flags.
     let flags = number(0).unwrap_or_default() as u32;
-    (flags, number(RESOLVE_AT).unwrap_or_default())
+    let resolve = number(RESOLVE_AT).unwrap_or_default();
+    (flags, u32::from(resolve & RESOLVE_IN_ROOT != 0))
 }
 
 /// An open was refused that was asked for so. Global, so that the verifier looks at it once and not for each call.

@@ -210,13 +210,12 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
         text: second as u64,
     };
     let ring: u64 = Probed::read(request, offset!(ring_context));
-    let is_suppressed = SUCCESSES && is_suppressed(request);
-    if is_suppressed && !is_by_file(opcode) {
-        told_now(opcode, what | LATE_IF_RELATIVE, END_UNKNOWN, from, to);
-        return;
-    }
-    // Nothing would tell when it is over.
-    if !SUCCESSES && !is_by_file(opcode) && self::is_suppressed(request) {
+    let is_silent = is_suppressed(request);
+    if is_silent && !is_by_file(opcode) {
+        // Nothing would tell when it is over.
+        if SUCCESSES {
+            told_now(opcode, what | LATE_IF_RELATIVE, END_UNKNOWN, from, to);
+        }
         return;
     }
     let may_concern = match opcode {
@@ -227,7 +226,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if !remember(untyped(request), what, may_concern, &from, &to) {
         return;
     }
-    if is_suppressed {
+    if SUCCESSES && is_silent {
         changes_ring_ends::submitted(untyped(request), ring, what, place(request, ring));
     } else if overflow::change_kept(untyped(request), ring) == 0 && SUCCESSES {
         // Its end may not be seen.
@@ -284,22 +283,23 @@ pub fn end_unknown(request: u64, what: u32, file: u64) -> u32 {
 fn told_now(opcode: u8, what: u32, errno: u32, from: Given, to: Given) {
     let (first, second) = (untyped(from.text as *const u8), untyped(to.text as *const u8));
     if opcode == IORING_OP_SETXATTR {
-        attribute_by_path(errno, first, second, what & LATE_IF_RELATIVE);
+        attribute_by_path(errno, first, second, what);
     } else {
         names(what, errno, both(from.directory, to.directory), first, second);
     }
 }
 
-/// In what [`names`] is told: the paths may have started elsewhere.
+/// With what is told: the paths may have started elsewhere.
 const LATE: u32 = 1 << 31;
 
 /// The same, of what is relative: when it runs, which may be later, the process may be elsewhere.
 const LATE_IF_RELATIVE: u32 = 1 << 30;
 
-/// Whether a path starts at a directory.
+/// Whether a path of such may have started elsewhere.
 #[inline(always)]
-fn is_relative(path: Given) -> bool {
-    path.text != 0 && Probed::read::<u8>(path.text as *const u8, 0) != b'/'
+fn is_late(what: u32, path: Given) -> bool {
+    let is_relative = || path.text != 0 && Probed::read::<u8>(path.text as *const u8, 0) != b'/';
+    what & LATE != 0 || what & LATE_IF_RELATIVE != 0 && is_relative()
 }
 
 /// Tells a change of names.
@@ -307,7 +307,7 @@ fn is_relative(path: Given) -> bool {
 #[inline(never)]
 extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    let is_late = what & LATE != 0 || what & LATE_IF_RELATIVE != 0 && (is_relative(from) || is_relative(to));
+    let is_late = is_late(what, from) || is_late(what, to);
     tell::<false>(what & !(LATE | LATE_IF_RELATIVE), errno, is_late, from, to);
     0
 }
@@ -315,7 +315,7 @@ extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64)
 /// Tells that an attribute was set of what a path leads to.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, is_late: u32) -> u32 {
+extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, what: u32) -> u32 {
     let given = Given::here(path);
     if !concerns::<false>(given) {
         return 0;
@@ -323,7 +323,7 @@ extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, is_late: 
     let mut facts = Facts::new(CHANGE_ATTRIBUTE);
     facts.errno = errno;
     facts.by_path = true;
-    facts.read_late = is_late == 1 || is_late == LATE_IF_RELATIVE && is_relative(given);
+    facts.read_late = is_late(what, given);
     two(&facts, |path, name| {
         fill::<false>(path, given) && only::<false>(name, attribute)
     });
@@ -394,19 +394,13 @@ extern "C" fn ring_change_ended(request: u64, opcode: u32, errno: u32) -> u32 {
         Start::Same => {}
         Start::Unknown => lose(Probe::CredentialChange, Counter::LostDescriptorGone),
         Start::Another => {
-            let late = u32::from(asked.are_starts_known());
+            let what = asked.what | (u32::from(asked.are_starts_known()) * LATE);
             let (first, second) = (asked.first.given.as_ptr(), asked.second_text());
             if opcode as u8 == IORING_OP_SETXATTR {
-                attribute_by_path(errno, untyped(first), second, late);
+                attribute_by_path(errno, untyped(first), second, what);
             } else {
                 let directories = both(asked.directory, asked.second_directory);
-                names(
-                    asked.what | (late * LATE),
-                    errno,
-                    directories,
-                    untyped(first),
-                    second,
-                );
+                names(what, errno, directories, untyped(first), second);
             }
         }
     }

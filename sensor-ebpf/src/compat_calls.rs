@@ -4,7 +4,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
 use crate::{
-    attempts::{AT_FDCWD, O_CREAT_WRONLY_TRUNC, RESOLVE_IN_ROOT, how, is_refusal, refused_by},
+    attempts::{AT_FDCWD, O_CREAT_WRONLY_TRUNC, how, is_refusal, refused_by},
     descriptors,
     file_open::returned,
     handles,
@@ -51,21 +51,15 @@ fn failed(number: u32, errno: u32, regs: *const u8) {
     let first = Typed::read::<u64>(regs, offset!(regs_compat_first)) as u32;
     let second = Typed::read::<u64>(regs, offset!(regs_compat_second)) as u32;
     let third = Typed::read::<u64>(regs, offset!(regs_third)) as u32;
-    let mut resolve = 0;
-    let (directory, given, flags) = match number {
-        number::OPEN => (AT_FDCWD, first, second),
-        number::CREAT => (AT_FDCWD, first, O_CREAT_WRONLY_TRUNC),
-        number::OPENAT => (first as i32, second, third),
-        number::OPENAT2 => {
-            let (flags, how_resolved) = how(u64::from(third) as *const u8);
-            resolve = how_resolved;
-            (first as i32, second, flags)
-        }
+    let (directory, given, (flags, in_root)) = match number {
+        number::OPEN => (AT_FDCWD, first, (second, 0)),
+        number::CREAT => (AT_FDCWD, first, (O_CREAT_WRONLY_TRUNC, 0)),
+        number::OPENAT => (first as i32, second, (third, 0)),
+        number::OPENAT2 => (first as i32, second, how(u64::from(third) as *const u8)),
         _ => {
             handles::refused_of_handle(errno, first as i32, u64::from(second), third);
             return;
         }
     };
-    let in_root = resolve & RESOLVE_IN_ROOT != 0;
-    refused_by(errno, directory, u64::from(given), flags, in_root as u32);
+    refused_by(errno, directory, u64::from(given), flags, in_root);
 }

@@ -100,8 +100,6 @@ pub fn sys_exit_opens_denied(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// Where `lookup_flags` stand in a `struct open_flags`, from its `open_flag` on (fs/internal.h).
-const LOOKUP_FLAGS_AT: u32 = 16;
 /// include/linux/namei.h, of RESOLVE_IN_ROOT.
 const LOOKUP_IN_ROOT: u32 = 1 << 20;
 
@@ -120,8 +118,7 @@ pub fn fexit_do_filp_open(ctx: FExitContext) -> i32 {
     let how: *const u8 = ctx.arg(2);
     let flags: u32 = Probed::read(how, offset!(how_flags));
     if flags & OPENED_TO_RUN == 0 {
-        let lookup: u32 = Probed::read(how, offset!(how_flags) + LOOKUP_FLAGS_AT);
-        let in_root = lookup & LOOKUP_IN_ROOT != 0;
+        let in_root = Probed::read::<u32>(how, offset!(how_lookup)) & LOOKUP_IN_ROOT != 0;
         refused_of_name(-result as u32, ctx.arg(0), ctx.arg(1), flags, in_root);
     }
     0

@@ -71,18 +71,8 @@ pub fn opened<R: Read>(file: *const u8) -> bool {
     true
 }
 
-/// A descriptor came to the current process otherwise, by an `OPERATION_` of a file. Returns as [`opened`] does.
-#[inline(always)]
-pub fn came<R: Read>(file: *const u8, operation: u32) -> bool {
-    let (part, device) = part::<R>(file);
-    if part == 0 {
-        return false;
-    }
-    reached(untyped(file), part, device, operation);
-    true
-}
-
-/// As [`came`], where there is little room on the stack, and only three more calls may be under way (of eight).
+/// A descriptor came to the current process otherwise, by an `OPERATION_` of a file; whether it is one of these, as [`opened`] says it. Global, for there is little room on
+/// the stack, and below rings only three more calls may be under way (of eight).
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn process_file_came(file: u64, operation: u32) -> u32 {

@@ -174,7 +174,7 @@ fn received<R: Read>(file: *const u8) -> u32 {
         labels::answer_seen(REQUEST_RECEIVED);
         return 0;
     }
-    if process_files::came::<R>(file, OPERATION_RECEIVE) {
+    if process_files::process_file_came(untyped(file), OPERATION_RECEIVE) != 0 {
         return 0;
     }
     let told = used::<R>(Probe::FileReceived, OPERATION_RECEIVE, file);

@@ -5,7 +5,7 @@ use claviger_sensor_common::{AttemptRecord, END_NOT_RUN, END_TO_COME, Probe, REC
 
 use super::{Asked, COMPLETION_SUPPRESSED, IN_FLIGHT, NOTHING_ASKED, asked_by, left, over, overflow};
 use crate::{
-    attempts::{RESOLVE_AT, RESOLVE_IN_ROOT, finish, given_text},
+    attempts::{RESOLVE_IN_ROOT, finish, given_text},
     file_use::untyped,
     fixed_files,
     offsets::offset,
@@ -37,8 +37,7 @@ fn asks_to_open<const SUCCESSES: bool>(request: *const u8) {
     let slot: u32 = Probed::read(command, offset!(ring_open_slot));
     let directory: i32 = Probed::read(command, offset!(ring_open_directory));
     let open_flags: u32 = Probed::read(command, offset!(ring_open_flags));
-    let resolve: u64 = Probed::read(command, offset!(ring_open_flags) + RESOLVE_AT as u32);
-    let in_root = resolve & RESOLVE_IN_ROOT != 0;
+    let in_root = Probed::read::<u64>(command, offset!(ring_open_resolve)) & RESOLVE_IN_ROOT != 0;
     let name = pointer::<Probed>(
         pointer::<Probed>(command, offset!(ring_open_name)),
         offset!(filename_name),

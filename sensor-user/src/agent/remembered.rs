@@ -89,7 +89,7 @@ pub struct RememberedOne {
     pub generation: u32,
     /// When it was made, as [`crate::credential::Seen::born`].
     pub born: (i64, u32),
-    /// How large it was when it was written down first, in bytes.
+    /// How large it was when it was looked at last while it was watched, in bytes.
     pub size: u64,
     /// When its content had been changed then: seconds and nanoseconds of the Unix time.
     pub modified: (i64, u32),

@@ -1,8 +1,8 @@
 //! Labelling anew, at the start, what is known by its history only, as it was written down before.
 //!
 //! Only the very file is believed: on the same file system, with the number, the generation and the time of birth that it had, as they are now told by the kernel half and
-//! statx(2). It is looked for at the path where it lay last, and by its handle. A copy whose length or time of change is another than when it was proven one has to be proven
-//! anew. What is not believed is said, and forgotten.
+//! statx(2). It is looked for at the path where it lay last, and by its handle. A copy whose length or time of change is another than when it was watched last has to be
+//! proven anew. What is not believed is said, and forgotten.
 
 use std::{
     collections::HashSet,

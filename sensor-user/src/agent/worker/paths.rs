@@ -1,6 +1,7 @@
 //! Where paths lead that opens were told by.
 //!
-//! What an open without completion has not used yet is followed at once, for what it leads to now is most likely what it will lead to, and again when it has run.
+//! What an open without completion has not used yet is followed at once, for what it leads to now is most likely what it will lead to, and again when it has run. Only then
+//! is it told.
 
 use super::*;
 use crate::{agent::messages::Run, attribute::secret_of, kernel::LeftOpen};
@@ -14,13 +15,11 @@ impl State {
             Run::ToCome => match self.look_for(&mut following) {
                 LeftOpen::HasRun => self.follow(&following),
                 LeftOpen::Failed => Reached::NeverUsed,
-                LeftOpen::ToRun => match self.follow_early(&following) {
-                    Some(reached) => reached,
-                    None => match self.lates.take(following, Instant::now()) {
-                        Ok(()) => return None,
-                        Err(refused) => return Some(answer(&refused, Reached::NotUsed)),
-                    },
-                },
+                LeftOpen::ToRun => {
+                    let early = self.follow_early(&following);
+                    let (following, early) = self.lates.take(following, early, Instant::now()).err()?;
+                    return Some(answer(&following, early.unwrap_or(Reached::NotUsed)));
+                }
             },
         };
         Some(answer(&following, reached))
@@ -49,15 +48,21 @@ impl State {
                     true
                 }
             });
-        over.iter()
-            .map(|following| {
-                answer(
-                    following,
-                    match failed.contains(&following.number) {
-                        true => Reached::NeverUsed,
-                        false => self.follow(following),
-                    },
-                )
+        over.into_iter()
+            .map(|(following, early)| {
+                let reached = match failed.contains(&following.number) {
+                    true => Reached::NeverUsed,
+                    false => {
+                        let now = self.follow(&following);
+                        // On the way something may have been changed since.
+                        if is_to_tell(&now) {
+                            now
+                        } else {
+                            early.unwrap_or(now)
+                        }
+                    }
+                };
+                answer(&following, reached)
             })
             .collect()
     }
@@ -76,12 +81,7 @@ impl State {
 
     /// Where a path leads that is not used yet, if that is to be told.
     fn follow_early(&mut self, following: &Following) -> Option<Reached> {
-        Some(self.follow(following)).filter(|reached| {
-            matches!(
-                reached,
-                Reached::Credential { .. } | Reached::Secret(..) | Reached::Own { .. }
-            )
-        })
+        Some(self.follow(following)).filter(is_to_tell)
     }
 
     /// Where a path leads for a process. What is no credential is opened, so that the kernel half says what it is, and not read.
@@ -171,6 +171,13 @@ impl State {
             means_the_same: means_the_same == Ok(Some(true)),
         }
     }
+}
+
+fn is_to_tell(reached: &Reached) -> bool {
+    matches!(
+        reached,
+        Reached::Credential { .. } | Reached::Secret(..) | Reached::Own { .. }
+    )
 }
 
 fn answer(following: &Following, reached: Reached) -> Answer {
