@@ -267,6 +267,27 @@ static _Noreturn void opened_late(bool leads_back) {
 static void suppressed_late(void) { opened_late(false); }
 static void suppressed_late_back(void) { opened_late(true); }
 
+/* It waits behind a read of what nobody writes, and is cancelled when the process ends. */
+static void suppressed_never(void) {
+    int data[2];
+    static char byte;
+    must("pipe", pipe2(data, O_CLOEXEC));
+    struct uring uring = with_places(0);
+    struct io_uring_sqe *entries = uring.entries;
+    memset(entries, 0, 2 * sizeof *entries);
+    entries[0].opcode = IORING_OP_READ;
+    entries[0].fd = data[0];
+    entries[0].addr = (uint64_t)(uintptr_t)&byte;
+    entries[0].len = 1;
+    entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
+    uring_openat(&entries[1], object);
+    entries[1].file_index = 1;
+    entries[1].flags = IOSQE_CQE_SKIP_SUCCESS;
+    __atomic_store_n(uring.submitted, 2, __ATOMIC_RELEASE);
+    must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 2, 0, 0, NULL, 0));
+    say(0);
+}
+
 /* Many opens are cancelled, without completion, for what they are chained to fails. */
 static void cancelled(void) {
     enum { RINGS = 200 };
@@ -551,6 +572,7 @@ const struct way ring_ways[] = {
     {"uring_suppressed_closed_link", suppressed_closed_link},
     {"uring_suppressed_late", suppressed_late},
     {"uring_suppressed_late_back", suppressed_late_back},
+    {"uring_suppressed_never", suppressed_never},
     {"uring_cancelled", cancelled},
     {"uring_replaced", replaced},
     {"uring_fixed_replaced", fixed_replaced},

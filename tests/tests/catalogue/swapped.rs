@@ -102,6 +102,33 @@ fn a_change_that_waits_in_a_ring_is_told_or_counted_as_lost() {
     host.sensor.end(Signal::TERM);
 }
 
+/// Its path leads to a credential all the time, and nobody ever has it.
+#[test]
+fn an_open_that_never_runs_is_no_use() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let key = host.decoy.path(".ssh/id_one");
+    let (did, holds) = programs.run("uring_suppressed_never", key.to_str().expect("plain"), "");
+    let Did::It { pid, errno: 0, .. } = did else {
+        eprintln!("skipped: {did:?}");
+        return;
+    };
+    let is_told = |events: &[Value]| is_told_or_lost(events, "credential_access", pid, "path_changed", 1);
+    // While it waits it was followed.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!is_told(&host.kept()), "{}", host.sensor.log());
+    drop(holds);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!is_told(&host.kept()), "{}", host.sensor.log());
+    host.sensor.end(Signal::TERM);
+}
+
 /// A gap goes out with what comes next, or a moment later.
 fn await_told_or_lost(host: &Host, kind: &str, pid: u64, reason: &str, lost: u64) {
     let begun = Instant::now();
