@@ -225,16 +225,20 @@ pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(
         data,
         is_upper_whole,
     } = layers(inode)?;
-    if !upper.is_null() {
-        let object = labels::key::<Probed>(upper);
-        if let Some(label) = labels::of_object(&object) {
-            return (!layer_follows).then_some((object, label));
+    if upper.is_null() || !is_upper_whole {
+        if let Some(found) = labelled_below(upper) {
+            return (!layer_follows).then_some(found);
         }
+        let found = labelled_below(lower).or_else(|| labelled_below(data))?;
+        // What is opened for writing is copied first, and the copy has no label.
+        return (!layer_follows || writes).then_some(found);
     }
-    let found = labelled_below(lower).or_else(|| labelled_below(data))?;
-    // What is opened for writing is copied first, and the copy has no label.
-    let is_copy = writes || !upper.is_null() && is_upper_whole;
-    (!layer_follows || is_copy).then_some(found)
+    let object = labels::key::<Probed>(upper);
+    if let Some(label) = labels::of_object(&object) {
+        return (!layer_follows).then_some((object, label));
+    }
+    let (_, label) = labelled_below(lower).or_else(|| labelled_below(data))?;
+    Some((object, label))
 }
 
 /// Whether a hook sees the file behind an inode of overlayfs by itself as the overlay opens it, so that it is told there and not here.
