@@ -4,14 +4,15 @@
 //! what a process has of itself, and what it has from the very process that it is of, which has it under the same number.
 
 use claviger_sensor_common::{
-    Label, OPERATION_HOLD, OPERATION_REACH, Probe, ProcessSecretRecord, REACHED_BY_AT, RECORD_PROCESS_SECRET,
+    Ancestor, Label, OPERATION_HOLD, OPERATION_REACH, Probe, ProcessSecretRecord, REACHED_BY_AT,
+    RECORD_PROCESS_SECRET,
 };
 
 use crate::{
     file_use::{Found, access, is_for_use},
     offsets::offset,
     open_descriptors::{KNOWN_HELD, has_open, is_told, look},
-    process_files::{is_mere_name, is_void, target},
+    process_files::{is_mere_name, is_of, is_void, target},
     process_secrets::object,
     read::{Probed, Read, pointer},
     repeats,
@@ -27,7 +28,7 @@ const PARENTS_MAX: u32 = 4;
 #[inline(never)]
 pub extern "C" fn secret_held(task: u64, file: u64, part: u32, descriptor: u32, holder: u64) -> u32 {
     if look_at(task, file, part) != 0
-        && is_own_gift(task, holder, descriptor) == 0
+        && is_own_gift(task, holder, file, descriptor) == 0
         && is_told(task, holder, file, descriptor) == 0
     {
         report_secret_held(task, file, part);
@@ -41,11 +42,12 @@ pub extern "C" fn secret_held(task: u64, file: u64, part: u32, descriptor: u32, 
 extern "C" fn look_at(task: u64, file: u64, part: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    if !is_for_use(mode) || is_mere_name(part, access(mode)) || is_void(file, part) {
-        return 0;
-    }
     let target = target(file, part);
-    if target.pid == Probed::read::<u32>(task as *const u8, offset!(task_tgid)) {
+    if !is_for_use(mode)
+        || is_mere_name(part, access(mode))
+        || is_void(file, part, target)
+        || is_of(task as *const u8, file, part, target)
+    {
         return 0;
     }
     let Some(known) = KNOWN_HELD.get_ptr_mut(0) else {
@@ -71,16 +73,19 @@ fn device(file: *const u8) -> u32 {
 /// Whether a parent has the same open under the same number, and it is a part of that parent.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_own_gift(task: u64, holder: u64, descriptor: u32) -> u32 {
+extern "C" fn is_own_gift(task: u64, holder: u64, file: u64, descriptor: u32) -> u32 {
     let Some(known) = KNOWN_HELD.get(0) else { return 0 };
-    let (pid, start) = (known.object.device, known.object.inode);
+    let target = Ancestor {
+        pid: known.object.device,
+        exec_id: 0,
+        start_boottime_ns: known.object.inode,
+    };
     let mut at = pointer::<Probed>(task as *const u8, offset!(task_real_parent));
     for _ in 0..PARENTS_MAX {
-        if pid == 0 || !has_open(at, (descriptor, holder as *const u8)) {
+        if !has_open(at, (descriptor, holder as *const u8)) {
             return 0;
         }
-        let parent = task::identify::<Probed>(at);
-        if parent.pid == pid && parent.start_boottime_ns == start {
+        if is_of(at, file as *const u8, known.label.id, target) {
             return 1;
         }
         at = pointer::<Probed>(at, offset!(task_real_parent));

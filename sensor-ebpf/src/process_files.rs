@@ -153,14 +153,28 @@ pub fn is_mere_name(part: u32, access: u32) -> bool {
     matches!(part, PART_BLOCK_DEVICE | PART_PHYSICAL_MEMORY) && access == 0
 }
 
-/// Whether nothing can be had of a process by an open file of it any more: its memory, as it was when this was opened, is gone.
+/// Whether nothing can be had of a process by an open file of it any more: its memory, as it was when this was opened, is gone; or, of maps, which are looked
+/// up at each read, it itself, `target`.
 #[inline(always)]
-pub fn is_void(file: *const u8, part: u32) -> bool {
+pub fn is_void(file: *const u8, part: u32, target: Ancestor) -> bool {
+    if part == PART_MAPS {
+        return target.pid == 0;
+    }
     if !matches!(part, PART_ENVIRON | PART_MEM) {
         return false;
     }
     let mm = pointer::<Probed>(file, offset!(file_private));
     mm.is_null() || Probed::read::<u32>(mm, offset!(mm_users)) == 0
+}
+
+/// Whether a file is of this very process: by whose it is, or, where that was a thread that has ended, by the memory.
+#[inline(always)]
+pub fn is_of(task: *const u8, file: *const u8, part: u32, target: Ancestor) -> bool {
+    if target.pid != 0 {
+        return task::identify::<Probed>(task) == target;
+    }
+    matches!(part, PART_ENVIRON | PART_MEM)
+        && pointer::<Probed>(file, offset!(file_private)) == pointer::<Probed>(task, offset!(task_mm))
 }
 
 /// Reports that one of these was opened, or came by an `OPERATION_`, `device` being the number of a device. Global, so that what it takes of the stack is not
@@ -180,16 +194,16 @@ extern "C" fn reached(file: u64, part: u32, device: u32, operation: u32) -> u32 
 extern "C" fn is_to_tell(file: u64, part: u32, operation: u32) -> u32 {
     let file = file as *const u8;
     let mode: u32 = Probed::read(file, offset!(file_mode));
-    if !is_for_use(mode) || is_mere_name(part, access(mode)) || operation != 0 && is_void(file, part) {
-        return 0;
-    }
     let target = target(file, part);
-    if target.pid == task::current_pid() {
+    if !is_for_use(mode)
+        || is_mere_name(part, access(mode))
+        || operation != 0 && is_void(file, part, target)
+        || is_of(task::current(), file, part, target)
+    {
         return 0;
     }
     let is_gift = operation == OPERATION_INHERIT
-        && target.pid != 0
-        && is_descendant_of(target.pid, target.start_boottime_ns) != 0;
+        && is_of_parent(untyped(file), part, target.pid, target.start_boottime_ns) != 0;
     if is_gift {
         let access = access(mode) | operation << REACHED_BY_AT;
         repeats::told(&key(part, target, 0, 0, access, 0));
@@ -217,14 +231,18 @@ extern "C" fn tell_reached(file: u64, part: u32, device: u32, operation: u32) ->
 /// Parents looked at.
 const PARENTS_MAX: u32 = 4;
 
-/// Whether a process is among the first parents of the current one.
+/// Whether a file is of one of the first parents of the current process.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn is_descendant_of(pid: u32, start_boottime_ns: u64) -> u32 {
+extern "C" fn is_of_parent(file: u64, part: u32, pid: u32, start_boottime_ns: u64) -> u32 {
+    let target = Ancestor {
+        pid,
+        exec_id: 0,
+        start_boottime_ns,
+    };
     let mut at = pointer::<Typed>(task::current(), offset!(task_real_parent));
     for _ in 0..PARENTS_MAX {
-        let parent = task::identify::<Probed>(at);
-        if parent.pid == pid && parent.start_boottime_ns == start_boottime_ns {
+        if is_of(at, file as *const u8, part, target) {
             return 1;
         }
         at = pointer::<Probed>(at, offset!(task_real_parent));

@@ -408,6 +408,30 @@ static void own_environ_forked(void) {
     say(0);
 }
 
+/* As above, of a thread that has ended. */
+static int of_thread = -1;
+static void *open_own(void *nothing) {
+    of_thread = open("/proc/thread-self/environ", O_RDONLY);
+    return nothing;
+}
+static void thread_environ(void) {
+    pthread_t thread;
+    must("a thread", -pthread_create(&thread, NULL, open_own, NULL));
+    must("its end", -pthread_join(thread, NULL));
+    must("open the environment of a thread", of_thread);
+}
+static void own_thread_environ_held(void) {
+    actor();
+    thread_environ();
+    say(0);
+}
+static void own_thread_environ_inherited(void) {
+    thread_environ();
+    actor();
+    execl("/proc/self/exe", arguments[0], "inherited", NULL);
+    cannot("execve");
+}
+
 const struct way descriptor_ways[] = {
     {"mmap", way_mmap},
     {"inherit", inherit},
@@ -435,5 +459,7 @@ const struct way descriptor_ways[] = {
     {"mem_inherited", mem_inherited},
     {"own_environ_inherited", own_environ_inherited},
     {"own_environ_forked", own_environ_forked},
+    {"own_thread_environ_held", own_thread_environ_held},
+    {"own_thread_environ_inherited", own_thread_environ_inherited},
     {0},
 };

@@ -19,6 +19,11 @@ pub(super) fn ways() -> Vec<Way> {
         ("core_dump_of_another", "core_dump_of_another", Key),
         ("scm_left", "scm_left", Key),
         ("own_environ_inherited", "own_environ_inherited", Key),
+        (
+            "own_thread_environ_inherited",
+            "own_thread_environ_inherited",
+            Key,
+        ),
         ("limit_of_number", "limit_of_number", Sensor(Pid)),
         ("priority_of_number", "priority_of_number", Sensor(Pid)),
         ("io_priority_of_number", "io_priority_of_number", Sensor(Pid)),
@@ -32,6 +37,9 @@ pub(super) fn ways() -> Vec<Way> {
             .to(place)
     })
     .into_iter()
-    .chain([Way::new("own_environ_forked", Nothing, [Built, Built, Built]).when(When::BeforeSensor)])
+    .chain(
+        ["own_environ_forked", "own_thread_environ_held"]
+            .map(|name| Way::new(name, Nothing, [Built, Built, Built]).when(When::BeforeSensor)),
+    )
     .collect()
 }
