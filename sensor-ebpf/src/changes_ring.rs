@@ -211,8 +211,8 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     };
     let ring: u64 = Probed::read(request, offset!(ring_context));
     let is_silent = is_suppressed(request);
-    if is_silent && !is_by_file(opcode) {
-        // Nothing would tell when it is over.
+    if is_silent && !(SUCCESSES && is_by_file(opcode)) {
+        // Nothing would tell when it is over, nor that it was refused.
         if SUCCESSES {
             told_now(opcode, what | LATE_IF_RELATIVE, END_UNKNOWN, from, to);
         }
