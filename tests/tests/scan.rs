@@ -114,6 +114,6 @@ fn output_that_cannot_be_written_is_said_and_has_its_status() {
         let output = sensor().args(arguments).stdout(full).output().expect("runs");
         assert_eq!(output.status.code(), Some(74), "{arguments:?}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains("standard output"), "{said}");
+        assert!(said.contains("write to standard output"), "{said}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use claviger_tests::{Decoy, SECRET, can_load, expected_hook, trace};
+use claviger_tests::{Decoy, SECRET, can_load, expected_hook, sensor, trace};
 
 /// A shell command with the decoy's home in `$H`.
 fn shell(decoy: &Decoy, script: &str) -> Vec<String> {
@@ -400,4 +400,22 @@ fn repeats_are_counted_and_merged_with_nothing() {
         ],
         "{traced:#?}"
     );
+}
+
+#[test]
+fn a_file_that_takes_no_more_is_named() {
+    if !can_load() {
+        return;
+    }
+    let decoy = Decoy::new();
+    let output = sensor()
+        .args(["trace", "--output", "/dev/full", "--config"])
+        .arg(decoy.config("", ""))
+        .arg("--")
+        .args(shell(&decoy, "/bin/cat $H/.aws/credentials"))
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(said.contains("cannot write to /dev/full"), "{said}");
 }

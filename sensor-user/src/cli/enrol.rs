@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -81,6 +80,15 @@ impl From<&str> for Secret {
 )]
 pub(super) struct NoToken;
 
+/// The join token cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the join token from {}", path.display())]
+pub(super) struct TokenNotRead {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
 impl Enrol {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(self.config.config.as_deref())?;
@@ -120,10 +128,14 @@ impl Enrol {
 }
 
 fn read_token(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let not_read = |source| TokenNotRead {
+        path: path.to_owned(),
+        source,
+    };
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(path).with_context(|| format!("cannot read the token file {}", path.display()))?)
+        Box::new(File::open(path).map_err(not_read)?)
     };
     // Sized at once: a growing string would leave copies of the secret behind.
     let mut text = Zeroizing::new(String::with_capacity(
@@ -132,7 +144,7 @@ fn read_token(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     source
         .take(MAX_TOKEN_BYTES)
         .read_to_string(&mut text)
-        .with_context(|| format!("cannot read the token from {}", path.display()))?;
+        .map_err(not_read)?;
     Ok(text)
 }
 
@@ -142,6 +154,10 @@ pub(super) fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u8>
     use crate::enrol::EnrolError;
     if error.is::<NoToken>() || error.is::<InvalidToken>() {
         return Some(USAGE);
+    }
+    if let Some(TokenNotRead { source, .. }) = error.downcast_ref::<TokenNotRead>() {
+        let is_forbidden = source.kind() == io::ErrorKind::PermissionDenied;
+        return Some(if is_forbidden { NOT_PERMITTED } else { USAGE });
     }
     if error.is::<Untrusted>() {
         return Some(CONFIG);
@@ -173,6 +189,16 @@ mod tests {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
     use super::*;
+
+    #[test]
+    fn a_token_that_cannot_be_read_is_wrong_usage() {
+        let directory = tempfile::tempdir().expect("made");
+        for path in [directory.path().to_owned(), directory.path().join("missing")] {
+            let error = read_token(&path).expect_err("no token");
+            let status = error.chain().find_map(status_of);
+            assert_eq!(status, Some(super::super::exit::USAGE), "{error:#}");
+        }
+    }
 
     #[test]
     fn an_identity_that_cannot_be_used_is_wrong_configuration() {

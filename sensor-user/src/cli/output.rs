@@ -8,8 +8,24 @@ use std::{
 
 /// What was to be said could not be.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to standard output; is the disk that it goes to full?")]
-pub(super) struct NotWritten(#[source] pub(super) io::Error);
+#[error("cannot write to {to}; is the disk that it goes to full?")]
+pub(super) struct NotWritten {
+    /// Where it was to go.
+    pub(super) to: String,
+    /// What the system said.
+    #[source]
+    pub(super) source: io::Error,
+}
+
+impl NotWritten {
+    /// Standard output could not be written to.
+    pub(super) fn stdout(source: io::Error) -> Self {
+        Self {
+            to: "standard output".to_owned(),
+            source,
+        }
+    }
+}
 
 /// The file that the output was to go to cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +43,7 @@ pub(super) struct NotCreated {
 pub(super) fn line(text: Arguments<'_>) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(NotWritten(error).into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(NotWritten::stdout(error).into()),
         _ => Ok(()),
     }
 }

@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
 fn end_with(said: &clap::Error) -> ExitCode {
     match said.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !said.use_stderr() => {
-            fail(&NotWritten(error).into())
+            fail(&NotWritten::stdout(error).into())
         }
         _ => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(exit::USAGE)),
     }

@@ -146,7 +146,11 @@ impl Trace {
         let (sink, accounts) = running.await.context("the agent's thread ended early")??;
         let status = status?;
         if let Some(error) = sink.not_written {
-            return Err(anyhow::Error::from(NotWritten(error)).context("not all events were written"));
+            let not_written = NotWritten {
+                to: self.written_to(),
+                source: error,
+            };
+            return Err(anyhow::Error::from(not_written).context("not all events were written"));
         }
         let tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
         let still: Vec<u32> = tree.still_running();
@@ -180,6 +184,15 @@ impl Trace {
             anstream::eprintln!("lost: {:?}; what is shown is not all", accounts.lost);
         }
         Ok(ExitCode::from(exit_status(status)))
+    }
+
+    /// Where events go, for people.
+    fn written_to(&self) -> String {
+        match &self.output {
+            Some(path) => path.display().to_string(),
+            None if self.json => "standard output".to_owned(),
+            None => "standard error".to_owned(),
+        }
     }
 
     /// Runs the command. Ctrl-C reaches it from the terminal as it would without us; SIGTERM is passed on.
