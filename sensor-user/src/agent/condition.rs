@@ -48,6 +48,8 @@ pub(super) struct Condition {
     pub policy: PolicyReport,
     /// What is about to be, and who waits for it.
     pub coming: Option<(Policy, oneshot::Sender<()>)>,
+    /// Credentials that could not be labelled, untold.
+    pub not_labelled: u64,
     /// What does not answer.
     pub hanging: Vec<Hanging>,
     /// Where the sensor tests itself.

@@ -178,7 +178,7 @@ impl<S: Sink> Agent<S> {
             self.tell_not_watched();
             self.tell_status("started");
         }
-        self.tell_not_labelled(self.scanned.not_labelled);
+        self.condition.not_labelled = self.scanned.not_labelled;
         let mut housekeeping = interval(HOUSEKEEPING);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_status = Instant::now() + STATUS_INTERVAL;

@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 /// So many times what one has must be left for all, that he may take one more.
 const MORE_LEFT: u32 = 4;
 
+/// Whether one who has so many may take one more, while so many are left.
+pub(super) const fn may_take(taken: u32, left: u32) -> bool {
+    taken.saturating_mul(MORE_LEFT) < left
+}
+
 /// A number of equal things, and who has how many of them. It keeps no more users than things.
 #[derive(Debug)]
 pub(super) struct Shares {
@@ -28,8 +33,7 @@ impl Shares {
 
     /// Whether a user, or one that is not known, may take one more.
     pub(super) fn has_room(&self, user: Option<u32>) -> bool {
-        let taken = self.taken.get(&user).copied().unwrap_or_default();
-        taken.saturating_mul(MORE_LEFT) < self.left
+        may_take(self.taken.get(&user).copied().unwrap_or_default(), self.left)
     }
 
     /// Takes one; false where he may not.

@@ -1,6 +1,6 @@
 //! Copies of credentials: a file whose content proves it one is labelled as what it is a copy of, wherever it lies.
 //!
-//! At most [`COPIES_MAX`] are labelled at once; more are counted as not labelled. A copy that has left its path keeps its label for as long as others
+//! At most [`COPIES_MAX`] are labelled at once, of which the files of one owner have a share; more are counted as not labelled. A copy that has left its path keeps its label for as long as others
 //! that have do.
 
 use std::{
@@ -22,13 +22,14 @@ use crate::{
         messages::ScanCounts,
         publicly::{Opened, Public},
         remembered::device_of,
+        shares::may_take,
     },
     credential::{Held, Seen, mounts_of},
     kernel::{Purpose, hold_by_number},
 };
 
 /// Copies that are there and labelled.
-pub(in crate::agent) const COPIES_MAX: usize = 1_024;
+pub(in crate::agent) const COPIES_MAX: u32 = 4_096;
 
 /// Mounts of a file's file system by which it is looked for; one is enough, where it is a directory.
 const MOUNTS_MAX: usize = 4;
@@ -154,6 +155,17 @@ impl Labelling {
         })
     }
 
+    /// Whether one more copy can be labelled. Who owns it is whoever made it: nobody can make files of others.
+    pub(super) fn has_room_for_copy(&self, copy: Seen) -> bool {
+        let copies = self.table.below(Root::Copies);
+        let theirs = copies.iter().filter(|(_, seen)| seen.owner == copy.owner);
+        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        may_take(
+            count(theirs.count()),
+            COPIES_MAX.saturating_sub(count(copies.len())),
+        )
+    }
+
     fn label_copy(
         &mut self,
         suspect: &Suspect,
@@ -162,7 +174,7 @@ impl Labelling {
         entry: &Arc<Entry>,
         public: &mut Public,
     ) -> Done {
-        if self.table.below(Root::Copies).len() >= COPIES_MAX {
+        if !self.has_room_for_copy(held.seen()) {
             return Done::No;
         }
         let Some(id) = self.knowledge.labels().hold(Meaning::Credential {

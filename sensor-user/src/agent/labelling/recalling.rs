@@ -17,7 +17,6 @@ use claviger_sensor_common::{Label, ObjectKey};
 
 use super::{
     Labelling,
-    copies::COPIES_MAX,
     whereabouts::{hold, path_of},
 };
 use crate::{
@@ -200,7 +199,7 @@ impl Labelling {
             id,
             names: None,
         };
-        let has_room = self.table.below(Root::Copies).len() < COPIES_MAX;
+        let has_room = self.has_room_for_copy(held.seen());
         if one.history == History::Copy {
             self.copies.insert(id);
         }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl<S: Sink> Agent<S> {
-    /// A scan is done. What cannot be labelled is not watched: that is told when it grows.
+    /// Something was labelled. What cannot be is not watched: that is told when it grows.
     pub(super) fn scanned_again(&mut self, counts: ScanCounts) {
         let before = std::mem::replace(&mut self.scanned, counts);
         if before.files != counts.files
@@ -21,11 +21,12 @@ impl<S: Sink> Agent<S> {
         {
             looks.soon();
         }
-        self.tell_not_labelled(counts.not_labelled.saturating_sub(before.not_labelled));
+        self.condition.not_labelled += counts.not_labelled.saturating_sub(before.not_labelled);
     }
 
-    /// So many more cannot be labelled.
-    pub(super) fn tell_not_labelled(&mut self, new: u64) {
+    /// Tells how many more could not be labelled since it was told last: all at once, for who copies much could make as many events.
+    pub(super) fn tell_not_labelled(&mut self) {
+        let new = std::mem::take(&mut self.condition.not_labelled);
         if self.options.report_itself && new > 0 {
             let lost = LossCount {
                 stage: "catalogue".into(),

@@ -30,6 +30,7 @@ impl<S: Sink> Agent<S> {
 
     /// Answers who waits for a flush, once nothing waits any more.
     pub(super) fn flush(&mut self) {
+        self.tell_not_labelled();
         if self.pending.is_empty() {
             self.answer_flushes();
         }

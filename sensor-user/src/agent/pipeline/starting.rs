@@ -65,6 +65,7 @@ impl<S: Sink> Agent<S> {
         let condition = Condition {
             policy: PolicyReport::of(&options.policy),
             coming: None,
+            not_labelled: 0,
             hanging: Vec::new(),
             self_test: options
                 .self_test

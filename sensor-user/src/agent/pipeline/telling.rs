@@ -21,6 +21,7 @@ impl<S: Sink> Agent<S> {
 
     /// Tells what was lost since it was told last.
     pub(super) fn tell_losses(&mut self, kernel: &BTreeMap<Probe, ProbeAccounts>) {
+        self.tell_not_labelled();
         let now = SystemTime::now();
         let losses = self.losses(kernel);
         let new = growth(&self.told, &losses);
