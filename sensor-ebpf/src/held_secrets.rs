@@ -9,7 +9,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{Found, access, is_for_use},
+    file_use::{Found, access, is_for_use, untyped},
     offsets::offset,
     open_descriptors::{KNOWN_HELD, has_open, is_told, look},
     process_files::{is_mere_name, is_of, is_void, target},
@@ -122,7 +122,7 @@ extern "C" fn report_secret_held(task: u64, file: u64, part: u32) -> u32 {
             record.since_boot_ns = since_boot_ns;
             record.pre_existing = u32::from(look.number <= 1);
             record.reserved = 0;
-            task::snapshot_of::<Probed>(task, task::cgroup_id::<Probed>(task), &raw mut record.task);
+            task::snapshot_of_another(untyped(task), &raw mut record.task);
             true
         });
     if submitted {

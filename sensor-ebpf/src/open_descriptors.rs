@@ -355,7 +355,7 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         record.matched = matched;
         record.pre_existing = u32::from(look.number <= 1);
         record.since_boot_ns = since_boot_ns;
-        task::snapshot_of::<Probed>(task, task::cgroup_id::<Probed>(task), &raw mut record.task);
+        task::snapshot_of_another(file_use::untyped(task), &raw mut record.task);
         path::walk_below(
             &path::root::<Probed>(task),
             &path::of_file(file),

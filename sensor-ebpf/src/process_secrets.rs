@@ -188,7 +188,7 @@ extern "C" fn traced(tracer: u64, target: u64, part: u32, errno: u32) -> u32 {
             record.since_boot_ns = 0;
             record.pre_existing = 0;
             record.reserved = 0;
-            task::snapshot_of::<Probed>(tracer, task::cgroup_id::<Probed>(tracer), &raw mut record.task);
+            task::snapshot_of_another(untyped(tracer), &raw mut record.task);
             true
         })
     };

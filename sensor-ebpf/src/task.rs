@@ -126,6 +126,18 @@ pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
     0
 }
 
+/// Writes the snapshot of another task to `out`. Global, for the same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn snapshot_of_another(task: u64, out: *mut TaskSnapshot) -> u32 {
+    if out.is_null() {
+        return 1;
+    }
+    let task = task as *const u8;
+    snapshot_of::<Probed>(task, cgroup_id::<Probed>(task), out);
+    0
+}
+
 /// Writes to `out` which tree of files the current task sees.
 #[inline(always)]
 pub fn write_root(out: *mut RootOfTask) {
@@ -163,7 +175,7 @@ pub fn cgroup_id<R: Read>(task: *const u8) -> u64 {
 
 /// Writes the snapshot of a task, whose cgroup is given, to `out`.
 #[inline(always)]
-pub fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot) {
+fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot) {
     let leader = pointer::<Probed>(task, offset!(task_group_leader));
     let cred = pointer::<Probed>(task, offset!(task_cred));
     let nsproxy = pointer::<Probed>(task, offset!(task_nsproxy));
