@@ -150,11 +150,11 @@ const FUNCTIONS: Hook = Hook {
         either(
             &[
                 program(
-                    "io_uring_complete_entry_changes_denied",
+                    "io_uring_complete_result_changes_denied",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
                 program(
-                    "io_uring_complete_result_changes_denied",
+                    "io_uring_complete_entry_changes_denied",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
             ],
@@ -211,11 +211,11 @@ const TRACEPOINT: Hook = Hook {
         either(
             &[
                 program(
-                    "io_uring_complete_entry_changes",
+                    "io_uring_complete_result_changes",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
                 program(
-                    "io_uring_complete_result_changes",
+                    "io_uring_complete_entry_changes",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
             ],

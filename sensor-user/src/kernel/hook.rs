@@ -30,7 +30,8 @@ pub(super) struct Program {
     pub(super) point: Point,
 }
 
-/// Programs of which one is enough, for kernels differ.
+/// Programs of which one is enough, for kernels differ. The one for older kernels stands first where both are long: before 6.8 all that a program calls is
+/// verified before it is refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Either {
     pub(super) programs: &'static [Program],

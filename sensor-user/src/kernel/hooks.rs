@@ -66,11 +66,11 @@ const OPEN_TRACEPOINT: Hook = Hook {
         Either {
             programs: &[
                 program(
-                    "io_uring_complete_entry",
+                    "io_uring_complete_result",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
                 program(
-                    "io_uring_complete_result",
+                    "io_uring_complete_entry",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
             ],
@@ -246,11 +246,11 @@ pub(super) const DENIED_BY_CALL: Hook = Hook {
         Either {
             programs: &[
                 program(
-                    "io_uring_complete_entry_denied",
+                    "io_uring_complete_result_denied",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
                 program(
-                    "io_uring_complete_result_denied",
+                    "io_uring_complete_entry_denied",
                     Point::BtfTracepoint("io_uring_complete"),
                 ),
             ],
