@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Half of what a use costs in allocations less than with the C library's, and no more memory.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     claviger_sensor::cli::main()
 }
