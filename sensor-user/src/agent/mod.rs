@@ -3,9 +3,11 @@
 //! - Nothing waits for a file system but hands, threads which are given up where one does not answer (`hands.rs`): those of the worker, of the search of the
 //!   whole host, and of the look into containers' roots. The worker's answers can come too late and are then amendments. Another thread waits for the
 //!   look through open descriptors.
+//! - What is told is sealed and kept by a thread of its own (`keeper.rs`), so that a disk that stands still holds up no record.
 //! - An event waits at most the batch's delay for its attribution, then it goes out as it is.
 //! - Every record is delivered or counted by the reason for which it was not ([`Accounts`]); losses become `gap` events.
-//! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited,
+//! - Bounds: [`QUEUE_MAX`] questions to the worker, [`PENDING_MAX`] events waiting, [`LATE_MAX`] sealed events whose answer is awaited, eight
+//!   batches that wait to be kept,
 //!   [`PEERS_MAX`] other sensors, as many uses whose repeats are counted as the kernel half's map holds.
 
 mod accounts;
@@ -23,6 +25,7 @@ mod evidence_report;
 mod follow;
 mod hands;
 mod inventory;
+mod keeper;
 mod knowledge;
 mod known;
 mod labelled;

@@ -71,6 +71,9 @@ pub enum AgentError {
     /// The worker thread is gone.
     #[error("the thread that labels files has ended")]
     WorkerGone,
+    /// The thread that keeps what is told ended, which it does on a panic only.
+    #[error("the thread that keeps what is told has ended")]
+    KeeperGone,
 }
 
 /// What can be asked of a running agent from within its process.

@@ -8,6 +8,7 @@ mod core_dumps;
 mod flushing;
 mod following;
 mod held;
+mod keeping;
 mod keys;
 mod listings;
 mod moves;
@@ -25,7 +26,7 @@ mod telling;
 mod uses;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -41,13 +42,15 @@ use tokio::{
 };
 
 use super::{
-    Accounts, AgentError, AgentOptions, Control, EvidenceReport, EvidenceStatus, ScanCounts, SelfUsage, Sink,
+    Accounts, AgentError, AgentOptions, Control, Delivered, EvidenceReport, EvidenceStatus, ScanCounts,
+    SelfUsage, Sink,
     accounts::growth,
     balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, CpuReport, Flushed, ProbeReport, Request, Status, close, listen},
     events::{BLIND, Facts, NOT_LABELLED, NOT_WATCHING, UNBALANCED, at, gap, losses_of, sensor_status},
+    keeper::Keeper,
     knowledge::Knowledge,
     labels::Meaning,
     looks::Looks,
@@ -68,6 +71,8 @@ use crate::{
     decode::{ProcessKey, Record, decode},
     kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames, give_back},
 };
+
+use keeping::Keeping;
 
 pub use flushing::Kept;
 pub(super) use following::FOLLOWING_MAX;
@@ -92,7 +97,9 @@ pub struct Agent<S> {
     told_hooks: ToldHooks,
     worker: Worker,
     knowledge: Knowledge,
-    sink: S,
+    keeper: Keeper<S>,
+    /// What is being kept.
+    keeping: Keeping,
     pending: Pending,
     accounts: Accounts,
     told: Vec<LossCount>,
@@ -174,6 +181,10 @@ impl<S: Sink> Agent<S> {
     /// # Errors
     /// [`AgentError`].
     pub async fn run(mut self, mut control: mpsc::Receiver<Control>) -> Result<(S, Accounts), AgentError> {
+        self.keeper.start().map_err(|source| AgentError::Io {
+            step: "starting the thread that keeps what is told",
+            source,
+        })?;
         if self.options.report_itself {
             self.tell_not_watched();
             self.tell_status("started");
@@ -201,6 +212,10 @@ impl<S: Sink> Agent<S> {
                     Some(Control::Stop) | None => break,
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
+                delivered = self.keeper.next(), if !self.keeper.is_idle() => {
+                    let delivered = delivered.ok_or(AgentError::KeeperGone)?;
+                    self.kept(&delivered);
+                }
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
                 Some(placed) = self.placing.placed.recv() => self.placed(&placed),
                 () = wait_until(due) => {}
@@ -254,9 +269,14 @@ impl<S: Sink> Agent<S> {
         }
         self.renew_stamp();
         self.deliver_ripe(Ripe::All);
+        while !self.keeper.is_idle() {
+            let delivered = self.keeper.next().await.ok_or(AgentError::KeeperGone)?;
+            self.kept(&delivered);
+        }
         self.answer_flushes();
         self.worker.end().await;
-        Ok((self.sink, self.accounts))
+        let sink = self.keeper.end().ok_or(AgentError::KeeperGone)?;
+        Ok((sink, self.accounts))
     }
 
     /// Takes what is in the ring now, and tells what is only counted: repeats and losses.
@@ -338,27 +358,7 @@ impl<S: Sink> Agent<S> {
             if events.is_empty() {
                 return;
             }
-            self.deliver(events, &tokens);
-        }
-    }
-
-    fn deliver(&mut self, events: Vec<Event>, tokens: &[(usize, u64)]) {
-        let uses = events.iter().filter(|event| event.actor.is_some()).count() as u64;
-        // As they were told last: to read the kernel half's accounts for each batch would take a tenth of the time there is in a flood.
-        let mut losses = self.told.clone();
-        losses.extend(self.accounts.losses_behind());
-        let delivered = self.sink.deliver(events, losses);
-        self.accounts.delivered += uses;
-        self.last_id = delivered.ids.last().or(self.last_id.take());
-        for (place, token) in tokens {
-            if let Some(id) = delivered.ids.get(*place as u64)
-                && !self.pending.await_late(*token, id)
-            {
-                self.accounts.forgotten_answers += 1;
-            }
-        }
-        for loss in &delivered.lost {
-            self.accounts.lose_behind(&loss.reason, loss.count);
+            self.deliver(events, tokens);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Ids {
 }
 
 /// Takes events. What it cannot keep it counts itself, and tells with a later delivery.
-pub trait Sink: Send {
+pub trait Sink: Send + 'static {
     /// Takes events that belong together. May block on a disk.
     fn deliver(&mut self, events: Vec<Event>, losses: Vec<LossCount>) -> Delivered;
 

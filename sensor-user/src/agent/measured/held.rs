@@ -8,6 +8,7 @@ use crate::{
         LATE_MAX, PEERS_MAX, PENDING_MAX, QUEUE_MAX,
         copies::WAITING_MAX as COPIES_WAITING_MAX,
         elsewhere::MET_MAX,
+        keeper::BATCHES_MAX,
         known::KNOWN_MAX,
         labels::LABELS_MAX,
         pipeline::{BY_PATH_MAX, FOLLOWING_MAX, JUST_FOUND_MAX},
@@ -21,8 +22,9 @@ use crate::{
 };
 
 /// What is held, with its bound.
-const PLACES: [(&str, usize); 20] = [
+const PLACES: [(&str, usize); 21] = [
     ("pending_events", PENDING_MAX),
+    ("batches_to_keep", BATCHES_MAX + 1),
     ("late_answers", LATE_MAX),
     ("processes", LIVE_MAX + ENDED_MAX),
     ("processes_ended", ENDED_MAX),
@@ -59,8 +61,8 @@ static ENTRIES: Definition = gauge(
     "claviger_sensor_entries",
     &[PLACE],
     "How many entries a queue or a table of the agent has.",
-    "Near its bound: what happens there is said where the place is in the code. Only `pending_events`, `questions` and `copies_waiting` cost something: \
-     events without identities, and copies that are not looked at, which is counted as lost.",
+    "Near its bound: what happens there is said where the place is in the code. Only `batches_to_keep`, `pending_events`, `questions` and `copies_waiting` cost \
+     something: records that wait in the ring because the disk is slow, events without identities, and copies that are not looked at, which is counted as lost.",
 );
 
 static BOUND: Definition = gauge(
@@ -95,6 +97,7 @@ pub(super) static METRICS: [&Definition; 4] = [&ENTRIES, &BOUND, &NOT_KEPT, &PLA
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::agent) struct Held {
     pub pending_events: usize,
+    pub batches_to_keep: usize,
     pub late_answers: usize,
     pub processes: usize,
     pub processes_ended: usize,
@@ -123,6 +126,7 @@ pub(in crate::agent) struct Held {
 pub(super) fn measure(snapshot: &mut Snapshot, held: &Held) {
     let entries = [
         held.pending_events,
+        held.batches_to_keep,
         held.late_answers,
         held.processes,
         held.processes_ended,

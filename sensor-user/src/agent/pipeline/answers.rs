@@ -1,6 +1,7 @@
 //! What the worker found.
 
 use super::*;
+use crate::credential::Parsed;
 
 impl<S: Sink> Agent<S> {
     /// Takes up an answer of the worker.
@@ -18,24 +19,31 @@ impl<S: Sink> Agent<S> {
             Found::Reached { number, reached } => self.path_led_to(number, reached),
             Found::Tested(tested) => self.tested(tested),
             Found::Identified { token, parsed } => {
-                match self
-                    .pending
-                    .settle(token, &parsed.identities, parsed.unknown_reason)
-                {
-                    Settled::Late(amends) if !parsed.identities.is_empty() => {
-                        let mut event = gap(Gap::default());
-                        event.kind = EventKind::Amendment.into();
-                        event.gap = None;
-                        event.amendment = Some(Box::new(Amendment {
-                            amends: Some(amends),
-                            workload: None,
-                            identities: parsed.identities,
-                        }));
-                        self.pending.push(event, None, self.started.elapsed());
-                    }
-                    Settled::InTime | Settled::Late(_) | Settled::Unknown => {}
+                if let Some(parsed) = self.keeping.put_by(token, parsed) {
+                    self.identified(token, parsed);
                 }
             }
+        }
+    }
+
+    /// It was found out which identities an event is about.
+    pub(super) fn identified(&mut self, token: u64, parsed: Parsed) {
+        match self
+            .pending
+            .settle(token, &parsed.identities, parsed.unknown_reason)
+        {
+            Settled::Late(amends) if !parsed.identities.is_empty() => {
+                let mut event = gap(Gap::default());
+                event.kind = EventKind::Amendment.into();
+                event.gap = None;
+                event.amendment = Some(Box::new(Amendment {
+                    amends: Some(amends),
+                    workload: None,
+                    identities: parsed.identities,
+                }));
+                self.pending.push(event, None, self.started.elapsed());
+            }
+            Settled::InTime | Settled::Late(_) | Settled::Unknown => {}
         }
     }
 }

@@ -31,7 +31,7 @@ impl<S: Sink> Agent<S> {
     /// Answers who waits for a flush, once nothing waits any more.
     pub(super) fn flush(&mut self) {
         self.tell_not_labelled();
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.keeper.is_idle() {
             self.answer_flushes();
         }
     }
@@ -41,7 +41,7 @@ impl<S: Sink> Agent<S> {
         if self.flushing.is_empty() {
             return;
         }
-        let evidence = self.sink.status();
+        let evidence = self.keeper.status();
         let kept = Kept {
             last: self.last_id.clone(),
             refusing: evidence.as_ref().is_some_and(|evidence| evidence.outbox.refusing),

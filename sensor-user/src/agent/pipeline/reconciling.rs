@@ -67,7 +67,7 @@ impl<S: Sink> Agent<S> {
         let Some(publishing) = &self.publishing else {
             return;
         };
-        let evidence = self.sink.status();
+        let evidence = self.keeper.status();
         let status = self.status_of(kernel, evidence.as_ref());
         let maps = publishing.maps.counted();
         let snapshot = measure(
@@ -91,6 +91,7 @@ impl<S: Sink> Agent<S> {
         let processes = &self.facts.processes;
         Holding {
             pending_events: self.pending.len(),
+            batches_to_keep: self.keeper.under_way(),
             late_answers: self.pending.late(),
             processes: processes.len(),
             processes_ended: processes.ended(),

@@ -52,7 +52,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tell_not_watched(&mut self) {
         let now = SystemTime::now();
         let stamp = self.options.watched_until.as_ref();
-        let Some(unwatched) = stamp.and_then(|stamp| stamp.unwatched(self.sink.ran_before(), now)) else {
+        let Some(unwatched) = stamp.and_then(|stamp| stamp.unwatched(self.keeper.ran_before(), now)) else {
             return;
         };
         if let Some(why) = unwatched.unknown_because {
@@ -96,7 +96,7 @@ impl<S: Sink> Agent<S> {
                 let _gone = back.send(answer);
             }
             Request::Status => {
-                let evidence = self.sink.status();
+                let evidence = self.keeper.status();
                 let status = self.status_of(&self.kernel_accounts(), evidence.as_ref());
                 // Who asked may be gone.
                 let _gone = back.send(Answer::Status(Box::new(status)));
