@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Half of what a use costs in allocations less than with the C library's, and no more memory.
+/// For each event many small pieces are allocated.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Half of what a use costs in allocations less than with the C library's, and no more memory.
+/// In a flood of uses a quarter of the agent's time went into the C library's.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -69,7 +69,7 @@ use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames, give_back},
+    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
 use keeping::Keeping;

@@ -1,6 +1,4 @@
-//! A thread of its own for the agent: it writes to the disk, which must not hold up those who send.
-//!
-//! It always being the same one also keeps the C library's allocator from setting memory aside for each thread that it ever ran on.
+//! A thread of its own for the agent: what it waits for must not hold up those who send.
 
 use std::{io, thread};
 

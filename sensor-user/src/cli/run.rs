@@ -21,7 +21,7 @@ use crate::{
     },
     config::{Config, Policy},
     forward::Outbox,
-    kernel::{Kernel, LoadOptions, keep_little},
+    kernel::{Kernel, LoadOptions},
     metrics::{Listener, Published},
     sign::{BootId, Identity},
 };
@@ -40,7 +40,6 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        keep_little();
         let (config, policy) = Config::load_with_policy(self.config.config.as_deref())?;
         log::start(&config.log);
         warn_of(&policy);

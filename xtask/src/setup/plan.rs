@@ -60,6 +60,8 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
     let mut plan = Plan::default();
     if needs.contains(&Need::KernelHalf) {
         plan.package(facts.c_compiler, &["gcc", "libc6-dev"]);
+        // The allocator is built by it.
+        plan.package(facts.make, &["make"]);
         plan.package(facts.bpf_compiler, &["rustc-web", "libstd-rust-web-dev-bpf"]);
         if !facts.bpf_linker {
             plan.package(facts.llvm, &["llvm-22-dev"]);
@@ -132,6 +134,9 @@ impl Plan {
         if !facts.c_compiler && self.packages.contains(&"gcc") {
             line("a C compiler: install gcc or clang");
         }
+        if self.packages.contains(&"make") {
+            line("make");
+        }
         if self.packages.contains(&"g++") {
             line("a C++ compiler: install g++ or clang");
         }
@@ -184,6 +189,7 @@ mod tests {
             llvm: true,
             c_compiler: true,
             cxx_compiler: true,
+            make: true,
             qemu: true,
             bpf_clippy: true,
             nextest: true,
@@ -212,6 +218,7 @@ mod tests {
             [
                 "gcc",
                 "libc6-dev",
+                "make",
                 "rustc-web",
                 "libstd-rust-web-dev-bpf",
                 "llvm-22-dev"

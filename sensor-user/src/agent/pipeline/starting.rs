@@ -142,7 +142,6 @@ impl<S: Sink> Agent<S> {
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
-        give_back();
         Ok(agent)
     }
 }
