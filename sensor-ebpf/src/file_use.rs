@@ -196,12 +196,16 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     let Some(found) = (unsafe { out.as_mut() }) else {
         return 0;
     };
+    let inode = pointer::<Probed>(file, offset!(file_inode));
     if candidate & BY_OBJECT != 0 {
-        if candidate & LAYER_FOLLOWS != 0 && is_told_below(untyped(file), candidate & WRITES) != 0 {
-            return 0;
-        }
         // What it shows counts, and only then what it is itself: the same file is then one, whether it is opened through the overlay or in its layer.
-        if shown(untyped(file), candidate, found) != 0 || by_object(untyped(file), found) != 0 {
+        let is_shown = overlay::is_of_overlay::<Probed>(inode) && {
+            if candidate & LAYER_FOLLOWS != 0 && is_told_below(untyped(file), candidate & WRITES) != 0 {
+                return 0;
+            }
+            shown(untyped(file), candidate, found) != 0
+        };
+        if is_shown || by_object(untyped(file), found) != 0 {
             found.matched = MATCHED_OBJECT;
             return 1;
         }
@@ -209,7 +213,6 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     if candidate & (BY_DIRECTORY | BELOW) == 0 {
         return 0;
     }
-    let inode = pointer::<Probed>(file, offset!(file_inode));
     let dentry = pointer::<Probed>(file, offset!(file_dentry));
     let bits = in_directory(dentry as u64, inode as u64);
     if bits == 0 {

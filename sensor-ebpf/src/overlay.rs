@@ -106,8 +106,9 @@ fn real_file(file: *const u8) -> *const u8 {
     }
 }
 
+/// Whether an inode is one of overlayfs.
 #[inline(always)]
-fn is_of_overlay<R: Read>(inode: *const u8) -> bool {
+pub fn is_of_overlay<R: Read>(inode: *const u8) -> bool {
     R::read::<u64>(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_magic)) == OVERLAYFS_SUPER_MAGIC
 }
 
