@@ -12,12 +12,15 @@ use std::{
 };
 
 use claviger_proto::v1::{Event, LossCount};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver as AsyncReceiver, Sender as AsyncSender, channel};
 
 use super::{Delivered, EvidenceStatus, Sink};
 
 /// Batches that wait to be kept, beside the one that is being.
 pub(super) const BATCHES_MAX: usize = 8;
+
+/// Batches that are kept and wait to be taken back, at most: those that come back from before one is given are taken before that.
+const KEPT_MAX: usize = BATCHES_MAX + 2;
 
 /// Events that belong together.
 struct ToKeep {
@@ -36,8 +39,7 @@ pub(super) struct Keeper<S> {
 
 struct Running {
     to: SyncSender<ToKeep>,
-    // No more come than were given, and before more are given those that have come are taken.
-    back: UnboundedReceiver<Delivered>,
+    back: AsyncReceiver<Delivered>,
     thread: JoinHandle<()>,
 }
 
@@ -54,7 +56,7 @@ impl<S: Sink> Keeper<S> {
     /// Starts the thread, with the priority of the one that calls.
     pub(super) fn start(&mut self) -> io::Result<()> {
         let (to, given) = sync_channel(BATCHES_MAX);
-        let (done, back) = unbounded_channel();
+        let (done, back) = channel(KEPT_MAX);
         let sink = Arc::clone(&self.sink);
         let thread = thread::Builder::new()
             .name("claviger-keeper".into())
@@ -63,7 +65,7 @@ impl<S: Sink> Keeper<S> {
         Ok(())
     }
 
-    /// Gives events that are to be kept. False where nobody takes them any more.
+    /// Gives events that are to be kept, once all that has come back was taken ([`Self::next_now`]). False where nobody takes them any more.
     pub(super) fn give(&mut self, events: Vec<Event>, losses: Vec<LossCount>) -> bool {
         let Some(running) = &self.running else {
             return false;
@@ -129,10 +131,10 @@ impl<S: Sink> Keeper<S> {
     }
 }
 
-fn keep<S: Sink>(sink: &Mutex<S>, given: &Receiver<ToKeep>, done: &UnboundedSender<Delivered>) {
+fn keep<S: Sink>(sink: &Mutex<S>, given: &Receiver<ToKeep>, done: &AsyncSender<Delivered>) {
     for ToKeep { events, losses } in given {
         let delivered = lock(sink).deliver(events, losses);
-        if done.send(delivered).is_err() {
+        if done.blocking_send(delivered).is_err() {
             return;
         }
     }

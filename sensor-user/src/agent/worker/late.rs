@@ -48,9 +48,9 @@ impl Lates {
         following: Following,
         early: Option<Reached>,
         now: Instant,
-    ) -> Result<(), (Following, Option<Reached>)> {
+    ) -> Option<(Following, Option<Reached>)> {
         if !self.shares.take(following.user) {
-            return Err((following, early));
+            return Some((following, early));
         }
         self.waiting.push(Late {
             following,
@@ -58,7 +58,7 @@ impl Lates {
             since: now,
             due: now + SOONEST,
         });
-        Ok(())
+        None
     }
 
     /// When one is to be looked for.
@@ -118,7 +118,7 @@ mod tests {
     fn it_is_looked_for_ever_more_seldom_until_it_is_over() {
         let begun = Instant::now();
         let mut lates = Lates::default();
-        assert!(lates.take(following(7), None, begun).is_ok());
+        assert!(lates.take(following(7), None, begun).is_none());
         let mut looks = Vec::new();
         let mut at = begun;
         while at < begun + Duration::from_secs(2) {
@@ -139,16 +139,16 @@ mod tests {
         let now = Instant::now();
         let mut lates = Lates::default();
         let taken =
-            (0..u64::from(LATE_MAX)).take_while(|&number| lates.take(following(number), None, now).is_ok());
+            (0..u64::from(LATE_MAX)).take_while(|&number| lates.take(following(number), None, now).is_none());
         assert_eq!(taken.count(), LATE_MAX as usize / 5 + 1);
         let other = Following {
             user: Some(1_001),
             ..following(0)
         };
-        assert!(lates.take(other, None, now).is_ok());
+        assert!(lates.take(other, None, now).is_none());
         lates.over(now + SOONEST, |one| one.user == Some(1_000));
         assert!(
-            lates.take(following(0), None, now).is_ok(),
+            lates.take(following(0), None, now).is_none(),
             "what is over gives room"
         );
     }

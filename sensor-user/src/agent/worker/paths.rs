@@ -17,7 +17,7 @@ impl State {
                 LeftOpen::Failed => Reached::NeverUsed,
                 LeftOpen::ToRun => {
                     let early = self.follow_early(&following);
-                    let (following, early) = self.lates.take(following, early, Instant::now()).err()?;
+                    let (following, early) = self.lates.take(following, early, Instant::now())?;
                     return Some(answer(&following, early.unwrap_or(Reached::NotUsed)));
                 }
             },
