@@ -11,7 +11,8 @@ use tokio::{
 
 use super::{Accounts, Agent, AgentError, Control, Sink};
 
-/// Runs an agent to its end, on a thread of its own, whose nice value is lower by `priority_boost`. What it returns comes through the channel; nothing does where it panicked.
+/// Runs an agent to its end, on a thread of its own, whose nice value is lower by `priority_boost`, as is that of those which it starts. What it returns
+/// comes through the channel; nothing does where it panicked.
 ///
 /// # Errors
 /// The system has no thread, or no timer, left.

@@ -89,8 +89,8 @@ pub struct Probes {
     /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
     /// which is counted. A record of a use takes 2 KiB. Default 16 MiB.
     pub ring_bytes: u32,
-    /// By how much the nice value of the thread that takes records is lowered, 0 to 20: where a host is busy, records would wait for it until the
-    /// ring is full. Default 20.
+    /// By how much the nice value of the threads that take records and keep what comes of them is lowered, 0 to 20: where a host is busy, records would
+    /// wait for them until the ring is full. Default 20.
     pub priority_boost: u8,
 }
 
