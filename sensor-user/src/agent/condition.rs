@@ -1,5 +1,7 @@
 //! How an agent stands, beside its accounts.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -50,6 +52,9 @@ pub(super) struct Condition {
     pub coming: Option<(Policy, oneshot::Sender<()>)>,
     /// Credentials that could not be labelled, untold.
     pub not_labelled: u64,
+    /// When it was looked last whether an overlay was mounted over credentials, and when it is to be again.
+    pub overlays_looked_for: Option<Instant>,
+    pub overlays_due: Option<Instant>,
     /// What does not answer.
     pub hanging: Vec<Hanging>,
     /// Where the sensor tests itself.

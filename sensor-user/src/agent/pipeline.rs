@@ -218,6 +218,7 @@ impl<S: Sink> Agent<S> {
                 }
                 found = self.worker.answers.recv() => self.found(found.ok_or(AgentError::WorkerGone)?),
                 Some(placed) = self.placing.placed.recv() => self.placed(&placed),
+                () = wait_until(self.condition.overlays_due) => self.look_for_overlays(),
                 () = wait_until(due) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);

@@ -12,6 +12,9 @@ use crate::{
     kernel::NO_LAYERS,
 };
 
+/// Between looks for an overlay over credentials, while something is mounted again and again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 impl<S: Sink> Agent<S> {
     /// Something was labelled. What cannot be is not watched: that is told when it grows.
     pub(super) fn scanned_again(&mut self, counts: ScanCounts) {
@@ -98,8 +101,20 @@ impl<S: Sink> Agent<S> {
         }
     }
 
-    /// Something was mounted: where overlayfs was awaited, it may have come with that; and an overlay may lie over credentials now.
-    pub(super) fn may_be_overlay(&self) {
+    /// Something was mounted: it is looked soon whether that matters, and not each time, for everybody can mount in namespaces of his own.
+    pub(super) fn mounted(&mut self) {
+        let condition = &mut self.condition;
+        let earliest = condition.overlays_looked_for.map(|last| last + BETWEEN_LOOKS);
+        let now = Instant::now();
+        condition
+            .overlays_due
+            .get_or_insert(earliest.unwrap_or(now).max(now));
+    }
+
+    /// Where overlayfs was awaited, it may have come with what was mounted; and an overlay may lie over credentials now.
+    pub(super) fn look_for_overlays(&mut self) {
+        self.condition.overlays_due = None;
+        self.condition.overlays_looked_for = Some(Instant::now());
         let mut cannot_see = self.kernel.probes.iter().flat_map(|probe| &probe.cannot_see);
         if cannot_see.any(|what| what == NO_LAYERS) || self.is_overlay_new() {
             self.worker.look();

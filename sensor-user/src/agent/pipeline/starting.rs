@@ -66,6 +66,8 @@ impl<S: Sink> Agent<S> {
             policy: PolicyReport::of(&options.policy),
             coming: None,
             not_labelled: 0,
+            overlays_looked_for: None,
+            overlays_due: None,
             hanging: Vec::new(),
             self_test: options
                 .self_test

@@ -44,7 +44,7 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tampered(&mut self, tamper: Tamper) {
         let told = self.tell_tamper(&tamper, None);
         if matches!(tamper.done, Done::Mount { .. }) {
-            self.may_be_overlay();
+            self.mounted();
             if tamper.errno == 0 && !is_own_mount_namespace(tamper.task.mount_namespace) {
                 self.worker.mounted_by(tamper.task.process);
             }
