@@ -121,13 +121,23 @@ impl Followed {
 pub(super) fn follow(process: ProcessKey, tid: u32, mount_namespace: u32, path: &Path) -> Followed {
     let mut way = Way::new();
     let thread = thread_of(process, tid);
-    let by_process = thread.is_some();
     let itself = root_of(process).and_then(|root| Some((root, ProcessDirectory::of(process.pid)?)));
-    let root = match (&thread, itself.as_ref()) {
-        (Some(thread), _) => root_in(thread, thread.hold("root"), mount_namespace),
-        (None, Some((root, process))) => root_in(process, root.try_clone().ok(), mount_namespace),
-        (None, None) if is_own_mount_namespace(mount_namespace) => SeenFrom::Here.hold(),
-        (None, None) => None,
+    let of_thread = thread.as_ref().map_or(Root::Gone, |thread| {
+        Root::of(thread, thread.hold("root"), mount_namespace)
+    });
+    let by_process = !matches!(of_thread, Root::Gone);
+    let of_process = || {
+        let (root, process) = itself.as_ref()?;
+        Some(Root::of(process, root.try_clone().ok(), mount_namespace))
+    };
+    let root = match of_thread {
+        Root::Gone => of_process().unwrap_or(Root::Gone),
+        there => there,
+    };
+    let root = match root {
+        Root::Here(root) => Some(root),
+        Root::Gone if is_own_mount_namespace(mount_namespace) => SeenFrom::Here.hold(),
+        Root::Gone | Root::Left => None,
     };
     let itself = |name: &OsStr| match name.as_bytes() {
         b"thread-self" => thread.as_ref()?.hold("."),
@@ -147,9 +157,24 @@ pub(super) fn follow(process: ProcessKey, tid: u32, mount_namespace: u32, path: 
     }
 }
 
-/// The root of a thread, if that is still in this mount namespace. Asked after: what it left since is not told from it before.
-fn root_in(thread: &ProcessDirectory, root: Option<OwnedFd>, mount_namespace: u32) -> Option<OwnedFd> {
-    root.filter(|_| thread.namespace("mnt") == Some(mount_namespace))
+/// The root of a thread.
+enum Root {
+    Here(OwnedFd),
+    /// It is in another mount namespace by now.
+    Left,
+    /// It is not there, or ending: then it has none any more.
+    Gone,
+}
+
+impl Root {
+    /// Its mount namespace is asked for after the root: what it left since is not told from it before.
+    fn of(thread: &ProcessDirectory, root: Option<OwnedFd>, mount_namespace: u32) -> Self {
+        match (root, thread.namespace("mnt")) {
+            (_, Some(namespace)) if namespace != mount_namespace => Self::Left,
+            (Some(root), Some(_)) => Self::Here(root),
+            _ => Self::Gone,
+        }
+    }
 }
 
 fn from_root(
@@ -367,6 +392,26 @@ mod tests {
             !way.is_held
         };
         assert!(is_sure("/proc/self/status") && !is_sure("/proc/self/cwd/."));
+    }
+
+    #[test]
+    fn what_is_ending_is_followed_as_what_is_gone() {
+        let mut child = std::process::Command::new("/bin/true").spawn().expect("starts");
+        let process = ProcessKey {
+            pid: child.id(),
+            start_ticks: crate::attribute::start_ticks_of(child.id()).expect("not waited for yet"),
+        };
+        let namespace = ProcessDirectory::own().and_then(|own| own.namespace("mnt"));
+        let namespace = namespace.expect("a number");
+        // It has ended, and is there until it is waited for.
+        while ProcessDirectory::of(process.pid).is_some_and(|of| of.hold("root").is_some()) {
+            std::thread::yield_now();
+        }
+        let ended = follow(process, process.pid, namespace, Path::new("/"));
+        assert!(!ended.by_process && matches!(ended.leads, Leads::To(_)));
+        let elsewhere = follow(process, process.pid, namespace + 1, Path::new("/"));
+        assert!(matches!(elsewhere.leads, Leads::Unknown));
+        child.wait().expect("ours");
     }
 
     #[test]
