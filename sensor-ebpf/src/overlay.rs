@@ -226,20 +226,16 @@ pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(
         data,
         is_upper_whole,
     } = layers(inode)?;
-    if upper.is_null() || !is_upper_whole {
-        if let Some(found) = labelled_below(upper) {
-            return (!layer_follows).then_some(found);
-        }
-        let found = labelled_below(lower).or_else(|| labelled_below(data))?;
-        // What is opened for writing is copied first, and the copy has no label.
-        return (!layer_follows || writes).then_some(found);
+    if let Some(found) = labelled_there(upper) {
+        return (!layer_follows).then_some(found);
     }
-    let object = labels::key::<Probed>(upper);
-    if let Some(label) = labels::of_object(&object) {
-        return (!layer_follows).then_some((object, label));
+    let (object, label) = labelled_there(lower).or_else(|| labelled_there(data))?;
+    if !upper.is_null() && is_upper_whole {
+        // A copy, which has no label.
+        return Some((labels::key::<Probed>(upper), label));
     }
-    let (_, label) = labelled_below(lower).or_else(|| labelled_below(data))?;
-    Some((object, label))
+    // What is opened for writing is copied first.
+    (!layer_follows || writes).then_some((object, label))
 }
 
 /// Whether a hook sees the file behind an inode of overlayfs by itself as the overlay opens it, so that it is told there and not here.
@@ -263,7 +259,7 @@ pub fn content(inode: *const u8) -> *const u8 {
 }
 
 #[inline(always)]
-fn labelled_below(inode: *const u8) -> Option<(ObjectKey, Label)> {
+fn labelled_there(inode: *const u8) -> Option<(ObjectKey, Label)> {
     if inode.is_null() {
         return None;
     }
