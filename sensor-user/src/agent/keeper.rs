@@ -17,10 +17,11 @@ use tokio::sync::mpsc::{Receiver as AsyncReceiver, Sender as AsyncSender, channe
 use super::{Delivered, EvidenceStatus, Sink};
 
 /// Batches that wait to be kept, beside the one that is being.
-pub(super) const BATCHES_MAX: usize = 8;
+const BATCHES_MAX: usize = 8;
 
-/// Batches that are kept and wait to be taken back, at most: those that come back from before one is given are taken before that.
-const KEPT_MAX: usize = BATCHES_MAX + 2;
+/// Batches that have not been taken back: what came back before one is given is taken before that, so no more than those that wait, the one that is being kept
+/// and the one that is given.
+pub(super) const UNDER_WAY_MAX: usize = BATCHES_MAX + 2;
 
 /// Events that belong together.
 struct ToKeep {
@@ -56,7 +57,7 @@ impl<S: Sink> Keeper<S> {
     /// Starts the thread, with the priority of the one that calls.
     pub(super) fn start(&mut self) -> io::Result<()> {
         let (to, given) = sync_channel(BATCHES_MAX);
-        let (done, back) = channel(KEPT_MAX);
+        let (done, back) = channel(UNDER_WAY_MAX);
         let sink = Arc::clone(&self.sink);
         let thread = thread::Builder::new()
             .name("claviger-keeper".into())
@@ -80,9 +81,9 @@ impl<S: Sink> Keeper<S> {
         self.under_way == 0
     }
 
-    /// How many that were given have not been taken back, at most.
+    /// How many that were given have not been taken back.
     pub(super) fn under_way(&self) -> usize {
-        self.under_way.min(BATCHES_MAX + 1)
+        self.under_way
     }
 
     /// What came of those that were given, in their order; nothing where the thread is gone.

@@ -8,7 +8,7 @@ use crate::{
         LATE_MAX, PEERS_MAX, PENDING_MAX, QUEUE_MAX,
         copies::WAITING_MAX as COPIES_WAITING_MAX,
         elsewhere::MET_MAX,
-        keeper::BATCHES_MAX,
+        keeper::UNDER_WAY_MAX,
         known::KNOWN_MAX,
         labels::LABELS_MAX,
         pipeline::{BY_PATH_MAX, FOLLOWING_MAX, JUST_FOUND_MAX},
@@ -24,7 +24,7 @@ use crate::{
 /// What is held, with its bound.
 const PLACES: [(&str, usize); 21] = [
     ("pending_events", PENDING_MAX),
-    ("batches_to_keep", BATCHES_MAX + 1),
+    ("batches_to_keep", UNDER_WAY_MAX),
     ("late_answers", LATE_MAX),
     ("processes", LIVE_MAX + ENDED_MAX),
     ("processes_ended", ENDED_MAX),
