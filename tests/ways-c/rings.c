@@ -227,6 +227,14 @@ static void suppressed_closed_link(void) {
     opened_and_closed(other);
 }
 
+/* A read of a pipe in which nothing is yet: what is chained to it waits. */
+static void waits(struct io_uring_sqe *entry, int pipe, void *byte) {
+    entry->opcode = IORING_OP_READ;
+    entry->fd = pipe;
+    entry->addr = (uint64_t)(uintptr_t)byte;
+    entry->len = 1;
+}
+
 /* It runs only when a pipe is written to, after its call has ended, and only then its path leads to the decoy. */
 static _Noreturn void opened_late(bool leads_back) {
     int data[2];
@@ -242,10 +250,7 @@ static _Noreturn void opened_late(bool leads_back) {
     struct uring uring = with_places(0);
     struct io_uring_sqe *entries = uring.entries;
     memset(entries, 0, 4 * sizeof *entries);
-    entries[0].opcode = IORING_OP_READ;
-    entries[0].fd = data[0];
-    entries[0].addr = (uint64_t)(uintptr_t)&byte;
-    entries[0].len = 1;
+    waits(&entries[0], data[0], &byte);
     uring_openat(&entries[1], joined(other, name_of(object)));
     entries[1].file_index = 1;
     entries[2].opcode = IORING_OP_CLOSE;
@@ -275,10 +280,7 @@ static void suppressed_never(void) {
     struct uring uring = with_places(0);
     struct io_uring_sqe *entries = uring.entries;
     memset(entries, 0, 2 * sizeof *entries);
-    entries[0].opcode = IORING_OP_READ;
-    entries[0].fd = data[0];
-    entries[0].addr = (uint64_t)(uintptr_t)&byte;
-    entries[0].len = 1;
+    waits(&entries[0], data[0], &byte);
     entries[0].flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;
     uring_openat(&entries[1], object);
     entries[1].file_index = 1;
@@ -388,10 +390,7 @@ static void drained_replaced(void) {
     struct uring uring = uring_new(0);
     struct io_uring_sqe *entries = uring.entries;
     memset(entries, 0, 3 * sizeof *entries);
-    entries[0].opcode = IORING_OP_READ;
-    entries[0].fd = data[0];
-    entries[0].addr = (uint64_t)(uintptr_t)&byte;
-    entries[0].len = 1;
+    waits(&entries[0], data[0], &byte);
     uring_openat(&entries[1], object);
     entries[1].flags = IOSQE_IO_DRAIN;
     entries[2].opcode = IORING_OP_CLOSE;

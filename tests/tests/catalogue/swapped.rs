@@ -1,6 +1,9 @@
 //! What is told by its path, where that leads elsewhere when it is looked at.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use claviger_tests::{
     PATIENCE, can_load,
@@ -9,11 +12,23 @@ use claviger_tests::{
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::host::Host;
 
 const EMPTY: &str = "version = 1\n";
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\ndecoy\n-----END OPENSSH PRIVATE KEY-----\n";
+
+/// A host with one key, and programs that act on it.
+fn watched() -> (Host, TempDir, Programs, PathBuf) {
+    let mut host = Host::new(EMPTY, "");
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let key = host.decoy.path(".ssh/id_one");
+    (host, place, programs, key)
+}
 
 /// By the object it is told; by a path that says nothing any more it is lost, and a signed gap says so.
 #[test]
@@ -60,12 +75,7 @@ fn a_path_that_its_process_supplies_while_it_is_read_is_no_proof_of_another_file
     if !can_load() {
         return;
     }
-    let mut host = Host::new(EMPTY, "");
-    let place = tempfile::tempdir().expect("a directory");
-    let programs = Programs::put(place.path());
-    host.decoy.write(".ssh/id_one", KEY);
-    host.sensor.start();
-    let key = host.decoy.path(".ssh/id_one");
+    let (mut host, _place, programs, key) = watched();
     let (did, _holds) = programs.run("crossed_unlink", key.to_str().expect("plain"), "");
     match did {
         Did::It { pid, errno: 0, .. } => {
@@ -83,12 +93,7 @@ fn a_change_that_waits_in_a_ring_is_told_or_counted_as_lost() {
     if !can_load() {
         return;
     }
-    let mut host = Host::new(EMPTY, "");
-    let place = tempfile::tempdir().expect("a directory");
-    let programs = Programs::put(place.path());
-    host.decoy.write(".ssh/id_one", KEY);
-    host.sensor.start();
-    let key = host.decoy.path(".ssh/id_one");
+    let (mut host, _place, programs, key) = watched();
     let other = host.decoy.path(".ssh/other");
     let text = |path: &std::path::Path| path.to_str().expect("plain").to_owned();
     let (did, _holds) = programs.run("uring_suppressed_moved", &text(&key), &text(&other));
@@ -108,12 +113,7 @@ fn an_open_that_never_runs_is_no_use() {
     if !can_load() {
         return;
     }
-    let mut host = Host::new(EMPTY, "");
-    let place = tempfile::tempdir().expect("a directory");
-    let programs = Programs::put(place.path());
-    host.decoy.write(".ssh/id_one", KEY);
-    host.sensor.start();
-    let key = host.decoy.path(".ssh/id_one");
+    let (mut host, _place, programs, key) = watched();
     let (did, holds) = programs.run("uring_suppressed_never", key.to_str().expect("plain"), "");
     let Did::It { pid, errno: 0, .. } = did else {
         eprintln!("skipped: {did:?}");
