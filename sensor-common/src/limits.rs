@@ -41,6 +41,10 @@ pub const PREFILTER_WORDS: u32 = 8_192;
 /// counted as lost.
 pub const RING_BYTES: u32 = 16 * 1024 * 1024;
 
+/// The least time between two wake-ups of the reader of the ring for records that can wait, in nanoseconds. Who reads must look again later than that
+/// after it has read anything, before it sleeps.
+pub const WAKE_EVERY_NS: u64 = 500_000;
+
 /// Uses whose repeats are counted: one for each (program run, file, operation) that lives. At the bound a further use is reported every time,
 /// which costs more and loses nothing. Seven eighths of a power of two: one more would double the agent's table.
 pub const REPEATS_MAX: u32 = 14_336;

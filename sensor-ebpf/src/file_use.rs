@@ -13,7 +13,7 @@ use crate::{
     overlay, path,
     read::{Probed, Read, pointer},
     repeats,
-    report::submit,
+    report::submit_soon,
     task,
 };
 
@@ -441,7 +441,7 @@ pub extern "C" fn report_use(file: u64, inode: u64, numbers: u64, label: u64, ho
             holders::holds(untyped(task::current()));
             told |= READ_FIRST;
         }
-        submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
+        submit_soon::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
             record.key = key;

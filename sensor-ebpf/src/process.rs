@@ -14,7 +14,7 @@ use crate::{
     offsets::{agent_pid, offset},
     path, process_files, process_secrets, program,
     read::{Probed, Read, Typed, pointer},
-    report::submit,
+    report::{submit, submit_soon},
     sharers, task,
 };
 
@@ -104,7 +104,7 @@ pub fn process_fork(ctx: BtfTracePointContext) -> i32 {
     }
     sharers::created(parent, child);
     process_secrets::created(child);
-    submit::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
+    submit_soon::<ForkRecord>(Probe::ProcessFork as u32, RECORD_FORK, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe {
             (&raw mut (*record).child).write(task::identify::<Typed>(child));
@@ -129,7 +129,7 @@ pub fn process_exit(ctx: BtfTracePointContext) -> i32 {
     copies::ended(&process);
     sharers::left();
     program::ended(&process);
-    submit::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
+    submit_soon::<ExitRecord>(Probe::ProcessExit as u32, RECORD_EXIT, |record| {
         // SAFETY: `record` is a reservation of this size.
         unsafe { (&raw mut (*record).process).write(process) };
         true

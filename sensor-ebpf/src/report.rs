@@ -6,9 +6,11 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns},
     macros::map,
-    maps::{PerCpuArray, RingBuf},
+    maps::{Array, PerCpuArray, RingBuf},
 };
-use claviger_sensor_common::{COUNTERS_PER_PROBE, Counter, PROBES, Probe, RING_BYTES, RecordHeader};
+use claviger_sensor_common::{
+    COUNTERS_PER_PROBE, Counter, PROBES, Probe, RING_BYTES, RecordHeader, WAKE_EVERY_NS,
+};
 
 use crate::offsets::ring_bytes;
 
@@ -20,6 +22,10 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 #[map]
 static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
+
+/// When the reader was last woken for a record that can wait, in nanoseconds since boot.
+#[map]
+static WOKEN: Array<u64> = Array::with_max_entries(1, 0);
 
 /// Adds one. Atomic: a program can be preempted by another on its CPU between load and store. (`AtomicU64` has no `fetch_add` for this
 /// target, although the instruction is as old as BPF.)
@@ -58,11 +64,53 @@ pub fn submit_if_room<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut 
     submit(probe, kind, fill)
 }
 
+/// The kernel decides: the reader is woken where it has read all that came before.
+const WAKE_WHERE_IDLE: u64 = 0;
+/// `BPF_RB_NO_WAKEUP`
+const DO_NOT_WAKE: u64 = 1;
+/// `BPF_RB_FORCE_WAKEUP`
+const WAKE: u64 = 2;
+
 /// Reserves a record, lets `fill` write it, and submits it. `fill` returns false where what it must read cannot be read; the record
 /// is then counted as lost. It must write all of `T` but the unused ends of its byte arrays, which no reader looks at. Returns whether the
 /// record went out.
 #[inline(always)]
 pub fn submit<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
+    submit_waking(probe, kind, |_| WAKE_WHERE_IDLE, fill)
+}
+
+/// As [`submit`], for what nobody needs within the next milliseconds: to wake the reader costs whoever is watched more than the record (an interrupt to the
+/// own CPU, which leaves a virtual machine). It is woken once in [`WAKE_EVERY_NS`], and looks itself at what comes within that time.
+#[inline(always)]
+pub fn submit_soon<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
+    submit_waking(probe, kind, wake_now_and_then, fill)
+}
+
+/// What is reserved before this is asked is seen by the reader, and has it look again: none is left where it is when the reader sleeps.
+#[inline(always)]
+fn wake_now_and_then(now_ns: u64) -> u64 {
+    let Some(woken) = WOKEN.get_ptr_mut(0) else {
+        return WAKE;
+    };
+    // SAFETY: a value of an array is eight aligned bytes that live as long as the map, and are read and written as one. Of two at a time, either may be
+    // the last.
+    let before = unsafe { woken.read_volatile() };
+    // Later than now where another CPU has woken it since.
+    if before.wrapping_add(WAKE_EVERY_NS) > now_ns {
+        return DO_NOT_WAKE;
+    }
+    // SAFETY: as above.
+    unsafe { woken.write_volatile(now_ns) };
+    WAKE
+}
+
+#[inline(always)]
+fn submit_waking<T: 'static>(
+    probe: u32,
+    kind: u32,
+    wake: impl FnOnce(u64) -> u64,
+    fill: impl FnOnce(*mut T) -> bool,
+) -> bool {
     count_of(probe, Counter::Seen);
     let Some(mut entry) = EVENTS.reserve::<T>(0) else {
         count_of(probe, Counter::LostRingFull);
@@ -79,11 +127,13 @@ pub fn submit<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bo
     // SAFETY: every record begins with a header (tested with the layouts), and the reservation is as large as T.
     unsafe { record.cast::<RecordHeader>().write(header) };
     let filled = fill(record);
+    // SAFETY: as above; read again, for there is little room on the stack below `fill`.
+    let now_ns = unsafe { (&raw const (*record.cast::<RecordHeader>()).time_boot_ns).read_volatile() };
     if filled {
-        entry.submit(0);
+        entry.submit(wake(now_ns));
         count_of(probe, Counter::Submitted);
     } else {
-        entry.discard(0);
+        entry.discard(wake(now_ns));
         count_of(probe, Counter::LostUnreadable);
     }
     filled

@@ -35,7 +35,7 @@ use std::{
 use claviger_proto::v1::{
     Amendment, Event, EventId, EventKind, Gap, LossCount, MatchBasis, Observation, Outcome,
 };
-use claviger_sensor_common::Probe;
+use claviger_sensor_common::{Probe, WAKE_EVERY_NS};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval, sleep_until},
@@ -80,6 +80,9 @@ pub(super) use held::{BY_PATH_MAX, WAITING_MAX as JUST_FOUND_MAX};
 
 /// Records taken at once before anything else gets its turn.
 const DRAIN_MAX: usize = 512;
+
+/// When the ring is looked at again after something was in it: the kernel half does not wake for all that comes within half of this time.
+const LOOK_AGAIN: Duration = Duration::from_nanos(2 * WAKE_EVERY_NS);
 
 /// How often accounts are compared and the stamp may be renewed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -195,6 +198,7 @@ impl<S: Sink> Agent<S> {
         let mut next_status = Instant::now() + STATUS_INTERVAL;
         let mut next_stamp = Instant::now();
         let mut backlog = false;
+        let mut look_again = None;
         loop {
             let due = self
                 .pending
@@ -220,6 +224,7 @@ impl<S: Sink> Agent<S> {
                 Some(placed) = self.placing.placed.recv() => self.placed(&placed),
                 () = wait_until(self.condition.overlays_due) => self.look_for_overlays(),
                 () = wait_until(due) => {}
+                () = wait_until(look_again) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
                     let kernel = self.kernel_accounts();
@@ -243,7 +248,11 @@ impl<S: Sink> Agent<S> {
                     ready.map_err(|source| AgentError::Io { step: "waiting for records", source })?;
                 }
             }
-            backlog = self.drain() == DRAIN_MAX;
+            let taken = self.drain();
+            backlog = taken == DRAIN_MAX;
+            // Also where a record is only begun: it may end without a word.
+            let more_may_come = taken > 0 || self.kernel.records.bytes_in_use() > 0;
+            look_again = more_may_come.then(|| Instant::now() + LOOK_AGAIN);
             self.tell_who_has_read_more();
             let flushing = !self.flushing.is_empty() && !backlog && self.has_settled();
             self.deliver_ripe(if flushing || self.options.eager {
