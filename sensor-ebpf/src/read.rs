@@ -5,6 +5,9 @@ use claviger_sensor_common::CALL_READ_ONLY_CAST;
 
 /// A way to read a member at an offset.
 pub trait Read {
+    /// Whether one read may go over several members.
+    const GOES_OVER_MEMBERS: bool;
+
     /// Reads a `T` at `base + offset`.
     fn read<T: Copy + Default>(base: *const u8, offset: u32) -> T;
 }
@@ -17,6 +20,8 @@ pub struct Typed;
 pub struct Probed;
 
 impl Read for Typed {
+    const GOES_OVER_MEMBERS: bool = false;
+
     #[inline(always)]
     fn read<T: Copy + Default>(base: *const u8, offset: u32) -> T {
         // SAFETY: the verifier admits this load only where the pointer's BTF type has a member of this size there, and the kernel
@@ -26,6 +31,8 @@ impl Read for Typed {
 }
 
 impl Read for Probed {
+    const GOES_OVER_MEMBERS: bool = true;
+
     #[inline(always)]
     fn read<T: Copy + Default>(base: *const u8, offset: u32) -> T {
         // SAFETY: the helper copies from any address and reports a fault instead of taking it.

@@ -123,6 +123,19 @@ pub extern "C" fn snapshot(out: *mut TaskSnapshot) -> u32 {
     }
     // SAFETY: the helper only returns a number.
     snapshot_of::<Typed>(current(), unsafe { bpf_get_current_cgroup_id() }, out);
+    // SAFETY: it points into what the caller gave, which is not null.
+    ancestors_of_current(unsafe { &raw mut (*out).ancestors });
+    0
+}
+
+/// Writes the ancestors of the current process. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn ancestors_of_current(out: *mut [Ancestor; ANCESTORS_MAX]) -> u32 {
+    if out.is_null() {
+        return 1;
+    }
+    ancestors::<Typed>(pointer::<Typed>(current(), offset!(task_group_leader)), out);
     0
 }
 
@@ -135,6 +148,9 @@ pub extern "C" fn snapshot_of_another(task: u64, out: *mut TaskSnapshot) -> u32 
     }
     let task = task as *const u8;
     snapshot_of::<Probed>(task, cgroup_id::<Probed>(task), out);
+    let leader = pointer::<Probed>(task, offset!(task_group_leader));
+    // SAFETY: it points into what the caller gave, which is not null.
+    ancestors::<Probed>(leader, unsafe { &raw mut (*out).ancestors });
     0
 }
 
@@ -173,57 +189,65 @@ pub fn cgroup_id<R: Read>(task: *const u8) -> u64 {
     Probed::read(pointer::<Probed>(cgroup, offset!(cgroup_node)), offset!(node_id))
 }
 
-/// Writes the snapshot of a task, whose cgroup is given, to `out`.
+/// Writes the snapshot of a task, whose cgroup is given, to `out`, but for its ancestors.
 #[inline(always)]
 fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot) {
-    let leader = pointer::<Probed>(task, offset!(task_group_leader));
-    let cred = pointer::<Probed>(task, offset!(task_cred));
-    let nsproxy = pointer::<Probed>(task, offset!(task_nsproxy));
-    let exe = pointer::<Probed>(pointer::<Probed>(task, offset!(task_mm)), offset!(mm_exe_file));
-    let exe_inode = pointer::<Probed>(exe, offset!(file_inode));
     let login_uid = offset!(task_loginuid);
-
+    // One after the other, so that little of it is on the stack at a time.
     // SAFETY: `out` points into a reservation of the ring that holds a TaskSnapshot.
     unsafe {
+        (&raw mut (*out).cgroup_id).write(cgroup_id);
         (&raw mut (*out).pid).write(R::read(task, offset!(task_tgid)));
         (&raw mut (*out).tid).write(R::read(task, offset!(task_pid)));
-        (&raw mut (*out).start_boottime_ns).write(Probed::read(leader, offset!(task_start_boottime)));
-        (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
-        (&raw mut (*out).cgroup_id).write(cgroup_id);
-        (&raw mut (*out).exe_inode).write(Probed::read(exe_inode, offset!(inode_ino)));
-        (&raw mut (*out).exe_device).write(Probed::read(
-            pointer::<Probed>(exe_inode, offset!(inode_sb)),
+        (&raw mut (*out).login_uid).write(if login_uid == MISSING {
+            UNKNOWN_ID
+        } else {
+            R::read(task, login_uid)
+        });
+        (&raw mut (*out).pid_namespace)
+            .write(pid_namespace(pointer::<Probed>(task, offset!(task_thread_pid))));
+
+        let leader = pointer::<R>(task, offset!(task_group_leader));
+        (&raw mut (*out).start_boottime_ns).write(R::read(leader, offset!(task_start_boottime)));
+        (&raw mut (*out).exec_id).write(exec_id::<R>(leader) as u32);
+        // Where it cannot be read, the helper writes zeros.
+        let _read =
+            bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), &mut (*out).comm);
+
+        let exe = pointer::<R>(pointer::<R>(task, offset!(task_mm)), offset!(mm_exe_file));
+        let exe_inode = pointer::<R>(exe, offset!(file_inode));
+        (&raw mut (*out).exe_inode).write(R::read(exe_inode, offset!(inode_ino)));
+        (&raw mut (*out).exe_device).write(R::read(
+            pointer::<R>(exe_inode, offset!(inode_sb)),
             offset!(sb_dev),
         ));
+        (&raw mut (*out).exe_marks).write(marks(untyped(exe)));
+
+        let nsproxy = pointer::<R>(task, offset!(task_nsproxy));
+        (&raw mut (*out).mount_namespace).write(namespace::<R>(
+            nsproxy,
+            offset!(nsproxy_mnt_ns),
+            offset!(mnt_ns_inum),
+        ));
+        (&raw mut (*out).network_namespace).write(namespace::<R>(
+            nsproxy,
+            offset!(nsproxy_net_ns),
+            offset!(net_ns_inum),
+        ));
+
+        // Not by type: where the kernel's types say what RCU protects, it may be null to the verifier.
+        let cred = pointer::<Probed>(task, offset!(task_cred));
+        (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
         let [uid, gid, euid, egid] = ids(cred);
         (&raw mut (*out).uid).write(uid);
         (&raw mut (*out).gid).write(gid);
         (&raw mut (*out).euid).write(euid);
         (&raw mut (*out).egid).write(egid);
-        (&raw mut (*out).login_uid).write(if login_uid == MISSING {
-            UNKNOWN_ID
-        } else {
-            Probed::read(task, login_uid)
-        });
-        (&raw mut (*out).mount_namespace).write(namespace(
-            nsproxy,
-            offset!(nsproxy_mnt_ns),
-            offset!(mnt_ns_inum),
+        (&raw mut (*out).user_namespace).write(namespace::<Probed>(
+            cred,
+            offset!(cred_user_ns),
+            offset!(user_ns_inum),
         ));
-        (&raw mut (*out).pid_namespace)
-            .write(pid_namespace(pointer::<Probed>(task, offset!(task_thread_pid))));
-        (&raw mut (*out).network_namespace).write(namespace(
-            nsproxy,
-            offset!(nsproxy_net_ns),
-            offset!(net_ns_inum),
-        ));
-        (&raw mut (*out).user_namespace).write(namespace(cred, offset!(cred_user_ns), offset!(user_ns_inum)));
-        (&raw mut (*out).exec_id).write(exec_id::<Probed>(leader) as u32);
-        (&raw mut (*out).exe_marks).write(marks(untyped(exe)));
-        // Where it cannot be read, the helper writes zeros.
-        let _read =
-            bpf_probe_read_kernel_buf(leader.wrapping_add(offset!(task_comm) as usize), &mut (*out).comm);
-        ancestors(leader, &raw mut (*out).ancestors);
     }
 }
 
@@ -346,7 +370,7 @@ pub extern "C" fn pid_named(number: u32) -> u64 {
 #[inline(always)]
 fn pid_namespace(pid: *const u8) -> u32 {
     let (number, _level) = innermost_number(pid);
-    namespace(number, offset!(upid_namespace), offset!(pid_ns_inum))
+    namespace::<Probed>(number, offset!(upid_namespace), offset!(pid_ns_inum))
 }
 
 /// Whether the current task names processes as the first pid namespace does, in which the sensor is. To another the sensor has no name.
@@ -357,14 +381,14 @@ pub fn is_in_first_pid_namespace() -> bool {
 }
 
 #[inline(always)]
-fn namespace(holder: *const u8, member: u32, number: u32) -> u32 {
-    Probed::read(pointer::<Probed>(holder, member), number)
+fn namespace<R: Read>(holder: *const u8, member: u32, number: u32) -> u32 {
+    R::read(pointer::<R>(holder, member), number)
 }
 
 /// Writes the ancestors of a process, parent first, and fills the rest with zeros. Ends at a process without a parent or at pid 0.
 #[inline(always)]
-fn ancestors(leader: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
-    let mut parent = pointer::<Probed>(leader, offset!(task_real_parent));
+fn ancestors<R: Read>(leader: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
+    let mut parent = pointer::<R>(leader, offset!(task_real_parent));
     let mut ended = false;
     for place in 0..ANCESTORS_MAX {
         let mut ancestor = Ancestor {
@@ -373,14 +397,14 @@ fn ancestors(leader: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
             start_boottime_ns: 0,
         };
         if !ended {
-            let (pid, above) = process_and_parent(parent);
+            let (pid, above) = process_and_parent::<R>(parent);
             ended = pid == 0;
             if !ended {
-                let leader = pointer::<Probed>(parent, offset!(task_group_leader));
+                let leader = pointer::<R>(parent, offset!(task_group_leader));
                 ancestor = Ancestor {
                     pid,
-                    exec_id: exec_id::<Probed>(parent) as u32,
-                    start_boottime_ns: Probed::read(leader, offset!(task_start_boottime)),
+                    exec_id: exec_id::<R>(parent) as u32,
+                    start_boottime_ns: R::read(leader, offset!(task_start_boottime)),
                 };
                 parent = above;
             }
@@ -392,15 +416,15 @@ fn ancestors(leader: *const u8, out: *mut [Ancestor; ANCESTORS_MAX]) {
 
 /// The process of a task, and the task that started it, by one read where they stand as in all kernels so far: `pid`, `tgid`, a canary, `real_parent`.
 #[inline(always)]
-fn process_and_parent(task: *const u8) -> (u32, *const u8) {
+fn process_and_parent<R: Read>(task: *const u8) -> (u32, *const u8) {
     let first = offset!(task_pid);
-    if [offset!(task_tgid), offset!(task_real_parent)] == [first + 4, first + 16] {
-        let [numbers, _canary, parent]: [usize; 3] = Probed::read(task, first);
+    if R::GOES_OVER_MEMBERS && [offset!(task_tgid), offset!(task_real_parent)] == [first + 4, first + 16] {
+        let [numbers, _canary, parent]: [usize; 3] = R::read(task, first);
         ((numbers >> 32) as u32, parent as *const u8)
     } else {
         (
-            Probed::read(task, offset!(task_tgid)),
-            pointer::<Probed>(task, offset!(task_real_parent)),
+            R::read(task, offset!(task_tgid)),
+            pointer::<R>(task, offset!(task_real_parent)),
         )
     }
 }
