@@ -11,7 +11,7 @@ use claviger_sensor_common::{
 
 use crate::{
     actor,
-    file_use::{by_name, is_regular, recognised, untyped},
+    file_use::{by_name, is_regular, object_of, recognised, untyped},
     labels,
     offsets::offset,
     overlay,
@@ -138,7 +138,7 @@ fn known_as<R: Read>(dentry: *const u8, inode: *const u8, how: u32) -> KnownFile
     if is_regular(inode) {
         found = named::<R>(dentry);
         if found.matched != 0 {
-            found.object = labels::key::<Probed>(inode);
+            found.object = object_of(inode);
         }
     }
     found

@@ -160,9 +160,26 @@ extern "C" fn known(how: u32, file: u64, mode: u32, found: u32) -> u32 {
     if label.flags & LABEL_OF_SENSOR != 0 && mode & FMODE_WRITE == 0 {
         return KNOWN;
     }
-    named_objects::take(file, label, matched);
+    if matched != MATCHED_OBJECT
+        && known_by_name(file, matched_bits(label, matched), found | writes(mode)) != 0
+    {
+        return 0;
+    }
     let how = how | matched << 16 | access(mode) << ACCESS_AT;
     report_use(file, object.inode, numbers(object), bits(label), how)
+}
+
+/// Labels a file that is known by its name; 1 where it is told, now that it has a label, as the overlay opens it in its layer. Global, so that what it takes
+/// of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn known_by_name(file: u64, known: u64, candidate: u32) -> u32 {
+    let (label, matched) = matched_label(known);
+    named_objects::take(file, label, matched);
+    if candidate & LAYER_FOLLOWS == 0 {
+        return 0;
+    }
+    is_told_below(file, candidate & WRITES)
 }
 
 /// What is known of a file.
@@ -218,7 +235,7 @@ pub extern "C" fn look_up_to(file: u64, candidate: u32, out: *mut Found) -> u32 
     if bits == 0 {
         return 0;
     }
-    found.object = labels::key::<Probed>(inode);
+    found.object = object_of(inode);
     (found.label, found.matched) = matched_label(bits);
     1
 }
@@ -359,16 +376,22 @@ fn by_place(dentry: *const u8) -> Option<(Label, u32)> {
     let parent = pointer::<Probed>(dentry, offset!(dentry_parent));
     let directory = labels::key::<Probed>(pointer::<Probed>(parent, offset!(dentry_inode)));
     match labels::of_directory(&directory) {
-        Some(label) => named(directory, label, dentry),
+        Some(label) => by_name_in(directory, label, dentry),
         None => below_directory(parent),
     }
+}
+
+/// The object that a file is told as which is known by its name: of overlayfs, that of the layer, as it is told once it is labelled.
+#[inline(always)]
+pub fn object_of(inode: *const u8) -> ObjectKey {
+    let content = overlay::content_of(untyped(inode)) as *const u8;
+    labels::key::<Probed>(if content.is_null() { inode } else { content })
 }
 
 /// How a file is known that was just found to be.
 #[inline(always)]
 pub fn recognised(file: *const u8) -> (ObjectKey, Option<(Label, u32)>) {
-    let inode = pointer::<Probed>(file, offset!(file_inode));
-    let object = labels::key::<Probed>(inode);
+    let object = object_of(pointer::<Probed>(file, offset!(file_inode)));
     (object, by_place(pointer::<Probed>(file, offset!(file_dentry))))
 }
 
@@ -384,12 +407,12 @@ fn below_directory(parent: *const u8) -> Option<(Label, u32)> {
 /// What is known of a name in a directory.
 #[inline(always)]
 pub fn by_name(directory: ObjectKey, dentry: *const u8) -> Option<(Label, u32)> {
-    named(directory, labels::of_directory(&directory)?, dentry)
+    by_name_in(directory, labels::of_directory(&directory)?, dentry)
 }
 
 /// The same, in a directory with this label.
 #[inline(always)]
-fn named(directory: ObjectKey, directory_label: Label, dentry: *const u8) -> Option<(Label, u32)> {
+fn by_name_in(directory: ObjectKey, directory_label: Label, dentry: *const u8) -> Option<(Label, u32)> {
     if let Some(label) = labels::of_name(directory, dentry) {
         return Some((label, MATCHED_NAME));
     }

@@ -15,6 +15,7 @@ use crate::{
     file_use::{is_regular, matched_bits, matched_label, untyped},
     labels,
     offsets::offset,
+    overlay,
     read::{Probed, Read, pointer},
     report::lose,
 };
@@ -61,8 +62,13 @@ extern "C" fn take_object(dentry: u64, known: u64) -> u32 {
     if !is_regular(inode) || is_foreign(dentry, inode) {
         return 0;
     }
+    // As the agent labels it: by what has the content. The numbers of an overlay's own go to the next overlay, and these have no generation.
+    let content = overlay::content_of(untyped(inode)) as *const u8;
+    if content.is_null() {
+        return 0;
+    }
     let (label, _) = matched_label(known);
-    if !labels::take(&labels::key::<Probed>(inode), label) {
+    if !labels::take(&labels::key::<Probed>(content), label) {
         lose(Probe::CredentialChange, Counter::LostLabels);
     }
     0

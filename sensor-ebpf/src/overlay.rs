@@ -258,6 +258,17 @@ pub fn content(inode: *const u8) -> *const u8 {
     }
 }
 
+/// As [`content`]; null where it is of overlayfs and not known. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn content_of(inode: u64) -> u64 {
+    let content = content(inode as *const u8);
+    if is_of_overlay::<Probed>(content) {
+        return 0;
+    }
+    untyped(content)
+}
+
 #[inline(always)]
 fn labelled_there(inode: *const u8) -> Option<(ObjectKey, Label)> {
     if inode.is_null() {

@@ -153,3 +153,44 @@ fn where_a_credential_lies_in_an_overlay_its_file_in_the_layer_is_known() {
     }
     host.sensor.end(Signal::TERM);
 }
+
+/// Before the agent has looked, a new file is known by its name only. What is told, and known by another name from then on, is the file of the layer: the numbers of
+/// the overlay's own go to the next overlay.
+#[test]
+fn what_is_made_through_an_overlay_is_the_file_of_its_layer_from_the_first_use() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let lower = directory.path().join("lower");
+    fs::create_dir(&lower).expect("made");
+    let Some((merged, upper)) = overlay(&lower, directory.path()) else {
+        return;
+    };
+    let token = merged.0.join("token");
+    let mut host = Host::new(
+        &format!("version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [{token:?}]\n"),
+        "",
+    );
+    host.sensor.start();
+    fs::write(&token, "a decoy").expect("written");
+    for path in [&token, &upper.join("token")] {
+        cat(path);
+    }
+    let mut reads = host.kept();
+    reads.retain(|event| {
+        event["kind"] == "credential_access"
+            && event["actor"]["process"]["comm"] == "cat"
+            && event["credential"]["kind"] == "netrc_password"
+    });
+    let [through, directly] = &reads[..] else {
+        panic!("two reads: {reads:#?}\n{}", host.sensor.log())
+    };
+    for number in ["device", "inode", "generation"] {
+        assert_eq!(
+            through["credential"][number], directly["credential"][number],
+            "{reads:#?}"
+        );
+    }
+    host.sensor.end(Signal::TERM);
+}
