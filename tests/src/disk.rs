@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -29,6 +30,18 @@ impl Disk {
     #[must_use]
     pub fn btrfs() -> Option<Self> {
         Self::made(128 << 20, &["mkfs.btrfs", "-q"])
+    }
+
+    /// With ext4, and what is in a directory already in it when it is made: such files have no generation.
+    #[must_use]
+    pub fn of_tree(tree: &Path) -> Option<Self> {
+        Self::made(4 << 20, &["mkfs.ext4", "-q", "-F", "-d", tree.to_str()?])
+    }
+
+    /// The number of its device.
+    #[must_use]
+    pub fn device(&self) -> u64 {
+        fs::metadata(self.path()).expect("it is mounted").dev()
     }
 
     fn made(bytes: u64, made_by: &[&str]) -> Option<Self> {

@@ -14,6 +14,7 @@ use std::{
 
 use claviger_sensor_common::{NameKey, ObjectKey};
 
+use super::remembered::device_of;
 use crate::credential::Seen;
 
 /// Labels kept of what has left its path.
@@ -193,6 +194,12 @@ impl Table {
         live.map(|(object, _)| *object)
             .chain(left.map(|labelled| labelled.object))
             .collect()
+    }
+
+    /// The devices of what has left its path, by major and minor number.
+    pub(super) fn devices_of_gone(&self) -> HashSet<(u32, u32)> {
+        let gone = self.gone.values().flatten();
+        gone.map(|labelled| device_of(labelled.object)).collect()
     }
 
     /// Files that nothing but their history is known by, each with its path where that is known: copies, and, the newest of each owner first, what has left

@@ -4,6 +4,7 @@ mod copies;
 mod own;
 mod recalling;
 mod remembering;
+mod replaced;
 mod setting;
 mod slices;
 mod taken;
@@ -27,6 +28,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{
     Own,
+    elsewhere::MountedElsewhere,
     hands::{Hands, Hangs},
     knowledge::Knowledge,
     labelled::{Labelled, Root, Table},
@@ -72,6 +74,8 @@ pub(super) struct Labelling {
     /// Labels of copies, those that have left their path too.
     copies: HashSet<u32>,
     memory: remembering::Memory,
+    mounted: MountedElsewhere,
+    file_systems: replaced::Known,
     counts: BTreeMap<Root, ScanCounts>,
     jobs: slices::Jobs,
     said: ScanCounts,
@@ -98,6 +102,7 @@ impl Labelling {
         homes: Vec<Home>,
         extra_homes: Vec<PathBuf>,
         (own, remembered): (Own, Option<RememberedFile>),
+        mounted: MountedElsewhere,
     ) -> Self {
         Self {
             labeller,
@@ -118,6 +123,8 @@ impl Labelling {
             replaced_names: HashSet::new(),
             copies: HashSet::new(),
             memory: remembering::Memory::new(remembered),
+            mounted,
+            file_systems: replaced::Known::new(),
             counts: BTreeMap::new(),
             jobs: slices::Jobs::default(),
             said: ScanCounts::default(),
@@ -141,6 +148,7 @@ impl Labelling {
                 self.label_own(&root);
                 self.look_after_copies(&root);
                 self.take_over();
+                self.forget_what_was_replaced();
             }
             Err(error) => {
                 tracing::error!(%error, "the places of credentials could not be looked through; only what is labelled already is watched");

@@ -160,6 +160,7 @@ impl Worker {
                 homes,
                 extra_homes,
                 (own, remembered),
+                mounted.clone(),
             ),
             public: Public::new(knowledge.clone()),
             suspects: Suspects::default(),

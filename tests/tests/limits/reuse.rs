@@ -46,6 +46,51 @@ fn a_file_that_gets_the_number_of_a_credential_is_not_taken_for_it() {
     host.sensor.end(rustix::process::Signal::TERM);
 }
 
+/// Neither of these file systems gives its files a generation, or tells when one was made.
+#[test]
+fn a_file_of_the_next_file_system_on_a_device_is_not_taken_for_a_credential_of_the_last() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let trees = ["key", "other"].map(|name| {
+        let tree = directory.path().join(format!("tree-{name}"));
+        fs::create_dir(&tree).expect("made");
+        fs::write(tree.join(name), "a decoy").expect("written");
+        tree
+    });
+    let Some(first) = Disk::of_tree(&trees[0]) else {
+        return;
+    };
+    let key = first.path().join("key");
+    let mut host = Host::new(
+        &format!("version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [{key:?}]\n"),
+        "",
+    );
+    host.sensor.start();
+    cat(&key);
+    assert_eq!(host.uses(&key).len(), 1, "{}", host.sensor.log());
+    let (number, device) = (inode(&key), first.device());
+    let labelled = |status: &serde_json::Value| status["labelled"]["files"].as_u64();
+    let before = labelled(&host.sensor.status());
+    drop(first);
+    host.wait("what is not mounted any more is forgotten", |status| {
+        labelled(status) < before
+    });
+    let Some(second) = Disk::of_tree(&trees[1]) else {
+        return;
+    };
+    let other = second.path().join("other");
+    if second.device() != device {
+        eprintln!("not tested: the kernel chose another device");
+        return;
+    }
+    assert_eq!(inode(&other), number);
+    cat(&other);
+    assert_eq!(host.uses(&other).len(), 0, "{}", host.sensor.log());
+    host.sensor.end(rustix::process::Signal::TERM);
+}
+
 fn inode(path: &Path) -> u64 {
     fs::metadata(path).expect("there").ino()
 }

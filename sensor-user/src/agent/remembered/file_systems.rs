@@ -65,6 +65,11 @@ impl FileSystems {
         Self(all)
     }
 
+    /// All, by their device.
+    pub(in crate::agent) fn all(&self) -> impl Iterator<Item = ((u32, u32), &FileSystem)> {
+        self.0.iter().map(|one| (one.device, &one.file_system))
+    }
+
     /// That of an object.
     pub(in crate::agent) fn of(&self, object: ObjectKey) -> Option<&FileSystem> {
         let device = device_of(object);
