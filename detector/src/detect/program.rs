@@ -52,6 +52,13 @@ pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs 
             };
         }
     }
+    if let Some(reason) = seen_by_its_maker(process) {
+        return Runs::Claims {
+            path: meant.clone(),
+            unproved: meant.clone(),
+            reason,
+        };
+    }
     match code_loaded(process, meant) {
         Some(reason) => Runs::Claims {
             path: meant.clone(),
@@ -60,6 +67,22 @@ pub(super) fn judge(process: &Process, is_meant: impl Fn(&str) -> bool) -> Runs 
         },
         None => Runs::Meant,
     }
+}
+
+/// The number of the first user namespace (include/linux/proc_ns.h), on every kernel.
+const FIRST_USER_NAMESPACE: u32 = 0xefff_fffd;
+
+/// Why nothing that can be seen tells what it does; nothing where only who administers the host could have made it so.
+fn seen_by_its_maker(process: &Process) -> Option<String> {
+    let is_elsewhere = process
+        .namespaces
+        .as_ref()
+        .is_some_and(|namespaces| namespaces.user != FIRST_USER_NAMESPACE);
+    // Any user makes one: mounts in it put a library under a program, or a script under an interpreter for as long as it is read, and from Linux 6.7 on
+    // it has a binfmt_misc of its own.
+    is_elsewhere.then(|| {
+        "it is in a user namespace of its own, and whoever made that chooses what programs there load and by what they are carried out".into()
+    })
 }
 
 /// Why there may be code in it of whoever started it; nothing where that is not known to be.
@@ -166,7 +189,7 @@ fn is_of_system(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{EnvironmentCode, Program};
+    use claviger_proto::v1::{EnvironmentCode, Namespaces, Program};
 
     use super::*;
 
@@ -207,6 +230,31 @@ mod tests {
             let mut forged = good;
             forged.script.as_mut().expect("set").place = None;
             assert_eq!(claims(&forged), (AWS.into(), AWS.into()));
+        }
+    }
+
+    #[test]
+    fn nothing_is_believed_in_a_user_namespace_that_anybody_can_make() {
+        let within = |mut process: Process, user| {
+            process.namespaces = Some(Namespaces {
+                user,
+                ..Namespaces::default()
+            });
+            process
+        };
+        let script = |basis| run("/usr/bin/python3.11", Some((AWS, basis)));
+        for process in [
+            run(AWS, None),
+            script(ProgramBasis::ExecutedFile),
+            script(ProgramBasis::Argument),
+        ] {
+            assert!(is_aws(&within(process.clone(), FIRST_USER_NAMESPACE)));
+            let judged = judge(&within(process, 4_026_532_200), |path| path == AWS);
+            let claim = judged.claim().expect("a claim");
+            assert!(
+                claim.starts_with("/usr/bin/aws, but it is in a user namespace of its own"),
+                "{claim}"
+            );
         }
     }
 
