@@ -3,12 +3,18 @@
 use std::{
     collections::HashMap,
     fs,
-    os::unix::{ffi::OsStrExt as _, fs::DirEntryExt as _, fs::MetadataExt as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirEntryExt as _, MetadataExt as _},
+        },
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use crate::decode::display;
+use crate::{decode::display, kernel::FileHandle};
 
 /// Paths kept. At the bound the cache is emptied and filled anew.
 pub const CACHE_MAX: usize = 16_384;
@@ -16,7 +22,7 @@ pub const CACHE_MAX: usize = 16_384;
 /// Cgroups looked at in one walk; more are left out and found by the next.
 const WALK_MAX: usize = CACHE_MAX;
 
-/// A cgroup that is not found is not looked for again for so long: the walk reads every directory.
+/// Between two walks, at least: each reads every directory.
 const WALK_PAUSE: Duration = Duration::from_millis(250);
 
 /// The cgroup v2 tree.
@@ -72,9 +78,17 @@ impl Cgroups {
         let Some(root) = self.root.clone() else {
             return Err("cgroup v2 is not mounted");
         };
-        if !self.paths.contains_key(&id) && self.walked.is_none_or(|at| at.elapsed() >= WALK_PAUSE) {
-            self.walk(&root);
-            self.walked = Some(Instant::now());
+        if !self.paths.contains_key(&id) {
+            if self.paths.len() >= CACHE_MAX {
+                self.paths.clear();
+            }
+            // Where one is new, others may be, and be gone before anything in them is told.
+            if self.walked.is_none_or(|at| at.elapsed() >= WALK_PAUSE) {
+                self.walk(&root);
+                self.walked = Some(Instant::now());
+            } else if let Some(path) = by_handle(&root, id) {
+                self.paths.insert(id, path);
+            }
         }
         self.paths
             .get(&id)
@@ -84,9 +98,6 @@ impl Cgroups {
 
     /// Ids and paths of all cgroups of this moment. Those removed since stay, for what ran in them may still be reported.
     fn walk(&mut self, root: &Path) {
-        if self.paths.len() >= CACHE_MAX {
-            self.paths.clear();
-        }
         if let Ok(metadata) = fs::metadata(root) {
             self.paths.insert(metadata.ino(), "/".to_owned());
         }
@@ -107,6 +118,17 @@ impl Cgroups {
             }
         }
     }
+}
+
+/// The path of one cgroup below the root; nothing where it is not there any more, or is not found by its id.
+fn by_handle(root: &Path, id: u64) -> Option<String> {
+    let directory = fs::File::open(root).ok()?;
+    let cgroup = FileHandle::of_cgroup(id).hold(directory.as_fd()).ok()?;
+    let path = fs::read_link(format!("/proc/self/fd/{}", cgroup.as_raw_fd())).ok()?;
+    // One that was removed while it was looked at has a word behind its path, and is not there.
+    let is_it = fs::metadata(&path).is_ok_and(|there| there.ino() == id);
+    let below = path.strip_prefix(root).ok()?;
+    is_it.then(|| format!("/{}", display(below.as_os_str().as_bytes())))
 }
 
 /// The first mount of type cgroup2 in mountinfo (proc_pid_mountinfo(5)), unescaped.
@@ -156,6 +178,28 @@ mod tests {
             "what ran in it can still be named"
         );
         assert!(cgroups.path_of(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn cgroups_that_are_made_one_after_the_other_are_all_found() {
+        let mut cgroups = Cgroups::find();
+        let Some(root) = cgroups.root().map(Path::to_owned) else {
+            return;
+        };
+        let made: Vec<_> = (0..3)
+            .map(|number| format!("cgroups-test-{}-{number}", std::process::id()))
+            .collect();
+        for name in &made {
+            let directory = root.join(name);
+            if let Err(error) = fs::create_dir(&directory) {
+                eprintln!("not tested: {}: {error}", directory.display());
+                return;
+            }
+            let id = fs::metadata(&directory).expect("there").ino();
+            let found = cgroups.path_of(id).map(str::to_owned);
+            fs::remove_dir(&directory).expect("removed");
+            assert_eq!(found.as_deref(), Ok(&*format!("/{name}")));
+        }
     }
 
     #[test]

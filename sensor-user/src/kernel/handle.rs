@@ -9,6 +9,9 @@ use rustix::io::Errno;
 /// include/linux/exportfs.h: a handle that is inode and generation. ext4 and xfs, among others, find a file by it, whoever made it.
 const FILEID_INO32_GEN: libc::c_int = 1;
 
+/// include/linux/exportfs.h: a handle that is the 64 bits of a number, by which a cgroup is found.
+const FILEID_KERNFS: libc::c_int = 0xfe;
+
 /// include/linux/exportfs.h: MAX_HANDLE_SZ
 const BYTES_MAX: usize = 128;
 const ROOM: libc::c_uint = 128;
@@ -46,6 +49,15 @@ impl FileHandle {
         let inode = u32::try_from(object.inode).ok()?;
         let content = [inode.to_ne_bytes(), object.generation.to_ne_bytes()].concat();
         Self::new(FILEID_INO32_GEN, &content)
+    }
+
+    /// That of a cgroup of v2 by its id, from Linux 5.5 on.
+    #[must_use]
+    pub fn of_cgroup(id: u64) -> Self {
+        Self {
+            kind: FILEID_KERNFS,
+            content: id.to_ne_bytes().into(),
+        }
     }
 
     /// That of a file which is open or held.
