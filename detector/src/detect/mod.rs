@@ -8,6 +8,7 @@
 
 mod chain;
 mod finding;
+mod meddled;
 mod place;
 mod program;
 mod removed;
@@ -25,6 +26,7 @@ pub use chain::chain_findings;
 pub use finding::stamp;
 
 use crate::verify::Verified;
+use meddled::Meddled;
 use reported::Reported;
 
 /// What detection remembers from event to event. Lost at a restart: a use that goes on may then be reported once more.
@@ -32,6 +34,7 @@ use reported::Reported;
 pub struct State {
     catalogue: &'static Catalogue,
     reported: Reported,
+    meddled: Meddled,
 }
 
 impl State {
@@ -41,12 +44,14 @@ impl State {
         Self {
             catalogue,
             reported: Reported::default(),
+            meddled: Meddled::default(),
         }
     }
 
     /// Forgets all that was seen.
     pub fn forget(&mut self) {
         self.reported = Reported::default();
+        self.meddled = Meddled::default();
     }
 }
 
@@ -55,6 +60,10 @@ impl State {
 pub fn detect(event: &Verified<Event>, state: &mut State) -> Vec<Finding> {
     match event.kind() {
         EventKind::CredentialAccess => unusual_reader::detect(event, state).into_iter().collect(),
+        EventKind::ProcessSecretAccess => {
+            state.meddled.saw(event);
+            Vec::new()
+        }
         EventKind::Gap => removed::detect(event).into_iter().collect(),
         EventKind::SensorTamper => tamper::detect(event, state).into_iter().collect(),
         _ => Vec::new(),

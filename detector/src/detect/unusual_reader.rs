@@ -8,6 +8,7 @@
 //! proves nothing, for it may have been started with a library of somebody else's in it, or been made to run something by another. It is told as any
 //! other; only that it does so to many is one finding for each severity, and not one for each.
 
+use claviger_proto::program_path;
 use claviger_proto::v1::{Event, Finding};
 
 use super::{
@@ -29,7 +30,15 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let severity = severity(&credential.kind, outcome);
     let says_it_is_a_sensor = event.actor.as_ref().is_some_and(|actor| actor.is_sensor);
     let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
-    let runs = process.map_or(Runs::Other, |process| program::judge(process, is_usual));
+    let mut runs = process.map_or(Runs::Other, |process| program::judge(process, is_usual));
+    if let (Runs::Meant, Some(by), Some(process)) = (&runs, state.meddled.by(event), process) {
+        let path = program_path(process).to_owned();
+        runs = Runs::Claims {
+            unproved: path.clone(),
+            path,
+            reason: format!("{by} traces it or has written into it"),
+        };
+    }
     if runs == Runs::Meant {
         return None;
     }
@@ -70,8 +79,8 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
 mod tests {
     use claviger_proto::catalogue::Catalogue;
     use claviger_proto::v1::{
-        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, Program, ProgramBasis,
-        ProgramPlace, Severity, Tree, Workload,
+        Actor, Credential, EventKind, Identity, Operation, Outcome, Process, ProcessSecret, Program,
+        ProgramBasis, ProgramPlace, Severity, Tree, Workload,
     };
 
     use super::super::{detect, place};
@@ -173,6 +182,30 @@ mod tests {
             ),
             "{}",
             found[0].summary
+        );
+    }
+
+    #[test]
+    fn a_usual_reader_that_another_traces_is_reported() {
+        let mut traced = read_by("/tmp/inject");
+        traced.kind = EventKind::ProcessSecretAccess.into();
+        traced.credential = None;
+        let secret = ProcessSecret {
+            target: Some(process(412, "aws", "/usr/bin/sh")),
+            part: "ptrace_traceme".into(),
+            ..ProcessSecret::default()
+        };
+        traced.process_secret = Some(secret.into());
+        let found = findings(vec![traced, read_by("/usr/bin/aws")]);
+        let [finding] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert!(
+            finding.summary.ends_with(
+                "; it has the path of a program that usually does so, /usr/bin/aws, but /tmp/inject (pid 412) traces it or has written into it (AWS access key)"
+            ),
+            "{}",
+            finding.summary
         );
     }
 
