@@ -21,6 +21,8 @@ pub(super) const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 pub(super) const PROC_ROOT_INODE: u64 = 1;
 /// Bytes of one file that are read; what is behind them is left out. The mounts of a host with thousands of containers take a megabyte.
 const READ_MAX: u64 = 16 << 20;
+/// Threads of a process that are asked in the place of its first one.
+const THREADS_MAX: usize = 16;
 const HOLD: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 static PROCFS: OnceLock<Option<OwnedFd>> = OnceLock::new();
@@ -123,22 +125,36 @@ impl ProcessDirectory {
     /// Where a link leads, in words.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<Vec<u8>> {
-        let link = open(self.0.as_fd(), name, HOLD | OFlags::NOFOLLOW).ok()?;
-        let path = rustix::fs::readlinkat(&link, "", Vec::new()).ok()?;
-        Some(path.into_bytes())
+        self.or_of_a_thread(|of| {
+            let link = open(of.0.as_fd(), name, HOLD | OFlags::NOFOLLOW).ok()?;
+            let path = rustix::fs::readlinkat(&link, "", Vec::new()).ok()?;
+            Some(path.into_bytes())
+        })
     }
 
     /// What a link leads to.
     #[must_use]
     pub fn stat(&self, name: &str) -> Option<Stat> {
-        rustix::fs::statat(&self.0, name, AtFlags::empty()).ok()
+        self.or_of_a_thread(|of| rustix::fs::statat(&of.0, name, AtFlags::empty()).ok())
+    }
+
+    /// The same of another of its threads where the first has ended, whose links lead nowhere then.
+    fn or_of_a_thread<T>(&self, ask: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        ask(self).or_else(|| {
+            let listed = rustix::fs::Dir::read_from(self.listed("task")?).ok()?;
+            let tids = listed
+                .flatten()
+                .filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok());
+            tids.take(THREADS_MAX).find_map(|tid| ask(&self.thread(tid)?))
+        })
     }
 
     /// Which directory or file a link leads to, and in which mount, by what is known of it without asking who serves it.
     #[must_use]
     pub fn identity(&self, name: &str) -> Option<Identity> {
         let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
-        let known = rustix::fs::statx(&self.0, name, AtFlags::STATX_DONT_SYNC, wanted).ok()?;
+        let known =
+            self.or_of_a_thread(|of| rustix::fs::statx(&of.0, name, AtFlags::STATX_DONT_SYNC, wanted).ok())?;
         Some(Identity {
             device: (known.stx_dev_major, known.stx_dev_minor),
             inode: known.stx_ino,
@@ -149,7 +165,7 @@ impl ProcessDirectory {
     /// What a link leads to, held without being opened.
     #[must_use]
     pub fn hold(&self, name: &str) -> Option<OwnedFd> {
-        rustix::fs::openat(&self.0, name, HOLD, Mode::empty()).ok()
+        self.or_of_a_thread(|of| rustix::fs::openat(&of.0, name, HOLD, Mode::empty()).ok())
     }
 
     /// A directory of it, to be listed.
@@ -184,6 +200,11 @@ pub fn pids() -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        process::Command,
+        time::{Duration, Instant},
+    };
+
     use super::*;
 
     #[test]
@@ -197,6 +218,35 @@ mod tests {
         assert_eq!(by_std.to_string_lossy(), format!("mnt:[{namespace}]"));
         assert!(pids().contains(&std::process::id()));
         assert!(ProcessDirectory::of(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn of_a_process_whose_first_thread_has_ended_another_is_asked() {
+        let script = format!(
+            "import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nctypes.CDLL(None).syscall({}, 0)",
+            libc::SYS_exit
+        );
+        let mut child = match Command::new("python3").args(["-c", &script]).spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                eprintln!("not tested: python3: {error}");
+                return;
+            }
+        };
+        let begun = Instant::now();
+        while std::fs::read_link(format!("/proc/{}/root", child.id())).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "its first thread ends");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let directory = ProcessDirectory::of(child.id()).expect("it lives");
+        let own = ProcessDirectory::own().expect("this process");
+        assert_eq!(directory.link("root").as_deref(), Some(&b"/"[..]));
+        assert_eq!(directory.identity("root"), own.identity("root"));
+        assert!(directory.hold("root").is_some() && directory.stat("exe").is_some());
+        assert_eq!(directory.namespace("mnt"), own.namespace("mnt"));
+        child.kill().expect("it lives");
+        child.wait().expect("it ends");
+        assert!(directory.hold("root").is_none());
     }
 
     #[test]
