@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     agent::{Agent, AgentOptions, Control, ControlError, Delivered, Own, Request, Sink, ask, run_on_thread},
-    attribute::{boot_id, start_ticks_of},
+    attribute::{boot_id, program_of},
     config::{Config, Policy},
     decode::ProcessKey,
     kernel::{Kernel, LoadOptions},
@@ -293,7 +293,8 @@ impl Tree {
         let mut running: Vec<u32> = self
             .members
             .iter()
-            .filter(|member| start_ticks_of(member.pid) == Some(member.start_ticks))
+            // One that has ended and was not waited for has its start still, but runs no program.
+            .filter(|member| program_of(member.pid).is_some_and(|(process, _)| process == **member))
             .map(|member| member.pid)
             .collect();
         running.sort_unstable();
