@@ -132,6 +132,12 @@ impl Table {
         }
     }
 
+    /// The object that is labelled at this path.
+    pub(super) fn object_at(&self, root: Root, path: &Path) -> Option<ObjectKey> {
+        let at = self.by_root.get(&root)?.get(path)?;
+        Some(at.labelled.object)
+    }
+
     /// Whether these names, by their hashes, are watched in the directory that is labelled at this path.
     pub(super) fn watches(&self, root: Root, path: &Path, names: &HashSet<u64>) -> bool {
         let at = self.by_root.get(&root).and_then(|paths| paths.get(path));

@@ -143,6 +143,18 @@ impl Labels {
         }
     }
 
+    /// Notes that this file lies at the path of a label, where it is not known what does.
+    pub(super) fn lies_again(&mut self, path: &Path, object: ObjectKey) {
+        if let Some(id) = self.ids.get(path)
+            && let Some(kept) = self.meanings.get_mut(id)
+        {
+            let is_known = kept.lies.is_some_and(|lies| lies != ObjectKey::default());
+            if !is_known {
+                kept.lies = Some(object);
+            }
+        }
+    }
+
     /// The credential that has this path, and the file that lies there, as far as is known.
     pub(super) fn credential_at(&self, path: &Path) -> Option<(Arc<Entry>, Option<ObjectKey>)> {
         let kept = self.meanings.get(self.ids.get(path)?)?;
@@ -244,6 +256,14 @@ mod tests {
         assert!(matches!(labels.credential_at(&path), Some((_, Some(lies))) if lies == object));
         labels.lies(&path, None);
         assert!(matches!(labels.credential_at(&path), Some((_, None))));
+        let lies_at = |labels: &Labels| labels.credential_at(&path).and_then(|(_, lies)| lies);
+        labels.lies_again(&path, object);
+        assert_eq!(lies_at(&labels), Some(object));
+        labels.lies_again(&path, ObjectKey { inode: 6, ..object });
+        assert_eq!(lies_at(&labels), Some(object), "what is known is known better");
+        labels.lies(&path, Some(ObjectKey::default()));
+        labels.lies_again(&path, object);
+        assert_eq!(lies_at(&labels), Some(object), "something lay there");
         labels.release(id);
         assert!(labels.credential_at(&path).is_none(), "nobody holds it");
     }

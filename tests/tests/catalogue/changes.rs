@@ -5,9 +5,10 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     process::Command,
+    time::Instant,
 };
 
-use claviger_tests::can_load;
+use claviger_tests::{PATIENCE, can_load};
 use serde_json::Value;
 
 use crate::host::{Host, cat};
@@ -79,6 +80,33 @@ fn a_change_is_told_with_what_was_before() {
     assert_eq!(told[2]["change"]["what"], "removed");
     let all = format!("{:#?}", host.kept());
     assert!(!all.contains("wJalrXUtnFEMI"), "no secret is told");
+}
+
+#[test]
+fn a_credential_that_was_away_and_came_back_is_known_for_the_file_that_it_is() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".kube/config", "a decoy");
+    let [config, away] = ["config", "config.away"].map(|name| host.decoy.path(".kube").join(name));
+    host.sensor.start();
+    let inode = fs::metadata(&config).expect("there").ino();
+    fs::rename(&config, &away).expect("renamed");
+    fs::rename(&away, &config).expect("renamed");
+    // Once the places were looked through again.
+    let begun = Instant::now();
+    for mode in (0o400..0o777).cycle() {
+        fs::set_permissions(&config, Permissions::from_mode(mode)).expect("set");
+        let told = changes(&host, &config);
+        let last = told.last().expect("told");
+        assert_eq!(last["change"]["what"], "mode");
+        if last["credential"]["inode"] == inode {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{last:#?}\n{}", host.sensor.log());
+    }
+    host.sensor.end(rustix::process::Signal::TERM);
 }
 
 #[test]

@@ -112,6 +112,12 @@ impl Labelling {
             return Done::Gone;
         }
         if self.table.is_labelled(root, &found.path, found.seen) {
+            // It may have been away since the last look.
+            if root == Root::Host
+                && let Some(object) = self.table.object_at(root, &found.path)
+            {
+                self.knowledge.labels().lies_again(&found.path, object);
+            }
             return Done::Yes;
         }
         let Some(id) = self.knowledge.labels().hold(Meaning::Credential {
