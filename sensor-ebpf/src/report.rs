@@ -23,9 +23,11 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
 
-/// When the reader was last woken for a record that can wait, in nanoseconds since boot.
+/// In nanoseconds since boot, of records that can wait: when the reader was last woken for one, and when it last was not.
 #[map]
-static WOKEN: Array<u64> = Array::with_max_entries(1, 0);
+static WAITING: Array<u64> = Array::with_max_entries(2, 0);
+const WOKEN: u32 = 0;
+const NOT_WOKEN: u32 = 1;
 
 /// Adds one. Atomic: a program can be preempted by another on its CPU between load and store. (`AtomicU64` has no `fetch_add` for this
 /// target, although the instruction is as old as BPF.)
@@ -76,7 +78,7 @@ const WAKE: u64 = 2;
 /// record went out.
 #[inline(always)]
 pub fn submit<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
-    submit_waking(probe, kind, |_| WAKE_WHERE_IDLE, fill)
+    submit_waking(probe, kind, wake_at_once, fill)
 }
 
 /// As [`submit`], for what nobody needs within the next milliseconds: to wake the reader costs whoever is watched more than the record (an interrupt to the
@@ -89,19 +91,43 @@ pub fn submit_soon<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) 
 /// What is reserved before this is asked is seen by the reader, and has it look again: none is left where it is when the reader sleeps.
 #[inline(always)]
 fn wake_now_and_then(now_ns: u64) -> u64 {
-    let Some(woken) = WOKEN.get_ptr_mut(0) else {
-        return WAKE;
-    };
-    // SAFETY: a value of an array is eight aligned bytes that live as long as the map, and are read and written as one. Of two at a time, either may be
-    // the last.
-    let before = unsafe { woken.read_volatile() };
     // Later than now where another CPU has woken it since.
-    if before.wrapping_add(WAKE_EVERY_NS) > now_ns {
+    if last(WOKEN).wrapping_add(WAKE_EVERY_NS) > now_ns {
+        set_last(NOT_WOKEN, now_ns);
         return DO_NOT_WAKE;
     }
-    // SAFETY: as above.
-    unsafe { woken.write_volatile(now_ns) };
+    set_last(WOKEN, now_ns);
     WAKE
+}
+
+/// The reader has not read all that came before where some of it was left to wait, and may sleep: the kernel would not wake it.
+#[inline(always)]
+fn wake_at_once(now_ns: u64) -> u64 {
+    if last(NOT_WOKEN).wrapping_add(LOOKED_AGAIN_NS) > now_ns {
+        WAKE
+    } else {
+        WAKE_WHERE_IDLE
+    }
+}
+
+/// What waits was read by then, as a rule.
+const LOOKED_AGAIN_NS: u64 = 8 * WAKE_EVERY_NS;
+
+#[inline(always)]
+fn last(which: u32) -> u64 {
+    // SAFETY: a value of an array is eight aligned bytes that live as long as the map, and are read and written as one.
+    WAITING
+        .get_ptr(which)
+        .map_or(0, |time| unsafe { time.read_volatile() })
+}
+
+/// Of two at a time, either may be the last.
+#[inline(always)]
+fn set_last(which: u32, now_ns: u64) {
+    if let Some(time) = WAITING.get_ptr_mut(which) {
+        // SAFETY: as above.
+        unsafe { time.write_volatile(now_ns) };
+    }
 }
 
 #[inline(always)]
