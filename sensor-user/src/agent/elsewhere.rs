@@ -101,15 +101,17 @@ impl Elsewhere {
             self.send(First {
                 pid: process.pid,
                 root: Some(root),
+                namespace: root.namespace,
             });
         }
     }
 
     /// A process in another mount namespace has mounted something.
-    pub(super) fn mounted_by(&self, process: ProcessKey) {
+    pub(super) fn mounted_by(&self, process: ProcessKey, namespace: u32) {
         self.send(First {
             pid: process.pid,
             root: None,
+            namespace,
         });
     }
 
@@ -302,7 +304,12 @@ impl State {
     /// Looks into the root of the process that waits for longest; false where none does, or none may now.
     fn look_at_first(&mut self) -> Result<bool, Unwanted> {
         let begun = Instant::now();
-        let Some(First { pid, root: met }) = self.soon.first(begun) else {
+        let Some(First {
+            pid,
+            root: met,
+            namespace,
+        }) = self.soon.first(begun)
+        else {
             return Ok(false);
         };
         match self.roots.of_process(pid, &mut self.hands) {
@@ -312,11 +319,15 @@ impl State {
             }
             OfProcess::Root(root) => self.soon.goes_on(root.id, pid, begun),
             OfProcess::Own | OfProcess::Hangs => {}
-            OfProcess::Gone => {
-                if let Some(root) = met {
-                    self.met.forget(root);
+            OfProcess::Gone => match met {
+                Some(root) => self.met.forget(root),
+                // What it mounted is there for others; `mount` ends as soon as it has.
+                None => {
+                    for id in self.roots.in_namespace(namespace) {
+                        self.soon.goes_on(id, pid, begun);
+                    }
                 }
-            }
+            },
             // Some of those that are held may be gone.
             OfProcess::NoRoom => self.has_missed.store(true, Ordering::Release),
         }

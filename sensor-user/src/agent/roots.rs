@@ -212,6 +212,12 @@ impl Roots {
         })
     }
 
+    /// The roots that are known in a mount namespace, by its inode number.
+    pub(super) fn in_namespace(&self, namespace: u32) -> Vec<u64> {
+        let there = self.known.iter().filter(|(key, _)| key.namespace() == namespace);
+        there.map(|(_, known)| known.id).collect()
+    }
+
     /// A root that is known, held by a process that had it or any other that has; nothing where it is there no more, or does not answer.
     pub(super) fn again(&mut self, id: u64, pid: u32, touch: &mut impl Touch) -> Option<Root> {
         let key = self.known.iter().find(|(_, known)| known.id == id)?.0.clone();

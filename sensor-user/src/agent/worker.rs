@@ -192,8 +192,8 @@ impl Worker {
     }
 
     /// A process in another mount namespace has mounted something: its root is looked into soon.
-    pub(super) fn mounted_by(&self, process: ProcessKey) {
-        self.elsewhere.mounted_by(process);
+    pub(super) fn mounted_by(&self, process: ProcessKey, namespace: u32) {
+        self.elsewhere.mounted_by(process, namespace);
     }
 
     /// Whether a block device, by its `st_rdev`, holds a file system that is mounted, here or in a mount namespace whose root is looked into.

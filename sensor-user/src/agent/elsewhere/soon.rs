@@ -36,6 +36,8 @@ pub(super) struct First {
     pub pid: u32,
     /// The root in which it started a program, where that is why; else it has mounted something.
     pub root: Option<RootId>,
+    /// Its mount namespace, by its inode number.
+    pub namespace: u32,
 }
 
 /// A root that is looked into again.
@@ -202,13 +204,18 @@ mod tests {
     use super::*;
 
     fn mounts(pid: u32) -> First {
-        First { pid, root: None }
+        First {
+            pid,
+            root: None,
+            namespace: 1,
+        }
     }
 
     fn starts(pid: u32) -> First {
         First {
             pid,
             root: Some(RootId::default()),
+            namespace: 0,
         }
     }
 

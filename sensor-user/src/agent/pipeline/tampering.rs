@@ -46,7 +46,8 @@ impl<S: Sink> Agent<S> {
         if matches!(tamper.done, Done::Mount { .. }) {
             self.mounted();
             if tamper.errno == 0 && !is_own_mount_namespace(tamper.task.mount_namespace) {
-                self.worker.mounted_by(tamper.task.process);
+                self.worker
+                    .mounted_by(tamper.task.process, tamper.task.mount_namespace);
             }
         }
         if !tamper.done.repeats() {
