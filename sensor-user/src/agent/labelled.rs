@@ -202,7 +202,13 @@ impl Table {
             .collect()
     }
 
-    /// The devices of what has left its path, by major and minor number.
+    /// The devices of all that is labelled, by major and minor number.
+    pub(super) fn devices(&self) -> HashSet<(u32, u32)> {
+        let live = self.live.keys().map(|(object, _)| device_of(*object));
+        live.chain(self.devices_of_gone()).collect()
+    }
+
+    /// Those of what has left its path.
     pub(super) fn devices_of_gone(&self) -> HashSet<(u32, u32)> {
         let gone = self.gone.values().flatten();
         gone.map(|labelled| device_of(labelled.object)).collect()

@@ -27,7 +27,7 @@ const COUNTS_FROM_ONE: &[u8] = b"btrfs";
 impl Labelling {
     /// Takes away what is known of files that have left their place, where their file system is another one now.
     pub(super) fn forget_what_was_replaced(&mut self) {
-        let devices: HashSet<_> = self.table.objects().into_iter().map(device_of).collect();
+        let devices = self.table.devices();
         self.file_systems.retain(|device, _| devices.contains(device));
         let wanted = devices.clone();
         let looked = self.hands.run(Path::new("/"), move |progress| {
@@ -41,10 +41,11 @@ impl Labelling {
         });
         let Ok(now) = looked else { return };
         let replaced = replaced(&mut self.file_systems, now.all());
-        let left = self.table.devices_of_gone();
-        let left = left
-            .into_iter()
-            .filter(|(major, minor)| *major != 0 && !self.mounted.or_here(makedev(*major, *minor)));
+        let here: HashSet<_> = now.all().map(|(device, _)| device).collect();
+        let left = self.table.devices_of_gone().into_iter().filter(|device| {
+            let (major, minor) = *device;
+            major != 0 && !here.contains(device) && !self.mounted.or_here(makedev(major, minor))
+        });
         let left: HashSet<_> = left.collect();
         if replaced.is_empty() && left.is_empty() {
             return;
