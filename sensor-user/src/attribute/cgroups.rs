@@ -86,7 +86,10 @@ impl Cgroups {
             if self.walked.is_none_or(|at| at.elapsed() >= WALK_PAUSE) {
                 self.walk(&root);
                 self.walked = Some(Instant::now());
-            } else if let Some(path) = by_handle(&root, id) {
+            }
+            if !self.paths.contains_key(&id)
+                && let Some(path) = by_handle(&root, id)
+            {
                 self.paths.insert(id, path);
             }
         }
