@@ -31,7 +31,10 @@ pub(super) fn detect(event: &Verified<Event>, state: &mut State) -> Option<Findi
     let says_it_is_a_sensor = event.actor.as_ref().is_some_and(|actor| actor.is_sensor);
     let is_usual = |path: &str| state.catalogue.is_usual_reader(&credential.kind, path);
     let mut runs = process.map_or(Runs::Other, |process| program::judge(process, is_usual));
-    if let (Runs::Meant, Some(by), Some(process)) = (&runs, state.meddled.by(event), process) {
+    if runs == Runs::Meant
+        && let Some(process) = process
+        && let Some(by) = state.meddled.by(event)
+    {
         let path = program_path(process).to_owned();
         runs = Runs::Claims {
             unproved: path.clone(),
