@@ -14,6 +14,8 @@ use rustix::{
     process::Signal,
 };
 
+use serde_json::Value;
+
 use crate::host::{Host, cat};
 
 /// A mount, until this is dropped.
@@ -104,6 +106,17 @@ fn what_is_copied_up_is_a_credential_at_its_first_use_and_what_was_done_to_it_is
     );
 }
 
+/// What `cat` read of the test's own kind.
+fn reads(host: &Host) -> Vec<Value> {
+    let mut events = host.kept();
+    events.retain(|event| {
+        event["kind"] == "credential_access"
+            && event["actor"]["process"]["comm"] == "cat"
+            && event["credential"]["kind"] == "netrc_password"
+    });
+    events
+}
+
 /// As a container's tree, with the place of the catalogue in it: the files are those of the layers, which anybody on the host can read there.
 #[test]
 fn where_a_credential_lies_in_an_overlay_its_file_in_the_layer_is_known() {
@@ -125,15 +138,7 @@ fn where_a_credential_lies_in_an_overlay_its_file_in_the_layer_is_known() {
         "",
     );
     host.sensor.start();
-    let reads = || {
-        let mut events = host.kept();
-        events.retain(|event| {
-            event["kind"] == "credential_access"
-                && event["actor"]["process"]["comm"] == "cat"
-                && event["credential"]["kind"] == "netrc_password"
-        });
-        events
-    };
+    let reads = || reads(&host);
     cat(&merged.0.join("token"));
     let through = reads();
     assert_eq!(through.len(), 1, "one open is one use: {through:#?}");
@@ -177,12 +182,7 @@ fn what_is_made_through_an_overlay_is_the_file_of_its_layer_from_the_first_use()
     for path in [&token, &upper.join("token")] {
         cat(path);
     }
-    let mut reads = host.kept();
-    reads.retain(|event| {
-        event["kind"] == "credential_access"
-            && event["actor"]["process"]["comm"] == "cat"
-            && event["credential"]["kind"] == "netrc_password"
-    });
+    let reads = reads(&host);
     let [through, directly] = &reads[..] else {
         panic!("two reads: {reads:#?}\n{}", host.sensor.log())
     };
