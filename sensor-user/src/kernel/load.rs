@@ -74,7 +74,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Loads and attaches. Blocks for about half a second; must be called within a tokio runtime.
+    /// Loads and attaches. Blocks for some seconds, for most of which the kernel verifies programs; must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`KernelError`]: whatever makes watching here impossible, with what to do about it.
