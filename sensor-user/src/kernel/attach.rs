@@ -16,9 +16,32 @@ use super::{
     attached::{Attached, Link},
     canary, changes,
     hook::{self, Either, Hook, Point, Program},
-    hooks, tamper, topmost_cgroup,
+    hooks, open_descriptors, side_by_side, tamper, topmost_cgroup,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
+
+/// Programs started, processes created and ended.
+const PROCESS: [(Probe, Program); 6] = [
+    of_process(Probe::ProcessExec, "process_exec", "sched_process_exec"),
+    of_process(Probe::ProcessFork, "process_fork", "sched_process_fork"),
+    // Before the end itself, so that it is told of a process that is there.
+    of_process(Probe::CoreDump, "process_exit_core", "sched_process_exit"),
+    of_process(Probe::ProcessExit, "process_exit", "sched_process_exit"),
+    of_process(
+        Probe::FileInherited,
+        "process_exec_inherited",
+        "sched_process_exec",
+    ),
+    of_process(
+        Probe::ProgramSecrets,
+        "process_exec_secrets",
+        "sched_process_exec",
+    ),
+];
+
+const fn of_process(probe: Probe, name: &'static str, tracepoint: &'static str) -> (Probe, Program) {
+    (probe, hook::program(name, Point::BtfTracepoint(tracepoint)))
+}
 
 /// Starts programs of a loaded object.
 pub(super) struct Attacher<'a> {
@@ -93,6 +116,9 @@ impl<'a> Attacher<'a> {
             (Probe::FileCopied, hooks::copied(level)),
             (Probe::CredentialChange, changes::at(level)),
         ];
+        let ahead = hooks.iter().flat_map(|(_, hook)| side_by_side::alone(hook));
+        let ahead = ahead.chain(PROCESS.map(|(_, program)| program));
+        side_by_side::load_all(self.ebpf, self.btf, ahead.chain(open_descriptors::PROGRAMS));
         let mut states = vec![denied];
         states.extend(hooks.iter().map(|(probe, hook)| {
             self.one(*probe, hook, labeller)
@@ -112,44 +138,27 @@ impl<'a> Attacher<'a> {
 
     /// Programs started, processes created and ended.
     pub(super) fn process(&mut self, canary_command: &[OsString]) -> Vec<ProbeState> {
-        let states: Vec<ProbeState> = [
-            (Probe::ProcessExec, "process_exec", "sched_process_exec"),
-            (Probe::ProcessFork, "process_fork", "sched_process_fork"),
-            // Before the end itself, so that it is told of a process that is there.
-            (Probe::CoreDump, "process_exit_core", "sched_process_exit"),
-            (Probe::ProcessExit, "process_exit", "sched_process_exit"),
-            (
-                Probe::FileInherited,
-                "process_exec_inherited",
-                "sched_process_exec",
-            ),
-            (
-                Probe::ProgramSecrets,
-                "process_exec_secrets",
-                "sched_process_exec",
-            ),
-        ]
-        .into_iter()
-        .map(|(probe, name, tracepoint)| {
-            let program = Program {
-                name,
-                point: Point::BtfTracepoint(tracepoint),
-            };
-            let hook = format!("tp_btf/{tracepoint}");
-            match self.start(&program, probe) {
-                Ok(()) => ProbeState {
-                    probe,
-                    hook: Some(hook),
-                    refused: Vec::new(),
-                    cannot_see: match probe {
-                        Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
-                        _ => Vec::new(),
+        let states: Vec<ProbeState> = PROCESS
+            .into_iter()
+            .map(|(probe, program)| {
+                let hook = match program.point {
+                    Point::BtfTracepoint(tracepoint) => format!("tp_btf/{tracepoint}"),
+                    _ => program.name.to_owned(),
+                };
+                match self.start(&program, probe) {
+                    Ok(()) => ProbeState {
+                        probe,
+                        hook: Some(hook),
+                        refused: Vec::new(),
+                        cannot_see: match probe {
+                            Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
+                            _ => Vec::new(),
+                        },
                     },
-                },
-                Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
-            }
-        })
-        .collect();
+                    Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
+                }
+            })
+            .collect();
         if let Err(error) = canary::start_one(canary_command, None) {
             tracing::warn!(error = %in_one_line(&error), "the program that shows whether the process probes work could not be run");
         }
@@ -211,6 +220,7 @@ impl<'a> Attacher<'a> {
         if before_lsms {
             cannot_see.push(hooks::NOT_REFUSED_BY_LSM.to_owned());
         }
+        side_by_side::load_all(self.ebpf, self.btf, side_by_side::alone(hook));
         for either in hook.beside {
             let works = self.either(either, probe) && is_seen_to_work(either, labeller);
             if !works && !cannot_see.iter().any(|what| what == either.otherwise) {
@@ -245,62 +255,57 @@ impl<'a> Attacher<'a> {
             .ebpf
             .program_mut(name)
             .ok_or_else(|| format!("program {name} is not in the object"))?;
-        if loaded.fd().is_ok() {
+        if self.links.iter().any(|(of, _)| *of == name) {
             // Another choice has started it.
             return Ok(());
         }
         let (btf, links) = (self.btf, &mut self.links);
         let mut keep = |link: Link| links.push((name, link));
         let started: Result<(), ProgramError> = (|| {
+            side_by_side::load(loaded, point, btf)?;
             match point {
-                Point::Lsm(hook) | Point::LsmWithResult(hook, _) => {
+                Point::Lsm(_) | Point::LsmWithResult(..) => {
                     let lsm: &mut Lsm = loaded.try_into()?;
-                    lsm.load(hook, btf)?;
                     let link = lsm.attach()?;
                     keep(Box::new(lsm.take_link(link)?));
                 }
-                Point::Fentry(function) => {
+                Point::Fentry(_) => {
                     let fentry: &mut FEntry = loaded.try_into()?;
-                    fentry.load(function, btf)?;
                     let link = fentry.attach()?;
                     keep(Box::new(fentry.take_link(link)?));
                 }
-                Point::Fexit(function) => {
+                Point::Fexit(_) => {
                     let fexit: &mut FExit = loaded.try_into()?;
-                    fexit.load(function, btf)?;
                     let link = fexit.attach()?;
                     keep(Box::new(fexit.take_link(link)?));
                 }
-                Point::BtfTracepoint(tracepoint) => {
+                Point::BtfTracepoint(_) => {
                     let program: &mut BtfTracePoint = loaded.try_into()?;
-                    program.load(tracepoint, btf)?;
                     let link = program.attach()?;
                     keep(Box::new(program.take_link(link)?));
                 }
+                // Attached whenever it is read.
+                Point::Iterator(_) => {}
                 Point::Settings => {
                     let program: &mut CgroupSysctl = loaded.try_into()?;
-                    program.load()?;
                     let topmost = topmost_cgroup::topmost()?.directory;
                     let link = program.attach(topmost, CgroupAttachMode::Single)?;
                     keep(Box::new(program.take_link(link)?));
                 }
                 Point::Exits(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "exit", call)?);
                     }
                 }
                 Point::Enters(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "enter", call)?);
                     }
                 }
                 Point::ExitsAndNewer(calls, newer) => {
                     let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "exit", call)?);
                     }
