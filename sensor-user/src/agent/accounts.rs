@@ -20,7 +20,7 @@ pub struct Accounts {
     /// Records that became no event, by reason, and that are no loss of anything.
     pub dropped: BTreeMap<String, u64>,
     /// Lost in the agent, by reason: records that are `undecodable`, uses of an `unknown_label`, files that may be copies and were too many to be
-    /// looked at (`copy_not_looked_at`), credentials that were moved with their directory and were too many to be told (`too_many_moved`), directories
+    /// looked at (`copy_not_looked_at`), trees of containers that were not looked into in time (`tree_not_looked_into`), credentials that were moved with their directory and were too many to be told (`too_many_moved`), directories
     /// that came to where credentials can lie and were too many to be looked into (`too_many_moves`), or were not at the end (`not_scanned`), and opens of which
     /// only a path was seen that says nothing now (`path_changed`, `path_not_followed`, `path_read_late`, `refused_not_followed`). Every one is in a gap.
     pub lost: BTreeMap<String, u64>,

@@ -229,6 +229,10 @@ impl State {
                 Err(TryRecvError::Disconnected) => return Err(Unwanted),
             }
         }
+        let missed = self.met.take_missed();
+        if missed > 0 && !self.found.send(Ask::TreesMissed(missed)) {
+            return Err(Unwanted);
+        }
         let now = Instant::now();
         if self.has_missed.swap(false, Ordering::AcqRel) {
             self.next = self.next.min(self.soon.ready(now));
@@ -313,7 +317,8 @@ impl State {
             return Ok(false);
         };
         match self.roots.of_process(pid, &mut self.hands) {
-            OfProcess::Root(root) if met.is_some() => {
+            OfProcess::Root(root) if let Some(met) = met => {
+                self.met.looked_into(met, begun);
                 self.soon.began(root.id, pid, begun);
                 self.find_in(root)?;
             }

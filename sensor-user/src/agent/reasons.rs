@@ -72,6 +72,8 @@ reasons! {
         UnknownRepeat = "unknown_repeat",
         /// A file that may be a copy, of too many.
         CopyNotLookedAt = "copy_not_looked_at",
+        /// What a container or service sees, which was looked into late, or not before it ended: what it used until then may not be told.
+        TreeNotLookedInto = "tree_not_looked_into",
         /// An open was refused by a path that says nothing, and where it led is not known: there were too many, the process was gone, or the way was changed.
         RefusedNotFollowed = "refused_not_followed",
         /// Only the path of an open was seen, which says nothing, and nobody can follow it any more.

@@ -57,6 +57,8 @@ static LOST_HERE: Definition = counter(
      was changed since, or the process had ended; somebody may do that on purpose. `open_not_run`: the same of opens that wait to be run, of one user too many at once. \
      `path_read_late`: a file was renamed, linked or removed by a path that was not \
      in memory yet, or by io_uring from a directory that the process has exchanged meanwhile (with tracepoints alone); now and then that is by chance, and often by somebody who hides what he does. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
+     `tree_not_looked_into`: a container, or a service that sees another tree than the host's, ended before it was looked into for credentials, or was looked into more than \
+     half a second after its first program had started: what it read until then may not be told; some are usual where many start at once. \
      `copy_not_looked_at`: more files were written by readers of credentials than can be looked at. \
      `too_many_moved`, `too_many_moves`, `not_scanned`: directories with credentials were moved, more than are followed.",
 );
