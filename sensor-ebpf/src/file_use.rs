@@ -7,6 +7,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
+    again,
     arguments::may_execute,
     copies, holders, labels, named_objects,
     offsets::offset,
@@ -98,6 +99,9 @@ fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -
         return 0;
     }
     let how = probe as u32 | operation << 8;
+    if found & BY_OBJECT != 0 && again::is_counted::<R>(how, file, mode) {
+        return KNOWN;
+    }
     known(how, untyped(file), mode, found | whose)
 }
 

@@ -95,7 +95,7 @@ fn below(inode: u64) -> u64 {
 pub fn key<R: Read>(inode: *const u8) -> ObjectKey {
     ObjectKey {
         inode: R::read(inode, offset!(inode_ino)),
-        device: Probed::read(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_dev)),
+        device: R::read(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_dev)),
         generation: R::read(inode, offset!(inode_generation)),
     }
 }

@@ -53,13 +53,21 @@ pub fn key_of(
 /// Calls `submit` for the first use, and counts those that follow one that went out. Where no further use can be counted, each is submitted.
 #[inline(always)]
 pub fn first_only(probe: u32, key: &RepeatKey, submit: impl FnOnce() -> bool) {
-    if let Some(repeats) = REPEATS.get_ptr_mut(key) {
-        // SAFETY: a value of the map begins with eight aligned bytes; it stays while this program runs.
-        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*repeats).count, 1) };
-        count_of(probe, Counter::Repeated);
-    } else if submit() {
+    if !is_counted(probe, key) && submit() {
         told(key);
     }
+}
+
+/// Counts a use where it is a repeat; false where it is none.
+#[inline(always)]
+pub fn is_counted(probe: u32, key: &RepeatKey) -> bool {
+    let Some(repeats) = REPEATS.get_ptr_mut(key) else {
+        return false;
+    };
+    // SAFETY: a value of the map begins with eight aligned bytes; it stays while this program runs.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*repeats).count, 1) };
+    count_of(probe, Counter::Repeated);
+    true
 }
 
 /// Whether a use was told, by this time (nanoseconds since boot) at the latest.
