@@ -62,13 +62,31 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<P
     }
     let label = "compiling claviger-sensor and claviger-detector (minutes the first time, then seconds)";
     step::must(workspace, label, "build", &mut cargo)?;
+    Ok(programs(workspace, profile))
+}
+
+/// Compiles everything there is, with all tests. Gives both programs, and the log with cargo's messages.
+///
+/// What is asked for by itself is given other features of what it shares with the rest, and compiled anew. So whoever runs tests compiles by this.
+pub(crate) fn build_with_tests(workspace: &Workspace) -> anyhow::Result<(Programs, PathBuf)> {
+    setup::ensure(workspace, &[Need::KernelHalf])?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--no-run", "--workspace", "--locked"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    let label = "compiling everything, with all tests (minutes the first time)";
+    let ended = step::must(workspace, label, "build-with-tests", &mut cargo)?;
+    Ok((programs(workspace, Profile::Dev), ended.log))
+}
+
+/// Where cargo puts them.
+fn programs(workspace: &Workspace, profile: Profile) -> Programs {
     let directory = workspace.target().join(if profile == Profile::Release {
         "release"
     } else {
         "debug"
     });
-    Ok(Programs {
+    Programs {
         sensor: directory.join("claviger-sensor"),
         detector: directory.join("claviger-detector"),
-    })
+    }
 }

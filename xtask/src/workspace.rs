@@ -45,6 +45,14 @@ impl Workspace {
         cargo.current_dir(&self.root);
         cargo
     }
+
+    /// The same with the least priority there is: it takes only what tests that wait leave.
+    pub(crate) fn cargo_at_leisure(&self) -> Command {
+        let mut nice = Command::new("nice");
+        nice.args(["-n", "19"]).arg(self.cargo().get_program());
+        nice.current_dir(&self.root);
+        nice
+    }
 }
 
 /// The program's place in `PATH` or where `cargo install` puts it, if it is there.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use claviger_ebpf_build::{Compiler, TARGET, cargo, find_toolchain};
 
 use super::outcome::Outcome;
-use crate::build::{self as programs, Profile};
+use crate::build::build_with_tests;
 use crate::setup::DEBIAN_CLIPPY;
 use crate::step;
 use crate::tidy;
@@ -40,14 +40,14 @@ pub(super) fn format(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outco
     Ok(outcomes)
 }
 
-/// The programs that the end-to-end tests run.
+/// The tests, and the programs that they run.
 pub(super) fn build(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outcome>> {
-    programs::build(workspace, Profile::Dev)?;
+    build_with_tests(workspace)?;
     Ok(vec![Outcome::check("build", true)])
 }
 
-pub(super) fn clippy(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outcome>> {
-    let mut clippy = workspace.cargo();
+pub(super) fn clippy(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    let mut clippy = workspace.cargo_at_leisure();
     clippy.args([
         "clippy",
         "--workspace",
@@ -57,7 +57,7 @@ pub(super) fn clippy(workspace: &Workspace, _: bool) -> anyhow::Result<Vec<Outco
         "-D",
         "warnings",
     ]);
-    Ok(vec![check(workspace, "clippy", "clippy", &mut clippy)?])
+    check(workspace, "clippy", "clippy", &mut clippy)
 }
 
 /// clippy must be of the compiler that has `core` for BPF; a prebuilt one is driven as `cargo clippy` does it.

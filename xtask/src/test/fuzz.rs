@@ -22,12 +22,10 @@ const FULL_SECONDS: u32 = 600;
 /// At a time: each keeps one CPU busy.
 const AT_ONCE: usize = 2;
 
-/// Compiles them. With the least priority there is, so that it takes only what tests that wait leave.
+/// Compiles them.
 pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let folder = workspace.root().join("tests/fuzz");
-    let cargo = workspace.cargo();
-    let mut build = Command::new("nice");
-    build.args(["-n", "19"]).arg(cargo.get_program());
+    let mut build = workspace.cargo_at_leisure();
     build
         .current_dir(&folder)
         .env("RUSTC_BOOTSTRAP", "1")

@@ -38,10 +38,9 @@ pub(crate) struct Options {
 
 type Step = fn(&Workspace, bool) -> anyhow::Result<Vec<Outcome>>;
 
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", checks::format),
     ("build", checks::build),
-    ("clippy", checks::clippy),
     ("clippy of the kernel half", checks::clippy_of_kernel_half),
     ("tidy", checks::tidy),
     ("dependencies", checks::dependencies),
@@ -80,12 +79,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
     })
 }
 
-/// End-to-end tests wait more than they compute: meanwhile the fuzz targets are compiled.
+/// End-to-end tests wait more than they compute: meanwhile the fuzz targets are compiled, and clippy reads everything.
 fn tests_of_this_host(workspace: &Workspace, full: bool) -> anyhow::Result<Vec<Outcome>> {
     thread::scope(|scope| {
-        let fuzz = scope.spawn(|| fuzz::build(workspace));
+        let beside = scope.spawn(|| {
+            let fuzz = fuzz::build(workspace)?;
+            anyhow::Ok([fuzz, checks::clippy(workspace)?])
+        });
         let mut outcomes = runners::nextest(workspace, full)?;
-        outcomes.push(fuzz.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        outcomes.extend(beside.join().unwrap_or_else(|panic| resume_unwind(panic))?);
         Ok(outcomes)
     })
 }

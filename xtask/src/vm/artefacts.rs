@@ -1,15 +1,16 @@
 //! What goes into the image, compiled: both programs, the init, and the tests that meet a kernel.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::build::{self, Profile, Programs};
+use crate::build::{self, Programs};
 use crate::step;
 use crate::workspace::Workspace;
 
 const TESTS: &str = "claviger-tests";
+const TESTS_MANIFEST: &str = "tests/Cargo.toml";
 const INIT: &str = "vm-init";
 
 /// The tests that run on this host only, but where one is asked for by its name: they say the same on every kernel (and read files of the source tree, or wait for scans, which an emulated
@@ -27,27 +28,12 @@ pub(super) struct Artefacts {
 
 /// Without optimisation, as the tests of this host are. Of the tests one binary, or all that are not [`HERE_ONLY`].
 pub(super) fn build(workspace: &Workspace, only: Option<&str>) -> anyhow::Result<Artefacts> {
-    let programs = build::build(workspace, Profile::Dev)?;
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "test",
-        "--no-run",
-        "--locked",
-        "--message-format",
-        "json",
-        "--package",
-        TESTS,
-    ]);
-    let ended = step::must(
-        workspace,
-        "compiling the end-to-end tests",
-        "vm-tests",
-        &mut cargo,
-    )?;
-    let messages = step::text(&ended.log)?;
+    let (programs, log) = build::build_with_tests(workspace)?;
+    let messages = step::text(&log)?;
+    let manifest = workspace.root().join(TESTS_MANIFEST);
     let mut init = None;
     let mut tests = Vec::new();
-    for artefact in messages.lines().filter_map(executable) {
+    for artefact in messages.lines().filter_map(|line| executable(line, &manifest)) {
         match artefact {
             Executable::Test(name, path) => {
                 if only.map_or_else(|| !HERE_ONLY.contains(&name.as_str()), |only| only == name) {
@@ -84,9 +70,12 @@ enum Executable {
     Program(String, PathBuf),
 }
 
-/// A line of cargo's messages that tells of an integration test or a program; the log holds the compiler's own lines too.
-fn executable(line: &str) -> Option<Executable> {
+/// A line of cargo's messages that tells of an integration test or a program of the package with this manifest; the log holds the compiler's own lines too.
+fn executable(line: &str, manifest: &Path) -> Option<Executable> {
     let message: Value = serde_json::from_str(line).ok()?;
+    if Path::new(message.get("manifest_path")?.as_str()?) != manifest {
+        return None;
+    }
     let path = PathBuf::from(message.get("executable")?.as_str()?);
     let target = message.get("target")?;
     let name = target.get("name")?.as_str()?.to_owned();
@@ -110,11 +99,13 @@ mod tests {
 
     #[test]
     fn integration_tests_and_programs_are_told_from_the_rest() {
+        let manifest = Path::new("/c/tests/Cargo.toml");
         let line = |kind: &str, test: bool| {
             format!(
-                r#"{{"target":{{"name":"x","kind":["{kind}"]}},"profile":{{"test":{test}}},"executable":"/t/x"}}"#
+                r#"{{"manifest_path":"/c/tests/Cargo.toml","target":{{"name":"x","kind":["{kind}"]}},"profile":{{"test":{test}}},"executable":"/t/x"}}"#
             )
         };
+        let executable = |line: &str| executable(line, manifest);
         assert_eq!(
             executable(&line("test", true)),
             Some(Executable::Test("x".into(), "/t/x".into()))
@@ -129,6 +120,8 @@ mod tests {
             "a program's unit tests are not for the VM"
         );
         assert_eq!(executable(&line("lib", true)), None);
+        let elsewhere = line("test", true).replace("/c/tests", "/c/xtask");
+        assert_eq!(executable(&elsewhere), None, "another package's test");
         assert_eq!(executable("   Compiling x"), None);
         assert_eq!(executable(r#"{"executable":null}"#), None);
     }
