@@ -69,6 +69,7 @@ impl<S: Sink> Agent<S> {
             }
         };
         self.accounts.received += 1;
+        let is_elsewhere = before != found.path.display();
         self.tell_change(change, word, &found, before, after);
         if change.end != End::Succeeded {
             return;
@@ -79,6 +80,8 @@ impl<S: Sink> Agent<S> {
             placed.set(object.key, &found.entry, path.clone());
         }
         match word {
+            // Another name of the file, and not the one that it is known by: there it still lies.
+            "removed" | "renamed" if is_elsewhere => {}
             "removed" | "renamed" => self.knowledge.labels().lies(&path, None),
             "created" | "replaced" => {
                 let key = found.object.map(|object| object.key).unwrap_or_default();
@@ -138,11 +141,18 @@ impl<S: Sink> Agent<S> {
         let of_file = || self.recognise_changed(change, &change.file, &change.path);
         let second = change.second.clone().unwrap_or_default();
         let of_place = || self.recognise_changed(change, &change.place, &second);
+        let acted_on = |found: &Found, walked: &FilePath| {
+            if change.is_by_path || found.matched_by != MatchBasis::Object {
+                found.path.clone()
+            } else {
+                named(&found.path, walked)
+            }
+        };
         let moved = |found: &Found, known: &FilePath, other: &FilePath| {
             let shown = if change.is_by_path {
                 other.clone()
             } else {
-                beside(&found.path, known, other)
+                beside(&acted_on(found, known), known, other)
             };
             shown.display()
         };
@@ -159,7 +169,7 @@ impl<S: Sink> Agent<S> {
                 Err(_) => {
                     let from = of_file()?;
                     let after = moved(&from, &change.path, &second);
-                    let before = from.path.display();
+                    let before = acted_on(&from, &change.path).display();
                     ("renamed", from, before, after)
                 }
             },
@@ -179,7 +189,7 @@ impl<S: Sink> Agent<S> {
             },
             Changed::Removed => {
                 let from = of_file()?;
-                let before = from.path.display();
+                let before = acted_on(&from, &change.path).display();
                 ("removed", from, before, nothing())
             }
             Changed::Linked => match of_file() {
@@ -316,6 +326,21 @@ pub(super) fn beside(known: &FilePath, walked: &FilePath, other: &FilePath) -> F
     }
 }
 
+/// The path by which something was done to a file that is known by a path: another where its last name is another, as of a hard link. Where on the file system that lies is
+/// known if it is in the same directory; else the last name alone.
+fn named(known: &FilePath, walked: &FilePath) -> FilePath {
+    if known.name() == walked.name() {
+        return known.clone();
+    }
+    if parent(&known.bytes) == parent(&walked.bytes) {
+        return walked.clone();
+    }
+    FilePath {
+        bytes: walked.name().to_vec(),
+        truncated: true,
+    }
+}
+
 fn mode(attributes: Attributes) -> String {
     attributes
         .mode
@@ -351,6 +376,15 @@ mod tests {
         assert_eq!(shown("/a/id", "/a/id", "/b/x").bytes, b"/b/x");
         let bound = shown("/mnt/id", "/keys/id", "/keys/x");
         assert_eq!((&bound.bytes[..], bound.truncated), (&b"x"[..], true));
+    }
+
+    #[test]
+    fn what_is_done_to_another_name_is_told_of_that_name() {
+        let shown = |known, walked| named(&path(known), &path(walked));
+        assert_eq!(shown("/home/a/.ssh/id", "/a/.ssh/id").bytes, b"/home/a/.ssh/id");
+        assert_eq!(shown("/a/.ssh/id", "/a/.ssh/copy").bytes, b"/a/.ssh/copy");
+        let elsewhere = shown("/home/a/.ssh/id", "/a/.ssh/copy");
+        assert_eq!((&elsewhere.bytes[..], elsewhere.truncated), (&b"copy"[..], true));
     }
 
     #[test]
