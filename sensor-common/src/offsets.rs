@@ -128,6 +128,8 @@ offsets! {
     mount_parent,
     /// `mount.mnt_mountpoint`
     mount_mountpoint,
+    /// `mount.mnt_ns`
+    mount_namespace,
     /// `vfsmount.mnt_root`
     vfsmount_root,
     /// `fs_struct.root.dentry`
@@ -251,6 +253,8 @@ offsets! {
     regs_compat_second,
     /// `super_block.s_magic`
     sb_magic,
+    /// `super_block.s_flags`
+    sb_flags,
     /// `inode.i_uid`
     inode_uid,
     /// `inode.i_gid`

@@ -1,8 +1,9 @@
 //! Opens of credential files. Three hooks see the same thing; the loader attaches one of them:
 //!
-//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call; can deny. An LSM after ours may still refuse, so what came of
-//!   it is seen at the exit of `security_file_open`, where a program can be told what a function returned (5.17)
-//! - `security_file_open` alone, at its exit or else its entry (5.5): the same, cannot deny
+//! - `lsm/file_open` (5.7, `bpf` among the active LSMs): whatever the system call; can deny. An LSM after ours, a lease, a listener that is asked (fanotify) or
+//!   the file system may still refuse, so what came of it is seen at the exit of `do_dentry_open`, or else of `security_file_open`, where a program can be
+//!   told what a function returned (5.17)
+//! - these exits alone, or else the entry of `security_file_open` (5.5): the same, cannot deny
 //! - `syscalls:sys_exit_{open,openat,openat2,creat,open_by_handle_at}` (tracefs): the descriptor that was returned, resolved in the task's
 //!   table. What io_uring opens is seen by [`crate::io_uring`] beside it.
 //!
@@ -19,7 +20,9 @@ use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
     changes, copies, descriptors,
-    file_use::{KNOWN, OPENED_TO_RUN, READ_FIRST, untyped, used, used_before_layer},
+    file_use::{
+        KNOWN, OPENED_TO_RUN, READ_FIRST, is_for_use, untyped, used, used_before_layer, used_behind_layer,
+    },
     handles, labels,
     offsets::{agent_pid, offset},
     process_files,
@@ -44,7 +47,16 @@ pub fn lsm_file_open(ctx: LsmContext) -> i32 {
     0
 }
 
-/// Beside hook 1: every LSM was asked. What one of them refused is seen as a refusal. It does not answer the agent, who is to learn whether hook 1 runs.
+/// Beside hook 1: the file is open. What was refused after the hook is seen as a refusal. It does not answer the agent, who is to learn whether hook 1 runs.
+#[fexit(function = "do_dentry_open")]
+pub fn fexit_do_dentry_open_beside(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) && task::current_pid() != agent_pid() {
+        opened_at_last::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// The same, where that function cannot be attached to: every LSM was asked.
 #[fexit(function = "security_file_open")]
 pub fn fexit_security_file_open_beside(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>() == Ok(0) && task::current_pid() != agent_pid() {
@@ -54,6 +66,15 @@ pub fn fexit_security_file_open_beside(ctx: FExitContext) -> i32 {
 }
 
 /// Hook 2: as above.
+#[fexit(function = "do_dentry_open")]
+pub fn fexit_do_dentry_open(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>() == Ok(0) {
+        opened_at_last::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// The same, where that function cannot be attached to.
 #[fexit(function = "security_file_open")]
 pub fn fexit_security_file_open(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>() == Ok(0) {
@@ -149,17 +170,23 @@ fn failed(ctx: &TracePointContext, result: i64) {
     refused(call, -result as u32);
 }
 
+/// A file is open, after what overlayfs opens for it in its layers. What only names a file comes by here too.
+#[inline(always)]
+fn opened_at_last<R: Read>(file: *const u8) {
+    if !is_for_use(R::read(file, offset!(file_mode))) {
+        return;
+    }
+    opened_as::<R>(file, |file| {
+        used_behind_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file)
+    });
+}
+
 /// A file was opened, also by overlayfs, which opens a file of its layers for each of its own.
 #[inline(always)]
 fn opened_by_any<R: Read>(file: *const u8) {
-    if task::current_pid() == agent_pid() {
-        answer(untyped(file));
-        return;
-    }
-    if !process_files::opened::<R>(file) {
-        let found = used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file);
-        go_on::<R>(file, found);
-    }
+    opened_as::<R>(file, |file| {
+        used_before_layer::<R>(Probe::FileOpen, OPERATION_OPEN, file)
+    });
 }
 
 /// A descriptor was returned, or a place of a ring. Another thread can have closed it since, and then nothing says what it was. Returns 0 for a file that is
@@ -176,6 +203,11 @@ pub fn returned<R: Read>(file: *const u8) -> u32 {
 /// A file was opened.
 #[inline(always)]
 fn opened<R: Read>(file: *const u8) -> u32 {
+    opened_as::<R>(file, |file| used::<R>(Probe::FileOpen, OPERATION_OPEN, file))
+}
+
+#[inline(always)]
+fn opened_as<R: Read>(file: *const u8, used: impl FnOnce(*const u8) -> u32) -> u32 {
     if task::current_pid() == agent_pid() {
         answer(untyped(file));
         return KNOWN;
@@ -183,7 +215,7 @@ fn opened<R: Read>(file: *const u8) -> u32 {
     if process_files::opened::<R>(file) {
         return KNOWN;
     }
-    let found = used::<R>(Probe::FileOpen, OPERATION_OPEN, file);
+    let found = used(file);
     go_on::<R>(file, found);
     found
 }

@@ -41,6 +41,8 @@ const LAYER_FOLLOWS: u32 = 4;
 const BELOW: u32 = 8;
 /// It is open for writing.
 const WRITES: u32 = 16;
+/// The hook sees also what overlayfs opens for itself, which is nobody's use.
+const OR_OF_OVERLAY: u32 = 32;
 
 /// Where in what [`report_use`] is told of a use the access stands: `OPENED_FOR_` bits.
 pub const ACCESS_AT: u32 = 24;
@@ -84,6 +86,12 @@ pub fn used_before_layer<R: Read>(probe: Probe, operation: u32, file: *const u8)
     used_as::<R>(probe, operation, file, LAYER_FOLLOWS)
 }
 
+/// As [`used`], at a hook that sees it too when overlayfs opens the file of its layer, and has seen that first.
+#[inline(always)]
+pub fn used_behind_layer<R: Read>(probe: Probe, operation: u32, file: *const u8) -> u32 {
+    used_as::<R>(probe, operation, file, OR_OF_OVERLAY)
+}
+
 #[inline(always)]
 fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -> u32 {
     let found = if whose & LAYER_FOLLOWS == 0 {
@@ -96,6 +104,9 @@ fn used_as<R: Read>(probe: Probe, operation: u32, file: *const u8, whose: u32) -
     }
     let mode: u32 = R::read(file, offset!(file_mode));
     if !is_for_use(mode) || is_to_run::<R>(file, operation) {
+        return 0;
+    }
+    if whose & OR_OF_OVERLAY != 0 && overlay::opens_itself(file, mode) {
         return 0;
     }
     let how = probe as u32 | operation << 8;

@@ -1,11 +1,12 @@
 //! Labelled files mapped into memory: a descriptor can be mapped long after it was opened, and by another program.
 //!
-//! - `lsm/mmap_file`, `fentry/security_mmap_file`
+//! - `vm_mmap_pgoff` at its exit, where a program can be told what a function returned (5.17), or else `lsm/mmap_file` or `fentry/security_mmap_file`, which
+//!   are asked before the kernel itself may refuse
 //! - `syscalls:sys_exit_mmap`: the descriptor that was given
 
 use aya_ebpf::{
-    macros::{fentry, lsm, tracepoint},
-    programs::{FEntryContext, LsmContext, TracePointContext},
+    macros::{fentry, fexit, lsm, tracepoint},
+    programs::{FEntryContext, FExitContext, LsmContext, TracePointContext},
 };
 use claviger_sensor_common::{Counter, OPERATION_MAP, Probe, REQUEST_MAPPED};
 
@@ -24,7 +25,17 @@ use crate::{
 /// include/uapi/asm-generic/mman-common.h
 const MAP_ANONYMOUS: u64 = 0x20;
 
-/// Hook 1.
+/// Hooks 1 and 2: the address where it is mapped, or an error, which is negative.
+#[fexit(function = "vm_mmap_pgoff")]
+pub fn fexit_vm_mmap_pgoff(ctx: FExitContext) -> i32 {
+    let file: *const u8 = ctx.arg(0);
+    if !file.is_null() && ctx.ret::<i64>().is_ok_and(|address| address > 0) {
+        mapped::<Typed>(file, ctx.arg(3), ctx.arg(4));
+    }
+    0
+}
+
+/// Hook 1, where that cannot be.
 #[lsm(hook = "mmap_file")]
 pub fn lsm_mmap_file(ctx: LsmContext) -> i32 {
     let file: *const u8 = ctx.arg(0);
@@ -35,7 +46,7 @@ pub fn lsm_mmap_file(ctx: LsmContext) -> i32 {
     0
 }
 
-/// Hook 2.
+/// Hook 2, where that cannot be.
 #[fentry(function = "security_mmap_file")]
 pub fn fentry_security_mmap_file(ctx: FEntryContext) -> i32 {
     let file: *const u8 = ctx.arg(0);

@@ -112,6 +112,29 @@ pub fn is_of_overlay<R: Read>(inode: *const u8) -> bool {
     R::read::<u64>(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_magic)) == OVERLAYFS_SUPER_MAGIC
 }
 
+/// Files that count towards nobody's limit: overlayfs opens them for its own.
+const FMODE_NOACCOUNT: u32 = 0x2000_0000;
+/// What a mount of the kernel's own has for its namespace: the error EINVAL.
+const MNT_NS_INTERNAL: u64 = -22_i64 as u64;
+/// include/linux/fs.h, of file systems that only the kernel mounts, as that of files that are made in memory: anybody can have those open.
+const SB_NOUSER: u64 = 1 << 31;
+
+/// Whether overlayfs opens a file of its layers for itself: what a file of its own shows, or, on a mount of its own, what it copies up. What is opened through the overlay
+/// is told as the process opens it.
+#[inline(always)]
+pub fn opens_itself(file: *const u8, mode: u32) -> bool {
+    if mode & FMODE_NOACCOUNT != 0 {
+        return true;
+    }
+    let mount = pointer::<Probed>(file, offset!(file_mnt)).wrapping_sub(offset!(mount_mnt) as usize);
+    if Probed::read::<u64>(mount, offset!(mount_namespace)) != MNT_NS_INTERNAL {
+        return false;
+    }
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let superblock = pointer::<Probed>(inode, offset!(inode_sb));
+    Probed::read::<u64>(superblock, offset!(sb_flags)) & SB_NOUSER == 0
+}
+
 /// Whether what an open file shows may be labelled, where it is one of overlayfs.
 #[inline(always)]
 pub fn may_show_labelled<R: Read>(file: *const u8) -> bool {
@@ -229,6 +252,8 @@ pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(
     if let Some(found) = labelled_there(upper) {
         return (!layer_follows).then_some(found);
     }
+    // Of an overlay on another, what the other one shows.
+    let lower = content_of(untyped(lower)) as *const u8;
     let (object, label) = labelled_there(lower).or_else(|| labelled_there(data))?;
     if !upper.is_null() && is_upper_whole {
         // A copy, which has no label.

@@ -1,6 +1,7 @@
 //! Open descriptors that come from another process:
 //!
-//! - `lsm/file_receive`, `fentry/security_file_receive` (5.9 for all ways): SCM_RIGHTS, pidfd_getfd, seccomp's ADDFD, whatever the call
+//! - `receive_fd` and `receive_fd_replace` at their exits, where a program can be told what a function returned (5.17): SCM_RIGHTS, pidfd_getfd, seccomp's ADDFD,
+//!   whatever the call; or else `lsm/file_receive`, `fentry/security_file_receive` (5.9 for all ways), which are asked before there is a descriptor
 //! - `tp_btf/skb_copy_datagram_iovec`: a message is taken from a socket, by whatever call, and what it carries is looked at in the message itself, before the
 //!   process has it: no thread of it can hide that. `syscalls:sys_exit_pidfd_getfd`: the descriptor that was returned. What seccomp's supervisor puts in is
 //!   found by the look through open descriptors
@@ -9,8 +10,8 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     helpers::generated::bpf_loop,
-    macros::{btf_tracepoint, fentry, lsm, tracepoint},
-    programs::{BtfTracePointContext, FEntryContext, LsmContext, TracePointContext},
+    macros::{btf_tracepoint, fentry, fexit, lsm, tracepoint},
+    programs::{BtfTracePointContext, FEntryContext, FExitContext, LsmContext, TracePointContext},
 };
 use claviger_sensor_common::{Counter, MISSING, OPERATION_RECEIVE, Probe, REQUEST_RECEIVED};
 
@@ -32,14 +33,32 @@ const AF_UNIX: u16 = 1;
 /// One message carries at most 253 descriptors (SCM_MAX_FD).
 const DESCRIPTORS_MASK: u32 = 255;
 
-/// Hook 1.
+/// Hooks 1 and 2: `receive_fd(file, …)`, called `__receive_fd` before 6.8, gives the descriptor, or an error.
+#[fexit(function = "receive_fd")]
+pub fn fexit_receive_fd(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
+        received_with_ring::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
+/// Beside it: `receive_fd_replace(number, file, flags)`, by a seccomp supervisor who says the number.
+#[fexit(function = "receive_fd_replace")]
+pub fn fexit_receive_fd_replace(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
+        received_with_ring::<Typed>(ctx.arg(1));
+    }
+    0
+}
+
+/// Hook 1, where these cannot be.
 #[lsm(hook = "file_receive")]
 pub fn lsm_file_receive(ctx: LsmContext) -> i32 {
     received_with_ring::<Typed>(ctx.arg(0));
     0
 }
 
-/// Hook 2.
+/// Hook 2, where these cannot be.
 #[fentry(function = "security_file_receive")]
 pub fn fentry_security_file_receive(ctx: FEntryContext) -> i32 {
     received_with_ring::<Typed>(ctx.arg(0));

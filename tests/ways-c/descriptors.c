@@ -28,6 +28,14 @@ static void way_mmap(void) {
     say(place == MAP_FAILED ? -1 : 0);
 }
 
+/* The kernel maps nothing of no length. */
+static void denied_mmap(void) {
+    int file = opened();
+    actor();
+    void *place = mmap(NULL, 0, PROT_READ, MAP_PRIVATE, file, 0);
+    say(place == MAP_FAILED ? -1 : 0);
+}
+
 /* The program that execs is this one again, under the second name. */
 static void inherit(void) {
     int file = (int)must("open the decoy", open(object, O_RDONLY));
@@ -299,7 +307,24 @@ static void scm_left(void) {
     say(read(socket, &byte, 1));
 }
 
-static void way_pidfd_getfd(void) {
+/* From now on there is no number left for a descriptor. */
+static void full(void) {
+    struct rlimit limit;
+    must("the limit of descriptors", getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = 0;
+    must("no more descriptors", setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+/* The message is taken, and the kernel lets go of the descriptor. */
+static void scm_full(void) {
+    static struct parcel parcel;
+    int socket = receiving_end();
+    wrap(&parcel);
+    full();
+    say(syscall(SYS_recvmsg, socket, &parcel.head, 0));
+}
+
+static _Noreturn void taken_by_number(bool has_room) {
     int numbers[2], file;
     pid_t child, owner = getpid();
     must("pipe", pipe2(numbers, O_CLOEXEC));
@@ -311,8 +336,12 @@ static void way_pidfd_getfd(void) {
     must("read", read(numbers[0], &file, sizeof file));
     int process = (int)must("pidfd_open", syscall(SYS_pidfd_open, owner, 0));
     target = owner;
+    if (!has_room)
+        full();
     say(syscall(SYS_pidfd_getfd, process, file, 0));
 }
+static void way_pidfd_getfd(void) { taken_by_number(true); }
+static void denied_getfd(void) { taken_by_number(false); }
 
 /* The actor's getpgid is answered by the setup, with a descriptor; with `same`, under the number that the setup itself has it at. */
 static _Noreturn void added(bool same) {
@@ -447,6 +476,9 @@ const struct way descriptor_ways[] = {
     {"scm_ring", scm_ring},
     {"scm_diverted", scm_diverted},
     {"scm_left", scm_left},
+    {"scm_full", scm_full},
+    {"denied_getfd", denied_getfd},
+    {"denied_mmap", denied_mmap},
     {"pidfd_getfd", way_pidfd_getfd},
     {"seccomp_addfd", seccomp_addfd},
     {"seccomp_addfd_same_number", seccomp_addfd_same_number},

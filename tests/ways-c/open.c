@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -301,6 +302,15 @@ static void acct_file(void) {
     say_for(child, error);
 }
 
+/* Who does not wait for the holder of a lease opens nothing. */
+static void denied_lease(void) {
+    int file = opened();
+    signal(SIGIO, SIG_IGN);
+    must("a lease", fcntl(file, F_SETLEASE, F_WRLCK));
+    actor();
+    say(open(object, O_RDONLY | O_NONBLOCK));
+}
+
 const struct way open_ways[] = {
     {"acct_file", acct_file},
     {"open", way_open},
@@ -341,5 +351,6 @@ const struct way open_ways[] = {
     {"denied_through_bind_mount", denied_through_bind_mount},
     {"denied_through_mount_of_thread", denied_through_mount_of_thread},
     {"refused_by_landlock", refused_by_landlock},
+    {"denied_lease", denied_lease},
     {0},
 };

@@ -78,7 +78,7 @@ impl<'a> Attacher<'a> {
     ) -> Result<(FileOpenHook, ProbeState), KernelError> {
         let mut refused = Vec::new();
         for &level in levels {
-            let hook = hooks::at(Probe::FileOpen, level);
+            let hook = hooks::of_opens(level);
             match self.one(Probe::FileOpen, &hook, labeller) {
                 Ok(mut state) => {
                     state.refused = refused;
@@ -106,24 +106,27 @@ impl<'a> Attacher<'a> {
             &[hooks::DENIED, hooks::DENIED_BY_CALL]
         };
         let denied = self.first_of(Probe::FileOpenDenied, denied, labeller);
-        let hooks = [
-            (Probe::FileReceived, hooks::at(Probe::FileReceived, level)),
-            (Probe::FileMapped, hooks::at(Probe::FileMapped, level)),
-            (Probe::ProcessSecret, hooks::REACHED),
-            (Probe::KernelKey, hooks::KEYS),
-            (Probe::SensorTamper, tamper::TAMPER),
-            (Probe::DirectoryList, hooks::LISTED),
-            (Probe::FileCopied, hooks::copied(level)),
-            (Probe::CredentialChange, changes::at(level)),
+        let (copied, changed) = (hooks::copied(level), changes::at(level));
+        let hooks: [(Probe, &[Hook]); 8] = [
+            (Probe::FileReceived, hooks::of_received(level)),
+            (Probe::FileMapped, hooks::of_mapped(level)),
+            (Probe::ProcessSecret, &[hooks::REACHED]),
+            (Probe::KernelKey, &[hooks::KEYS]),
+            (Probe::SensorTamper, &[tamper::TAMPER]),
+            (Probe::DirectoryList, &[hooks::LISTED]),
+            (Probe::FileCopied, std::slice::from_ref(&copied)),
+            (Probe::CredentialChange, std::slice::from_ref(&changed)),
         ];
-        let ahead = hooks.iter().flat_map(|(_, hook)| side_by_side::alone(hook));
+        let preferred = hooks.iter().filter_map(|(_, hooks)| hooks.first());
+        let ahead = preferred.flat_map(side_by_side::alone);
         let ahead = ahead.chain(PROCESS.map(|(_, program)| program));
         side_by_side::load_all(self.ebpf, self.btf, ahead.chain(open_descriptors::PROGRAMS));
         let mut states = vec![denied];
-        states.extend(hooks.iter().map(|(probe, hook)| {
-            self.one(*probe, hook, labeller)
-                .unwrap_or_else(|trial| ProbeState::without(*probe, vec![trial]))
-        }));
+        states.extend(
+            hooks
+                .iter()
+                .map(|(probe, hooks)| self.first_of(*probe, hooks, labeller)),
+        );
         let unknown = canary::learn_operations(labeller);
         if let Some(state) = states
             .iter_mut()
@@ -197,11 +200,11 @@ impl<'a> Attacher<'a> {
     /// Starts the programs of one hook and keeps them if what they are to see is seen.
     fn one(&mut self, probe: Probe, hook: &Hook, labeller: &mut Labeller) -> Result<ProbeState, HookTrial> {
         let mut tried = Ok(());
-        let mut before_lsms = false;
+        let mut too_early = None;
         for program in hook.programs {
             tried = self.start(program, probe);
             if tried.is_ok() {
-                before_lsms = hooks::BEFORE_LSMS.contains(&program.name);
+                too_early = hooks::seen_too_early(program);
                 break;
             }
         }
@@ -217,9 +220,7 @@ impl<'a> Attacher<'a> {
             });
         }
         let mut cannot_see: Vec<String> = hook.cannot_see.iter().map(|&what| what.to_owned()).collect();
-        if before_lsms {
-            cannot_see.push(hooks::NOT_REFUSED_BY_LSM.to_owned());
-        }
+        cannot_see.extend(too_early.map(str::to_owned));
         side_by_side::load_all(self.ebpf, self.btf, side_by_side::alone(hook));
         for either in hook.beside {
             let works = self.either(either, probe) && is_seen_to_work(either, labeller);

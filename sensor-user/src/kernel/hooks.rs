@@ -1,7 +1,5 @@
 //! The hooks of each probe, in order of preference, and what each cannot see.
 
-use claviger_sensor_common::Probe;
-
 use super::hook::{Either, Hook, Point, Program, program};
 use crate::config::FileOpenHook;
 
@@ -18,6 +16,10 @@ const OPEN_LSM: Hook = Hook {
             "lsm_file_open_asked",
             Point::LsmWithResult("file_open", &OPENED_BESIDE),
         ),
+        program(
+            "lsm_file_open_asked",
+            Point::LsmWithResult("file_open", &ADMITTED_BESIDE),
+        ),
         program("lsm_file_open", Point::Lsm("file_open")),
     ],
     beside: &[],
@@ -28,26 +30,40 @@ const OPEN_FENTRY: Hook = Hook {
     name: "fentry/security_file_open",
     programs: &[
         OPENED,
+        ADMITTED,
         program("fentry_security_file_open", Point::Fentry("security_file_open")),
     ],
     beside: &[],
     cannot_see: &[],
 };
 
-const OPENED_BESIDE: Program = program(
+/// See what came of an open.
+const OPENED: Program = program("fexit_do_dentry_open", Point::Fexit("do_dentry_open"));
+const OPENED_BESIDE: Program = program("fexit_do_dentry_open_beside", Point::Fexit("do_dentry_open"));
+
+/// See the answer of all LSMs.
+const ADMITTED: Program = program("fexit_security_file_open", Point::Fexit("security_file_open"));
+const ADMITTED_BESIDE: Program = program(
     "fexit_security_file_open_beside",
     Point::Fexit("security_file_open"),
 );
 
-/// Sees the answer of all LSMs.
-const OPENED: Program = program("fexit_security_file_open", Point::Fexit("security_file_open"));
-
-/// By name the programs that see an open before it is known whether an LSM refuses it.
-pub(super) const BEFORE_LSMS: &[&str] = &["lsm_file_open", "fentry_security_file_open"];
-
-/// What they cannot see.
-pub(super) const NOT_REFUSED_BY_LSM: &str =
-    "whether an LSM after the hook refused an open: its outcome is then said as succeeded";
+/// What a program cannot see that sees opens, for it is asked before the outcome is known.
+pub(super) fn seen_too_early(program: &Program) -> Option<&'static str> {
+    let asked = match program.point {
+        Point::LsmWithResult(_, result) => result,
+        _ => program,
+    };
+    match asked.name {
+        "lsm_file_open" | "fentry_security_file_open" => Some(
+            "whether an LSM after the hook, or the file system, refused an open: its outcome is then said as succeeded",
+        ),
+        "fexit_security_file_open" | "fexit_security_file_open_beside" => Some(
+            "whether the file system, or the holder of a lease, refused an open: its outcome is then said as succeeded",
+        ),
+        _ => None,
+    }
+}
 
 const OPEN_TRACEPOINT: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_openat",
@@ -140,11 +156,32 @@ pub(super) const RING_ENDS: Either = Either {
     otherwise: "the object of an io_uring open without completion: only its path",
 };
 
+/// At both levels, where a program can be told what a function returned.
+const RECEIVED_AT_LAST: Hook = Hook {
+    name: "fexit/receive_fd",
+    programs: &[
+        // Its name before 6.8, when `receive_fd` only called it.
+        program("fexit_receive_fd", Point::Fexit("__receive_fd")),
+        program("fexit_receive_fd", Point::Fexit("receive_fd")),
+    ],
+    beside: &[Either {
+        programs: &[program(
+            "fexit_receive_fd_replace",
+            Point::Fexit("receive_fd_replace"),
+        )],
+        otherwise: "descriptors put in by a seccomp supervisor under a number that he chooses",
+    }],
+    cannot_see: &[],
+};
+
+const NO_ROOM_FOR_RECEIVED: &str =
+    "whether the process had room for a descriptor that it was sent: it is then said as received";
+
 const RECEIVED_LSM: Hook = Hook {
     name: "lsm/file_receive",
     programs: &[program("lsm_file_receive", Point::Lsm("file_receive"))],
     beside: &[],
-    cannot_see: &[],
+    cannot_see: &[NO_ROOM_FOR_RECEIVED],
 };
 
 const RECEIVED_FENTRY: Hook = Hook {
@@ -154,7 +191,7 @@ const RECEIVED_FENTRY: Hook = Hook {
         Point::Fentry("security_file_receive"),
     )],
     beside: &[],
-    cannot_see: &[],
+    cannot_see: &[NO_ROOM_FOR_RECEIVED],
 };
 
 const RECEIVED_TRACEPOINT: Hook = Hook {
@@ -173,11 +210,21 @@ const RECEIVED_TRACEPOINT: Hook = Hook {
     ],
 };
 
+/// At both levels, where a program can be told what a function returned.
+const MAPPED_AT_LAST: Hook = Hook {
+    name: "fexit/vm_mmap_pgoff",
+    programs: &[program("fexit_vm_mmap_pgoff", Point::Fexit("vm_mmap_pgoff"))],
+    beside: &[],
+    cannot_see: &[],
+};
+
+const NOT_MAPPED: &str = "whether the kernel refused to map a file: it is then said as mapped";
+
 const MAPPED_LSM: Hook = Hook {
     name: "lsm/mmap_file",
     programs: &[program("lsm_mmap_file", Point::Lsm("mmap_file"))],
     beside: &[],
-    cannot_see: &[],
+    cannot_see: &[NOT_MAPPED],
 };
 
 const MAPPED_FENTRY: Hook = Hook {
@@ -187,7 +234,7 @@ const MAPPED_FENTRY: Hook = Hook {
         Point::Fentry("security_mmap_file"),
     )],
     beside: &[],
-    cannot_see: &[],
+    cannot_see: &[NOT_MAPPED],
 };
 
 const MAPPED_TRACEPOINT: Hook = Hook {
@@ -338,7 +385,7 @@ const MADE_IN_MEMORY: Either = Either {
 /// What may become a copy is seen by the programs that see opens, and what is made in memory by one beside them.
 pub(super) const fn copied(level: FileOpenHook) -> Hook {
     Hook {
-        name: at(Probe::FileOpen, level).name,
+        name: of_opens(level).name,
         programs: &[],
         beside: &[MADE_IN_MEMORY],
         cannot_see: &[
@@ -348,23 +395,35 @@ pub(super) const fn copied(level: FileOpenHook) -> Hook {
     }
 }
 
-/// The hook of a probe at a level, for the probes that have one at each.
-pub(super) const fn at(probe: Probe, level: FileOpenHook) -> Hook {
-    match (probe, level) {
-        (Probe::FileReceived, FileOpenHook::Lsm) => RECEIVED_LSM,
-        (Probe::FileReceived, FileOpenHook::Fentry) => RECEIVED_FENTRY,
-        (Probe::FileReceived, FileOpenHook::Tracepoint) => RECEIVED_TRACEPOINT,
-        (Probe::FileMapped, FileOpenHook::Lsm) => MAPPED_LSM,
-        (Probe::FileMapped, FileOpenHook::Fentry) => MAPPED_FENTRY,
-        (Probe::FileMapped, FileOpenHook::Tracepoint) => MAPPED_TRACEPOINT,
-        (_, FileOpenHook::Lsm) => OPEN_LSM,
-        (_, FileOpenHook::Fentry) => OPEN_FENTRY,
-        (_, FileOpenHook::Tracepoint) => OPEN_TRACEPOINT,
+/// How opens are seen at a level.
+pub(super) const fn of_opens(level: FileOpenHook) -> Hook {
+    match level {
+        FileOpenHook::Lsm => OPEN_LSM,
+        FileOpenHook::Fentry => OPEN_FENTRY,
+        FileOpenHook::Tracepoint => OPEN_TRACEPOINT,
+    }
+}
+
+/// How received descriptors are seen at a level, the best first.
+pub(super) const fn of_received(level: FileOpenHook) -> &'static [Hook] {
+    match level {
+        FileOpenHook::Lsm => &[RECEIVED_AT_LAST, RECEIVED_LSM],
+        FileOpenHook::Fentry => &[RECEIVED_AT_LAST, RECEIVED_FENTRY],
+        FileOpenHook::Tracepoint => &[RECEIVED_TRACEPOINT],
+    }
+}
+
+/// How mapped files are seen at a level, the best first.
+pub(super) const fn of_mapped(level: FileOpenHook) -> &'static [Hook] {
+    match level {
+        FileOpenHook::Lsm => &[MAPPED_AT_LAST, MAPPED_LSM],
+        FileOpenHook::Fentry => &[MAPPED_AT_LAST, MAPPED_FENTRY],
+        FileOpenHook::Tracepoint => &[MAPPED_TRACEPOINT],
     }
 }
 
 /// A hook's full name, as events and `check` show it.
 #[must_use]
 pub const fn name(hook: FileOpenHook) -> &'static str {
-    at(Probe::FileOpen, hook).name
+    of_opens(hook).name
 }

@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use super::{Cell, Level, Required, State, Way};
+use super::{Cell, Level, Required, Sees, State, Way};
 
 /// Names the file that takes the results, one JSON object a line.
 const VARIABLE: &str = "CLAVIGER_COVERAGE";
@@ -24,7 +24,7 @@ impl Outcome {
     /// A word for the results.
     fn word(&self, way: &Way, level: Level, cell: Option<Cell>) -> &'static str {
         match self {
-            Self::Right if way.row.is_empty() => "not reported",
+            Self::Right if way.sees == Sees::Nothing => "not reported",
             Self::Right => "seen",
             Self::Wrong(_) if cell == Some(Cell::Cannot) => "cannot",
             Self::Wrong(_) if level.state(way) == State::NotYet => "not yet",

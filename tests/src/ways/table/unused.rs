@@ -1,9 +1,10 @@
 //! What is no use of a credential, and what is not done to the sensor, and is not reported as such.
 
+use super::row;
 use crate::ways::Place::{Key, OtherDirectory, OtherFile, Sensor};
 use crate::ways::Sees::Nothing;
 use crate::ways::SensorPart::Pid;
-use crate::ways::State::Built;
+use crate::ways::State::{Built, NotYet};
 use crate::ways::{Way, When};
 
 pub(super) fn ways() -> Vec<Way> {
@@ -18,6 +19,9 @@ pub(super) fn ways() -> Vec<Way> {
         ("inotify", "inotify", Key),
         ("core_dump_of_another", "core_dump_of_another", Key),
         ("scm_left", "scm_left", Key),
+        ("denied_lease", "denied_lease", Key),
+        ("denied_mmap", "denied_mmap", Key),
+        ("denied_getfd", "denied_getfd", Key),
         ("own_environ_inherited", "own_environ_inherited", Key),
         (
             "own_thread_environ_inherited",
@@ -41,5 +45,9 @@ pub(super) fn ways() -> Vec<Way> {
         ["own_environ_forked", "own_thread_environ_held"]
             .map(|name| Way::new(name, Nothing, [Built, Built, Built]).when(When::BeforeSensor)),
     )
+    .chain(row(
+        "sent to a process that has no number left for it",
+        [Way::new("scm_full", Nothing, [Built, Built, NotYet])],
+    ))
     .collect()
 }
