@@ -61,6 +61,10 @@ static BPF_ASKED: HashMap<u32, Asked> = HashMap::with_max_entries(TAMPER_IN_FLIG
 /// `security_bpf(command, attributes, size, …)`: with the kernel's own copy of what is named.
 #[fentry(function = "security_bpf")]
 pub fn fentry_security_bpf(ctx: FEntryContext) -> i32 {
+    // The end of a 32-bit call is not seen: what it asked for would wait for the next call of whoever gets the number of its thread.
+    if task::is_in_compat_call() {
+        return 0;
+    }
     let attributes: *const u8 = ctx.arg(1);
     asked(ctx.arg(0), |at| Some(Probed::read(attributes, at)));
     0
@@ -136,15 +140,17 @@ fn place(command: u32) -> u32 {
 pub fn sys_exit_bpf(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     let errno = if result < 0 { -result as u32 } else { 0 };
+    let arguments = Arguments::current();
+    let command = arguments.first() as u32;
     let thread = task::current_tid();
     // SAFETY: a value that only this thread writes.
     if let Some(asked) = unsafe { BPF_ASKED.get(thread) }.copied() {
         let _removed = BPF_ASKED.remove(thread);
-        report(asked.what, asked.command, asked.id, errno);
-        return 0;
+        if asked.command == command {
+            report(asked.what, asked.command, asked.id, errno);
+            return 0;
+        }
     }
-    let arguments = Arguments::current();
-    let command = arguments.first() as u32;
     let Some((what, by_id)) = sort(command) else {
         return 0;
     };
