@@ -5,6 +5,7 @@
 //! - A program that it starts must have been counted as created, started and ended. Others' processes are counted too: a hook that misses only some
 //!   is not found out by this.
 //! - A probe that fails loses its hook, with the reason, until it passes again; the time since it passed last is told as a gap.
+//! - So is the time around a setting by which somebody can have the kernel call no probes: between two tests he may have set it to and fro.
 
 use std::{
     collections::BTreeMap,
@@ -63,7 +64,7 @@ pub(super) enum Change {
 pub(super) struct Verdict {
     /// What changed.
     pub changes: Vec<Change>,
-    /// The time for which nothing vouches, where a probe was or is blind.
+    /// The time for which nothing vouches, where a probe was or is blind, or may have been.
     pub unwatched: Option<(SystemTime, SystemTime)>,
 }
 
@@ -93,7 +94,12 @@ pub(super) struct SelfTest {
     /// When each probe was seen to see.
     seen: BTreeMap<Probe, SystemTime>,
     is_overdue: bool,
+    /// For how many tests to come nothing vouches for the time before them.
+    doubted: u32,
 }
+
+/// A setting is told before it takes effect: what the next test does may still be seen.
+const DOUBTED: u32 = 2;
 
 impl SelfTest {
     /// Begins at `now`, right after loading has seen every probe work that has a hook.
@@ -110,7 +116,13 @@ impl SelfTest {
                 .map(|state| (state.probe, now))
                 .collect(),
             is_overdue: false,
+            doubted: 0,
         }
+    }
+
+    /// Somebody sets whether the kernel calls probes.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = DOUBTED;
     }
 
     /// As it stands at `now`.
@@ -167,7 +179,9 @@ impl SelfTest {
         self.report.failed += u64::from(!self.report.blind.is_empty());
         let overdue = std::mem::take(&mut self.is_overdue);
         let from = std::mem::replace(&mut self.last, now);
-        let blind = was_blind || overdue || !self.report.blind.is_empty();
+        let doubted = self.doubted > 0;
+        self.doubted = self.doubted.saturating_sub(1);
+        let blind = was_blind || overdue || doubted || !self.report.blind.is_empty();
         Verdict {
             changes,
             unwatched: blind.then_some((from, now)),

@@ -105,6 +105,11 @@ impl<S: Sink> Agent<S> {
                 how.told()
             }
         };
+        if what == SETTING
+            && let Some(test) = &mut self.condition.self_test
+        {
+            test.doubt();
+        }
         let outcome = match tamper.errno {
             // The kernel still decides.
             _ if what == SETTING => (Outcome::Unknown, 0),

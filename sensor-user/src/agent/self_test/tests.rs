@@ -168,3 +168,31 @@ fn it_is_known_since_when_a_probe_was_not_seen_to_see() {
     assert!((ago["process_exec"] - 60.0).abs() < 1e-6, "{ago:?}");
     assert_eq!(ago.get("file_open_denied"), None, "it never had a hook");
 }
+
+#[test]
+fn nothing_vouches_for_the_time_around_a_setting_that_blinds() {
+    let mut probes = probes();
+    let begin = SystemTime::UNIX_EPOCH;
+    let mut test = SelfTest::new(MINUTE, &probes, begin);
+    let mut unwatched = |test: &mut SelfTest, minutes| {
+        test.judge(
+            &all_well(),
+            &mut probes,
+            |_| u64::from(minutes),
+            begin + MINUTE * minutes,
+        )
+        .unwatched
+    };
+    assert_eq!(unwatched(&mut test, 1), None);
+    test.doubt();
+    // What this test did may have been seen before it was set.
+    assert_eq!(
+        unwatched(&mut test, 2),
+        Some((begin + MINUTE, begin + MINUTE * 2))
+    );
+    assert_eq!(
+        unwatched(&mut test, 3),
+        Some((begin + MINUTE * 2, begin + MINUTE * 3))
+    );
+    assert_eq!(unwatched(&mut test, 4), None);
+}
