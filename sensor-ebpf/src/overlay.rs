@@ -11,7 +11,7 @@ use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{Label, MISSING, ObjectKey, OverlayOffsets};
 
 use crate::{
-    file_use::{is_regular, untyped},
+    file_use::{bits, is_regular, label, untyped},
     labels,
     offsets::offset,
     read::{Probed, Read, pointer},
@@ -249,18 +249,26 @@ pub fn labelled(inode: *const u8, layer_follows: bool, writes: bool) -> Option<(
         data,
         is_upper_whole,
     } = layers(inode)?;
-    if let Some(found) = labelled_there(upper) {
-        return (!layer_follows).then_some(found);
+    let known = label_there(untyped(upper));
+    if known != 0 {
+        return (!layer_follows).then(|| with_label(upper, known));
     }
     // Of an overlay on another, what the other one shows.
-    let lower = content_of(untyped(lower)) as *const u8;
-    let (object, label) = labelled_there(lower).or_else(|| labelled_there(data))?;
+    let mut from = content_of(untyped(lower)) as *const u8;
+    let mut known = label_there(untyped(from));
+    if known == 0 {
+        from = data;
+        known = label_there(untyped(from));
+    }
+    if known == 0 {
+        return None;
+    }
     if !upper.is_null() && is_upper_whole {
         // A copy, which has no label.
-        return Some((labels::key::<Probed>(upper), label));
+        return Some(with_label(upper, known));
     }
     // What is opened for writing is copied first.
-    (!layer_follows || writes).then_some((object, label))
+    (!layer_follows || writes).then(|| with_label(from, known))
 }
 
 /// Whether a hook sees the file behind an inode of overlayfs by itself as the overlay opens it, so that it is told there and not here.
@@ -294,11 +302,24 @@ pub extern "C" fn content_of(inode: u64) -> u64 {
     untyped(content)
 }
 
-#[inline(always)]
-fn labelled_there(inode: *const u8) -> Option<(ObjectKey, Label)> {
-    if inode.is_null() {
-        return None;
+/// Set where there is a label, of which the number could be 0.
+const HAS_LABEL: u64 = 1 << 63;
+
+/// The label of an inode as a number, with [`HAS_LABEL`]; 0 where it has none. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn label_there(inode: u64) -> u64 {
+    if inode == 0 {
+        return 0;
     }
-    let object = labels::key::<Probed>(inode);
-    labels::of_object(&object).map(|label| (object, label))
+    match labels::of_object(&labels::key::<Probed>(inode as *const u8)) {
+        Some(label) => bits(label) | HAS_LABEL,
+        None => 0,
+    }
+}
+
+/// A file, with what [`label_there`] gave.
+#[inline(always)]
+fn with_label(inode: *const u8, known: u64) -> (ObjectKey, Label) {
+    (labels::key::<Probed>(inode), label(known & !HAS_LABEL))
 }
