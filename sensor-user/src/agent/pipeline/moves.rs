@@ -46,7 +46,7 @@ pub(super) struct Arrival {
     change: Change,
     to: PathBuf,
     from_shown: FilePath,
-    /// What was told already: it was known where it came from.
+    /// What was told already, of either of two that changed places: it was known where it came from.
     told: HashSet<ObjectKey>,
     scans: u32,
 }
@@ -54,13 +54,17 @@ pub(super) struct Arrival {
 impl<S: Sink> Agent<S> {
     /// Tells what is known to have been moved, and waits for the rest. False where there is nothing to tell or to wait for.
     pub(super) fn directory_moved(&mut self, change: &Change) -> bool {
-        let mut concerns_us = false;
-        for one in self.moves(change) {
-            let told = match &one.from {
-                Some(from) => self.tell_departures(change, from, &one),
-                None => HashSet::new(),
-            };
-            concerns_us |= !told.is_empty() | self.await_arrival(change, one, told);
+        let moves = self.moves(change);
+        let mut told = HashSet::new();
+        for one in &moves {
+            if let Some(from) = &one.from {
+                told.extend(self.tell_departures(change, from, one));
+            }
+        }
+        let mut concerns_us = !told.is_empty();
+        for one in moves {
+            // Of things that changed places, a scan that had begun before may find each once more where it was.
+            concerns_us |= self.await_arrival(change, one, told.clone());
         }
         if concerns_us && change.end == End::Succeeded {
             self.worker.look();
