@@ -30,7 +30,7 @@ const PERMISSIONS: u16 = 0o7777;
 pub const NOTHING_KNOWN: KnownFile = KnownFile {
     label: Label { id: 0, flags: 0 },
     matched: 0,
-    reserved: 0,
+    through_overlay: 0,
     object: ObjectKey {
         inode: 0,
         device: 0,
@@ -122,7 +122,7 @@ fn known_as<R: Read>(dentry: *const u8, inode: *const u8, how: u32) -> KnownFile
             return KnownFile {
                 label,
                 matched: MATCHED_OBJECT,
-                reserved: 0,
+                through_overlay: 0,
                 object,
             };
         }
@@ -157,6 +157,7 @@ extern "C" fn object_of_layer(inode: u64, how: u32, out: *mut KnownFile) -> u32 
     };
     found.label = label;
     found.matched = MATCHED_OBJECT;
+    found.through_overlay = 1;
     found.object = object;
     1
 }
@@ -205,7 +206,7 @@ extern "C" fn created(file: u64) -> u32 {
     facts.file = KnownFile {
         label,
         matched,
-        reserved: 0,
+        through_overlay: 0,
         object,
     };
     one(&facts, |path| {

@@ -95,7 +95,7 @@ compared! {
     FileVersion { size, modified_s, changed_s, modified_ns, changed_ns }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
     GivenPath { given_length, given_truncated, given, base }
-    KnownFile { label, matched, reserved, object }
+    KnownFile { label, matched, through_overlay, object }
     ChangeRecord {
         header, task, what, errno, by_path, overwrote, mode_before, mode_after, uid_before, gid_before, uid_after, gid_after, file,
         place, path,

@@ -63,8 +63,8 @@ pub struct KnownFile {
     pub label: Label,
     /// How it matched: one of the `MATCHED_` values; 0 where nothing is known.
     pub matched: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 1 where the file is that of a layer, and what was done was done to what an overlay shows of it.
+    pub through_overlay: u32,
     /// The file; zeros where the kernel half has only a path.
     pub object: ObjectKey,
 }

@@ -81,6 +81,8 @@ pub struct Known {
     pub matched: Option<Match>,
     /// The file; nothing where only a path is known.
     pub object: Option<Object>,
+    /// The file is that of a layer, and what was done was done to what an overlay shows of it.
+    pub through_overlay: bool,
 }
 
 /// Mode and owner; what is not known is nothing.
@@ -206,6 +208,7 @@ fn known(file: &KnownFile) -> Result<Known, DecodeError> {
             how => Some(matched(how, file.label.id)?),
         },
         object: (file.object.inode != 0).then(|| file.object.into()),
+        through_overlay: file.through_overlay != 0,
     })
 }
 
@@ -253,7 +256,7 @@ mod tests {
         record.change.file = KnownFile {
             label: Label { id: 5, flags: 0 },
             matched: MATCHED_OBJECT,
-            reserved: 0,
+            through_overlay: 0,
             object: claviger_sensor_common::ObjectKey {
                 inode: 42,
                 device: 0,

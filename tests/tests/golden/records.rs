@@ -92,7 +92,7 @@ pub(crate) const CHANGE: Format = format("record_change", || {
     change.file = KnownFile {
         label: Label { id: 9, flags: 0 },
         matched: MATCHED_OBJECT,
-        reserved: 0,
+        through_overlay: 0,
         object: key(OPERATION_OPEN, 0).object,
     };
     change.path.base = path(b"id_rsa\0.ssh\0demo\0", 0);

@@ -144,6 +144,9 @@ impl<S: Sink> Agent<S> {
         let acted_on = |found: &Found, walked: &FilePath| {
             if change.is_by_path || found.matched_by != MatchBasis::Object {
                 found.path.clone()
+            } else if change.file.through_overlay {
+                // The file of the layer has its name still. Where the overlay shows it is not known.
+                last_name(walked)
             } else {
                 named(&found.path, walked)
             }
@@ -319,10 +322,7 @@ pub(super) fn beside(known: &FilePath, walked: &FilePath, other: &FilePath) -> F
             bytes: [mount, &other.bytes].concat(),
             truncated: other.truncated,
         },
-        _ => FilePath {
-            bytes: other.name().to_vec(),
-            truncated: true,
-        },
+        _ => last_name(other),
     }
 }
 
@@ -335,8 +335,12 @@ fn named(known: &FilePath, walked: &FilePath) -> FilePath {
     if parent(&known.bytes) == parent(&walked.bytes) {
         return walked.clone();
     }
+    last_name(walked)
+}
+
+fn last_name(path: &FilePath) -> FilePath {
     FilePath {
-        bytes: walked.name().to_vec(),
+        bytes: path.name().to_vec(),
         truncated: true,
     }
 }
