@@ -95,7 +95,7 @@ pub(crate) fn must(
     Err(Failure::new(FAILED, text).into())
 }
 
-/// The last lines of a log, as far as it can be read.
+/// The last lines of a log that are for people, as far as it can be read.
 pub(crate) fn tail(log: &Path) -> String {
     tail_of(log, TAIL_LINES)
 }
@@ -111,8 +111,13 @@ fn tail_of(log: &Path, count: usize) -> String {
         return format!("(reading {}: {error})", log.display());
     }
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().collect();
+    let lines: Vec<_> = text.lines().filter(|line| !is_for_machines(line)).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// cargo's messages as JSON, among what it says to people.
+fn is_for_machines(line: &str) -> bool {
+    line.starts_with("{\"reason\":")
 }
 
 /// A log's whole text, as far as it is text.
@@ -181,9 +186,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_is_the_last_lines() {
+    fn a_tail_is_the_last_lines_that_are_for_people() {
         let log = std::env::temp_dir().join(format!("xtask-tail-{}", std::process::id()));
-        let lines: Vec<_> = (1..=100).map(|number| number.to_string()).collect();
+        let mut lines: Vec<_> = (1..=100).map(|number| number.to_string()).collect();
+        lines.push(r#"{"reason":"compiler-artifact"}"#.to_owned());
         fs::write(&log, lines.join("\n")).expect("written");
         let tail = tail(&log);
         fs::remove_file(&log).expect("removed");
