@@ -42,6 +42,15 @@ pub fn fexit_receive_fd(ctx: FExitContext) -> i32 {
     0
 }
 
+/// Beside it before 6.8, where the compiler has put `__receive_fd` into `receive_fd` too: by `pidfd_getfd` and seccomp.
+#[fexit(function = "receive_fd")]
+pub fn fexit_receive_fd_inlined(ctx: FExitContext) -> i32 {
+    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
+        received_with_ring::<Typed>(ctx.arg(0));
+    }
+    0
+}
+
 /// Beside it: `receive_fd_replace(number, file, flags)`, by a seccomp supervisor who says the number.
 #[fexit(function = "receive_fd_replace")]
 pub fn fexit_receive_fd_replace(ctx: FExitContext) -> i32 {

@@ -223,6 +223,9 @@ impl<'a> Attacher<'a> {
         cannot_see.extend(too_early.map(str::to_owned));
         side_by_side::load_all(self.ebpf, self.btf, side_by_side::alone(hook));
         for either in hook.beside {
+            if is_needless(either, labeller) {
+                continue;
+            }
             let works = self.either(either, probe) && is_seen_to_work(either, labeller);
             if !works && !cannot_see.iter().any(|what| what == either.otherwise) {
                 cannot_see.push(either.otherwise.to_owned());
@@ -377,6 +380,15 @@ fn is_seen_to_work(either: &Either, labeller: &mut Labeller) -> bool {
         }
         Some(Ok(())) | None => true,
     }
+}
+
+/// Whether what stands beside a probe's own programs would see what these see already, and tell it twice.
+fn is_needless(either: &Either, labeller: &mut Labeller) -> bool {
+    let canary = either
+        .programs
+        .iter()
+        .find_map(|program| canary::makes_needless(program.name));
+    canary.is_some_and(|canary| canary(labeller).is_ok())
 }
 
 /// Why a program could not be started, in one line; the verifier's whole log goes to debug logging.

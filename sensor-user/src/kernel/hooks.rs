@@ -160,17 +160,23 @@ pub(super) const RING_ENDS: Either = Either {
 const RECEIVED_AT_LAST: Hook = Hook {
     name: "fexit/receive_fd",
     programs: &[
-        // Its name before 6.8, when `receive_fd` only called it.
+        // Before 6.8 the one that all go through, where the compiler has not put a copy of it into `receive_fd`.
         program("fexit_receive_fd", Point::Fexit("__receive_fd")),
         program("fexit_receive_fd", Point::Fexit("receive_fd")),
     ],
-    beside: &[Either {
-        programs: &[program(
-            "fexit_receive_fd_replace",
-            Point::Fexit("receive_fd_replace"),
-        )],
-        otherwise: "descriptors put in by a seccomp supervisor under a number that he chooses",
-    }],
+    beside: &[
+        Either {
+            programs: &[program("fexit_receive_fd_inlined", Point::Fexit("receive_fd"))],
+            otherwise: "descriptors taken from another process (pidfd_getfd), or put in by a seccomp supervisor",
+        },
+        Either {
+            programs: &[program(
+                "fexit_receive_fd_replace",
+                Point::Fexit("receive_fd_replace"),
+            )],
+            otherwise: "descriptors put in by a seccomp supervisor under a number that he chooses",
+        },
+    ],
     cannot_see: &[],
 };
 

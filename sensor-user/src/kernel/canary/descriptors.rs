@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, AsRawFd as _},
 };
 
 use claviger_sensor_common::{REQUEST_MAPPED, REQUEST_RECEIVED};
@@ -14,6 +14,7 @@ use rustix::{
         AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
         SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
     },
+    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
 };
 
 use super::seen;
@@ -45,6 +46,24 @@ pub(super) fn receipt_seen(labeller: &mut Labeller) -> Result<(), String> {
             &mut control,
             RecvFlags::CMSG_CLOEXEC,
         )?;
+        Ok(())
+    })
+}
+
+/// Takes one of its own descriptors, as out of another process.
+///
+/// # Errors
+/// Why it was not seen.
+pub(super) fn taking_seen(labeller: &mut Labeller) -> Result<(), String> {
+    seen(labeller, REQUEST_RECEIVED, || {
+        let (from, _to) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let this = pidfd_open(getpid(), PidfdFlags::empty())?;
+        pidfd_getfd(&this, from.as_raw_fd(), PidfdGetfdFlags::empty())?;
         Ok(())
     })
 }

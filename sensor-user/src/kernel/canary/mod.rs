@@ -55,6 +55,14 @@ pub(super) fn of_beside(program: &str) -> Option<Canary> {
     }
 }
 
+/// What a program that stands beside a probe's own is to see, where that may see it already; nothing for those that are always needed.
+pub(super) fn makes_needless(program: &str) -> Option<Canary> {
+    match program {
+        "fexit_receive_fd_inlined" => Some(descriptors::taking_seen),
+        _ => None,
+    }
+}
+
 /// Has the kernel half learn by which operations it knows the files that are a process's memory or environment. Returns those that could
 /// not be opened here.
 pub(super) fn learn_operations(labeller: &mut Labeller) -> Vec<&'static str> {
