@@ -33,7 +33,7 @@ const AF_UNIX: u16 = 1;
 /// One message carries at most 253 descriptors (SCM_MAX_FD).
 const DESCRIPTORS_MASK: u32 = 255;
 
-/// Hooks 1 and 2: `receive_fd(file, …)`, called `__receive_fd` before 6.8, gives the descriptor, or an error.
+/// Hooks 1 and 2: `receive_fd(file, …)` gives the descriptor, or an error.
 #[fexit(function = "receive_fd")]
 pub fn fexit_receive_fd(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
@@ -42,9 +42,9 @@ pub fn fexit_receive_fd(ctx: FExitContext) -> i32 {
     0
 }
 
-/// Beside it before 6.8, where the compiler has put `__receive_fd` into `receive_fd` too: by `pidfd_getfd` and seccomp.
-#[fexit(function = "receive_fd")]
-pub fn fexit_receive_fd_inlined(ctx: FExitContext) -> i32 {
+/// The same before 6.8, through which `receive_fd` goes too where the compiler has not put a copy of it there.
+#[fexit(function = "__receive_fd")]
+pub fn fexit_receive_fd_inner(ctx: FExitContext) -> i32 {
     if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
         received_with_ring::<Typed>(ctx.arg(0));
     }

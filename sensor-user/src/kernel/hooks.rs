@@ -160,13 +160,13 @@ pub(super) const RING_ENDS: Either = Either {
 const RECEIVED_AT_LAST: Hook = Hook {
     name: "fexit/receive_fd",
     programs: &[
-        // Before 6.8 the one that all go through, where the compiler has not put a copy of it into `receive_fd`.
-        program("fexit_receive_fd", Point::Fexit("__receive_fd")),
+        program("fexit_receive_fd_inner", Point::Fexit("__receive_fd")),
         program("fexit_receive_fd", Point::Fexit("receive_fd")),
     ],
     beside: &[
         Either {
-            programs: &[program("fexit_receive_fd_inlined", Point::Fexit("receive_fd"))],
+            // Beside the inner one, where the compiler has put a copy of that into it.
+            programs: &[program("fexit_receive_fd", Point::Fexit("receive_fd"))],
             otherwise: "descriptors taken from another process (pidfd_getfd), or put in by a seccomp supervisor",
         },
         Either {

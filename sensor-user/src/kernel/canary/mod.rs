@@ -58,7 +58,7 @@ pub(super) fn of_beside(program: &str) -> Option<Canary> {
 /// What a program that stands beside a probe's own is to see, where that may see it already; nothing for those that are always needed.
 pub(super) fn makes_needless(program: &str) -> Option<Canary> {
     match program {
-        "fexit_receive_fd_inlined" => Some(descriptors::taking_seen),
+        "fexit_receive_fd" => Some(descriptors::taking_seen),
         _ => None,
     }
 }
