@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use claviger_sensor_common::{ANCESTORS_MAX, Ancestor, COMM_BYTES, TaskSnapshot};
 
 use crate::{
-    file_use::untyped,
+    numbers::untyped,
     path::{self, Place},
     read::{Probed, Read, Typed},
     task,

@@ -5,8 +5,9 @@
 use claviger_sensor_common::LABEL_OF_SENSOR;
 
 use crate::{
-    file_use::{ACCESS_AT, access, numbers, object},
+    file_use::{ACCESS_AT, access},
     labels,
+    numbers::{numbers, object},
     offsets::offset,
     overlay,
     read::{Read, pointer},

@@ -19,10 +19,11 @@ use claviger_sensor_common::{
 
 use crate::{
     changes::{Attributes, Facts, NOTHING_KNOWN, RENAME_EXCHANGE, known, named, on_file_system, one, two},
-    file_use::{is_directory, is_regular, untyped},
+    file_use::{is_directory, is_regular},
     given::has_slash,
     labels,
     named_objects::{take_by_name, take_known},
+    numbers::untyped,
     offsets::{agent_pid, offset},
     pending_changes::{begin, ended, ended_with_second, is_pending},
     read::{Probed, Read, Typed, pointer},

@@ -11,8 +11,9 @@ use claviger_sensor_common::{
 
 use crate::{
     actor,
-    file_use::{by_name, is_regular, object_of, recognised, untyped},
+    file_use::{by_name, is_regular, object_of, recognised},
     labels,
+    numbers::untyped,
     offsets::offset,
     overlay,
     path::{self, Place},

@@ -7,9 +7,8 @@ use claviger_sensor_common::{Counter, IN_FLIGHT_MAX, Probe};
 
 use crate::{
     changes_ring::{end_unknown, is_under_way, over},
-    descriptors,
-    file_use::untyped,
-    fixed_files,
+    descriptors, fixed_files,
+    numbers::untyped,
     report::lose,
     ring_ends::{self, Place},
 };

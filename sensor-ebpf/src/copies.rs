@@ -17,8 +17,9 @@ use claviger_sensor_common::{
 use crate::{
     arguments::result,
     descriptors,
-    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, untyped, version},
+    file_use::{FMODE_WRITE, S_IFMT, S_IFREG, version},
     fixed_files, holders, labels,
+    numbers::untyped,
     offsets::offset,
     path,
     read::{Probed, Read, Typed, pointer},

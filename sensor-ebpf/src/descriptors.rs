@@ -6,8 +6,8 @@ use aya_ebpf::helpers::generated::bpf_loop;
 use claviger_sensor_common::{Counter, DESCRIPTOR_WORDS_MAX, Probe};
 
 use crate::{
-    file_use::untyped,
     fixed_files,
+    numbers::untyped,
     offsets::offset,
     read::{Probed, Read, Typed, cast, pointer, unknown},
     report::lose,

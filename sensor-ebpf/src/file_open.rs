@@ -20,10 +20,9 @@ use crate::{
     arguments::{Arguments, number, result},
     attempts::{Call, is_refusal, refused, refused_of_name},
     changes, copies, descriptors,
-    file_use::{
-        KNOWN, OPENED_TO_RUN, READ_FIRST, is_for_use, untyped, used, used_before_layer, used_behind_layer,
-    },
+    file_use::{KNOWN, OPENED_TO_RUN, READ_FIRST, is_for_use, used, used_before_layer, used_behind_layer},
     handles, labels,
+    numbers::untyped,
     offsets::{agent_pid, offset},
     process_files,
     read::{Probed, Read, Typed, pointer},

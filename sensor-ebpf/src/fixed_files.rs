@@ -28,7 +28,7 @@ pub const ANY_FREE: u32 = u32::MAX;
 pub fn ring(file: *const u8) -> u64 {
     let superblock = pointer::<Probed>(pointer::<Probed>(file, offset!(file_inode)), offset!(inode_sb));
     if Probed::read::<u64>(superblock, offset!(sb_magic)) == ANON_INODE_FS_MAGIC {
-        named_ring(crate::file_use::untyped(file))
+        named_ring(crate::numbers::untyped(file))
     } else {
         0
     }

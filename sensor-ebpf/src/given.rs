@@ -6,9 +6,8 @@ use zerocopy::IntoBytes as _;
 
 use crate::{
     attempts::AT_FDCWD,
-    descriptors,
-    file_use::untyped,
-    labels,
+    descriptors, labels,
+    numbers::untyped,
     offsets::offset,
     overlay,
     path::{self, Place},

@@ -10,7 +10,7 @@ use claviger_sensor_common::{
 use crate::{
     arguments::{Arguments, result},
     attempts::{AT_FDCWD, is_refusal},
-    descriptors, file_use, labels,
+    descriptors, labels, numbers,
     offsets::offset,
     path,
     read::{Probed, Read, pointer},
@@ -101,8 +101,8 @@ pub extern "C" fn refused_of_handle(errno: u32, mount: i32, handle: u64, flags: 
     };
     report_refused(
         object.inode,
-        file_use::numbers(object),
-        file_use::bits(label),
+        numbers::numbers(object),
+        numbers::bits(label),
         access,
         errno,
     );
@@ -113,14 +113,14 @@ pub extern "C" fn refused_of_handle(errno: u32, mount: i32, handle: u64, flags: 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn report_refused(inode: u64, numbers: u64, label: u64, access: u32, errno: u32) -> u32 {
-    let key = repeats::key(OPERATION_OPEN, file_use::object(inode, numbers), access, errno);
+    let key = repeats::key(OPERATION_OPEN, numbers::object(inode, numbers), access, errno);
     let probe = Probe::FileOpenDenied as u32;
     repeats::first_only(probe, &key, || {
         submit::<FileUseRecord>(probe, RECORD_FILE_USE, |record| {
             // SAFETY: `record` is a reservation of this size.
             let record = unsafe { &mut *record };
             record.key = key;
-            record.label = file_use::label(label);
+            record.label = numbers::label(label);
             record.matched = MATCHED_OBJECT;
             record.reserved = 0;
             // The agent knows where it found the file.

@@ -9,7 +9,8 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{Found, access, is_for_use, untyped},
+    file_use::{Found, access, is_for_use},
+    numbers::untyped,
     offsets::offset,
     open_descriptors::{KNOWN_HELD, has_open, is_told, look},
     process_files::{is_mere_name, is_of, is_void, target},

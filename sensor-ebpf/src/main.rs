@@ -21,7 +21,7 @@
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
 //! ([`descriptors`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
-//! a file is one of these ([`file_use`]), first use and repeats ([`repeats`], [`again`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
+//! a file is one of these ([`file_use`], [`numbers`]), first use and repeats ([`repeats`], [`again`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
 //! They come from the running kernel's BTF as frozen globals. Reads from typed pointers are checked against that BTF by the verifier.
@@ -61,6 +61,7 @@ mod labels;
 mod mapped;
 mod named_objects;
 mod names_asked;
+mod numbers;
 mod offsets;
 mod open_descriptors;
 mod overlay;

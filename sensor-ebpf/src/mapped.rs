@@ -13,8 +13,9 @@ use claviger_sensor_common::{Counter, OPERATION_MAP, Probe, REQUEST_MAPPED};
 use crate::{
     arguments::{Arguments, result},
     descriptors,
-    file_use::{untyped, used},
+    file_use::used,
     labels,
+    numbers::untyped,
     offsets::agent_pid,
     program,
     read::{Probed, Read, Typed},

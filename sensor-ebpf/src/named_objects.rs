@@ -12,8 +12,9 @@ use claviger_sensor_common::{
 
 use crate::{
     changes::named,
-    file_use::{is_regular, matched_bits, matched_label, untyped},
+    file_use::is_regular,
     labels,
+    numbers::{matched_bits, matched_label, untyped},
     offsets::offset,
     overlay,
     read::{Probed, Read, pointer},

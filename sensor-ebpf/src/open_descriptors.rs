@@ -17,7 +17,7 @@ use crate::{
     file_use::{self, FMODE_READ, Found, access},
     fixed_files,
     held_secrets::secret_held,
-    holders, labels,
+    holders, labels, numbers,
     offsets::{agent_pid, offset},
     path, process_files,
     read::{Probed, Read, Typed, pointer},
@@ -110,18 +110,18 @@ fn held(task: *const u8, file: *const u8, descriptor: u32) {
     }
     let (part, _device) = process_files::part::<Typed>(file);
     if part != 0 {
-        let file = file_use::untyped(file);
-        secret_held(file_use::untyped(task), file, part, descriptor, file);
+        let file = numbers::untyped(file);
+        secret_held(numbers::untyped(task), file, part, descriptor, file);
         return;
     }
     let found = file_use::may_be_known::<Typed>(file);
     if found != 0 {
-        let file = file_use::untyped(file);
-        known_held(file_use::untyped(task), file, found, descriptor, file);
+        let file = numbers::untyped(file);
+        known_held(numbers::untyped(task), file, found, descriptor, file);
     }
     let ring = fixed_files::ring(file);
     if ring != 0 {
-        ring_held(file_use::untyped(task), file_use::untyped(file), ring, descriptor);
+        ring_held(numbers::untyped(task), numbers::untyped(file), ring, descriptor);
     }
 }
 
@@ -231,7 +231,7 @@ pub extern "C" fn is_told(task: u64, holder: u64, file: u64, descriptor: u32) ->
     let object = known.object;
     let part = if known.matched == 0 { known.label.id } else { 0 };
     let access = access(Probed::read(file as *const u8, offset!(file_mode))) | part << PART_AT;
-    let (inode, numbers) = (object.inode, file_use::numbers(object));
+    let (inode, numbers) = (object.inode, numbers::numbers(object));
     let exec_id = task::exec_id::<Probed>(task);
     let mut at = pointer::<Probed>(task, offset!(task_group_leader));
     // What a parent took up after it had created this one, this one has not inherited.
@@ -286,7 +286,7 @@ pub extern "C" fn is_told_of(process: u64, inode: u64, numbers: u64, access: u32
         task::identify::<Probed>(process),
         task::exec_id::<Probed>(process),
         OPERATION_OPEN,
-        file_use::object(inode, numbers),
+        numbers::object(inode, numbers),
         0,
         0,
     );
@@ -355,7 +355,7 @@ extern "C" fn report_held(task: u64, file: u64) -> u32 {
         record.matched = matched;
         record.pre_existing = u32::from(look.number <= 1);
         record.since_boot_ns = since_boot_ns;
-        task::snapshot_of_another(file_use::untyped(task), &raw mut record.task);
+        task::snapshot_of_another(numbers::untyped(task), &raw mut record.task);
         path::walk_below(
             &path::root::<Probed>(task),
             &path::of_file(file),

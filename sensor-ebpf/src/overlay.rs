@@ -11,8 +11,9 @@ use aya_ebpf::{macros::map, maps::Array};
 use claviger_sensor_common::{Label, MISSING, ObjectKey, OverlayOffsets};
 
 use crate::{
-    file_use::{bits, is_regular, label, untyped},
+    file_use::is_regular,
     labels,
+    numbers::{bits, label, untyped},
     offsets::offset,
     read::{Probed, Read, pointer},
 };

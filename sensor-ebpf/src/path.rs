@@ -7,7 +7,7 @@ use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
 use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes};
 
 use crate::{
-    file_use::untyped,
+    numbers::untyped,
     offsets::offset,
     read::{Probed, Read, pointer},
     task,

@@ -9,8 +9,9 @@ use claviger_sensor_common::{
 
 use crate::{
     agent_threads, copies, descriptors,
-    file_use::{untyped, used},
+    file_use::used,
     fixed_files, holders,
+    numbers::untyped,
     offsets::{agent_pid, offset},
     path, process_files, process_secrets, program,
     read::{Probed, Read, Typed, pointer},

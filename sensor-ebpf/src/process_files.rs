@@ -12,7 +12,8 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{access, is_for_use, untyped},
+    file_use::{access, is_for_use},
+    numbers::untyped,
     offsets::offset,
     process_secrets::{key, report},
     read::{Probed, Read, Typed, pointer},

@@ -25,8 +25,9 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::{OPENED_TO_RUN, S_IFMT, S_IFREG, untyped},
+    file_use::{OPENED_TO_RUN, S_IFMT, S_IFREG},
     labels,
+    numbers::untyped,
     offsets::offset,
     path,
     read::{Probed, Read, Typed, pointer},

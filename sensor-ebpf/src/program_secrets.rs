@@ -20,8 +20,8 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::untyped,
     holders,
+    numbers::untyped,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer, unknown},
     report::{count, submit},

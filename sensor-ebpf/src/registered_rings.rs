@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::bpf_loop;
 use claviger_sensor_common::{FIXED_FILES_MAX, MISSING, Probe};
 
 use crate::{
-    file_use, fixed_files,
+    fixed_files, numbers,
     offsets::{agent_pid, offset},
     open_descriptors::{REGISTERED, in_ring},
     read::{Probed, Read, Typed, pointer, unknown},
@@ -37,8 +37,8 @@ extern "C" fn registered_rings(context: *const EachTask) -> i32 {
         return 0;
     }
     let mut rest = Registered {
-        task: file_use::untyped(task),
-        rings: file_use::untyped(of_task) + u64::from(offset!(task_registered_rings)),
+        task: numbers::untyped(task),
+        rings: numbers::untyped(of_task) + u64::from(offset!(task_registered_rings)),
         file: u64::from(unknown(0)),
         ring: u64::from(unknown(0)),
         next: unknown(0),

@@ -11,11 +11,9 @@ use claviger_sensor_common::{IN_FLIGHT_MAX, OPERATION_OPEN, Probe, REQUEST_RING_
 
 use crate::{
     changes_ring_ends, copies, descriptors,
-    file_use::{
-        ACCESS_AT, Found, access, bits, is_for_use, look_up_to, may_be_known, numbers, report_use, untyped,
-        writes,
-    },
+    file_use::{ACCESS_AT, Found, access, is_for_use, look_up_to, may_be_known, report_use, writes},
     fixed_files, io_uring, labels, named_objects,
+    numbers::{bits, numbers, untyped},
     offsets::{agent_pid, offset},
     open_descriptors::is_told_of,
     read::{Probed, Read, Typed, pointer},

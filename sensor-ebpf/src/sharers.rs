@@ -11,7 +11,7 @@ use aya_ebpf::{
 use claviger_sensor_common::{Counter, Probe, SHARERS_MAX};
 
 use crate::{
-    file_use::untyped,
+    numbers::untyped,
     offsets::offset,
     read::{Probed, Read, Typed, pointer},
     repeats::NOT_THERE_YET,

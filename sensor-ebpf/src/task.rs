@@ -10,7 +10,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    file_use::untyped,
+    numbers::untyped,
     offsets::offset,
     overlay::{self, Layer},
     path,

@@ -10,10 +10,10 @@ use super::overflow;
 use crate::{
     actor::Actor,
     changes::{Facts, one, two},
-    file_use::untyped,
     given::{Given, fill, only, start},
     io_uring::overflow::KnownBy,
     names_asked::NO_PATH,
+    numbers::untyped,
     report::lose,
 };
 

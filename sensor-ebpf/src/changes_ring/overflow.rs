@@ -10,8 +10,8 @@ use claviger_sensor_common::{IN_FLIGHT_MAX, MISSING};
 
 use super::{asked::CHANGES_ASKED, completed, is_change, over};
 use crate::{
-    file_use::untyped,
     io_uring::overflow::{KnownBy, SAME},
+    numbers::untyped,
     offsets::offset,
     read::{Probed, Read, Typed},
     repeats::NOT_THERE_YET,

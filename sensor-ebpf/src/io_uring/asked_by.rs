@@ -5,7 +5,7 @@ use claviger_sensor_common::{AttemptRecord, END_UNKNOWN};
 use zerocopy::IntoBytes as _;
 
 use super::{Asked, IN_FLIGHT, told_from_here};
-use crate::{actor, file_use::untyped, given, path, task};
+use crate::{actor, given, numbers::untyped, path, task};
 
 /// What an errno is at most.
 const ERRNO_MAX: u32 = 4_095;

@@ -5,7 +5,7 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
 use super::{opens, over};
 use crate::{
-    file_use::untyped,
+    numbers::untyped,
     offsets::offset,
     read::{Read, Typed},
 };

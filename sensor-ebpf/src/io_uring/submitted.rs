@@ -6,8 +6,8 @@ use claviger_sensor_common::{AttemptRecord, END_NOT_RUN, END_TO_COME, Probe, REC
 use super::{Asked, COMPLETION_SUPPRESSED, IN_FLIGHT, NOTHING_ASKED, asked_by, left, over, overflow};
 use crate::{
     attempts::{RESOLVE_IN_ROOT, finish, given_text},
-    file_use::untyped,
     fixed_files,
+    numbers::untyped,
     offsets::offset,
     read::{Probed, Read, pointer},
     report::submit,
