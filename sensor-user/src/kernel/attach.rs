@@ -16,32 +16,9 @@ use super::{
     attached::{Attached, Link},
     canary, changes,
     hook::{self, Either, Hook, Point, Program},
-    hooks, open_descriptors, side_by_side, tamper, topmost_cgroup,
+    hooks, tamper, topmost_cgroup,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
-
-/// Programs started, processes created and ended.
-const PROCESS: [(Probe, Program); 6] = [
-    of_process(Probe::ProcessExec, "process_exec", "sched_process_exec"),
-    of_process(Probe::ProcessFork, "process_fork", "sched_process_fork"),
-    // Before the end itself, so that it is told of a process that is there.
-    of_process(Probe::CoreDump, "process_exit_core", "sched_process_exit"),
-    of_process(Probe::ProcessExit, "process_exit", "sched_process_exit"),
-    of_process(
-        Probe::FileInherited,
-        "process_exec_inherited",
-        "sched_process_exec",
-    ),
-    of_process(
-        Probe::ProgramSecrets,
-        "process_exec_secrets",
-        "sched_process_exec",
-    ),
-];
-
-const fn of_process(probe: Probe, name: &'static str, tracepoint: &'static str) -> (Probe, Program) {
-    (probe, hook::program(name, Point::BtfTracepoint(tracepoint)))
-}
 
 /// Starts programs of a loaded object.
 pub(super) struct Attacher<'a> {
@@ -117,10 +94,6 @@ impl<'a> Attacher<'a> {
             (Probe::FileCopied, std::slice::from_ref(&copied)),
             (Probe::CredentialChange, std::slice::from_ref(&changed)),
         ];
-        let preferred = hooks.iter().filter_map(|(_, hooks)| hooks.first());
-        let ahead = preferred.flat_map(side_by_side::alone);
-        let ahead = ahead.chain(PROCESS.map(|(_, program)| program));
-        side_by_side::load_all(self.ebpf, self.btf, ahead.chain(open_descriptors::PROGRAMS));
         let mut states = vec![denied];
         states.extend(
             hooks
@@ -141,27 +114,44 @@ impl<'a> Attacher<'a> {
 
     /// Programs started, processes created and ended.
     pub(super) fn process(&mut self, canary_command: &[OsString]) -> Vec<ProbeState> {
-        let states: Vec<ProbeState> = PROCESS
-            .into_iter()
-            .map(|(probe, program)| {
-                let hook = match program.point {
-                    Point::BtfTracepoint(tracepoint) => format!("tp_btf/{tracepoint}"),
-                    _ => program.name.to_owned(),
-                };
-                match self.start(&program, probe) {
-                    Ok(()) => ProbeState {
-                        probe,
-                        hook: Some(hook),
-                        refused: Vec::new(),
-                        cannot_see: match probe {
-                            Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
-                            _ => Vec::new(),
-                        },
+        let states: Vec<ProbeState> = [
+            (Probe::ProcessExec, "process_exec", "sched_process_exec"),
+            (Probe::ProcessFork, "process_fork", "sched_process_fork"),
+            // Before the end itself, so that it is told of a process that is there.
+            (Probe::CoreDump, "process_exit_core", "sched_process_exit"),
+            (Probe::ProcessExit, "process_exit", "sched_process_exit"),
+            (
+                Probe::FileInherited,
+                "process_exec_inherited",
+                "sched_process_exec",
+            ),
+            (
+                Probe::ProgramSecrets,
+                "process_exec_secrets",
+                "sched_process_exec",
+            ),
+        ]
+        .into_iter()
+        .map(|(probe, name, tracepoint)| {
+            let program = Program {
+                name,
+                point: Point::BtfTracepoint(tracepoint),
+            };
+            let hook = format!("tp_btf/{tracepoint}");
+            match self.start(&program, probe) {
+                Ok(()) => ProbeState {
+                    probe,
+                    hook: Some(hook),
+                    refused: Vec::new(),
+                    cannot_see: match probe {
+                        Probe::CoreDump => hooks::NOT_OF_CORES.map(str::to_owned).to_vec(),
+                        _ => Vec::new(),
                     },
-                    Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
-                }
-            })
-            .collect();
+                },
+                Err(reason) => ProbeState::without(probe, vec![HookTrial { hook, reason }]),
+            }
+        })
+        .collect();
         if let Err(error) = canary::start_one(canary_command, None) {
             tracing::warn!(error = %in_one_line(&error), "the program that shows whether the process probes work could not be run");
         }
@@ -221,7 +211,6 @@ impl<'a> Attacher<'a> {
         }
         let mut cannot_see: Vec<String> = hook.cannot_see.iter().map(|&what| what.to_owned()).collect();
         cannot_see.extend(too_early.map(str::to_owned));
-        side_by_side::load_all(self.ebpf, self.btf, side_by_side::alone(hook));
         for either in hook.beside {
             if is_needless(either, labeller) {
                 continue;
@@ -259,57 +248,62 @@ impl<'a> Attacher<'a> {
             .ebpf
             .program_mut(name)
             .ok_or_else(|| format!("program {name} is not in the object"))?;
-        if self.links.iter().any(|(of, _)| *of == name) {
+        if loaded.fd().is_ok() {
             // Another choice has started it.
             return Ok(());
         }
         let (btf, links) = (self.btf, &mut self.links);
         let mut keep = |link: Link| links.push((name, link));
         let started: Result<(), ProgramError> = (|| {
-            side_by_side::load(loaded, point, btf)?;
             match point {
-                Point::Lsm(_) | Point::LsmWithResult(..) => {
+                Point::Lsm(hook) | Point::LsmWithResult(hook, _) => {
                     let lsm: &mut Lsm = loaded.try_into()?;
+                    lsm.load(hook, btf)?;
                     let link = lsm.attach()?;
                     keep(Box::new(lsm.take_link(link)?));
                 }
-                Point::Fentry(_) => {
+                Point::Fentry(function) => {
                     let fentry: &mut FEntry = loaded.try_into()?;
+                    fentry.load(function, btf)?;
                     let link = fentry.attach()?;
                     keep(Box::new(fentry.take_link(link)?));
                 }
-                Point::Fexit(_) => {
+                Point::Fexit(function) => {
                     let fexit: &mut FExit = loaded.try_into()?;
+                    fexit.load(function, btf)?;
                     let link = fexit.attach()?;
                     keep(Box::new(fexit.take_link(link)?));
                 }
-                Point::BtfTracepoint(_) => {
+                Point::BtfTracepoint(tracepoint) => {
                     let program: &mut BtfTracePoint = loaded.try_into()?;
+                    program.load(tracepoint, btf)?;
                     let link = program.attach()?;
                     keep(Box::new(program.take_link(link)?));
                 }
-                // Attached whenever it is read.
-                Point::Iterator(_) => {}
                 Point::Settings => {
                     let program: &mut CgroupSysctl = loaded.try_into()?;
+                    program.load()?;
                     let topmost = topmost_cgroup::topmost()?.directory;
                     let link = program.attach(topmost, CgroupAttachMode::Single)?;
                     keep(Box::new(program.take_link(link)?));
                 }
                 Point::Exits(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "exit", call)?);
                     }
                 }
                 Point::Enters(calls) => {
                     let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "enter", call)?);
                     }
                 }
                 Point::ExitsAndNewer(calls, newer) => {
                     let program: &mut TracePoint = loaded.try_into()?;
+                    program.load()?;
                     for call in calls {
                         keep(to_call(program, "exit", call)?);
                     }

@@ -13,8 +13,6 @@ pub(super) enum Point {
     Fexit(&'static str),
     /// `tp_btf/NAME`
     BtfTracepoint(&'static str),
-    /// `iter/NAME`, read when there is something to look through
-    Iterator(&'static str),
     /// `tracepoint/syscalls/sys_exit_NAME` for each name: one program for all
     Exits(&'static [&'static str]),
     /// `cgroup/sysctl` on the topmost cgroup of v2

@@ -34,7 +34,6 @@ mod probe_state;
 mod repeats;
 mod ring;
 mod secret_names;
-mod side_by_side;
 mod tamper;
 mod topmost_cgroup;
 mod types;

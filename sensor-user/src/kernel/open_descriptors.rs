@@ -5,25 +5,18 @@ use std::io::{self, Read as _};
 use aya::{
     Btf, Ebpf,
     maps::{Array, MapData},
-    programs::{Iter, ProgramError},
+    programs::{Iter, Program, ProgramError},
 };
 use claviger_sensor_common::{Look, Probe, REQUEST_HELD};
 use rustix::time::{ClockId, clock_gettime};
 use zerocopy::transmute;
 
-use super::{
-    HookTrial, KernelError, Labeller, ProbeState,
-    attach::reason,
-    hook::{Point, Program, program},
-    side_by_side,
-};
+use super::{HookTrial, KernelError, Labeller, ProbeState, attach::reason};
 use crate::error::in_one_line;
 
-const DESCRIPTORS: Program = program("open_descriptors", Point::Iterator("task_file"));
-const MAPPED: Program = program("mapped_files", Point::Iterator("task_vma"));
-const REGISTERED: Program = program("registered_rings", Point::Iterator("task"));
-/// All of them.
-pub(super) const PROGRAMS: [Program; 3] = [DESCRIPTORS, MAPPED, REGISTERED];
+const DESCRIPTORS: (&str, &str) = ("open_descriptors", "task_file");
+const MAPPED: (&str, &str) = ("mapped_files", "task_vma");
+const REGISTERED: (&str, &str) = ("registered_rings", "task");
 const HOOK: &str = "iter/task_file";
 
 /// Looks through all open descriptors. What is found comes as records.
@@ -90,18 +83,22 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, labeller: &mut Labeller) -> Probe
     }
 }
 
-fn load_one(ebpf: &mut Ebpf, btf: &Btf, Program { name, point }: Program) -> Result<(), String> {
+fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<(), String> {
     let program = ebpf
         .program_mut(name)
         .ok_or_else(|| format!("program {name} is not in the object"))?;
-    side_by_side::load(program, point, btf).map_err(|error| reason(&error))
+    let loaded: Result<(), ProgramError> = (|| {
+        let iterator: &mut Iter = program.try_into()?;
+        iterator.load(kind, btf)
+    })();
+    loaded.map_err(|error| reason(&error))
 }
 
 /// A loaded iterator that outlives the object it came from.
-fn own(ebpf: &Ebpf, Program { name, .. }: Program) -> Result<Iter, LookError> {
+fn own(ebpf: &Ebpf, (name, _): (&'static str, &str)) -> Result<Iter, LookError> {
     let program = ebpf.program(name).ok_or(ProgramError::NotLoaded);
     program
-        .and_then(aya::programs::Program::info)
+        .and_then(Program::info)
         .and_then(|info| Iter::from_program_info(info, name.into()))
         .map_err(|error| LookError::Program(Box::new(error)))
 }
