@@ -128,6 +128,11 @@ impl Elsewhere {
         self.met.len()
     }
 
+    /// How many trees were not looked into in time since this was asked last.
+    pub(super) fn take_missed(&self) -> u64 {
+        self.met.take_missed()
+    }
+
     fn send(&self, first: First) {
         if let Err(TrySendError::Full(_)) = self.wake.try_send(Wake::First(first)) {
             if let Some(root) = first.root {
@@ -228,10 +233,6 @@ impl State {
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Err(Unwanted),
             }
-        }
-        let missed = self.met.take_missed();
-        if missed > 0 && !self.found.send(Ask::TreesMissed(missed)) {
-            return Err(Unwanted);
         }
         let now = Instant::now();
         if self.has_missed.swap(false, Ordering::AcqRel) {

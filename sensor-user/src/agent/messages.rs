@@ -129,8 +129,6 @@ pub(super) enum Ask {
     Catalogue(Arc<Catalogue>),
     /// To label what was found elsewhere.
     Found(Found),
-    /// So many trees, of containers or services, were not looked into in time.
-    TreesMissed(u64),
     /// To find out whether a file is a copy.
     Suspect(ProcessKey, Suspect),
     /// A process has read another credential that may have written copies of one.
@@ -196,8 +194,6 @@ pub(super) enum Answer {
     Counted(ScanCounts),
     /// A file that may be a copy was not looked at: too many are waiting.
     NotLookedAt,
-    /// So many trees were not looked into in time.
-    TreesMissed(u64),
     /// File systems answer no longer, or again.
     Hanging(Changed),
     /// Whether the probes see was tested.

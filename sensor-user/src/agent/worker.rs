@@ -191,6 +191,11 @@ impl Worker {
         self.elsewhere.started_in(process, root);
     }
 
+    /// How many trees of containers or services were not looked into in time since this was asked last.
+    pub(super) fn take_missed_trees(&self) -> u64 {
+        self.elsewhere.take_missed()
+    }
+
     /// A process in another mount namespace has mounted something: its root is looked into soon.
     pub(super) fn mounted_by(&self, process: ProcessKey, namespace: u32) {
         self.elsewhere.mounted_by(process, namespace);

@@ -15,10 +15,6 @@ impl<S: Sink> Agent<S> {
             Found::LayersKnown => self.layers_known(),
             Found::InForce(digest) => self.policy_in_force(&digest),
             Found::NotLookedAt => self.not_looked_at(),
-            Found::TreesMissed(count) => {
-                self.accounts.received += count;
-                self.accounts.lose(LostHere::TreeNotLookedInto, count);
-            }
             Found::Hanging(changed) => self.hangs_or_answers(changed),
             Found::Reached { number, reached } => self.path_led_to(number, reached),
             Found::Tested(tested) => self.tested(tested),

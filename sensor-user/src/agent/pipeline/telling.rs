@@ -22,6 +22,11 @@ impl<S: Sink> Agent<S> {
     /// Tells what was lost since it was told last.
     pub(super) fn tell_losses(&mut self, kernel: &BTreeMap<Probe, ProbeAccounts>) {
         self.tell_not_labelled();
+        let missed_trees = self.worker.take_missed_trees();
+        if missed_trees > 0 {
+            self.accounts.received += missed_trees;
+            self.accounts.lose(LostHere::TreeNotLookedInto, missed_trees);
+        }
         let now = SystemTime::now();
         let losses = self.losses(kernel);
         let new = growth(&self.told, &losses);

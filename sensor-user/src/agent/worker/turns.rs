@@ -146,7 +146,6 @@ impl State {
                 tell(Answer::Scanned(counts)) && tell(Answer::InForce(digest))
             }
             Ask::Found(found) => tell(Answer::Counted(self.labelling.found(found, &mut self.public))),
-            Ask::TreesMissed(count) => tell(Answer::TreesMissed(count)),
             Ask::Suspect(writer, suspect) => {
                 self.suspects.take(writer, suspect, Instant::now()) || tell(Answer::NotLookedAt)
             }
