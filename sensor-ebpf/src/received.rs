@@ -37,28 +37,29 @@ const DESCRIPTORS_MASK: u32 = 255;
 /// Hooks 1 and 2: `receive_fd(file, …)` gives the descriptor, or an error.
 #[fexit(function = "receive_fd")]
 pub fn fexit_receive_fd(ctx: FExitContext) -> i32 {
-    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
-        received_with_ring::<Typed>(ctx.arg(0));
-    }
+    received_at_last(&ctx, ctx.arg(0));
     0
 }
 
 /// The same before 6.8, through which `receive_fd` goes too where the compiler has not put a copy of it there.
 #[fexit(function = "__receive_fd")]
 pub fn fexit_receive_fd_inner(ctx: FExitContext) -> i32 {
-    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
-        received_with_ring::<Typed>(ctx.arg(0));
-    }
+    received_at_last(&ctx, ctx.arg(0));
     0
 }
 
 /// Beside it: `receive_fd_replace(number, file, flags)`, by a seccomp supervisor who says the number.
 #[fexit(function = "receive_fd_replace")]
 pub fn fexit_receive_fd_replace(ctx: FExitContext) -> i32 {
-    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
-        received_with_ring::<Typed>(ctx.arg(1));
-    }
+    received_at_last(&ctx, ctx.arg(1));
     0
+}
+
+#[inline(always)]
+fn received_at_last(ctx: &FExitContext, file: *const u8) {
+    if ctx.ret::<i32>().is_ok_and(|descriptor| descriptor >= 0) {
+        received_with_ring::<Typed>(file);
+    }
 }
 
 /// Hook 1, where these cannot be.

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
 };
 
 use claviger_sensor_common::{REQUEST_MAPPED, REQUEST_RECEIVED};
@@ -26,12 +26,7 @@ use crate::kernel::Labeller;
 /// Why it was not seen.
 pub(super) fn receipt_seen(labeller: &mut Labeller) -> Result<(), String> {
     seen(labeller, REQUEST_RECEIVED, || {
-        let (from, to) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (from, to) = sockets()?;
         let descriptors = [from.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -50,18 +45,22 @@ pub(super) fn receipt_seen(labeller: &mut Labeller) -> Result<(), String> {
     })
 }
 
+fn sockets() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
 /// Takes one of its own descriptors, as out of another process.
 ///
 /// # Errors
 /// Why it was not seen.
 pub(super) fn taking_seen(labeller: &mut Labeller) -> Result<(), String> {
     seen(labeller, REQUEST_RECEIVED, || {
-        let (from, _to) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (from, _to) = sockets()?;
         let this = pidfd_open(getpid(), PidfdFlags::empty())?;
         pidfd_getfd(&this, from.as_raw_fd(), PidfdGetfdFlags::empty())?;
         Ok(())
