@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt as _,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -200,42 +201,83 @@ fn overlayfs_is_followed_to_its_layers_though_its_module_came_later() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let text = |path: PathBuf| path.to_str().expect("plain").to_owned();
-    // What is copied up is known by the layers alone, whatever the hook.
-    let (did, running) = programs.run(
-        "overlay_copied_up",
-        &text(key.clone()),
-        &text(decoy.beside("overlay")),
-    );
-    drop(running);
-    let Did::It { pid, errno: 0, .. } = did else {
-        panic!("{did:?}")
+    let mut seen = 0;
+    // What is copied up is known by the layers alone, whatever the hook; also in an overlay on another.
+    for (program, name, copy) in [
+        ("overlay_copied_up", "overlay", "empty/id_rsa"),
+        ("overlay_copied_up_above", "two", "upper/id_rsa"),
+    ] {
+        let other = decoy.beside(name);
+        let (did, running) = programs.run(program, &text(key.clone()), &text(other.clone()));
+        drop(running);
+        let Did::It { pid, errno: 0, .. } = did else {
+            panic!("{program}: {did:?}")
+        };
+        let new = events_until(&detector, sensor.flush(), &mut seen);
+        // What the overlay reads to copy it up is nobody's use, and so is told of nobody.
+        let uses: Vec<_> = new
+            .iter()
+            .filter(|event| event["kind"] == "credential_access")
+            .collect();
+        let [only] = uses[..] else {
+            panic!("{program}: {uses:#?}\n{}", sensor.log())
+        };
+        assert_eq!(only["actor"]["process"]["pid"], pid);
+        let copied = fs::metadata(other.join(copy)).expect("copied up");
+        assert_eq!(only["credential"]["inode"], copied.ino(), "{program}");
+    }
+}
+
+/// By path alone, another name of a credential is none.
+#[test]
+fn what_is_done_to_a_hard_link_is_told_of_that_link() {
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let decoy = Decoy::new();
+    decoy.write(".ssh/id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+    let detector = Detector::start(directory.path());
+    let mut sensor = Sensor::new(detector.address(), &decoy.home(), "");
+    let enrolled = sensor.enrol(detector.address(), &detector.token());
+    assert!(enrolled.status.success(), "{enrolled:?}");
+    sensor.start();
+    let status = sensor.status();
+    let hook = probe(&status, "file_open")["hook"].clone();
+    if hook.as_str().is_some_and(|hook| hook.starts_with("tracepoint/")) {
+        eprintln!("not at this level: {hook}");
+        return;
+    }
+    let (key, link) = (decoy.path(".ssh/id_rsa"), decoy.beside("link"));
+    fs::hard_link(&key, &link).expect("linked");
+    fs::remove_file(&link).expect("removed");
+    let events = events_until(&detector, sensor.flush(), &mut 0);
+    let removed: Vec<_> = events
+        .iter()
+        .filter(|event| event["change"]["what"] == "removed")
+        .map(|event| event["change"]["before"].clone())
+        .collect();
+    let [Value::String(before)] = &removed[..] else {
+        panic!("{removed:?}\n{}", sensor.log())
     };
-    let last = sensor.flush();
+    assert!(before.ends_with("link"), "{before}");
+    assert!(key.exists());
+}
+
+/// What was told after the first `seen`, up to a sequence.
+fn events_until(detector: &Detector, last: u64, seen: &mut usize) -> Vec<Value> {
     let begun = Instant::now();
-    let events = loop {
+    loop {
         let events = detector.read("events", "event");
         if events
             .iter()
             .any(|event| event["id"]["sequence"].as_u64() >= Some(last))
         {
-            break events;
+            let new = events.get(*seen..).unwrap_or_default().to_vec();
+            *seen = events.len();
+            return new;
         }
         assert!(begun.elapsed() < PATIENCE, "{}", detector.log());
         std::thread::sleep(Duration::from_millis(20));
-    };
-    // What the overlay reads to copy it up is nobody's use, and so is told of nobody.
-    let uses: Vec<_> = events
-        .iter()
-        .filter(|event| event["kind"] == "credential_access")
-        .collect();
-    let [only] = uses[..] else {
-        panic!("{uses:#?}\n{}", sensor.log())
-    };
-    assert_eq!(only["actor"]["process"]["pid"], pid);
-    let copy = decoy.beside("overlay/empty/id_rsa");
-    use std::os::unix::fs::MetadataExt as _;
-    assert_eq!(
-        only["credential"]["inode"],
-        fs::metadata(&copy).expect("copied up").ino()
-    );
+    }
 }

@@ -120,6 +120,21 @@ static void overlay_copied_up(void) {
     read_it(path);
 }
 
+/* The same in an overlay on that one, where the file below is the overlay's and not the decoy itself. */
+static void overlay_copied_up_above(void) {
+    char options[4096];
+    const char *lower = overlay(true), *above = joined(other, "above"), *upper = joined(other, "upper"), *work = joined(other, "work_above");
+    must("mkdir", mkdir(above, 0755));
+    must("mkdir", mkdir(upper, 0755));
+    must("mkdir", mkdir(work, 0755));
+    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work);
+    must("mount overlay", mount("overlay", above, "overlay", 0, options));
+    const char *path = joined(above, name_of(object));
+    must("chmod", chmod(path, 0640));
+    actor();
+    read_it(path);
+}
+
 /* A file whose metadata is of one layer and whose content is that of the decoy in another, in OTHER, a directory to be made. It has a name of no
    interest. Where the other layer is there for data alone (6.5), nothing else of it is shown. Returns where it is mounted. */
 static const char *shown_elsewhere(bool for_data_alone) {
@@ -185,6 +200,7 @@ const struct way mount_ways[] = {
     {"overlay_lower_directly", overlay_lower_directly},
     {"overlay_upper_directly", overlay_upper_directly},
     {"overlay_copied_up", overlay_copied_up},
+    {"overlay_copied_up_above", overlay_copied_up_above},
     {"overlay_metacopy", overlay_metacopy},
     {"overlay_data_only", overlay_data_only},
     {"overlay_on_overlay", overlay_on_overlay},

@@ -50,7 +50,7 @@ const OF_HOOKS: &str = "hooks/the_hook_in_use/overlayfs_is_followed,ways";
 const HALVES: [&str; 2] = [
     "hooks/a_hook_that/every_other,end_to_end/every_use_arrives/a_flood_is_delivered,\
      trace/a_process_that_is_gone/repeats_are_counted",
-    "hooks/without_root,end_to_end/the_accounts_hold_while_a_cpu,attribution/what_truly_runs,limits/nfs",
+    "hooks/without_root/hard_link,end_to_end/the_accounts_hold_while_a_cpu,attribution/what_truly_runs,limits/nfs",
 ];
 
 impl Tests {
