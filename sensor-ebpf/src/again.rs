@@ -1,6 +1,6 @@
 //! A use that the program run has made before: counted, by what plain loads tell of the file.
 //!
-//! What can be read by helper only costs several times as much, and [`crate::file_use`] asks it of every use. Most are repeats, which need none of it.
+//! [`crate::file_use`] asks of every use what can be read by a helper alone, which costs several times as much. Most uses are repeats, which need none of it.
 
 use claviger_sensor_common::LABEL_OF_SENSOR;
 

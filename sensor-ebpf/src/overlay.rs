@@ -113,9 +113,9 @@ pub fn is_of_overlay<R: Read>(inode: *const u8) -> bool {
     R::read::<u64>(pointer::<R>(inode, offset!(inode_sb)), offset!(sb_magic)) == OVERLAYFS_SUPER_MAGIC
 }
 
-/// Files that count towards nobody's limit: overlayfs opens them for its own.
+/// include/linux/fs.h: files that count towards nobody's limit. overlayfs has its own open so.
 const FMODE_NOACCOUNT: u32 = 0x2000_0000;
-/// What a mount of the kernel's own has for its namespace: the error EINVAL.
+/// fs/mount.h: what a mount of the kernel's own has for its namespace, the error EINVAL.
 const MNT_NS_INTERNAL: u64 = -22_i64 as u64;
 /// include/linux/fs.h, of file systems that only the kernel mounts, as that of files that are made in memory: anybody can have those open.
 const SB_NOUSER: u64 = 1 << 31;
