@@ -66,6 +66,8 @@ offsets! {
     signal_threads,
     /// `files_struct.count`: how many tasks share it
     files_count,
+    /// `files_struct.fd_array`: where the table is that a process begins with
+    files_first,
     /// `files_struct.fdt`
     files_fdt,
     /// `fdtable.fd`

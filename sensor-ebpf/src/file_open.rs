@@ -21,7 +21,7 @@ use crate::{
     attempts::{Call, is_refusal, refused, refused_of_name},
     changes, copies, descriptors,
     file_use::{KNOWN, OPENED_TO_RUN, READ_FIRST, is_for_use, used, used_before_layer, used_behind_layer},
-    handles, labels,
+    first_files, handles, labels,
     numbers::untyped,
     offsets::{agent_pid, offset},
     process_files,
@@ -101,12 +101,17 @@ pub fn sys_exit_opens_typed(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// Hook 3, for all of the calls, on kernels before.
+/// Hook 3, for all of the calls, on kernels before: typed too, but for descriptors that come late in a process's table.
 #[tracepoint]
 pub fn sys_exit_opens(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if result >= 0 {
-        returned::<Probed>(descriptors::file::<Typed>(result as u32));
+        let file = first_files::typed_file(result as u32);
+        if file.is_null() {
+            returned::<Probed>(descriptors::file::<Typed>(result as u32));
+        } else {
+            returned::<Typed>(file);
+        }
     } else {
         failed(&ctx, result);
     }

@@ -20,14 +20,14 @@
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`], [`first_files`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`], [`numbers`]), first use and repeats ([`repeats`], [`again`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
 //! They come from the running kernel's BTF as frozen globals. Reads from typed pointers are checked against that BTF by the verifier.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(core_intrinsics, asm_experimental_arch)]
 #![expect(internal_features, reason = "atomic_xadd: see report.rs")]
 
 mod abi;
@@ -49,6 +49,7 @@ mod descriptors;
 mod directory_list;
 mod file_open;
 mod file_use;
+mod first_files;
 mod fixed_files;
 mod given;
 mod handles;

@@ -83,6 +83,7 @@ impl Types<'_> {
             signal_threads: self.of("signal_struct", "nr_threads")?,
             signal_exit_code: self.of("signal_struct", "group_exit_code")?,
             files_count: self.of("files_struct", "count")?,
+            files_first: self.of("files_struct", "fd_array")?,
             files_fdt: self.of("files_struct", "fdt")?,
             fdtable_fd: self.of("fdtable", "fd")?,
             fdtable_max: self.of("fdtable", "max_fds")?,
