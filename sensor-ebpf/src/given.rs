@@ -122,10 +122,11 @@ pub fn has_slash<const USER: bool>(text: u64) -> bool {
     found != 0
 }
 
+/// Whether there is no path, or an empty one: some calls take either for the descriptor beside it.
 #[inline(always)]
 pub fn is_empty(text: u64) -> bool {
     let mut first = [0u8; 2];
-    read::<true>(text, &mut first) == Some(0)
+    text == 0 || read::<true>(text, &mut first) == Some(0)
 }
 
 /// Copies a text, of the user's or of the kernel's; returns its length.

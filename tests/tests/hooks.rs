@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::MetadataExt as _,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -131,6 +131,44 @@ fn every_other_program_fits_with_tracepoints_alone() {
     let probes = report["probes"].as_array().expect("a list");
     let without: Vec<_> = probes.iter().filter(|probe| !probe["hook"].is_string()).collect();
     assert!(without.is_empty(), "{without:#?}");
+}
+
+/// A process begins with a table of 64 descriptors, which is followed in another way than one that has grown.
+#[test]
+fn an_open_is_told_whatever_its_descriptor_with_tracepoints_alone() {
+    const FILES: usize = 80;
+    if !can_load() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let decoy = Decoy::new();
+    let keys: Vec<_> = (0..FILES).map(|number| format!(".ssh/id_{number}")).collect();
+    for key in &keys {
+        decoy.write(key, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+    }
+    let detector = Detector::start(directory.path());
+    let tracepoints = "[probes]\nfile_open_hooks = ['tracepoint']\n";
+    let mut sensor = Sensor::new(detector.address(), &decoy.home(), tracepoints);
+    let enrolled = sensor.enrol(detector.address(), &detector.token());
+    assert!(enrolled.status.success(), "{enrolled:?}");
+    sensor.start();
+    let opened: Vec<_> = keys
+        .iter()
+        .map(|key| File::open(decoy.path(key)).expect("opened"))
+        .collect();
+    let numbers = |file: &File| file.as_raw_fd();
+    assert!(opened.iter().map(numbers).min() < Some(64) && opened.iter().map(numbers).max() > Some(64));
+    let expected: Vec<_> = opened
+        .iter()
+        .map(|file| file.metadata().expect("open").ino())
+        .collect();
+    let told: Vec<_> = events_until(&detector, sensor.flush(), &mut 0)
+        .iter()
+        .filter(|event| event["actor"]["process"]["pid"] == std::process::id())
+        .filter(|event| event["kind"] == "credential_access" && event["outcome"] == "succeeded")
+        .map(|event| event["credential"]["inode"].as_u64().expect("a number"))
+        .collect();
+    assert_eq!(told, expected, "{}", sensor.log());
 }
 
 #[test]

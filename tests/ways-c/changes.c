@@ -260,6 +260,16 @@ static void way_removexattr(void) {
     actor();
     say(syscall(SYS_removexattr, object, ATTRIBUTE));
 }
+/* 6.13. Without a path it is the descriptor that is meant (AT_EMPTY_PATH). */
+static void setxattrat_without_path(void) {
+    int file = path_only();
+    struct {
+        unsigned long long value;
+        unsigned size, flags;
+    } attribute = {(unsigned long long)"1", 1, 0};
+    actor();
+    say(syscall(463, file, NULL, AT_EMPTY_PATH, ATTRIBUTE, &attribute, sizeof attribute));
+}
 
 const struct way change_ways[] = {
     {"open_write", open_write},
@@ -309,5 +319,6 @@ const struct way change_ways[] = {
     {"lsetxattr", way_lsetxattr},
     {"fsetxattr", way_fsetxattr},
     {"removexattr", way_removexattr},
+    {"setxattrat_without_path", setxattrat_without_path},
     {0},
 };

@@ -8,7 +8,11 @@ use std::{
     time::Instant,
 };
 
-use claviger_tests::{PATIENCE, can_load};
+use claviger_tests::{
+    PATIENCE, can_load,
+    ways::{Did, Programs},
+};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::host::{Host, cat};
@@ -83,6 +87,33 @@ fn a_change_is_told_with_what_was_before() {
 }
 
 #[test]
+fn a_change_by_descriptor_alone_is_told_also_where_the_call_takes_a_path() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    let place = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(place.path());
+    host.decoy.write(".ssh/id_one", KEY);
+    host.sensor.start();
+    let one = host.decoy.path(".ssh/id_one");
+    let (did, _holds) = programs.run("setxattrat_without_path", one.to_str().expect("plain"), "");
+    let Did::It { pid, errno: 0, .. } = did else {
+        eprintln!("skipped: {did:?}");
+        return;
+    };
+    let events = host.kept();
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid)
+        .map(|event| (&event["change"]["what"], &event["credential"]["inode"]))
+        .collect();
+    let inode = fs::metadata(&one).expect("there").ino();
+    assert_eq!(told, [(&Value::from("attributes"), &Value::from(inode))], "{events:#?}");
+    host.sensor.end(Signal::TERM);
+}
+
+#[test]
 fn a_credential_that_was_away_and_came_back_is_known_for_the_file_that_it_is() {
     if !can_load() {
         return;
@@ -106,7 +137,7 @@ fn a_credential_that_was_away_and_came_back_is_known_for_the_file_that_it_is() {
         }
         assert!(begun.elapsed() < PATIENCE, "{last:#?}\n{}", host.sensor.log());
     }
-    host.sensor.end(rustix::process::Signal::TERM);
+    host.sensor.end(Signal::TERM);
 }
 
 #[test]
