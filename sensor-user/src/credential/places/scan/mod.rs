@@ -10,7 +10,8 @@
 //! - What was seen is told with each path ([`Seen`]), for the path can mean another file a moment later.
 //! - What a program of some user serves (FUSE) is not touched, through links neither; network file systems are not listed ([`super::mounts`]); both are
 //!   counted. One of the latter, or a program of root's, can still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
-//! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need; what was left out is counted.
+//! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need, and in a home for each directory that is listed;
+//!   what was left out is counted.
 
 mod links;
 mod state;
@@ -43,6 +44,8 @@ pub struct ScanLimits {
     pub found: usize,
     /// Directories reported in which others would lead on.
     pub ways: usize,
+    /// The same in each home.
+    pub ways_per_home: usize,
 }
 
 impl Default for ScanLimits {
@@ -54,6 +57,7 @@ impl Default for ScanLimits {
             depth: 32,
             found: 150_000,
             ways: 4_096,
+            ways_per_home: 256,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The walk itself.
 
 mod appear;
+mod home;
 mod labelled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,6 +21,7 @@ use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way};
 use crate::credential::look::{Seen, look_at, look_at_held, type_of};
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
+use home::Share;
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -44,6 +46,9 @@ pub(super) fn walk(
         result,
         names_left: limits.names_elsewhere,
         directories_left: limits.directories_per_home,
+        ways_left: limits.ways,
+        is_cut: false,
+        put_off: None,
         labelled: HashMap::new(),
         named: HashSet::new(),
     };
@@ -64,10 +69,25 @@ struct Walk<'a> {
     names_left: usize,
     /// Of the home that the walk is in.
     directories_left: usize,
+    /// Of the home that the walk is in.
+    ways_left: usize,
+    /// Whether something did not find room in the share that it has.
+    is_cut: bool,
+    /// What is to be listed once all was looked up that a home's patterns name exactly.
+    put_off: Option<Vec<Listing>>,
     /// Which directories are in the result, and where.
     labelled: HashMap<Seen, usize>,
     /// Names in them that would be a credential.
     named: HashSet<(Seen, Vec<u8>)>,
+}
+
+/// A directory of which a pattern wants the names.
+struct Listing {
+    folder: OwnedFd,
+    path: PathBuf,
+    states: Vec<State>,
+    depth: usize,
+    served: Option<Served>,
 }
 
 impl Walk<'_> {
@@ -102,11 +122,14 @@ impl Walk<'_> {
         if !has_own_share || depth == 0 {
             return self.inside(folder, path, states, depth, served);
         }
-        let outside = (self.names_left, self.directories_left);
-        (self.names_left, self.directories_left) =
-            (self.limits.names_per_home, self.limits.directories_per_home);
-        self.inside(folder, path, states, depth, served);
-        (self.names_left, self.directories_left) = outside;
+        let outside = self.share();
+        self.give(Share::of_home(self.limits));
+        if self.places.searches {
+            self.inside(folder, path, states, depth, served);
+        } else {
+            self.home(folder, path, states, depth, served);
+        }
+        self.give(outside);
     }
 
     fn inside(
@@ -127,29 +150,60 @@ impl Walk<'_> {
                 Some(Next::Wildcard(_) | Next::AnyDepth)
             )
         });
-        let exact: BTreeSet<Vec<u8>> = states.iter().filter_map(|one| self.exact_name(*one)).collect();
-        let mut names = BTreeSet::new();
+        // These lead to homes too, which have shares of their own: they are looked up whatever a neighbour has used up. There are as many as the catalogue and
+        // the user database name.
+        for name in self.exact_names(states) {
+            self.take_name();
+            self.name(folder, path, states, &name, depth, served);
+        }
+        if !wants_listing {
+            return;
+        }
+        match &mut self.put_off {
+            None => self.listed(folder, path, states, depth, served),
+            Some(put_off) => match folder.try_clone_to_owned() {
+                Ok(folder) => put_off.push(Listing {
+                    folder,
+                    path: path.to_owned(),
+                    states: states.to_owned(),
+                    depth,
+                    served,
+                }),
+                Err(_) => self.result.limits_hit.unreadable += 1,
+            },
+        }
+    }
+
+    fn exact_names(&self, states: &[State]) -> BTreeSet<Vec<u8>> {
+        states.iter().filter_map(|one| self.exact_name(*one)).collect()
+    }
+
+    /// What a pattern finds by a listing.
+    fn listed(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        states: &[State],
+        depth: usize,
+        served: Option<Served>,
+    ) {
         let is_others = match served {
             Some(Served::Program | Served::Network) => true,
             // There is no end to what a program can have, and each look costs it something: a search passes it over.
             Some(Served::RootProgram) => self.places.searches,
             Some(Served::Kernel) | None => false,
         };
-        if wants_listing && is_others {
+        if is_others {
             self.result.limits_hit.served_elsewhere += 1;
-        } else if wants_listing && (self.step)(path) {
-            self.list(folder, states, &mut names);
+            return;
         }
-        // These lead to homes too, which have shares of their own: they are looked up whatever a neighbour has used up. There are as many as the catalogue and
-        // the user database name.
-        for name in &exact {
-            self.take_name();
-            self.name(folder, path, states, name, depth, served);
+        if !(self.step)(path) {
+            return;
         }
-        for name in names.difference(&exact) {
-            if !self.take_name() {
-                break;
-            }
+        let mut names = BTreeSet::new();
+        self.list(folder, states, &mut names);
+        // Each was counted as it was listed.
+        for name in names.difference(&self.exact_names(states)) {
             self.name(folder, path, states, name, depth, served);
         }
     }
@@ -367,10 +421,14 @@ impl Walk<'_> {
     /// Counts a name; says no where this home has had its share.
     fn take_name(&mut self) -> bool {
         match self.names_left {
-            0 => false,
+            0 => {
+                self.is_cut = true;
+                false
+            }
             left => {
                 self.names_left = left - 1;
                 if left == 1 {
+                    self.is_cut = true;
                     self.result.limits_hit.names += 1;
                 }
                 left > 1
@@ -381,6 +439,7 @@ impl Walk<'_> {
     fn take_directory(&mut self) -> bool {
         let has_room = self.directories_left > 0;
         self.directories_left = self.directories_left.saturating_sub(1);
+        self.is_cut |= !has_room;
         self.result.limits_hit.found += u64::from(!has_room);
         has_room
     }

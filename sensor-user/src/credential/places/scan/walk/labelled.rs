@@ -4,9 +4,11 @@ use super::*;
 
 impl Walk<'_> {
     pub(super) fn take_way(&mut self, folder: BorrowedFd<'_>, path: &Path) {
-        if self.result.ways.len() >= self.limits.ways {
+        if self.result.ways.len() >= self.limits.ways || self.ways_left == 0 {
+            self.is_cut = true;
             self.result.limits_hit.found += 1;
         } else if let Ok(look) = look_at_held(folder) {
+            self.ways_left -= 1;
             self.result.ways.push(Way {
                 path: path.to_owned(),
                 seen: Seen::of(&look),
