@@ -254,6 +254,24 @@ fn what_is_no_use_is_not_told() {
 }
 
 #[test]
+fn the_script_that_has_a_program_read_is_named_among_the_ancestors() {
+    if !can_load() {
+        return;
+    }
+    let decoy = Decoy::new();
+    let config = decoy.config("", "");
+    let job = decoy.beside("job.sh");
+    fs::write(&job, "/bin/cat \"$1\"\ntrue\n").expect("written");
+    let words = ["/bin/sh".into(), job.clone(), decoy.path(".aws/credentials")];
+    let traced = trace(&config, &words);
+    let ancestors = &traced.only()["actor"]["ancestors"];
+    let script = &ancestors[0]["script"];
+    assert_eq!(script["path"], job.to_str().expect("plain"), "{ancestors:#}");
+    use std::os::unix::fs::MetadataExt as _;
+    assert_eq!(script["inode"], fs::metadata(&job).expect("there").ino());
+}
+
+#[test]
 fn a_write_is_told_as_a_write() {
     if !can_load() {
         return;

@@ -115,8 +115,7 @@ impl Facts {
     fn describe(&mut self, task: &Task) -> (Actor, Workload) {
         // What is not known yet is read from procfs, before anything of it is looked up.
         self.processes.describe(task.run());
-        self.processes
-            .look_up_argument(task.process, task.mount_namespace);
+        self.processes.look_up_argument(task.process);
         self.to_place = self.processes.look_up_places(task);
         let mut process = self.process(task.run(), &task.comm);
         let cgroup = self.cgroups.path_of(task.cgroup_id).map(str::to_owned);
@@ -156,7 +155,10 @@ impl Facts {
         let ancestors = task
             .ancestors
             .iter()
-            .map(|ancestor| self.process(*ancestor, ""))
+            .map(|ancestor| {
+                self.processes.look_up_argument(ancestor.process);
+                self.process(*ancestor, "")
+            })
             .collect();
         (
             Actor {
@@ -236,7 +238,7 @@ impl Facts {
     }
 
     /// Those who created the process of a task, where they are not its ancestors.
-    fn creators(&self, task: &Task) -> Vec<Process> {
+    fn creators(&mut self, task: &Task) -> Vec<Process> {
         let creators = self.processes.creators(task.process);
         let ancestors = task.ancestors.iter().map(|ancestor| ancestor.process);
         if creators
@@ -248,6 +250,7 @@ impl Facts {
             return Vec::new();
         }
         let told = creators.into_iter().map(|creator| {
+            self.processes.look_up_argument(creator);
             let mut process = named(creator, "");
             match self.processes.last_known(creator) {
                 Some(facts) => tell(&mut process, facts),

@@ -6,7 +6,7 @@ use super::{
     ProcessFacts,
     procfs::{ProcessDirectory, pids},
 };
-use crate::decode::{ProcessKey, display};
+use crate::decode::{ProcessKey, RootId, display};
 
 /// The kernel's boot id.
 ///
@@ -75,6 +75,18 @@ fn is_own(own: Option<u32>, namespace: u32) -> bool {
 #[must_use]
 pub fn is_own_mount_namespace(namespace: u32) -> bool {
     ProcessDirectory::own().and_then(|own| own.namespace("mnt")) == Some(namespace)
+}
+
+/// Whether a tree of files is the one that this process sees. Of a file system that gives stat(2) another device than it has itself (btrfs, overlayfs), the root's number
+/// has to be enough.
+#[must_use]
+pub(super) fn is_own_tree(root: RootId) -> bool {
+    let own = ProcessDirectory::own().and_then(|own| own.identity("root"));
+    let is_root = own.is_some_and(|own| {
+        let (major, minor) = own.device;
+        own.inode == root.inode && (major == 0 || major << 20 | minor == root.device)
+    });
+    is_root && is_own_mount_namespace(root.namespace)
 }
 
 /// The process that has a thread of this id; nothing where that is gone.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
     CodeInEnvironment, ProcessFacts,
-    proc_fs::{self, is_own_mount_namespace},
+    proc_fs::{self, is_own_tree},
     procfs,
     run::Run,
 };
@@ -188,9 +188,9 @@ impl ProcessTable {
     }
 
     /// Looks up what an argument of a process names, where that is still to be done.
-    pub fn look_up_argument(&mut self, process: ProcessKey, mount_namespace: u32) {
+    pub fn look_up_argument(&mut self, process: ProcessKey) {
         if let Some(run) = self.facts.get_mut(&process).and_then(|facts| facts.run.as_mut()) {
-            run.look_up(process, || is_own_mount_namespace(mount_namespace));
+            run.look_up(process, is_own_tree);
         }
     }
 

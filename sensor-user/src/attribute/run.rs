@@ -11,7 +11,7 @@ use rustix::{
 };
 
 use super::{applets, proc_fs::root_of};
-use crate::decode::{Carried, CarriedFile, Exec, Given, NotTold, ProcessKey, Program, display};
+use crate::decode::{Carried, CarriedFile, Exec, Given, NotTold, ProcessKey, Program, RootId, display};
 
 /// How often an argument is looked up before it is let go.
 pub(super) const LOOKS_MAX: u32 = 16;
@@ -48,6 +48,8 @@ pub struct Run {
 struct Argument {
     path: Given,
     basis: ProgramBasis,
+    /// The tree in which the interpreter found it.
+    root: RootId,
     looks: u32,
 }
 
@@ -103,6 +105,7 @@ impl Run {
                         run.argument = Some(Argument {
                             path,
                             basis,
+                            root: exec.root,
                             looks: 0,
                         });
                     }
@@ -126,14 +129,15 @@ impl Run {
         self.loaded = Some(known(file, ProgramBasis::Mapped));
     }
 
-    /// Looks up what an argument names, if there is one that was not yet: as `process` sees it, or, where that is gone and was in this mount
-    /// namespace, as the sensor does.
-    pub(super) fn look_up(&mut self, process: ProcessKey, is_here: impl FnOnce() -> bool) {
+    /// Looks up what an argument names, if there is one that was not yet: as `process` sees it, or, where that is gone and saw the sensor's own tree, as the
+    /// sensor does.
+    pub(super) fn look_up(&mut self, process: ProcessKey, is_own: impl FnOnce(RootId) -> bool) {
         let Some(argument) = &mut self.argument else {
             return;
         };
         argument.looks += 1;
-        let found = look(process, is_here, argument.path.bytes());
+        let root = argument.root;
+        let found = look(process, || is_own(root), argument.path.bytes());
         let again = found == Err(WOULD_WAIT) && argument.looks < LOOKS_MAX;
         self.script = Some(match found {
             Ok((device, inode)) => File {
@@ -164,14 +168,10 @@ const fn why(reason: NotTold) -> &'static str {
 }
 
 /// A file by device and inode, or why it is not known.
-fn look(
-    process: ProcessKey,
-    is_here: impl FnOnce() -> bool,
-    path: &[u8],
-) -> Result<(u64, u64), &'static str> {
+fn look(process: ProcessKey, is_own: impl FnOnce() -> bool, path: &[u8]) -> Result<(u64, u64), &'static str> {
     let root = match root_of(process) {
         Some(root) => root,
-        None if is_here() => {
+        None if is_own() => {
             rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|_| ENDED)?
         }
         None => return Err(ENDED),

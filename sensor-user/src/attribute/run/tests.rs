@@ -119,7 +119,7 @@ fn an_argument_counts_only_where_a_file_is_found() {
         let told = told(PROGRAM_ARGUMENTS, given, b"", b"");
         let mut run = Run::start(&exec(RUNS_INTERPRETER | RUNS_TOLD, 0), Some(told), None);
         assert_eq!(script(&run).0, "", "not looked up yet");
-        run.look_up(own(), || false);
+        run.look_up(own(), |_| false);
         run
     };
     let found = argued(path.as_os_str().as_encoded_bytes());
@@ -135,7 +135,7 @@ fn an_argument_counts_only_where_a_file_is_found() {
     );
     // Whether it is known at once that there is none depends on the file system.
     for _ in 0..LOOKS_MAX {
-        secret.look_up(own(), || false);
+        secret.look_up(own(), |_| false);
     }
     assert_eq!(script(&secret).0, "");
     assert_eq!(secret.argument, None, "it is not kept");
@@ -154,10 +154,10 @@ fn of_a_process_that_is_gone_only_this_namespace_is_looked_into() {
         Run::start(&exec(RUNS_INTERPRETER | RUNS_TOLD, 0), Some(told), None)
     };
     let mut elsewhere = argued();
-    elsewhere.look_up(gone, || false);
+    elsewhere.look_up(gone, |_| false);
     assert_eq!(script(&elsewhere).2, ENDED);
     let mut here = argued();
-    here.look_up(gone, || true);
+    here.look_up(gone, |_| true);
     assert_ne!(script(&here).2, ENDED);
 }
 
