@@ -67,7 +67,10 @@ impl Config {
         };
         match config.map(|config| config.policy_named_in(file)) {
             Some(Ok(policy)) if checked.faults.is_empty() => checked.policy = Some(policy),
-            Some(Err(why)) => checked.add(&why),
+            Some(Err((first, others))) => {
+                checked.add(&first);
+                others.iter().for_each(|why| checked.add(why));
+            }
             Some(Ok(_)) | None => {}
         }
         checked

@@ -47,18 +47,22 @@ impl Config {
     /// As [`load`](Self::load) and [`policy`](Self::policy); where the catalogue's directory cannot be read, with the place that names it.
     pub fn load_with_policy(named: Option<&Path>) -> Result<(Self, Policy), ConfigError> {
         let config = Self::load(named)?;
-        let policy = config.policy_named_in(named.unwrap_or(Path::new(DEFAULT_PATH)))?;
+        let policy = config
+            .policy_named_in(named.unwrap_or(Path::new(DEFAULT_PATH)))
+            .map_err(|(first, _)| first)?;
         Ok((config, policy))
     }
 
-    /// The policy of a configuration that was read from `file`.
-    pub(super) fn policy_named_in(&self, file: &Path) -> Result<Policy, ConfigError> {
-        self.policy().map_err(|why| match why {
+    /// The policy of a configuration that was read from `file`, or all that is wrong with it, the first apart.
+    pub(super) fn policy_named_in(&self, file: &Path) -> Result<Policy, (ConfigError, Vec<ConfigError>)> {
+        let placed = |why| match why {
             ConfigError::Read { path, source } if path == self.catalogue.directory => {
                 place_of_directory(file, &source, &path).unwrap_or(ConfigError::Read { path, source })
             }
             why => why,
-        })
+        };
+        self.policy_or_faults()
+            .map_err(|(first, others)| (placed(first), others))
     }
 
     /// Parses a text; `path` is only for the errors.

@@ -56,15 +56,28 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: where a file is wrong or cannot be read, or a directory that was named is not there.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
-        let files = files(&self.catalogue.directory)?;
+        self.policy_or_faults().map_err(|(first, _)| first)
+    }
+
+    /// As [`Config::policy`], with all errors, the first apart: a file that cannot be read does not hide what is wrong in others.
+    pub(super) fn policy_or_faults(&self) -> Result<Policy, (ConfigError, Vec<ConfigError>)> {
+        let files = files(&self.catalogue.directory).map_err(|why| (why, Vec::new()))?;
         let mut read = Vec::with_capacity(files.len());
+        let mut unreadable = Vec::new();
         for file in &files {
-            read.push((file.display().to_string(), read_text(file)?));
+            match read_text(file) {
+                Ok(text) => read.push((file.display().to_string(), text)),
+                Err(why) => unreadable.push(why),
+            }
         }
         let layers: Vec<Layer<'_>> = read.iter().map(|(name, text)| Layer { name, text }).collect();
         let laid = Catalogue::shipped().with(&layers);
-        let (catalogue, warnings) = laid.map_err(ConfigError::Catalogue)?;
-        Ok(Policy::new(catalogue, files, warnings))
+        let mut unreadable = unreadable.into_iter();
+        match (unreadable.next(), laid.map_err(ConfigError::Catalogue)) {
+            (None, Ok((catalogue, warnings))) => Ok(Policy::new(catalogue, files, warnings)),
+            (None, Err(why)) => Err((why, Vec::new())),
+            (Some(first), laid) => Err((first, unreadable.chain(laid.err()).collect())),
+        }
     }
 }
 
@@ -160,6 +173,25 @@ mod tests {
         config.catalogue.directory = "/nowhere/at/all".into();
         let error = config.policy().expect_err("refused");
         assert!(matches!(error, ConfigError::Read { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_hides_nothing_that_is_wrong_elsewhere() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let put = |name: &str, text: &[u8]| fs::write(directory.path().join(name), text).expect("written");
+        put("10.toml", b"\xff");
+        put("20.toml", b"version = 1\nsurprise = 1\n");
+        fs::create_dir(directory.path().join("30.toml")).expect("made");
+        let mut config = Config::default();
+        directory.path().clone_into(&mut config.catalogue.directory);
+        let (first, others) = config.policy_or_faults().expect_err("refused");
+        let all: Vec<_> = std::iter::once(&first)
+            .chain(&others)
+            .map(ToString::to_string)
+            .collect();
+        for name in ["10.toml", "20.toml", "30.toml"] {
+            assert_eq!(all.iter().filter(|why| why.contains(name)).count(), 1, "{all:#?}");
+        }
     }
 
     #[test]
