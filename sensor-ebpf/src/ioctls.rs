@@ -22,6 +22,8 @@ use crate::{
 const XFS_OPEN_BY_HANDLE: u32 = 0xc038_586b;
 /// include/uapi/linux/btrfs.h: `BTRFS_IOC_SEND`.
 const BTRFS_SEND: u32 = 0x4048_9426;
+/// `BTRFS_IOC_SEND_32`, as 32-bit programs lay its argument out; others may ask so too.
+const BTRFS_SEND_32: u32 = 0x4044_9426;
 /// `BTRFS_IOC_TREE_SEARCH`, and with a buffer of any size.
 const BTRFS_TREE_SEARCH: u32 = 0xd000_9411;
 const BTRFS_TREE_SEARCH_V2: u32 = 0xc070_9411;
@@ -31,7 +33,7 @@ const XFS_SUPER_MAGIC: u64 = 0x5846_5342;
 const BTRFS_SUPER_MAGIC: u64 = 0x9123_683e;
 
 /// include/uapi/linux/btrfs_tree.h: the kind of what a file holds.
-const EXTENT_DATA: u32 = 108;
+const EXTENT_DATA: u8 = 108;
 /// The first tree that is a subvolume, but for the topmost, and that which the caller is in.
 const FIRST_SUBVOLUME: u64 = 256;
 const TOPMOST_SUBVOLUME: u64 = 5;
@@ -42,7 +44,10 @@ const OWN_SUBVOLUME: u64 = 0;
 #[derive(Clone, Copy)]
 struct Search {
     tree: u64,
-    ranges: [u64; 6],
+    number_min: u64,
+    number_max: u64,
+    ranges: [u64; 4],
+    /// Of which the kernel takes the lowest byte.
     kind_min: u32,
     kind_max: u32,
 }
@@ -69,7 +74,7 @@ pub fn sys_exit_ioctl_opens(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_ioctl_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let is_reach = match arguments.second() as u32 {
-        BTRFS_SEND => true,
+        BTRFS_SEND | BTRFS_SEND_32 => true,
         BTRFS_TREE_SEARCH | BTRFS_TREE_SEARCH_V2 => searches_files(arguments.third()),
         _ => false,
     };
@@ -98,8 +103,23 @@ fn searches_files(given: u64) -> bool {
     let search = unsafe { bpf_probe_read_user(given as *const Search) };
     search.is_ok_and(|search| {
         (search.tree >= FIRST_SUBVOLUME || search.tree == TOPMOST_SUBVOLUME || search.tree == OWN_SUBVOLUME)
-            && (search.kind_min..=search.kind_max).contains(&EXTENT_DATA)
+            && search.comes_by_extents()
     })
+}
+
+impl Search {
+    /// Keys are ordered by number, then by kind: the bounds of the kind are those of the first and the last number alone.
+    #[inline(always)]
+    fn comes_by_extents(&self) -> bool {
+        let of_first = self.kind_min as u8 <= EXTENT_DATA;
+        let of_last = self.kind_max as u8 >= EXTENT_DATA;
+        match self.number_max.wrapping_sub(self.number_min) {
+            _ if self.number_max < self.number_min => false,
+            0 => of_first && of_last,
+            1 => of_first || of_last,
+            _ => true,
+        }
+    }
 }
 
 /// Device and magic number of the file system of a file; zeros for no file.

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 /* fs/xfs/libxfs/xfs_fs.h */
 struct xfs_request {
@@ -37,6 +38,17 @@ struct search_request {
     char found[4096 - 104];
 };
 #define BTRFS_SEND _IOW(0x94, 38, struct send_request)
+/* As 32-bit programs lay it out. */
+struct send_request_32 {
+    __s64 to;
+    __u64 clone_sources;
+    __u32 sources;
+    __u64 parent;
+    __u64 flags;
+    __u32 version;
+    __u8 reserved[28];
+} __attribute__((packed));
+#define BTRFS_SEND_32 _IOW(0x94, 38, struct send_request_32)
 #define BTRFS_TREE_SEARCH _IOWR(0x94, 17, struct search_request)
 #define EXTENT_DATA 108
 #define ROOT_TREE 1
@@ -87,29 +99,51 @@ static void btrfs_send_closed(void) {
     say(ioctl(at, BTRFS_SEND, &send));
 }
 
-static void search(int at, __u64 tree, __u32 type) {
-    struct search_request search = {.tree = tree, .objectid_max = -1, .offset_max = -1, .transid_max = -1, .type_min = type, .type_max = type, .items = 16};
+static void btrfs_send_32(void) {
+    int at = directory(), to = (int)must("make a file in memory", memfd_create("sent", MFD_CLOEXEC));
+    actor();
+    struct send_request_32 send = {.to = to};
+    say(ioctl(at, BTRFS_SEND_32, &send));
+}
+
+static void search(int at, __u64 tree, __u64 from, __u64 to, __u32 type_from, __u32 type_to) {
+    struct search_request search = {.tree = tree, .objectid_min = from, .objectid_max = to, .offset_max = -1, .transid_max = -1, .type_min = type_from, .type_max = type_to, .items = 16};
     say(ioctl(at, BTRFS_TREE_SEARCH, &search));
 }
 
 static void btrfs_search(void) {
     int at = directory();
     actor();
-    search(at, 0, EXTENT_DATA);
+    search(at, 0, 0, -1, EXTENT_DATA, EXTENT_DATA);
+}
+/* The bounds of the type are those of the first and the last file only. */
+static void btrfs_search_across(void) {
+    int at = directory();
+    actor();
+    search(at, 0, 256, -1, 255, 0);
+}
+/* What one file has beside what it holds. */
+static void btrfs_search_beside(void) {
+    int at = directory();
+    actor();
+    search(at, 0, 257, 257, 0, EXTENT_DATA - 1);
 }
 
 /* As what lists subvolumes does. */
 static void btrfs_list(void) {
     int at = directory();
     actor();
-    search(at, ROOT_TREE, ROOT_ITEM);
+    search(at, ROOT_TREE, 0, -1, ROOT_ITEM, ROOT_ITEM);
 }
 
 const struct way request_ways[] = {
     {"xfs_open_by_handle", xfs_open_by_handle},
     {"xfs_open_to_run", xfs_open_to_run},
     {"btrfs_send_closed", btrfs_send_closed},
+    {"btrfs_send_32", btrfs_send_32},
     {"btrfs_search", btrfs_search},
+    {"btrfs_search_across", btrfs_search_across},
+    {"btrfs_search_beside", btrfs_search_beside},
     {"btrfs_list", btrfs_list},
     {0},
 };

@@ -136,7 +136,13 @@ fn a_subvolume_that_is_sent_or_searched_is_told() {
     sent.retain(|event| event["actor"]["process"]["comm"] == "btrfs");
     assert_eq!(sent.len(), 1, "{sent:#?}\n{}", host.sensor.log());
     is_of_subvolume(&sent[0]);
-    for (way, told) in [("btrfs_search", 1), ("btrfs_list", 0)] {
+    for (way, told) in [
+        ("btrfs_send_32", 1),
+        ("btrfs_search", 1),
+        ("btrfs_search_across", 1),
+        ("btrfs_search_beside", 0),
+        ("btrfs_list", 0),
+    ] {
         let Some(pid) = done(&host, way, &key) else { return };
         let events = host.kept();
         let by = by(&events, pid);
