@@ -38,6 +38,15 @@ static void detached_mount(void) {
     say(syscall(SYS_openat, tree, name_of(object), O_RDONLY));
 }
 
+/* A mount of the file itself, which lies at no path. */
+static void detached_file(void) {
+    char path[64];
+    int tree = (int)must("open_tree", syscall(SYS_open_tree, AT_FDCWD, object, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", tree);
+    actor();
+    say(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY));
+}
+
 /* A user namespace in which the host's ids are others. */
 static int shifted_ids(void) {
     pid_t child;
@@ -194,6 +203,7 @@ const struct way mount_ways[] = {
     {"bind_mount", bind_mount},
     {"bind_mounted_directory", bind_mounted_directory},
     {"detached_mount", detached_mount},
+    {"detached_file", detached_file},
     {"idmapped_mount", idmapped_mount},
     {"overlay_lower", overlay_lower},
     {"overlay_upper", overlay_upper},

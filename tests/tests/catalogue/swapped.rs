@@ -30,6 +30,26 @@ fn watched() -> (Host, TempDir, Programs, PathBuf) {
     (host, place, programs, key)
 }
 
+#[test]
+fn what_is_opened_by_a_mount_that_lies_nowhere_is_told_with_the_path_by_which_it_is_known() {
+    if !can_load() {
+        return;
+    }
+    let (mut host, _place, programs, key) = watched();
+    let (did, _holds) = programs.run("detached_file", key.to_str().expect("plain"), "");
+    let Did::It { pid, errno: 0, .. } = did else {
+        panic!("{did:?}");
+    };
+    let events = host.kept();
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event["kind"] == "credential_access" && event["actor"]["process"]["pid"] == pid)
+        .map(|event| event["credential"]["path"].as_str().expect("a path"))
+        .collect();
+    assert_eq!(told, [key.to_str().expect("plain")], "{events:#?}");
+    host.sensor.end(Signal::TERM);
+}
+
 /// By the object it is told; by a path that says nothing any more it is lost, and a signed gap says so.
 #[test]
 fn a_way_that_was_changed_in_the_same_call_is_no_proof_of_another_file() {

@@ -109,14 +109,12 @@ impl<S: Sink> Agent<S> {
         if !entry.watches(operation) {
             return Err(self.drop_record(Dropped::NotWatched));
         }
-        // A refused open by handle has no path but that by which the file is known.
-        let known_path = found_at
-            .clone()
-            .filter(|_| file.key.errno != 0)
-            .map(|path| FilePath {
-                bytes: path.into_os_string().into_vec(),
-                truncated: false,
-            });
+        // A refused open by handle has no path but that by which the file is known; nor has one by a mount of the file itself that lies nowhere.
+        let lies_nowhere = file.key.errno != 0 || file.path.bytes == b"/";
+        let known_path = found_at.clone().filter(|_| lies_nowhere).map(|path| FilePath {
+            bytes: path.into_os_string().into_vec(),
+            truncated: false,
+        });
         let used = Used {
             entry: &entry,
             path: known_path.as_ref().unwrap_or(&file.path),
