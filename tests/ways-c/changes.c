@@ -262,7 +262,7 @@ static void way_removexattr(void) {
 }
 /* 6.13. Without a path it is the descriptor that is meant (AT_EMPTY_PATH). */
 static void setxattrat_without_path(void) {
-    int file = path_only();
+    int file = writable();
     struct {
         unsigned long long value;
         unsigned size, flags;

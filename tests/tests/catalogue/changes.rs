@@ -109,7 +109,11 @@ fn a_change_by_descriptor_alone_is_told_also_where_the_call_takes_a_path() {
         .map(|event| (&event["change"]["what"], &event["credential"]["inode"]))
         .collect();
     let inode = fs::metadata(&one).expect("there").ino();
-    assert_eq!(told, [(&Value::from("attributes"), &Value::from(inode))], "{events:#?}");
+    assert_eq!(
+        told,
+        [(&Value::from("attributes"), &Value::from(inode))],
+        "{events:#?}"
+    );
     host.sensor.end(Signal::TERM);
 }
 
