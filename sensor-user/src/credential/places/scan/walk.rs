@@ -3,6 +3,7 @@
 mod appear;
 mod home;
 mod labelled;
+mod listed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claviger_proto::catalogue::Entry;
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Statx};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::Errno;
 
 use super::links;
@@ -22,6 +23,7 @@ use crate::credential::look::{Seen, look_at, look_at_held, type_of};
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
 use home::Share;
+use listed::Listing;
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -79,15 +81,6 @@ struct Walk<'a> {
     labelled: HashMap<Seen, usize>,
     /// Names in them that would be a credential.
     named: HashSet<(Seen, Vec<u8>)>,
-}
-
-/// A directory of which a pattern wants the names.
-struct Listing {
-    folder: OwnedFd,
-    path: PathBuf,
-    states: Vec<State>,
-    depth: usize,
-    served: Option<Served>,
 }
 
 impl Walk<'_> {
@@ -176,71 +169,6 @@ impl Walk<'_> {
 
     fn exact_names(&self, states: &[State]) -> BTreeSet<Vec<u8>> {
         states.iter().filter_map(|one| self.exact_name(*one)).collect()
-    }
-
-    /// What a pattern finds by a listing.
-    fn listed(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        depth: usize,
-        served: Option<Served>,
-    ) {
-        let is_others = match served {
-            Some(Served::Program | Served::Network) => true,
-            // There is no end to what a program can have, and each look costs it something: a search passes it over.
-            Some(Served::RootProgram) => self.places.searches,
-            Some(Served::Kernel) | None => false,
-        };
-        if is_others {
-            self.result.limits_hit.served_elsewhere += 1;
-            return;
-        }
-        if !(self.step)(path) {
-            return;
-        }
-        let mut names = BTreeSet::new();
-        self.list(folder, states, &mut names);
-        // Each was counted as it was listed.
-        for name in names.difference(&self.exact_names(states)) {
-            self.name(folder, path, states, name, depth, served);
-        }
-    }
-
-    /// Adds the names of a directory that a pattern can match.
-    fn list(&mut self, folder: BorrowedFd<'_>, states: &[State], names: &mut BTreeSet<Vec<u8>>) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let listing = rustix::fs::openat(folder, ".", flags, Mode::empty()).and_then(Dir::new);
-        let Ok(listing) = listing else {
-            self.result.limits_hit.unreadable += 1;
-            return;
-        };
-        for entry in listing {
-            let Ok(entry) = entry else {
-                self.result.limits_hit.unreadable += 1;
-                return;
-            };
-            // All are counted: who serves the directory can give `.` without end.
-            if !self.take_name() {
-                return;
-            }
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            let next = state::advance(self.places, states, name);
-            // Most names of a search are files that no pattern ends at: they need not be looked at.
-            let is_of_use = match entry.file_type() {
-                FileType::RegularFile => next
-                    .iter()
-                    .any(|one| state::finished(self.places, *one).is_some()),
-                _ => !next.is_empty(),
-            };
-            if is_of_use {
-                names.insert(name.to_vec());
-            }
-        }
     }
 
     fn name(

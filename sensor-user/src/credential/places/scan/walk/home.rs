@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
-use super::{Listing, Walk};
+use super::{Walk, listed::Listing};
 use crate::credential::places::mounts::Served;
 use crate::credential::places::scan::state::State;
 use crate::credential::places::scan::{LimitsHit, ScanLimits};
@@ -102,7 +102,7 @@ impl Walk<'_> {
         for listing in listings {
             let mark = self.mark();
             if self.list_within(&listing, of_one) {
-                self.back_to(mark);
+                self.back_to(&mark);
                 cut.push(listing);
             } else {
                 rest = rest.without(of_one, self.share());
@@ -140,7 +140,7 @@ impl Walk<'_> {
         }
     }
 
-    fn back_to(&mut self, mark: Mark) {
+    fn back_to(&mut self, mark: &Mark) {
         self.result.files.truncate(mark.files);
         self.result.ways.truncate(mark.ways);
         for directory in self.result.directories.drain(mark.directories..) {

@@ -1,0 +1,87 @@
+//! What patterns find by listing a directory.
+
+use std::collections::BTreeSet;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Dir, FileType, Mode, OFlags};
+
+use super::Walk;
+use crate::credential::places::mounts::Served;
+use crate::credential::places::scan::state::{self, State};
+
+/// A directory of which a pattern wants the names.
+pub(super) struct Listing {
+    pub(super) folder: OwnedFd,
+    pub(super) path: PathBuf,
+    pub(super) states: Vec<State>,
+    pub(super) depth: usize,
+    pub(super) served: Option<Served>,
+}
+
+impl Walk<'_> {
+    /// What a pattern finds by a listing.
+    pub(super) fn listed(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        path: &Path,
+        states: &[State],
+        depth: usize,
+        served: Option<Served>,
+    ) {
+        let is_others = match served {
+            Some(Served::Program | Served::Network) => true,
+            // There is no end to what a program can have, and each look costs it something: a search passes it over.
+            Some(Served::RootProgram) => self.places.searches,
+            Some(Served::Kernel) | None => false,
+        };
+        if is_others {
+            self.result.limits_hit.served_elsewhere += 1;
+            return;
+        }
+        if !(self.step)(path) {
+            return;
+        }
+        let mut names = BTreeSet::new();
+        self.list(folder, states, &mut names);
+        // Each was counted as it was listed.
+        for name in names.difference(&self.exact_names(states)) {
+            self.name(folder, path, states, name, depth, served);
+        }
+    }
+
+    /// Adds the names of a directory that a pattern can match.
+    fn list(&mut self, folder: BorrowedFd<'_>, states: &[State], names: &mut BTreeSet<Vec<u8>>) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let listing = rustix::fs::openat(folder, ".", flags, Mode::empty()).and_then(Dir::new);
+        let Ok(listing) = listing else {
+            self.result.limits_hit.unreadable += 1;
+            return;
+        };
+        for entry in listing {
+            let Ok(entry) = entry else {
+                self.result.limits_hit.unreadable += 1;
+                return;
+            };
+            // All are counted: who serves the directory can give `.` without end.
+            if !self.take_name() {
+                return;
+            }
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            let next = state::advance(self.places, states, name);
+            // Most names of a search are files that no pattern ends at: they need not be looked at.
+            let is_of_use = match entry.file_type() {
+                FileType::RegularFile => next
+                    .iter()
+                    .any(|one| state::finished(self.places, *one).is_some()),
+                _ => !next.is_empty(),
+            };
+            if is_of_use {
+                names.insert(name.to_vec());
+            }
+        }
+    }
+}
