@@ -1,6 +1,6 @@
 //! The sensor's user half: from the kernel's records to signed events at a detector.
 //!
-//! Rooms, in order of import: kernel, decode, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, metrics, error, regular, own_limits
+//! Rooms, in order of import: kernel, decode, network, credential, attribute, sign, spool, forward, enrol, agent, cli; shelf: config, clock, metrics, error, regular, own_limits
 //!
 //! A room imports only rooms before it and the shelf.
 
@@ -16,6 +16,7 @@ mod error;
 pub mod forward;
 pub mod kernel;
 pub mod metrics;
+pub mod network;
 mod own_limits;
 mod regular;
 pub mod sign;
