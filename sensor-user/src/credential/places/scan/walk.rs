@@ -55,7 +55,13 @@ pub(super) fn walk(
         named: HashSet::new(),
     };
     let states = state::start(places);
-    walk.directory(root.as_fd(), Path::new("/"), &states, 0, None);
+    walk.directory(Here {
+        folder: root.as_fd(),
+        path: Path::new("/"),
+        states: &states,
+        depth: 0,
+        served: None,
+    });
     walk.result
 }
 
@@ -83,15 +89,38 @@ struct Walk<'a> {
     named: HashSet<(Seen, Vec<u8>)>,
 }
 
+/// A directory, and what can still match below it.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    folder: BorrowedFd<'a>,
+    path: &'a Path,
+    states: &'a [State],
+    depth: usize,
+    served: Option<Served>,
+}
+
+impl<'a> Here<'a> {
+    fn below(self, folder: BorrowedFd<'a>, path: &'a Path, states: &'a [State]) -> Self {
+        Self {
+            folder,
+            path,
+            states,
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+}
+
 impl Walk<'_> {
-    fn directory(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        depth: usize,
-        above: Option<Served>,
-    ) {
+    /// A directory that was come to; `served` is what it lies in.
+    fn directory(&mut self, here: Here<'_>) {
+        let Here {
+            path,
+            states,
+            depth,
+            served: above,
+            ..
+        } = here;
         let served = self.mounts.at(path).unwrap_or(above);
         let named;
         let states = if served == Some(Served::Kernel) {
@@ -112,27 +141,30 @@ impl Walk<'_> {
             return;
         }
         let has_own_share = state::reaches_home(self.places, states) || (self.places.searches && depth == 1);
+        let here = Here {
+            states,
+            served,
+            ..here
+        };
         if !has_own_share || depth == 0 {
-            return self.inside(folder, path, states, depth, served);
+            return self.inside(here);
         }
-        let outside = self.share();
+        // One can lie in another: what finds no room in it has nothing to do with what is around.
+        let outside = (self.share(), self.is_cut);
         self.give(Share::of_home(self.limits));
         if self.places.searches {
-            self.inside(folder, path, states, depth, served);
+            self.inside(here);
         } else {
-            self.home(folder, path, states, depth, served);
+            self.home(here);
         }
-        self.give(outside);
+        self.give(outside.0);
+        self.is_cut = outside.1;
     }
 
-    fn inside(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        depth: usize,
-        served: Option<Served>,
-    ) {
+    fn inside(&mut self, here: Here<'_>) {
+        let Here {
+            folder, path, states, ..
+        } = here;
         if !self.places.searches {
             self.label(folder, path, states);
             self.way(folder, path, states);
@@ -147,21 +179,15 @@ impl Walk<'_> {
         // the user database name.
         for name in self.exact_names(states) {
             self.take_name();
-            self.name(folder, path, states, &name, depth, served);
+            self.name(here, &name);
         }
         if !wants_listing {
             return;
         }
         match &mut self.put_off {
-            None => self.listed(folder, path, states, depth, served),
-            Some(put_off) => match folder.try_clone_to_owned() {
-                Ok(folder) => put_off.push(Listing {
-                    folder,
-                    path: path.to_owned(),
-                    states: states.to_owned(),
-                    depth,
-                    served,
-                }),
+            None => self.listed(here),
+            Some(put_off) => match Listing::of(here) {
+                Ok(listing) => put_off.push(listing),
                 Err(_) => self.result.limits_hit.unreadable += 1,
             },
         }
@@ -171,17 +197,10 @@ impl Walk<'_> {
         states.iter().filter_map(|one| self.exact_name(*one)).collect()
     }
 
-    fn name(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        name: &[u8],
-        depth: usize,
-        served: Option<Served>,
-    ) {
+    fn name(&mut self, within: Here<'_>, name: &[u8]) {
+        let Here { folder, states, .. } = within;
         let name = OsStr::from_bytes(name);
-        let here = path.join(name);
+        let here = within.path.join(name);
         if here.as_os_str().len() > PATH_MAX {
             self.result.limits_hit.depth += 1;
             return;
@@ -214,20 +233,20 @@ impl Walk<'_> {
                     return;
                 }
                 match rustix::fs::openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
-                    Ok(child) => self.directory(child.as_fd(), &here, &below, depth + 1, served),
+                    Ok(child) => self.directory(within.below(child.as_fd(), &here, &below)),
                     Err(Errno::NOENT | Errno::NOTDIR) => {}
                     Err(_) => self.result.limits_hit.unreadable += 1,
                 }
             }
-            FileType::Symlink => self.link(here, states, &look, depth, served),
+            FileType::Symlink => self.link(within, here, &look),
             _ => {}
         }
     }
 
-    fn link(&mut self, here: PathBuf, states: &[State], link: &Statx, depth: usize, served: Option<Served>) {
+    fn link(&mut self, within: Here<'_>, here: PathBuf, link: &Statx) {
         let Some(name) = here.file_name() else { return };
-        let as_file = state::advance(self.places, states, name.as_bytes());
-        let as_folder = state::advance_exact(self.places, states, name.as_bytes());
+        let as_file = state::advance(self.places, within.states, name.as_bytes());
+        let as_folder = state::advance_exact(self.places, within.states, name.as_bytes());
         let ends = as_file
             .iter()
             .any(|one| state::finished(self.places, *one).is_some());
@@ -276,7 +295,7 @@ impl Walk<'_> {
                     let above = chain.steps.into_iter().map(|step| step.directory);
                     self.ways_at(above.chain(chain.turns));
                 }
-                self.directory(target.as_fd(), &here, &as_folder, depth + 1, served);
+                self.directory(within.below(target.as_fd(), &here, &as_folder));
             }
             _ => {}
         }

@@ -1,12 +1,7 @@
 //! A home: what its patterns name exactly comes first, and each directory that they have listed has a share of what is left, so that who fills one of them
 //! (a cache, a folder that goes deep) hides nothing in another.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
-
-use super::{Walk, listed::Listing};
-use crate::credential::places::mounts::Served;
-use crate::credential::places::scan::state::State;
+use super::{Here, Walk, listed::Listing};
 use crate::credential::places::scan::{LimitsHit, ScanLimits};
 
 /// Listed directories that together have what a home has. The catalogue has some twenty for a home.
@@ -84,17 +79,9 @@ impl Walk<'_> {
     }
 
     /// Walks through a home, which has its share already.
-    pub(super) fn home(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        depth: usize,
-        served: Option<Served>,
-    ) {
-        // One can lie in another.
+    pub(super) fn home(&mut self, here: Here<'_>) {
         let around = self.put_off.replace(Vec::new());
-        self.inside(folder, path, states, depth, served);
+        self.inside(here);
         let listings = self.put_off.take().unwrap_or_default();
         let of_one = Share::of_home(self.limits).of_one();
         let mut rest = self.share();
@@ -120,14 +107,7 @@ impl Walk<'_> {
     fn list_within(&mut self, listing: &Listing, share: Share) -> bool {
         self.give(share);
         self.is_cut = false;
-        let Listing {
-            folder,
-            path,
-            states,
-            depth,
-            served,
-        } = listing;
-        self.listed(folder.as_fd(), path, states, *depth, *served);
+        self.listed(listing.here());
         self.is_cut
     }
 

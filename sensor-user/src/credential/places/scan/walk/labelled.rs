@@ -5,7 +5,8 @@ use super::*;
 impl Walk<'_> {
     pub(super) fn take_way(&mut self, folder: BorrowedFd<'_>, path: &Path) {
         if self.result.ways.len() >= self.limits.ways || self.ways_left == 0 {
-            self.is_cut = true;
+            // What all homes have together is not shared out.
+            self.is_cut |= self.ways_left == 0;
             self.result.limits_hit.found += 1;
         } else if let Ok(look) = look_at_held(folder) {
             self.ways_left -= 1;

@@ -1,34 +1,57 @@
 //! What patterns find by listing a directory.
 
 use std::collections::BTreeSet;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
-use super::Walk;
+use super::{Here, Walk};
 use crate::credential::places::mounts::Served;
 use crate::credential::places::scan::state::{self, State};
 
-/// A directory of which a pattern wants the names.
+/// A directory of which a pattern wants the names, to be come back to.
 pub(super) struct Listing {
-    pub(super) folder: OwnedFd,
-    pub(super) path: PathBuf,
-    pub(super) states: Vec<State>,
-    pub(super) depth: usize,
-    pub(super) served: Option<Served>,
+    folder: OwnedFd,
+    path: PathBuf,
+    states: Vec<State>,
+    depth: usize,
+    served: Option<Served>,
+}
+
+impl Listing {
+    pub(super) fn of(here: Here<'_>) -> io::Result<Self> {
+        Ok(Self {
+            folder: here.folder.try_clone_to_owned()?,
+            path: here.path.to_owned(),
+            states: here.states.to_owned(),
+            depth: here.depth,
+            served: here.served,
+        })
+    }
+
+    pub(super) fn here(&self) -> Here<'_> {
+        Here {
+            folder: self.folder.as_fd(),
+            path: &self.path,
+            states: &self.states,
+            depth: self.depth,
+            served: self.served,
+        }
+    }
 }
 
 impl Walk<'_> {
     /// What a pattern finds by a listing.
-    pub(super) fn listed(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        path: &Path,
-        states: &[State],
-        depth: usize,
-        served: Option<Served>,
-    ) {
+    pub(super) fn listed(&mut self, here: Here<'_>) {
+        let Here {
+            folder,
+            path,
+            states,
+            served,
+            ..
+        } = here;
         let is_others = match served {
             Some(Served::Program | Served::Network) => true,
             // There is no end to what a program can have, and each look costs it something: a search passes it over.
@@ -46,7 +69,7 @@ impl Walk<'_> {
         self.list(folder, states, &mut names);
         // Each was counted as it was listed.
         for name in names.difference(&self.exact_names(states)) {
-            self.name(folder, path, states, name, depth, served);
+            self.name(here, name);
         }
     }
 
