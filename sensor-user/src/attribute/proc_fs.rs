@@ -252,6 +252,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tree_is_the_own_one_by_its_root_and_its_mounts() {
+        let this = ProcessDirectory::own().expect("procfs");
+        let root = this.identity("root").expect("a root");
+        let own = RootId {
+            namespace: this.namespace("mnt").expect("a number"),
+            sequence: 0,
+            device: root.device.0 << 20 | root.device.1,
+            inode: root.inode,
+        };
+        assert!(is_own_tree(own));
+        let of_another_root = RootId {
+            inode: own.inode + 1,
+            ..own
+        };
+        assert!(!is_own_tree(of_another_root));
+        let of_other_mounts = RootId { namespace: 1, ..own };
+        assert!(!is_own_tree(of_other_mounts));
+    }
+
+    #[test]
     fn who_was_killed_is_ending_and_who_runs_is_not() {
         assert!(!is_ending(std::process::id()));
         let mut child = std::process::Command::new("/bin/sleep")
