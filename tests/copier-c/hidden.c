@@ -1,7 +1,10 @@
 /* Copies that lie at no path, and what another process opened. */
 #include "copier.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 static void plain(const char *from, const char *to) {
@@ -156,9 +159,48 @@ static void starting(const char *from, const char *to) {
     said_and_waited();
 }
 
+/* The file is mapped, and closed, before anything is read. */
+static void mapped_before(const char *from, const char *to) {
+    struct stat original;
+    checked(stat(from, &original), from);
+    int file = checked(open(to, O_RDWR | O_CREAT | O_EXCL, 0600), to);
+    checked(ftruncate(file, original.st_size), to);
+    void *mapped = mmap(NULL, original.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED)
+        fail("mmap");
+    close(file);
+    take(from);
+    memcpy(mapped, content, original.st_size);
+    said_and_waited();
+}
+
+static int turns[2];
+static void *in_own_table(void *to) {
+    checked(unshare(CLONE_FILES), "unshare");
+    int file = made(to);
+    let(turns[1]);
+    await(turns[1]);
+    put(file);
+    return NULL;
+}
+
+/* A thread that has left the table of its process has the file open while another one reads. */
+static void own_table(const char *from, const char *to) {
+    pthread_t writer;
+    connected(turns);
+    if (pthread_create(&writer, NULL, in_own_table, (void *)to) != 0)
+        fail("pthread_create");
+    await(turns[0]);
+    take(from);
+    let(turns[0]);
+    pthread_join(writer, NULL);
+    said_and_waited();
+}
+
 const struct way hidden_ways[] = {
     {"plain", plain},       {"unnamed", unnamed},   {"unnamed-quick", unnamed_quick},
     {"memory", memory},     {"forked", forked},     {"received", received},
     {"executed", executed}, {"wait", wait_only},    {"given", given},
-    {"fetched", fetched},   {"starting", starting}, {0},
+    {"fetched", fetched},   {"starting", starting}, {"mapped-before", mapped_before},
+    {"own-table", own_table}, {0},
 };

@@ -136,13 +136,21 @@ fn at_a_program_start_only_what_has_changed_is_looked_at() {
 }
 
 #[test]
-fn what_the_reader_hands_to_another_process_is_not_known_where_that_one_writes_it() {
+fn a_copy_is_not_known_where_nothing_leads_from_the_reader_to_the_file() {
     if !can_load() {
         return;
     }
     let copies = Copies::new();
     let to = |how: &str| copies.host.decoy.beside(how);
-    let ways = ["pipe", "socket", "segment", "injected"];
+    // To another process; and into what the reader has open nowhere, or not in its table.
+    let ways = [
+        "pipe",
+        "socket",
+        "segment",
+        "injected",
+        "mapped-before",
+        "own-table",
+    ];
     for how in ways {
         drop(copies.start(how, &to(how)));
     }
