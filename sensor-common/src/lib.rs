@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![no_std]
 
+mod calls;
 mod counters;
 mod interpreters;
 mod labels;
@@ -16,6 +17,7 @@ mod offsets;
 mod records;
 mod secret_name;
 
+pub use calls::{CALLS, Calls};
 pub use counters::{COUNTERS_PER_PROBE, Counter, PROBES, Probe};
 pub use interpreters::{Family, INTERPRETERS, NAME_LETTERS, NameWord, family_of, is_loader};
 pub use labels::{

@@ -10,7 +10,7 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, Counter, GivenPath, Probe,
+    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, Calls, Counter, GivenPath, Probe,
     REQUEST_CHANGED,
 };
 
@@ -18,11 +18,12 @@ use crate::{
     actor,
     arguments::{Arguments, number, result},
     attempts::{AT_FDCWD, is_refusal},
+    begun::{self, are_kept},
     changes::{Attributes, Facts, RENAME_EXCHANGE, known_by_call, nothing_given, one, two},
     descriptors,
     given::{Given, concerns, fill, has_slash, is_empty, only},
     labels,
-    names_asked::{self, READ_AT_END, names_ended, read_rest},
+    names_asked::{NOT_KEPT, READ_AT_END, names_ended, read_rest},
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -145,15 +146,14 @@ fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
 #[inline(always)]
 fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let end = end::<SUCCESSES>(ctx);
-    if SUCCESSES && names_asked::are_kept() {
-        let (is_told, errno) = (u32::from(end.is_some()), end.unwrap_or_default());
-        if names_ended(is_told, errno, 0) == READ_AT_END
-            && let Some((_, from, to)) = asked(number(ctx), &Arguments::current())
-        {
-            read_rest(both(from.directory, to.directory), from.text, to.text);
-            names_ended(is_told, errno, 1);
+    if SUCCESSES && are_kept(Calls::Names) {
+        let kept = kept_ended(end, || {
+            asked(number(ctx), &Arguments::current()).map(|(_, from, to)| (from, to))
+        });
+        // One that did not begin can have been refused all the same.
+        if kept || end.is_none_or(|errno| errno == 0) {
+            return;
         }
-        return;
     }
     let Some(errno) = end else {
         return;
@@ -170,6 +170,23 @@ fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
         from.text,
         to.text,
     );
+}
+
+/// Ends what was kept of the beginning of this call, and tells it; false where nothing was.
+#[inline(always)]
+fn kept_ended(end: Option<u32>, texts: impl FnOnce() -> Option<(Given, Given)>) -> bool {
+    let (is_told, errno) = (u32::from(end.is_some()), end.unwrap_or_default());
+    match names_ended(is_told, errno, 0) {
+        READ_AT_END => {
+            if let Some((from, to)) = texts() {
+                read_rest(both(from.directory, to.directory), from.text, to.text);
+                names_ended(is_told, errno, 1);
+            }
+            true
+        }
+        NOT_KEPT => false,
+        _ => true,
+    }
 }
 
 /// Which change of names a system call asks for.
@@ -250,64 +267,113 @@ pub fn tell<const USER: bool>(what: u32, errno: u32, read_late: bool, from: Give
     }
 }
 
+/// A change of what a path leads to, as a system call asks for it.
+pub struct PathChange {
+    pub what: u32,
+    pub given: Given,
+    /// The name of an attribute, or 0.
+    pub attribute: u64,
+    /// As [`unpacked`] takes it.
+    pub after: u64,
+}
+
+impl PathChange {
+    #[inline(always)]
+    pub fn of(number: i64, arguments: &Arguments) -> Option<Self> {
+        let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
+        let given = match number {
+            call::FCHMODAT | call::FCHMODAT2 | call::FCHOWNAT | call::SETXATTRAT | call::REMOVEXATTRAT => {
+                Given::at(first, second)
+            }
+            _ => Given::here(first),
+        };
+        let mut attribute = 0;
+        let mut after = Attributes::UNKNOWN;
+        let what = match number {
+            call::TRUNCATE => CHANGE_TRUNCATED,
+            call::CHMOD => {
+                after.mode = second as u32;
+                CHANGE_MODE
+            }
+            call::FCHMODAT | call::FCHMODAT2 => {
+                after.mode = third as u32;
+                CHANGE_MODE
+            }
+            call::CHOWN | call::LCHOWN => {
+                (after.uid, after.gid) = (second as u32, third as u32);
+                CHANGE_OWNER
+            }
+            call::FCHOWNAT => {
+                (after.uid, after.gid) = (third as u32, arguments.fourth() as u32);
+                CHANGE_OWNER
+            }
+            call::SETXATTRAT | call::REMOVEXATTRAT => {
+                attribute = arguments.fourth();
+                CHANGE_ATTRIBUTE
+            }
+            call::SETXATTR | call::LSETXATTR | call::REMOVEXATTR | call::LREMOVEXATTR => {
+                attribute = second;
+                CHANGE_ATTRIBUTE
+            }
+            _ => return None,
+        };
+        // A mode stands where an owner would.
+        let after = if what == CHANGE_MODE {
+            u64::from(after.mode)
+        } else {
+            both(after.uid as i32, after.gid as i32)
+        };
+        Some(Self {
+            what,
+            given,
+            attribute,
+            after,
+        })
+    }
+
+    /// Whether it is what a descriptor holds.
+    #[inline(always)]
+    pub fn is_of_descriptor(&self) -> bool {
+        self.given.directory != AT_FDCWD && is_empty(self.given.text)
+    }
+}
+
 #[inline(always)]
 fn by_path<const SUCCESSES: bool>(ctx: &TracePointContext) {
-    let Some(errno) = end::<SUCCESSES>(ctx) else {
+    let end = end::<SUCCESSES>(ctx);
+    if SUCCESSES && are_kept(Calls::Paths) {
+        let kept = kept_ended(end, || {
+            PathChange::of(number(ctx), &Arguments::current())
+                .map(|change| (change.given, Given::here(change.attribute)))
+        });
+        if kept {
+            return;
+        }
+        let began = begun::began(Calls::Paths);
+        if end.is_none_or(|errno| errno == 0 && !began) {
+            return;
+        }
+    }
+    let Some(errno) = end else {
         return;
     };
     if task::current_pid() == agent_pid() {
         return;
     }
-    let arguments = Arguments::current();
-    let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
-    let number = number(ctx);
-    let given = match number {
-        call::FCHMODAT | call::FCHMODAT2 | call::FCHOWNAT | call::SETXATTRAT | call::REMOVEXATTRAT => {
-            Given::at(first, second)
-        }
-        _ => Given::here(first),
+    let Some(change) = PathChange::of(number(ctx), &Arguments::current()) else {
+        return;
     };
-    let mut attribute = 0;
-    let mut after = Attributes::UNKNOWN;
-    let what = match number {
-        call::TRUNCATE => CHANGE_TRUNCATED,
-        call::CHMOD => {
-            after.mode = second as u32;
-            CHANGE_MODE
-        }
-        call::FCHMODAT | call::FCHMODAT2 => {
-            after.mode = third as u32;
-            CHANGE_MODE
-        }
-        call::CHOWN | call::LCHOWN => {
-            (after.uid, after.gid) = (second as u32, third as u32);
-            CHANGE_OWNER
-        }
-        call::FCHOWNAT => {
-            (after.uid, after.gid) = (third as u32, arguments.fourth() as u32);
-            CHANGE_OWNER
-        }
-        call::SETXATTRAT | call::REMOVEXATTRAT => {
-            attribute = arguments.fourth();
-            CHANGE_ATTRIBUTE
-        }
-        call::SETXATTR | call::LSETXATTR | call::REMOVEXATTR | call::LREMOVEXATTR => {
-            attribute = second;
-            CHANGE_ATTRIBUTE
-        }
-        _ => return,
-    };
-    // A mode stands where an owner would.
-    let after = if what == CHANGE_MODE {
-        u64::from(after.mode)
-    } else {
-        both(after.uid as i32, after.gid as i32)
-    };
-    told_by_path(what | errno << 16, given.directory, given.text, attribute, after);
+    told_by_path(
+        change.what | errno << 16,
+        change.given.directory,
+        change.given.text,
+        change.attribute,
+        change.after,
+    );
 }
 
 #[inline(always)]
-fn unpacked(what: u32, after: u64) -> Attributes {
+pub fn unpacked(what: u32, after: u64) -> Attributes {
     let mut attributes = Attributes::UNKNOWN;
     if what == CHANGE_MODE {
         attributes.mode = after as u32;
@@ -345,13 +411,40 @@ pub extern "C" fn told_by_path(what: u32, directory: i32, text: u64, attribute: 
     0
 }
 
+/// A change of what a descriptor holds is asked for.
+#[tracepoint]
+pub fn sys_enter_by_descriptor(_ctx: TracePointContext) -> u32 {
+    if task::current_pid() != agent_pid() {
+        holds(Calls::Descriptors, Arguments::current().first() as u32);
+    }
+    0
+}
+
+/// A change begins that is of a credential where a descriptor holds one.
+#[inline(always)]
+pub fn holds(calls: Calls, descriptor: u32) {
+    let file = descriptors::checked_file(descriptor);
+    if !file.is_null() {
+        let inode = pointer::<Probed>(file, offset!(file_inode));
+        if known_by_call(pointer::<Probed>(file, offset!(file_dentry)), inode).matched == 0 {
+            return;
+        }
+    }
+    begun::begins(calls, Probe::CredentialChange);
+}
+
 #[inline(always)]
 fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
-    let Some(errno) = end::<SUCCESSES>(ctx) else {
+    let end = end::<SUCCESSES>(ctx);
+    let did_not_begin = SUCCESSES && !begun::began(Calls::Descriptors);
+    let Some(errno) = end else {
         return;
     };
     if task::current_pid() == agent_pid() {
         labels::answer_seen(REQUEST_CHANGED);
+        return;
+    }
+    if errno == 0 && did_not_begin {
         return;
     }
     let arguments = Arguments::current();

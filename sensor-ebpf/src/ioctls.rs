@@ -5,11 +5,11 @@
 //!   sees that.
 
 use aya_ebpf::{helpers::bpf_probe_read_user, macros::tracepoint, programs::TracePointContext};
-use claviger_sensor_common::{Ancestor, Counter, PART_SUBVOLUME, Probe};
+use claviger_sensor_common::{Ancestor, Calls, Counter, PART_SUBVOLUME, Probe};
 
 use crate::{
     arguments::{Arguments, result},
-    descriptors,
+    begun, descriptors,
     file_open::returned,
     offsets::{agent_pid, offset},
     process_secrets::report,
@@ -52,6 +52,23 @@ struct Search {
     kind_max: u32,
 }
 
+/// One that is told from its end is asked for.
+#[tracepoint]
+pub fn sys_enter_ioctl(_ctx: TracePointContext) -> u32 {
+    if is_told(Arguments::current().second() as u32) {
+        begun::begins(Calls::Ioctls, Probe::ProcessSecret);
+    }
+    0
+}
+
+#[inline(always)]
+const fn is_told(command: u32) -> bool {
+    matches!(
+        command,
+        BTRFS_SEND | BTRFS_SEND_32 | BTRFS_TREE_SEARCH | BTRFS_TREE_SEARCH_V2
+    )
+}
+
 /// Where opens are seen by tracepoints.
 #[tracepoint]
 pub fn sys_exit_ioctl_opens(ctx: TracePointContext) -> u32 {
@@ -73,12 +90,15 @@ pub fn sys_exit_ioctl_opens(ctx: TracePointContext) -> u32 {
 #[tracepoint]
 pub fn sys_exit_ioctl_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
-    let is_reach = match arguments.second() as u32 {
-        BTRFS_SEND | BTRFS_SEND_32 => true,
-        BTRFS_TREE_SEARCH | BTRFS_TREE_SEARCH_V2 => searches_files(arguments.third()),
-        _ => false,
-    };
-    if !is_reach || result(&ctx) < 0 || task::current_pid() == agent_pid() {
+    let command = arguments.second() as u32;
+    if !is_told(command) || !begun::began(Calls::Ioctls) {
+        return 0;
+    }
+    let is_search = matches!(command, BTRFS_TREE_SEARCH | BTRFS_TREE_SEARCH_V2);
+    if (is_search && !searches_files(arguments.third()))
+        || result(&ctx) < 0
+        || task::current_pid() == agent_pid()
+    {
         return 0;
     }
     let (device, magic) = superblock(descriptors::checked_file(arguments.first() as u32));

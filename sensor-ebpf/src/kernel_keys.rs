@@ -2,13 +2,13 @@
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    KernelKeyRecord, OPERATION_KEY, ObjectKey, Probe, RECORD_KERNEL_KEY, REQUEST_KEY,
+    Calls, KernelKeyRecord, OPERATION_KEY, ObjectKey, Probe, RECORD_KERNEL_KEY, REQUEST_KEY,
 };
 
 use crate::{
     arguments::{Arguments, result},
     attempts::is_refusal,
-    labels,
+    begun, labels,
     offsets::agent_pid,
     repeats,
     report::submit,
@@ -20,15 +20,23 @@ const KEYCTL_CHOWN: u64 = 4;
 const KEYCTL_SETPERM: u64 = 5;
 const KEYCTL_READ: u64 = 11;
 
+/// `keyctl` is asked for.
+#[tracepoint]
+pub fn sys_enter_keyctl(_ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::Keys, Probe::KernelKey);
+    0
+}
+
 /// `keyctl(command, key, …)`. A read without room for the key (`length` 0) asks for its size and is none.
 #[tracepoint]
 pub fn sys_exit_keyctl(ctx: TracePointContext) -> u32 {
+    let began = begun::began(Calls::Keys);
     if task::current_pid() == agent_pid() {
         labels::answer_seen(REQUEST_KEY);
         return 0;
     }
     let result = result(&ctx);
-    if result < 0 && !is_refusal(result) {
+    if (result < 0 && !is_refusal(result)) || (result >= 0 && !began) {
         return 0;
     }
     let arguments = Arguments::current();

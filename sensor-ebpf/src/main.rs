@@ -3,7 +3,7 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]; what the kernel opens
 //!   itself by [`accounting`]
-//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (with [`names_asked`]) and
+//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (as they begin: [`names_asked`]) and
 //!   [`changes_ring`] (with [`changes_ring_ends`])
 //! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
 //!   suppressed
@@ -20,7 +20,7 @@
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`], [`first_files`]), what it asked ([`arguments`], [`given`], [`user_ids`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`], [`first_files`]), what it asked ([`arguments`], [`given`], [`user_ids`]) and whether the kernel was asked at all ([`begun`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`], [`numbers`]), first use and repeats ([`repeats`], [`again`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -37,6 +37,7 @@ mod again;
 mod agent_threads;
 mod arguments;
 mod attempts;
+mod begun;
 mod changed_objects;
 mod changed_paths;
 mod changes;

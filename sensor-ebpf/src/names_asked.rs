@@ -1,5 +1,5 @@
-//! Changes of names as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,…}`, where names are seen by system calls. The caller's memory
-//! can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
+//! Changes by path as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,chmod,chown,setxattr,truncate,…}`, where they are seen by system
+//! calls. The caller's memory can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
 //! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later. A path in a page that was not in memory is
 //! read at the end, when the kernel has had it fetched, and who supplies such a page can have written over it since. So it is marked as read late: where it
 //! leads to no credential, the agent counts the change as lost.
@@ -7,25 +7,26 @@
 use aya_ebpf::{
     helpers::bpf_probe_read_kernel_buf,
     macros::{map, tracepoint},
-    maps::{Array, HashMap},
+    maps::HashMap,
     programs::TracePointContext,
 };
 use claviger_sensor_common::{
-    CHANGE_SYMLINKED, Counter, GIVEN_PATH_BYTES, GivenPath, IN_FLIGHT_MAX, PATH_BYTES, PathBytes, Probe,
+    CHANGE_ATTRIBUTE, CHANGE_SYMLINKED, Calls, Counter, GIVEN_PATH_BYTES, GivenPath, IN_FLIGHT_MAX,
+    PATH_BYTES, PathBytes, Probe,
 };
 use zerocopy::IntoBytes as _;
 
 use crate::{
     arguments::{Arguments, number},
-    changed_paths::{asked, concerned},
+    changed_paths::{PathChange, asked, concerned, holds, unpacked},
     changes::{Facts, one, two},
-    given::{Given, fill, only},
+    given::{Given, concerns, fill, only},
     offsets::agent_pid,
     report::lose,
     task,
 };
 
-/// What a thread has asked for.
+/// What a thread has asked for. Of an attribute, the second is its name.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Names {
@@ -36,6 +37,8 @@ struct Names {
     is_first_read: u32,
     /// 1 where the second could be read, or there is none.
     is_second_read: u32,
+    /// Mode or owner that it is to have, as [`unpacked`] takes it.
+    after: u64,
     first: GivenPath,
     second: GivenPath,
 }
@@ -58,6 +61,7 @@ static NO_NAMES: Names = Names {
     has_second: 0,
     is_first_read: 0,
     is_second_read: 0,
+    after: 0,
     first: NO_PATH,
     second: NO_PATH,
 };
@@ -66,44 +70,46 @@ static NO_NAMES: Names = Names {
 #[map]
 static NAMES_ASKED: HashMap<u32, Names> = HashMap::with_max_entries(IN_FLIGHT_MAX, 1);
 
-/// 1 once a beginning was seen: from then on what is not kept does not concern us.
-#[map]
-static BEGINNINGS_SEEN: Array<u32> = Array::with_max_entries(1, 0);
-
 /// A change of names is asked for.
 #[tracepoint]
 pub fn sys_enter_names(ctx: TracePointContext) -> u32 {
-    if !are_kept() {
-        begin();
-    }
     if task::current_pid() == agent_pid() {
         return 0;
     }
     if let Some((what, from, to)) = asked(number(&ctx), &Arguments::current())
         && concerned::<true>(what, from, to)
     {
-        keep(what, from, to);
+        keep(what, UNKNOWN, from, to);
     }
     0
 }
 
-/// Written once: every CPU reads it at each change.
-#[inline(always)]
-fn begin() {
-    if let Some(seen) = BEGINNINGS_SEEN.get_ptr_mut(0) {
-        // SAFETY: an element of an array; only ever set to this.
-        unsafe { *seen = 1 };
+/// Of what is none of a mode or an owner.
+const UNKNOWN: u64 = u64::MAX;
+
+/// A change of what a path leads to is asked for.
+#[tracepoint]
+pub fn sys_enter_by_path(ctx: TracePointContext) -> u32 {
+    if task::current_pid() == agent_pid() {
+        return 0;
     }
+    if let Some(change) = PathChange::of(number(&ctx), &Arguments::current()) {
+        if change.is_of_descriptor() {
+            holds(Calls::Paths, change.given.directory as u32);
+        } else if concerns::<true>(change.given) {
+            keep(
+                change.what,
+                change.after,
+                change.given,
+                Given::here(change.attribute),
+            );
+        }
+    }
+    0
 }
 
-/// Whether beginnings are seen.
 #[inline(always)]
-pub fn are_kept() -> bool {
-    BEGINNINGS_SEEN.get(0).is_some_and(|seen| *seen != 0)
-}
-
-#[inline(always)]
-fn keep(what: u32, from: Given, to: Given) {
+fn keep(what: u32, after: u64, from: Given, to: Given) {
     let thread = task::current_tid();
     let nothing: &Names = &NO_NAMES;
     if NAMES_ASKED.insert(thread, nothing, 0).is_err() {
@@ -116,6 +122,7 @@ fn keep(what: u32, from: Given, to: Given) {
     // SAFETY: a value of the map, of this thread alone.
     let names = unsafe { &mut *names };
     names.what = what;
+    names.after = after;
     names.has_second = u32::from(to.text != 0);
     read_first(names, from);
     read_second(names, to);
@@ -133,12 +140,18 @@ fn read_first(names: &mut Names, from: Given) {
 
 #[inline(always)]
 fn read_second(names: &mut Names, to: Given) {
-    let is_read = to.text == 0 || fill::<true>(&mut names.second, to);
+    let is_read = if names.what == CHANGE_ATTRIBUTE {
+        only::<true>(&mut names.second, to.text)
+    } else {
+        to.text == 0 || fill::<true>(&mut names.second, to)
+    };
     names.is_second_read = u32::from(is_read);
 }
 
 /// What [`names_ended`] returns where one of the names could not be read at the beginning, and is to be read now: by [`read_rest`], and then it ended.
 pub const READ_AT_END: u32 = 1;
+/// What it returns where the beginning did not concern us, or was not there: something else has answered the call.
+pub const NOT_KEPT: u32 = 2;
 
 /// Reads what could not be read at the beginning, and that alone: what was read then may be another by now. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
@@ -165,7 +178,7 @@ pub extern "C" fn read_rest(directories: u64, from: u64, to: u64) -> u32 {
 pub extern "C" fn names_ended(is_told: u32, errno: u32, is_second_time: u32) -> u32 {
     let thread = task::current_tid();
     let Some(names) = NAMES_ASKED.get_ptr(thread) else {
-        return 0;
+        return NOT_KEPT;
     };
     // SAFETY: a value of the map, of this thread alone, that stays until it is removed below.
     let names = unsafe { &*names };
@@ -180,6 +193,7 @@ pub extern "C" fn names_ended(is_told: u32, errno: u32, is_second_time: u32) -> 
         facts.errno = errno;
         facts.by_path = true;
         facts.read_late = is_second_time != 0;
+        facts.after = unpacked(names.what, names.after);
         if names.has_second == 0 {
             one(&facts, |path| copy(&names.first, path));
         } else {

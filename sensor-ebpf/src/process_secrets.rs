@@ -11,7 +11,7 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use claviger_sensor_common::{
-    Ancestor, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
+    Ancestor, Calls, Counter, OPERATION_REACH, ObjectKey, PART_ADVICE, PART_DESCRIPTOR, PART_PTRACE,
     PART_TRACED_FROM_START, PART_TRACEME, PART_VM_READ, PART_VM_WRITE, Probe, ProcessSecretRecord,
     RECORD_PROCESS_SECRET, REQUEST_REACHED, RepeatKey, TAMPER_IN_FLIGHT_MAX,
 };
@@ -20,7 +20,7 @@ use crate::{
     agent_threads,
     arguments::{Arguments, number, result},
     attempts::is_refusal,
-    descriptors, labels,
+    begun, descriptors, labels,
     numbers::untyped,
     offsets::{agent_pid, offset},
     process_files::process_of_id,
@@ -48,6 +48,7 @@ static SENSOR_ASKED: HashMap<u32, Ancestor> = HashMap::with_max_entries(TAMPER_I
 /// `pidfd_getfd` or `process_madvise` is asked for.
 #[tracepoint]
 pub fn sys_enter_by_process(_ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::RequestsByDescriptor, Probe::ProcessSecret);
     let target = behind(descriptors::checked_file(Arguments::current().first() as u32));
     if target.pid != agent_pid() || task::current_pid() == agent_pid() {
         return 0;
@@ -58,12 +59,27 @@ pub fn sys_enter_by_process(_ctx: TracePointContext) -> u32 {
     0
 }
 
+/// `ptrace`, `process_vm_readv` or `process_vm_writev` is asked for.
+#[tracepoint]
+pub fn sys_enter_reaches(_ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::Requests, Probe::ProcessSecret);
+    0
+}
+
 /// Attaching by ptrace (what follows is done by right of it), reading memory, and what else is done to the sensor so.
 #[tracepoint]
 pub fn sys_exit_reaches(ctx: TracePointContext) -> u32 {
     let arguments = Arguments::current();
     let first = arguments.first();
-    match number(&ctx) {
+    let number = number(&ctx);
+    let calls = match number {
+        number::PIDFD_GETFD | number::PROCESS_MADVISE => Calls::RequestsByDescriptor,
+        _ => Calls::Requests,
+    };
+    if !begun::began(calls) && result(&ctx) >= 0 {
+        return 0;
+    }
+    match number {
         number::PROCESS_VM_READV => reached_by_id(result(&ctx), first as u32, PART_VM_READ),
         number::PROCESS_VM_WRITEV if agent_threads::is_named(first as u32) => {
             reached_by_id(result(&ctx), first as u32, PART_VM_WRITE);

@@ -9,11 +9,13 @@ use aya_ebpf::{
     maps::HashMap,
     programs::{FEntryContext, TracePointContext},
 };
-use claviger_sensor_common::{OWN_BPF_MAX, TAMPER_IN_FLIGHT_MAX, TAMPER_LINK, TAMPER_MAP, TAMPER_PROGRAM};
+use claviger_sensor_common::{
+    Calls, OWN_BPF_MAX, Probe, TAMPER_IN_FLIGHT_MAX, TAMPER_LINK, TAMPER_MAP, TAMPER_PROGRAM,
+};
 
 use crate::{
     arguments::{Arguments, result},
-    descriptors,
+    begun, descriptors,
     offsets::{agent_pid, offset},
     read::{Probed, Read, pointer},
     tamper::report,
@@ -88,6 +90,7 @@ fn asked(command: u32, named: impl FnOnce(u32) -> Option<u32>) {
     if task::current_pid() == agent_pid() {
         return;
     }
+    begun::begins(Calls::Bpf, Probe::SensorTamper);
     let Some(named) = named(place(command)) else {
         return;
     };
@@ -138,6 +141,7 @@ fn place(command: u32) -> u32 {
 /// `bpf(command, attributes, size)`, of what takes or changes a link, a program or a map.
 #[tracepoint]
 pub fn sys_exit_bpf(ctx: TracePointContext) -> u32 {
+    let began = begun::began(Calls::Bpf);
     let result = result(&ctx);
     let errno = if result < 0 { -result as u32 } else { 0 };
     let arguments = Arguments::current();
@@ -154,7 +158,7 @@ pub fn sys_exit_bpf(ctx: TracePointContext) -> u32 {
     let Some((what, by_id)) = sort(command) else {
         return 0;
     };
-    if task::current_pid() == agent_pid() {
+    if task::current_pid() == agent_pid() || (result >= 0 && !began) {
         return 0;
     }
     let Some(named) = named_in_memory(arguments.second(), place(command)) else {

@@ -11,14 +11,16 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    MISSING, OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT,
-    TAMPER_OOM_SCORE, TAMPER_SCHEDULING, TAMPER_SCHEDULING_GROUP, TAMPER_SCHEDULING_USER, TamperRecord,
+    Calls, MISSING, OPERATION_TAMPER, ObjectKey, Probe, RECORD_TAMPER, TAMPER_CGROUP, TAMPER_FREEZE,
+    TAMPER_LIMIT, TAMPER_OOM_SCORE, TAMPER_SCHEDULING, TAMPER_SCHEDULING_GROUP, TAMPER_SCHEDULING_USER,
+    TamperRecord,
 };
 
 use crate::{
     agent_threads,
     arguments::{Arguments, number, result},
     attempts::is_refusal,
+    begun,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer},
     repeats,
@@ -71,12 +73,20 @@ fn set_cgroup(id: u64) {
     }
 }
 
+/// One of these is asked for.
+#[tracepoint]
+pub fn sys_enter_holds(_ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::Holds, Probe::SensorTamper);
+    0
+}
+
 /// `prlimit64`, `sched_set{scheduler,param,attr,affinity}`, `setpriority` and `ioprio_set`, of a thread of the sensor by another process, or of all of a
 /// process group or a user.
 #[tracepoint]
 pub fn sys_exit_holds(ctx: TracePointContext) -> u32 {
+    let began = begun::began(Calls::Holds);
     let result = result(&ctx);
-    if result < 0 && !is_refusal(result) {
+    if (result < 0 && !is_refusal(result)) || (result >= 0 && !began) {
         return 0;
     }
     let arguments = Arguments::current();

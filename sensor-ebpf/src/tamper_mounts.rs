@@ -9,14 +9,14 @@ use aya_ebpf::{
     programs::{FEntryContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    COVERS_OWN, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER, TAMPER_IN_FLIGHT_MAX,
-    TAMPER_MOUNT, TamperRecord,
+    COVERS_OWN, Calls, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER,
+    TAMPER_IN_FLIGHT_MAX, TAMPER_MOUNT, TamperRecord,
 };
 
 use crate::{
     arguments::{Arguments, number, result},
     attempts::{AT_FDCWD, is_refusal},
-    descriptors, labels,
+    begun, descriptors, labels,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Typed, pointer},
@@ -88,6 +88,13 @@ const MS_PROPAGATION: u64 = 0b1111 << 17;
 const MS_MAGIC: u64 = 0xc0ed_0000;
 const MS_MAGIC_MASK: u64 = 0xffff_0000;
 
+/// A mount is asked for.
+#[tracepoint]
+pub fn sys_enter_mounts(_ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::Mounts, Probe::SensorTamper);
+    0
+}
+
 /// `mount(source, target, type, flags, data)` and `move_mount(from, from_path, to, to_path, flags)`, allowed or refused.
 #[tracepoint]
 pub fn sys_exit_mounts(ctx: TracePointContext) -> u32 {
@@ -97,8 +104,9 @@ pub fn sys_exit_mounts(ctx: TracePointContext) -> u32 {
     if covers != 0 {
         let _removed = MOUNTS_ASKED.remove(thread);
     }
+    let began = begun::began(Calls::Mounts);
     let result = result(&ctx);
-    if (result < 0 && !is_refusal(result)) || task::current_pid() == agent_pid() {
+    if (result < 0 && !is_refusal(result)) || (result >= 0 && !began) || task::current_pid() == agent_pid() {
         return 0;
     }
     let arguments = Arguments::current();

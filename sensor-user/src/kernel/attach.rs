@@ -4,12 +4,13 @@ use std::ffi::OsString;
 
 use aya::{
     Btf, Ebpf,
+    maps::Array,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSysctl, FEntry, FExit, Lsm, ProgramError, ProgramFd,
         TracePoint,
     },
 };
-use claviger_sensor_common::Probe;
+use claviger_sensor_common::{Calls, Probe};
 
 use super::{
     HookTrial, KernelError, Labeller, ProbeState,
@@ -287,39 +288,17 @@ impl<'a> Attacher<'a> {
                     let link = program.attach(topmost, CgroupAttachMode::Single)?;
                     keep(Box::new(program.take_link(link)?));
                 }
-                Point::Exits(calls) => {
-                    let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
-                    for call in calls {
-                        keep(to_call(program, "exit", call)?);
-                    }
-                }
-                Point::Enters(calls) => {
-                    let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
-                    for call in calls {
-                        keep(to_call(program, "enter", call)?);
-                    }
-                }
-                Point::ExitsAndNewer(calls, newer) => {
-                    let program: &mut TracePoint = loaded.try_into()?;
-                    program.load()?;
-                    for call in calls {
-                        keep(to_call(program, "exit", call)?);
-                    }
-                    for call in newer {
-                        match to_call(program, "exit", call) {
-                            Ok(link) => keep(link),
-                            Err(error) => {
-                                tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
-                            }
-                        }
-                    }
-                }
+                Point::Exits(calls) => to_calls(loaded, &mut keep, "exit", calls, &[])?,
+                Point::Enters(calls) => to_calls(loaded, &mut keep, "enter", calls, &[])?,
+                Point::ExitsAndNewer(calls, newer) => to_calls(loaded, &mut keep, "exit", calls, newer)?,
+                Point::EntersAndNewer(calls, newer) => to_calls(loaded, &mut keep, "enter", calls, newer)?,
             }
             Ok(())
         })();
         started.map_err(|error| reason(&error))?;
+        if let Some(calls) = hook::beginnings_of(name) {
+            self.are_seen(calls)?;
+        }
         let verified = self
             .ebpf
             .program(name)
@@ -333,6 +312,18 @@ impl<'a> Attacher<'a> {
             self.programs.push((probe, fd));
         }
         Ok(())
+    }
+
+    /// Tells the kernel half that the beginnings of these calls are seen.
+    fn are_seen(&mut self, calls: Calls) -> Result<(), String> {
+        const MAP: &str = "BEGINNINGS_SEEN";
+        let map = self
+            .ebpf
+            .map_mut(MAP)
+            .ok_or_else(|| format!("map {MAP} is not in the object"))?;
+        Array::try_from(map)
+            .and_then(|mut seen: Array<_, u32>| seen.set(calls as u32, 1, 0))
+            .map_err(|error| format!("writing map {MAP}: {}", in_one_line(&error)))
     }
 
     /// Detaches and unloads a program that is of no use.
@@ -353,6 +344,30 @@ impl<'a> Attacher<'a> {
             };
         }
     }
+}
+
+/// Loads a program and attaches it to one end of some system calls, and of those `newer` ones that this kernel has.
+fn to_calls(
+    program: &mut aya::programs::Program,
+    keep: &mut impl FnMut(Link),
+    end: &str,
+    calls: &[&str],
+    newer: &[&str],
+) -> Result<(), ProgramError> {
+    let program: &mut TracePoint = program.try_into()?;
+    program.load()?;
+    for call in calls {
+        keep(to_call(program, end, call)?);
+    }
+    for call in newer {
+        match to_call(program, end, call) {
+            Ok(link) => keep(link),
+            Err(error) => {
+                tracing::debug!(error = %in_one_line(&error), call, "a call that this kernel does not have");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Attaches to one end of a system call: `enter` or `exit`.

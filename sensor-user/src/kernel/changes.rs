@@ -2,7 +2,7 @@
 //!
 //! At the levels of LSM and fentry both are `fentry` and `fexit` of the functions that every change comes through: no LSM hook is told how it ended.
 
-use super::hook::{Either, Hook, Point, Program, program};
+use super::hook::{ANSWERED, Either, Hook, Point, Program, program};
 use crate::config::FileOpenHook;
 
 const NAMES: &[&str] = &[
@@ -176,6 +176,17 @@ const TRACEPOINT: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_fchmod",
     programs: &[program("sys_exit_by_descriptor", Point::Exits(BY_DESCRIPTOR))],
     beside: &[
+        either(
+            &[program("sys_enter_by_descriptor", Point::Enters(BY_DESCRIPTOR))],
+            ANSWERED,
+        ),
+        either(
+            &[program(
+                "sys_enter_by_path",
+                Point::EntersAndNewer(BY_PATH, BY_PATH_NEWER),
+            )],
+            "changes by path whose path another thread changes while the call runs",
+        ),
         either(
             &[program(
                 "sys_exit_by_path",

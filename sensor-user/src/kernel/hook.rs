@@ -1,5 +1,7 @@
 //! A hook as it is written down: its programs, what each is attached to, and what none of them sees.
 
+use claviger_sensor_common::Calls;
+
 /// What a program is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Point {
@@ -21,6 +23,8 @@ pub(super) enum Point {
     Enters(&'static [&'static str]),
     /// As [`Point::Exits`], with calls that only newer kernels have
     ExitsAndNewer(&'static [&'static str], &'static [&'static str]),
+    /// As [`Point::Enters`], with calls that only newer kernels have
+    EntersAndNewer(&'static [&'static str], &'static [&'static str]),
 }
 
 /// A program of the object and what it is attached to.
@@ -51,6 +55,10 @@ pub(super) struct Hook {
     pub(super) cannot_see: &'static [&'static str],
 }
 
+/// What is not seen where a program at the beginning of calls does not work whose end is seen.
+pub(super) const ANSWERED: &str =
+    "whether the kernel did what was asked, or seccomp or a tracer answered for it";
+
 pub(super) const fn program(name: &'static str, point: Point) -> Program {
     Program { name, point }
 }
@@ -58,4 +66,21 @@ pub(super) const fn program(name: &'static str, point: Point) -> Program {
 /// A program at a hook of the LSMs.
 pub(super) const fn lsm(name: &'static str, hook: &'static str) -> Program {
     program(name, Point::Lsm(hook))
+}
+
+/// The calls whose beginnings a program sees, where it is one that does.
+pub(super) fn beginnings_of(program: &str) -> Option<Calls> {
+    Some(match program {
+        "sys_enter_names" => Calls::Names,
+        "sys_enter_by_path" => Calls::Paths,
+        "sys_enter_by_descriptor" => Calls::Descriptors,
+        "sys_enter_reaches" => Calls::Requests,
+        "sys_enter_by_process" => Calls::RequestsByDescriptor,
+        "sys_enter_ioctl" => Calls::Ioctls,
+        "sys_enter_keyctl" => Calls::Keys,
+        "sys_enter_mounts" => Calls::Mounts,
+        "sys_enter_holds" => Calls::Holds,
+        "fentry_security_bpf" | "sys_enter_bpf" => Calls::Bpf,
+        _ => return None,
+    })
 }

@@ -1,6 +1,6 @@
 //! The hooks of each probe, in order of preference, and what each cannot see.
 
-use super::hook::{Either, Hook, Point, Program, program};
+use super::hook::{ANSWERED, Either, Hook, Point, Program, program};
 use crate::config::FileOpenHook;
 
 const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_at"];
@@ -329,23 +329,31 @@ pub(super) const DENIED_ALREADY: Hook = Hook {
     ..DENIED_BY_CALL
 };
 
+const REQUESTS: &[&str] = &["ptrace", "process_vm_readv", "process_vm_writev"];
+const REQUESTS_BY_DESCRIPTOR: &[&str] = &["pidfd_getfd", "process_madvise"];
+
 /// The system calls by which a process reaches for another; the same at every level.
 pub(super) const REACHED: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_ptrace",
     programs: &[program(
         "sys_exit_reaches",
-        Point::ExitsAndNewer(
-            &["ptrace", "process_vm_readv", "process_vm_writev"],
-            &["pidfd_getfd", "process_madvise"],
-        ),
+        Point::ExitsAndNewer(REQUESTS, REQUESTS_BY_DESCRIPTOR),
     )],
     beside: &[
         Either {
+            programs: &[program("sys_enter_reaches", Point::Enters(REQUESTS))],
+            otherwise: ANSWERED,
+        },
+        Either {
             programs: &[program(
                 "sys_enter_by_process",
-                Point::Enters(&["pidfd_getfd", "process_madvise"]),
+                Point::EntersAndNewer(&[], REQUESTS_BY_DESCRIPTOR),
             )],
             otherwise: "what is done to the sensor by a process descriptor that another thread closes while the call runs",
+        },
+        Either {
+            programs: &[program("sys_enter_ioctl", Point::Enters(&["ioctl"]))],
+            otherwise: ANSWERED,
         },
         Either {
             programs: &[program("sys_exit_ioctl_reaches", Point::Exits(&["ioctl"]))],
@@ -359,7 +367,10 @@ pub(super) const REACHED: Hook = Hook {
 pub(super) const KEYS: Hook = Hook {
     name: "tracepoint/syscalls/sys_exit_keyctl",
     programs: &[program("sys_exit_keyctl", Point::Exits(&["keyctl"]))],
-    beside: &[],
+    beside: &[Either {
+        programs: &[program("sys_enter_keyctl", Point::Enters(&["keyctl"]))],
+        otherwise: ANSWERED,
+    }],
     cannot_see: &[
         "keyctl by 32-bit system calls",
         "keys that sign or decrypt without being read",

@@ -1,8 +1,20 @@
 //! The hooks of what is done to the sensor itself.
 
-use super::hook::{Either, Hook, Point, program};
+use super::hook::{ANSWERED, Either, Hook, Point, program};
 
 const MOUNTS_BY_ANOTHER_PATH: &str = "mounts over the sensor's files by another path to them";
+
+const MOUNTS: &[&str] = &["mount", "move_mount"];
+const HOLDS: &[&str] = &[
+    "prlimit64",
+    "sched_setscheduler",
+    "sched_setparam",
+    "sched_setattr",
+    "sched_setaffinity",
+    "setpriority",
+];
+/// A kernel without block devices has none.
+const HOLDS_OF_BLOCK_DEVICES: &[&str] = &["ioprio_set"];
 
 /// What a program on a cgroup that is not the root of the hierarchy does not see.
 pub(super) const SETTINGS_ELSEWHERE: &str = "who has the kernel call no trampolines (kernel.ftrace_enabled), outside of the cgroups that the sensor is shown";
@@ -55,24 +67,24 @@ pub(super) const TAMPER: Hook = Hook {
             otherwise: MOUNTS_BY_ANOTHER_PATH,
         },
         Either {
-            programs: &[program("sys_exit_mounts", Point::Exits(&["mount", "move_mount"]))],
+            programs: &[program("sys_enter_mounts", Point::Enters(MOUNTS))],
+            otherwise: ANSWERED,
+        },
+        Either {
+            programs: &[program("sys_exit_mounts", Point::Exits(MOUNTS))],
             otherwise: "mounts over the sensor's files",
         },
         Either {
             programs: &[program(
+                "sys_enter_holds",
+                Point::EntersAndNewer(HOLDS, HOLDS_OF_BLOCK_DEVICES),
+            )],
+            otherwise: ANSWERED,
+        },
+        Either {
+            programs: &[program(
                 "sys_exit_holds",
-                Point::ExitsAndNewer(
-                    &[
-                        "prlimit64",
-                        "sched_setscheduler",
-                        "sched_setparam",
-                        "sched_setattr",
-                        "sched_setaffinity",
-                        "setpriority",
-                    ],
-                    // A kernel without block devices has none.
-                    &["ioprio_set"],
-                ),
+                Point::ExitsAndNewer(HOLDS, HOLDS_OF_BLOCK_DEVICES),
             )],
             otherwise: "limits and priorities set on the sensor",
         },

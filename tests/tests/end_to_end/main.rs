@@ -1,6 +1,7 @@
 //! The whole way: a process opens a credential file, the detector stores a finding.
 
 mod accounts;
+mod answered;
 mod arrival;
 mod cores;
 mod flood;
