@@ -24,8 +24,8 @@ offsets! {
     task_files,
     /// `task_struct.fs`
     task_fs,
-    /// `task_struct.cred`
-    task_cred,
+    /// `task_struct.real_cred`: its own, whomever the kernel has it act as for the while
+    task_real_cred,
     /// `task_struct.group_leader`
     task_group_leader,
     /// `task_struct.ptrace`: 0 while nobody traces it

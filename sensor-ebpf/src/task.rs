@@ -236,7 +236,7 @@ fn snapshot_of<R: Read>(task: *const u8, cgroup_id: u64, out: *mut TaskSnapshot)
         ));
 
         // Not by type: where the kernel's types say what RCU protects, it may be null to the verifier.
-        let cred = pointer::<Probed>(task, offset!(task_cred));
+        let cred = pointer::<Probed>(task, offset!(task_real_cred));
         (&raw mut (*out).effective_capabilities).write(Probed::read(cred, offset!(cred_cap_effective)));
         let [uid, gid, euid, egid] = ids(cred);
         (&raw mut (*out).uid).write(uid);

@@ -25,7 +25,7 @@ struct Range {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn meant(id: u32) -> u32 {
-    let cred = pointer::<Typed>(task::current(), offset!(task_cred));
+    let cred = pointer::<Typed>(task::current(), offset!(task_real_cred));
     if id == 0 {
         return Probed::read(cred, offset!(cred_uid));
     }

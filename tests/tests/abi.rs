@@ -126,7 +126,7 @@ compared! {
     Label { id, flags }
     LabelRequest { state, tid, label, object }
     Offsets {
-        task_files, task_fs, task_cred, task_group_leader, task_traced, task_tracer, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
+        task_files, task_fs, task_real_cred, task_group_leader, task_traced, task_tracer, task_real_parent, task_pid, task_tgid, task_start_boottime, task_comm,
         task_mm, task_nsproxy, task_signal, task_loginuid, task_exec_id, task_pid_links, signal_live, signal_exit_code, signal_oom_score, signal_pids, signal_threads, files_count, files_first, files_fdt,
         fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt,
         path_dentry, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s,

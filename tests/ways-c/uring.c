@@ -129,6 +129,17 @@ static void denied_overflow(void) {
     overflowing(0);
 }
 
+
+/* By one who may do nothing, with the ids of one who may, which the ring was given before. */
+static void personality(void) {
+    struct uring uring = uring_new(0);
+    long ids = must("ids for the io_uring", syscall(SYS_io_uring_register, uring.ring, IORING_REGISTER_PERSONALITY, NULL, 0));
+    nobody();
+    uring_openat(&uring.entries[0], object);
+    uring.entries[0].personality = (uint16_t)ids;
+    say(uring_run(&uring, 1, 1));
+}
+
 static void by_worker(void) { open_with(0, IOSQE_ASYNC); }
 static void by_poll_thread(void) { open_with(IORING_SETUP_SQPOLL, 0); }
 
@@ -264,6 +275,7 @@ static void denied_symlinkat(void) {
 
 const struct way uring_ways[] = {
     {"uring_openat", way_openat},
+    {"uring_personality", personality},
     {"uring_openat2", way_openat2},
     {"uring_worker", by_worker},
     {"uring_sqpoll", by_poll_thread},

@@ -62,7 +62,7 @@ impl Types<'_> {
         Ok(Offsets {
             task_files: self.member(&task, "task_struct", "files")?,
             task_fs: self.member(&task, "task_struct", "fs")?,
-            task_cred: self.member(&task, "task_struct", "cred")?,
+            task_real_cred: self.member(&task, "task_struct", "real_cred")?,
             task_group_leader: self.member(&task, "task_struct", "group_leader")?,
             task_traced: self.member(&task, "task_struct", "ptrace")?,
             task_tracer: self.member(&task, "task_struct", "parent")?,

@@ -72,9 +72,21 @@ pub fn judge(done: &Done<'_>, events: &[Value]) -> Result<(), String> {
     match (&of_actor[..], done.way.sees) {
         ([], Sees::Nothing) => Ok(()),
         ([], _) => Err("no event".to_owned()),
-        ([event], sees) => fits(done, sees, event).map_err(|wrong| format!("{wrong}\n{event:#}")),
+        ([event], sees) => fits(done, sees, event)
+            .and_then(|()| is_by_its_own_ids(done, event))
+            .map_err(|wrong| format!("{wrong}\n{event:#}")),
         (several, _) => Err(format!("{} events\n{several:#?}", several.len())),
     }
+}
+
+/// Whoever acts with the ids of another is told with its own.
+fn is_by_its_own_ids(done: &Done<'_>, event: &Value) -> Result<(), String> {
+    const NOBODY: u64 = 65_534;
+    let uid = &event["actor"]["process"]["uid"];
+    if done.way.name == "uring_personality" && *uid != NOBODY {
+        return Err(format!("the user is {uid} and not {NOBODY}"));
+    }
+    Ok(())
 }
 
 fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {

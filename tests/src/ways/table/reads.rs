@@ -90,6 +90,7 @@ fn kernels_own_opens() -> Vec<Way> {
         "io_uring `OPENAT`, `OPENAT2`",
         [
             Way::new("uring_openat", READ, [Built, Built, Built]),
+            Way::new("uring_personality", READ, [Built, Built, Built]),
             Way::new("uring_openat2", READ, [Built, Built, Built]),
             Way::new("uring_worker", READ, [Built, Built, Built]),
             Way::new("uring_sqpoll", READ, [Built, Built, Built]),
