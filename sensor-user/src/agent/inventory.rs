@@ -19,7 +19,7 @@ use rustix::fs::{Mode, OFlags, fstat};
 use super::roots::Roots;
 use crate::{
     credential::{
-        Candidate, Contents, Held, LimitsHit, OpenError, Parsed, Places, ScanLimits, ScanResult, homes,
+        Candidate, Contents, Held, LeftOut, OpenError, Parsed, Places, ScanLimits, ScanResult, homes,
         homes_of, identities, read_public,
     },
     decode::display,
@@ -71,7 +71,7 @@ pub struct Part {
     /// What lies in it.
     pub lying: Vec<Lying>,
     /// What was not looked at.
-    pub left_out: LimitsHit,
+    pub left_out: LeftOut,
 }
 
 /// Looks through all parts, one after the other, and hands each over when it is done, until `done` breaks off. `step` is told each path before it is looked at.
@@ -144,7 +144,7 @@ impl Look<'_> {
         Part {
             name,
             lying,
-            left_out: found.limits_hit,
+            left_out: found.left_out,
         }
     }
 }

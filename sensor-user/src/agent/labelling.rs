@@ -286,6 +286,10 @@ impl Labelling {
             counts.directories += of_root.directories;
             counts.not_labelled += of_root.not_labelled;
             counts.left_out += of_root.left_out;
+            let room = LEFT_OUT_NAMED_MAX.saturating_sub(counts.left_out_at.len());
+            counts
+                .left_out_at
+                .extend(of_root.left_out_at.iter().take(room).cloned());
             counts.roots += of_root.roots;
         }
         counts.remembered = self.memory.remembered;
@@ -297,15 +301,21 @@ impl Labelling {
             );
         }
         if counts.left_out > 0 && counts.left_out != self.said.left_out {
+            let first = counts.left_out_at.first();
             tracing::warn!(
                 count = counts.left_out,
-                "places were left out of the search for credentials: too many names, files or homes, too deep, served by another host, or links to what belongs to another"
+                first = first.map(|place| place.path.as_str()),
+                why = first.map(|place| place.why.as_str()),
+                "places were left out of the search for credentials: too many names, files or homes, too deep, served by another host, or links to what belongs to another; `claviger-sensor status` names the first"
             );
         }
-        self.said = counts;
+        self.said.clone_from(&counts);
         counts
     }
 }
+
+/// Places left out that are named, of all roots.
+const LEFT_OUT_NAMED_MAX: usize = 32;
 
 /// The homes of the host, which lie where another host may serve them.
 pub(super) fn homes_of_host(hands: &mut Hands, extra: &[PathBuf]) -> Result<Vec<Home>, Hangs> {

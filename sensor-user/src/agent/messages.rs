@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many there are, after a scan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ScanCounts {
     /// Credential files labelled.
     pub files: u64,
@@ -22,12 +22,23 @@ pub struct ScanCounts {
     pub not_labelled: u64,
     /// What the scan left out for its bounds.
     pub left_out: u64,
+    /// The first of these places, and why each was.
+    pub left_out_at: Vec<LeftOutAt>,
     /// Roots beside the host's that were looked into: of containers, and of services that see another tree.
     pub roots: u64,
     /// Files that are known by their history only, copies and credentials that have left their places, and written down for the next start.
     pub remembered: u64,
     /// Such files that find no room there.
     pub not_remembered: u64,
+}
+
+/// A place that was not looked into.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LeftOutAt {
+    /// A word for the reason: `homes`, `names`, `depth`, `found`, `served_elsewhere`, `unreadable` or `foreign_links`.
+    pub why: String,
+    /// Where, as seen by the sensor.
+    pub path: String,
 }
 
 /// A question: whose identities does this object hold?

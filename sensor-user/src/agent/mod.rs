@@ -68,7 +68,7 @@ pub use evidence_report::EvidenceReport;
 pub use inventory::{Exposure, Lying, Part, inventory};
 pub use lock::{LockError, RunLock};
 pub use measured::METRIC_GROUPS;
-pub use messages::ScanCounts;
+pub use messages::{LeftOutAt, ScanCounts};
 pub use options::{AgentError, AgentOptions, Control, SelfTestOptions};
 pub use own::Own;
 pub use peers::PEERS_MAX;

@@ -169,8 +169,8 @@ impl<S: Sink> Agent<S> {
 
     /// How many credentials are labelled.
     #[must_use]
-    pub fn scanned(&self) -> ScanCounts {
-        self.scanned
+    pub fn scanned(&self) -> &ScanCounts {
+        &self.scanned
     }
 
     /// How each probe came out.

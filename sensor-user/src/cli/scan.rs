@@ -20,7 +20,7 @@ use super::{
 use crate::{
     agent::{Exposure, Lying, Part, inventory},
     config::Config,
-    credential::LimitsHit,
+    credential::Why,
 };
 
 const STRONG: anstyle::Style = anstyle::Style::new().bold();
@@ -41,7 +41,7 @@ const PROGRESS_COLUMNS: usize = 76;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With --json: {\"credential\":{…},\"owner\",\"group\",\"mode\",\"readable_by\",\"part\"} for each, with the field names of the events, and \
-                  {\"left_out\":{…},\"part\"} for each part of which something could not be looked at.\n\n\
+                  {\"left_out\":{…},\"left_out_at\":[…],\"part\"} for each part of which something could not be looked at.\n\n\
                   Exit status: 0 all was looked at and nothing is readable by everybody; 1 something is; 3 nothing that was seen is, but not all \
                   could be looked at; 78 wrong configuration."
 )]
@@ -107,19 +107,30 @@ impl Scan {
                 say!("{}", text(one));
             }
         }
-        let left_out = left_out(&part.left_out);
-        if left_out.is_empty() {
+        let left_out = &part.left_out;
+        if left_out.total() == 0 {
             return Ok(());
         }
+        let counted = Why::ALL.into_iter().filter(|why| left_out.count(*why) > 0);
         if self.json {
-            let counts: serde_json::Map<String, Value> = left_out
-                .iter()
-                .map(|(word, _, count)| ((*word).to_owned(), json!(count)))
+            let counts: serde_json::Map<String, Value> = counted
+                .map(|why| (why.word().to_owned(), json!(left_out.count(why))))
                 .collect();
-            say!("{}", json!({ "left_out": counts, "part": part.name }));
+            let named: Vec<Value> = left_out
+                .named()
+                .iter()
+                .map(|(why, path)| json!({ "why": why.word(), "path": path.to_string_lossy() }))
+                .collect();
+            say!(
+                "{}",
+                json!({ "left_out": counts, "left_out_at": named, "part": part.name })
+            );
         } else {
-            for (_, why, count) in left_out {
-                anstream::eprintln!("{}: {count} {why}", part.name);
+            for why in counted {
+                anstream::eprintln!("{}: {} left out: {}", part.name, left_out.count(why), why.text());
+                for (_, path) in left_out.named().iter().filter(|(of, _)| *of == why) {
+                    anstream::eprintln!("  {}", clean(&path.to_string_lossy()));
+                }
             }
         }
         Ok(())
@@ -163,55 +174,6 @@ fn text(one: &Lying) -> String {
         text.push_str(&format!("\n  identity  not known: {}", credential.unknown_reason));
     }
     text
-}
-
-/// What was not looked at: a word, why, and how often.
-fn left_out(limits: &LimitsHit) -> Vec<(&'static str, &'static str, u64)> {
-    let LimitsHit {
-        homes,
-        names,
-        depth,
-        found,
-        served_elsewhere,
-        unreadable,
-        foreign_links,
-    } = *limits;
-    [
-        ("homes", "homes are more than are looked into", homes),
-        (
-            "names",
-            "homes or directories have more names than are looked at",
-            names,
-        ),
-        (
-            "depth",
-            "directories are too deep, or their paths too long",
-            depth,
-        ),
-        (
-            "found",
-            "files or directories more than are told of a part",
-            found,
-        ),
-        (
-            "served_elsewhere",
-            "directories are served by a program or another host and were not entered",
-            served_elsewhere,
-        ),
-        (
-            "unreadable",
-            "directories could not be read, for lack of permission or an error of the disk",
-            unreadable,
-        ),
-        (
-            "foreign_links",
-            "links belong to another than what they lead to and were not followed",
-            foreign_links,
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, _, count)| *count > 0)
-    .collect()
 }
 
 /// Where the look is, on a terminal.
@@ -299,20 +261,5 @@ mod tests {
             (&json["mode"], &json["readable_by"]),
             (&json!("0644"), &json!("others"))
         );
-    }
-
-    #[test]
-    fn every_reason_is_said() {
-        let all = LimitsHit {
-            homes: 1,
-            names: 1,
-            depth: 1,
-            found: 1,
-            served_elsewhere: 1,
-            unreadable: 1,
-            foreign_links: 1,
-        };
-        assert_eq!(left_out(&all).len() as u64, all.total());
-        assert_eq!(left_out(&LimitsHit::default()), []);
     }
 }

@@ -30,7 +30,7 @@ pub use look::Seen;
 pub use open::{Held, OpenError, Version, open_candidate};
 pub use parsed::{MAX_CONTENT_BYTES, MAX_IDENTITIES, Parsed, identities};
 pub use places::{
-    Candidate, Home, LabelledDirectory, LimitsHit, Mounted, OVERLAYS_MAX, Overlay, Places, ScanError,
-    ScanLimits, ScanResult, Way, homes, homes_of, mounted_path, mounts_of, seen_through, served_from,
+    Candidate, Home, LabelledDirectory, LeftOut, Mounted, OVERLAYS_MAX, Overlay, Places, ScanError,
+    ScanLimits, ScanResult, Way, Why, homes, homes_of, mounted_path, mounts_of, seen_through, served_from,
 };
 pub use read::{ReadError, read_public};

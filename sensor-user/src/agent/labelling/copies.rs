@@ -35,7 +35,7 @@ pub(in crate::agent) const COPIES_MAX: u32 = 4_096;
 const MOUNTS_MAX: usize = 4;
 
 /// What a look at a file told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::agent) enum Looked {
     /// It is a copy, and labelled, or could not be.
     Copy(ScanCounts),

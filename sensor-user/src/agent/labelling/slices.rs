@@ -11,8 +11,13 @@ use std::{
 
 use super::{Done, Labelling};
 use crate::{
-    agent::{labelled::Root, messages::ScanCounts, publicly::Public, ways::Watched},
-    credential::{ScanResult, seen_through},
+    agent::{
+        labelled::Root,
+        messages::{LeftOutAt, ScanCounts},
+        publicly::Public,
+        ways::Watched,
+    },
+    credential::{LeftOut, ScanResult, Why, seen_through},
 };
 
 /// Files and directories of one slice: some hundredths of a second.
@@ -80,11 +85,20 @@ impl Jobs {
     }
 }
 
+fn left_out_at(below: &Below, left_out: &LeftOut) -> Vec<LeftOutAt> {
+    let place = |(why, path): &(Why, PathBuf)| LeftOutAt {
+        why: why.word().to_owned(),
+        path: below.reach(path).to_string_lossy().into_owned(),
+    };
+    left_out.named().iter().map(place).collect()
+}
+
 impl Labelling {
     /// Begins to label what was found below a root.
     pub(super) fn begin(&mut self, root: Root, below: Below, found: ScanResult) -> Job {
         let counts = ScanCounts {
-            left_out: found.limits_hit.total(),
+            left_out: found.left_out.total(),
+            left_out_at: left_out_at(&below, &found.left_out),
             roots: u64::from(matches!(root, Root::Other(_))),
             ..ScanCounts::default()
         };
@@ -151,7 +165,7 @@ impl Labelling {
             self.drop_label(dropped);
         }
         self.forget_names();
-        self.counts.insert(root, job.counts);
+        self.counts.insert(root, std::mem::take(&mut job.counts));
         true
     }
 

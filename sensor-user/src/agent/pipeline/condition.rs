@@ -19,12 +19,12 @@ impl<S: Sink> Agent<S> {
     /// Something was labelled. What cannot be is not watched: that is told when it grows.
     pub(super) fn scanned_again(&mut self, counts: ScanCounts) {
         let before = std::mem::replace(&mut self.scanned, counts);
-        if before.files != counts.files
+        if before.files != self.scanned.files
             && let Some(looks) = &self.looks
         {
             looks.soon();
         }
-        self.condition.not_labelled += counts.not_labelled.saturating_sub(before.not_labelled);
+        self.condition.not_labelled += self.scanned.not_labelled.saturating_sub(before.not_labelled);
     }
 
     /// Tells how many more could not be labelled since it was told last: all at once, for who copies much could make as many events.

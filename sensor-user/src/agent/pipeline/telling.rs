@@ -185,7 +185,7 @@ impl<S: Sink> Agent<S> {
                 .iter()
                 .map(|(account, difference)| ((*account).to_owned(), *difference))
                 .collect(),
-            labelled: self.scanned,
+            labelled: self.scanned.clone(),
             hanging: self
                 .condition
                 .hanging

@@ -86,6 +86,9 @@ fn standing(out: &mut String, status: &Status) -> fmt::Result {
             out,
             "            {left_out} left out: too many names, files or homes, too deep, served by another, or links to what belongs to another"
         )?;
+        for place in &labelled.left_out_at {
+            writeln!(out, "              {}: {}", clean(&place.why), clean(&place.path))?;
+        }
     }
     let policy = &status.policy;
     let own = match policy.files.len() as u64 {
@@ -280,7 +283,7 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
+    use crate::agent::{LeftOutAt, PolicyReport, ScanCounts, SelfTestReport, SelfUsage};
 
     fn by_reason(counts: &[(&str, u64)]) -> BTreeMap<String, u64> {
         counts
@@ -369,6 +372,23 @@ mod tests {
     fn plain(status: &Status, faults: &[&str]) -> String {
         let faults: Vec<String> = faults.iter().map(|fault| (*fault).to_owned()).collect();
         anstream::adapter::strip_str(&text(status, &faults)).to_string()
+    }
+
+    #[test]
+    fn what_was_left_out_is_named() {
+        let mut status = status();
+        status.labelled.left_out = 3;
+        status.labelled.left_out_at = vec![LeftOutAt {
+            why: "names".into(),
+            path: "/home/ann/\u{1b}cache".into(),
+        }];
+        let text = plain(&status, &[]);
+        assert!(text.contains("3 places were left out"), "{text}");
+        assert!(
+            text.lines()
+                .any(|line| line.trim() == r"names: /home/ann/\u{1b}cache"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -23,10 +23,10 @@ use index::Index;
 pub use homes::{Home, homes, homes_of};
 pub use mounts::{Mounted, mounted_path, mounts_of, seen_through, served_from};
 pub use overlays::{OVERLAYS_MAX, Overlay};
-pub use scan::{Candidate, LabelledDirectory, LimitsHit, ScanError, ScanLimits, ScanResult, Way};
+pub use scan::{Candidate, LabelledDirectory, LeftOut, ScanError, ScanLimits, ScanResult, Way, Why};
 
 /// Homes that are looked into, at most: those of the configuration first, then /etc/passwd's in its order. That there are more is among
-/// [`LimitsHit::homes`].
+/// [`Why::Homes`].
 const HOMES_MAX: usize = 16_384;
 
 /// One pattern of one entry.

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-use super::{LabelledDirectory, ScanResult, mounts::mounted_path};
+use super::{LabelledDirectory, ScanResult, Why, mounts::mounted_path};
 use crate::credential::look::{Seen, look_at_held};
 
 /// Overlays that are looked at, and directories in upper layers that are labelled, at most; more are counted as left out.
@@ -121,7 +121,8 @@ impl ScanResult {
             found.any(|found| overlay.lower().any(|lower| found.path.starts_with(lower)))
         };
         let mut over: Vec<Overlay> = Overlay::all(mountinfo).filter(is_over).collect();
-        self.limits_hit.found += over.len().saturating_sub(OVERLAYS_MAX) as u64;
+        self.left_out
+            .add_unnamed(Why::Found, over.len().saturating_sub(OVERLAYS_MAX) as u64);
         over.truncate(OVERLAYS_MAX);
         over
     }
@@ -140,7 +141,7 @@ impl ScanResult {
                     continue;
                 }
                 if added.len() >= UPPER_MAX {
-                    self.limits_hit.found += 1;
+                    self.left_out.add_unnamed(Why::Found, 1);
                     continue;
                 }
                 let Some(seen) = seen_at(&root, &path) else {

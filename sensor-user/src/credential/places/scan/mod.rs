@@ -11,8 +11,9 @@
 //! - What a program of some user serves (FUSE) is not touched, through links neither; network file systems are not listed ([`super::mounts`]); both are
 //!   counted. One of the latter, or a program of root's, can still make the walk wait: give it a thread of its own, as [`Places::scan`] says.
 //! - All is bounded by [`ScanLimits`], for each home apart, so that one user cannot use up what others need, and in a home for each directory that is listed;
-//!   what was left out is counted.
+//!   what was left out is counted, and named as far as there is room ([`LeftOut`]).
 
+mod left_out;
 mod links;
 mod state;
 mod walk;
@@ -28,6 +29,7 @@ use rustix::io::Errno;
 use super::Places;
 use super::mounts::Mounts;
 use crate::credential::look::Seen;
+pub use left_out::{LeftOut, Why};
 
 /// Bounds of a scan.
 #[derive(Clone, Copy, Debug)]
@@ -115,25 +117,6 @@ pub struct Way {
     pub seen: Seen,
 }
 
-/// What a scan left out, by reason; all zero where it left nothing out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimitsHit {
-    /// Homes beyond those that are looked into.
-    pub homes: u64,
-    /// Homes in which the bound on names was reached.
-    pub names: u64,
-    /// Directories not entered for their depth, and what has a path that is too long to open it by.
-    pub depth: u64,
-    /// Files and directories not reported.
-    pub found: u64,
-    /// Directories not entered or not listed because another program or host serves them.
-    pub served_elsewhere: u64,
-    /// Directories that could not be opened or listed, for lack of permission or an error of the disk.
-    pub unreadable: u64,
-    /// Symbolic and hard links left out because they belong to another than what they lead to.
-    pub foreign_links: u64,
-}
-
 /// What a scan found.
 #[derive(Clone, Debug, Default)]
 pub struct ScanResult {
@@ -144,24 +127,7 @@ pub struct ScanResult {
     /// Where a new directory would lead on.
     pub ways: Vec<Way>,
     /// What was left out.
-    pub limits_hit: LimitsHit,
-}
-
-impl LimitsHit {
-    /// All of it.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        let Self {
-            homes,
-            names,
-            depth,
-            found,
-            served_elsewhere,
-            unreadable,
-            foreign_links,
-        } = self;
-        homes + names + depth + found + served_elsewhere + unreadable + foreign_links
-    }
+    pub left_out: LeftOut,
 }
 
 /// Why a scan did not begin.
@@ -194,7 +160,7 @@ impl Places {
         let mounts = Mounts::parse(mountinfo);
         if mounts.is_untouchable(Path::new("/")) {
             let mut result = ScanResult::default();
-            result.limits_hit.served_elsewhere = 1;
+            result.left_out.add(Why::ServedElsewhere, Path::new("/"));
             return result;
         }
         walk::walk(self, root, limits, &mounts, step)

@@ -5,12 +5,12 @@ mod shares;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use claviger_proto::catalogue::Catalogue;
 use tempfile::TempDir;
 
-use super::{Places, ScanLimits, ScanResult};
+use super::{Places, ScanLimits, ScanResult, Why};
 use crate::credential::look::Seen;
 use crate::credential::places::mounts::Mounts;
 use crate::credential::places::{HOMES_MAX, Home};
@@ -82,7 +82,7 @@ fn what_is_there_is_found_and_nothing_else() {
             ("/root/.aws/credentials", "aws-credentials"),
         ]
     );
-    assert_eq!(result.limits_hit, super::LimitsHit::default());
+    assert_eq!(result.left_out, super::LeftOut::default());
     for file in &result.files {
         let by_path = places()
             .match_path(file.path.as_os_str().as_encoded_bytes())
@@ -178,7 +178,11 @@ fn one_home_cannot_use_up_what_another_needs() {
         },
     );
     assert!(files(&result).contains(&("/home/bob/.aws/credentials", "aws-credentials")));
-    assert_eq!(result.limits_hit.names, 1);
+    assert_eq!(result.left_out.count(Why::Names), 1);
+    assert_eq!(
+        result.left_out.named(),
+        [(Why::Names, PathBuf::from("/home/ann/.codex"))]
+    );
     assert!(result.files.len() < 200);
 }
 
@@ -194,7 +198,7 @@ fn depth_and_number_are_bounded_and_counted() {
         },
     );
     assert_eq!(files(&result), [("/root/.codex/a", "ai-agent-token")]);
-    assert_eq!(result.limits_hit.depth, 1);
+    assert_eq!(result.left_out.count(Why::Depth), 1);
     let result = scan(
         &root,
         &ScanLimits {
@@ -203,7 +207,7 @@ fn depth_and_number_are_bounded_and_counted() {
         },
     );
     assert_eq!(result.files.len() + result.directories.len(), 3);
-    assert!(result.limits_hit.found > 0);
+    assert!(result.left_out.count(Why::Found) > 0);
 }
 
 #[test]
@@ -218,7 +222,7 @@ fn a_pattern_for_any_depth_does_not_enter_what_the_kernel_serves_and_a_name_does
         .expect("scanned");
     let found: Vec<_> = files(&result).into_iter().map(|(path, _)| path).collect();
     assert_eq!(found, ["/etc/x/key", "/proc/1/key"]);
-    assert_eq!(result.limits_hit.served_elsewhere, 1);
+    assert_eq!(result.left_out.count(Why::ServedElsewhere), 1);
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn what_has_too_long_a_path_is_left_out_and_counted() {
         below = next;
     }
     let result = scan(&root, &ScanLimits::default());
-    assert_eq!(result.limits_hit.depth, 1);
+    assert_eq!(result.left_out.count(Why::Depth), 1);
     assert!(!result.directories.is_empty());
     let longest = result
         .directories
@@ -306,7 +310,7 @@ fn a_large_directory_does_not_use_up_what_others_need_in_a_search() {
     };
     let result = places.scan(root.path(), &limits).expect("scanned");
     assert_eq!(files(&result), [("/srv/x.pem", "private-key")]);
-    assert_eq!(result.limits_hit.names, 1);
+    assert_eq!(result.left_out.count(Why::Names), 1);
 }
 
 #[test]
@@ -315,7 +319,7 @@ fn homes_beyond_the_bound_are_counted() {
     let home = |number| Home::new(Path::new(&format!("/home/u{number}"))).expect("absolute");
     let places = Places::new(Catalogue::shipped(), (0..HOMES_MAX + 3).map(home).collect());
     let result = places.scan(root.path(), &ScanLimits::default()).expect("scanned");
-    assert_eq!(result.limits_hit.homes, 3);
+    assert_eq!(result.left_out.count(Why::Homes), 3);
 }
 
 #[test]
@@ -389,5 +393,5 @@ fn the_directories_of_a_home_are_bounded_apart() {
     };
     assert_eq!(below("/home/ann"), 5);
     assert!(below("/home/bob") > 0);
-    assert!(result.limits_hit.found > 0);
+    assert!(result.left_out.count(Why::Found) > 0);
 }

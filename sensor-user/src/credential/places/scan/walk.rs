@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::links;
 use super::state::{self, Next, State};
-use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way};
+use super::{Candidate, LabelledDirectory, ScanLimits, ScanResult, Way, Why};
 use crate::credential::look::{Seen, look_at, look_at_held, type_of};
 use crate::credential::places::mounts::{Mounts, Served};
 use crate::credential::places::{Places, matches, names};
@@ -38,7 +38,7 @@ pub(super) fn walk(
     step: &dyn Fn(&Path) -> bool,
 ) -> ScanResult {
     let mut result = ScanResult::default();
-    result.limits_hit.homes = places.homes_left_out;
+    result.left_out.add_unnamed(Why::Homes, places.homes_left_out);
     let mut walk = Walk {
         places,
         root: root.as_fd(),
@@ -127,7 +127,7 @@ impl Walk<'_> {
             // Nothing lies there unless it is named: a read can do things, and there is no end to what is there.
             named = state::without_any_depth(self.places, states);
             if named.len() < states.len() && !self.places.searches {
-                self.result.limits_hit.served_elsewhere += 1;
+                self.result.left_out.add(Why::ServedElsewhere, path);
             }
             &named
         } else {
@@ -137,7 +137,7 @@ impl Walk<'_> {
             return;
         }
         if depth > self.limits.depth {
-            self.result.limits_hit.depth += 1;
+            self.result.left_out.add(Why::Depth, path);
             return;
         }
         let has_own_share = state::reaches_home(self.places, states) || (self.places.searches && depth == 1);
@@ -178,7 +178,7 @@ impl Walk<'_> {
         // These lead to homes too, which have shares of their own: they are looked up whatever a neighbour has used up. There are as many as the catalogue and
         // the user database name.
         for name in self.exact_names(states) {
-            self.take_name();
+            self.take_name(path);
             self.name(here, &name);
         }
         if !wants_listing {
@@ -188,7 +188,7 @@ impl Walk<'_> {
             None => self.listed(here),
             Some(put_off) => match Listing::of(here) {
                 Ok(listing) => put_off.push(listing),
-                Err(_) => self.result.limits_hit.unreadable += 1,
+                Err(_) => self.result.left_out.add(Why::Unreadable, path),
             },
         }
     }
@@ -202,19 +202,19 @@ impl Walk<'_> {
         let name = OsStr::from_bytes(name);
         let here = within.path.join(name);
         if here.as_os_str().len() > PATH_MAX {
-            self.result.limits_hit.depth += 1;
+            self.result.left_out.add(Why::Depth, &here);
             return;
         }
         // A stat of the directory that is mounted there would already ask it.
         if self.mounts.is_untouchable(&here) || !(self.step)(&here) {
-            self.result.limits_hit.served_elsewhere += 1;
+            self.result.left_out.add(Why::ServedElsewhere, &here);
             return;
         }
         let look = match look_at(folder, name) {
             Ok(look) => look,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(_) => {
-                self.result.limits_hit.unreadable += 1;
+                self.result.left_out.add(Why::Unreadable, &here);
                 return;
             }
         };
@@ -222,7 +222,7 @@ impl Walk<'_> {
             FileType::RegularFile => {
                 let ends = state::advance(self.places, states, name.as_bytes());
                 if look.stx_nlink > 1 && !Self::may_have_linked(folder, &look) {
-                    self.result.limits_hit.foreign_links += 1;
+                    self.result.left_out.add(Why::ForeignLinks, &here);
                     return;
                 }
                 self.file(here, Seen::of(&look), &ends);
@@ -235,7 +235,7 @@ impl Walk<'_> {
                 match rustix::fs::openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
                     Ok(child) => self.directory(within.below(child.as_fd(), &here, &below)),
                     Err(Errno::NOENT | Errno::NOTDIR) => {}
-                    Err(_) => self.result.limits_hit.unreadable += 1,
+                    Err(_) => self.result.left_out.add(Why::Unreadable, &here),
                 }
             }
             FileType::Symlink => self.link(within, here, &look),
@@ -255,7 +255,7 @@ impl Walk<'_> {
         }
         let may_touch = |path: &Path| !self.mounts.is_untouchable(path) && (self.step)(path);
         if !links::may_be_followed(self.root, &here, &may_touch) {
-            self.result.limits_hit.served_elsewhere += 1;
+            self.result.left_out.add(Why::ServedElsewhere, &here);
             return;
         }
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -278,7 +278,7 @@ impl Walk<'_> {
             return;
         };
         if link.stx_uid != 0 && link.stx_uid != look.stx_uid {
-            self.result.limits_hit.foreign_links += 1;
+            self.result.left_out.add(Why::ForeignLinks, &here);
             return;
         }
         match type_of(&look) {
@@ -311,7 +311,7 @@ impl Walk<'_> {
         let Some((entry, or)) = self.entries(&path, states) else {
             return;
         };
-        if self.take_found() {
+        if self.take_found(&path) {
             self.result.files.push(Candidate {
                 path,
                 seen,
@@ -365,8 +365,8 @@ impl Walk<'_> {
             .any(|one| state::finished(self.places, *one).is_none())
     }
 
-    /// Counts a name; says no where this home has had its share.
-    fn take_name(&mut self) -> bool {
+    /// Counts a name in a directory; says no where this home has had its share.
+    fn take_name(&mut self, path: &Path) -> bool {
         match self.names_left {
             0 => {
                 self.is_cut = true;
@@ -376,24 +376,28 @@ impl Walk<'_> {
                 self.names_left = left - 1;
                 if left == 1 {
                     self.is_cut = true;
-                    self.result.limits_hit.names += 1;
+                    self.result.left_out.add(Why::Names, path);
                 }
                 left > 1
             }
         }
     }
 
-    fn take_directory(&mut self) -> bool {
+    fn take_directory(&mut self, path: &Path) -> bool {
         let has_room = self.directories_left > 0;
         self.directories_left = self.directories_left.saturating_sub(1);
         self.is_cut |= !has_room;
-        self.result.limits_hit.found += u64::from(!has_room);
+        if !has_room {
+            self.result.left_out.add(Why::Found, path);
+        }
         has_room
     }
 
-    fn take_found(&mut self) -> bool {
+    fn take_found(&mut self, path: &Path) -> bool {
         let has_room = self.result.files.len() + self.result.directories.len() < self.limits.found;
-        self.result.limits_hit.found += u64::from(!has_room);
+        if !has_room {
+            self.result.left_out.add(Why::Found, path);
+        }
         has_room
     }
 }

@@ -50,7 +50,7 @@ fn a_link_to_what_belongs_to_another_is_not_followed() {
     std::os::unix::fs::lchown(&link, Some(1000), None).expect("given away");
     let result = scan(&root, &ScanLimits::default());
     assert_eq!(files(&result), []);
-    assert_eq!(result.limits_hit.foreign_links, 1);
+    assert_eq!(result.left_out.count(Why::ForeignLinks), 1);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_hard_link_to_what_belongs_to_another_is_left_out() {
     }
     let result = scan(&root, &ScanLimits::default());
     assert_eq!(files(&result), [("/home/ann/.ssh/id_own", "ssh-private-key")]);
-    assert_eq!(result.limits_hit.foreign_links, 1);
+    assert_eq!(result.left_out.count(Why::ForeignLinks), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use claviger_proto::catalogue::Catalogue;
 
-use super::{files, host, places};
+use super::{Why, files, host, places};
 use crate::credential::places::mounts::Mounts;
 use crate::credential::places::scan::walk::walk;
 use crate::credential::places::{Places, ScanLimits};
@@ -27,7 +27,7 @@ fn what_others_serve_is_not_listed() {
         files(&result),
         [("/home/ann/.aws/credentials", "aws-credentials")]
     );
-    assert!(result.limits_hit.served_elsewhere >= 2);
+    assert!(result.left_out.count(Why::ServedElsewhere) >= 2);
 }
 
 #[test]
@@ -44,13 +44,13 @@ fn what_a_program_of_roots_serves_is_looked_into_but_not_searched() {
         .expect("scanned");
     let found: Vec<_> = files(&result).into_iter().map(|(path, _)| path).collect();
     assert_eq!(found, ["/home/ann/.ssh/id_rsa"]);
-    assert_eq!(result.limits_hit.served_elsewhere, 1);
+    assert_eq!(result.left_out.count(Why::ServedElsewhere), 1);
     let search = Places::for_search(Catalogue::shipped(), places().homes).expect("broad patterns");
     let result = search
         .scan_with(root.path(), &ScanLimits::of_search(), &Mounts::parse(mounts))
         .expect("scanned");
     assert!(files(&result).is_empty());
-    assert!(result.limits_hit.served_elsewhere >= 2);
+    assert!(result.left_out.count(Why::ServedElsewhere) >= 2);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_link_into_what_a_program_of_some_user_serves_is_not_followed() {
     };
     let result = walk(&places(), &below, &ScanLimits::default(), &mounts, &step);
     assert_eq!(files(&result), [("/root/.netrc", "netrc")]);
-    assert_eq!(result.limits_hit.served_elsewhere, 3);
+    assert_eq!(result.left_out.count(Why::ServedElsewhere), 3);
     let into = Path::new("/home/ann/mnt");
     assert!(touched.into_inner().iter().all(|path| !path.starts_with(into)));
 }
@@ -101,7 +101,7 @@ fn what_hung_before_and_what_a_program_serves_is_not_even_looked_at() {
     };
     let result = walk(&places(), &below, &ScanLimits::default(), &mounts, &step);
     assert_eq!(files(&result), [("/home/bob/.netrc", "netrc")]);
-    assert_eq!(result.limits_hit.served_elsewhere, 2);
+    assert_eq!(result.left_out.count(Why::ServedElsewhere), 2);
     let told = told.into_inner();
     let was_told = |path: &str| told.iter().any(|one| one == Path::new(path));
     assert!(was_told("/home/ann") && was_told("/home/bob/.netrc"));

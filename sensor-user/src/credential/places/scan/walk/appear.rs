@@ -31,13 +31,13 @@ impl Walk<'_> {
                 continue;
             }
             let named = (step.seen, step.name.clone());
-            if self.named.contains(&named) || !self.take_found() {
+            if self.named.contains(&named) || !self.take_found(&step.directory) {
                 continue;
             }
             let name = (step.name.clone(), Arc::clone(&entry));
             match self.labelled.get(&step.seen).copied() {
                 Some(at) => self.result.directories[at].names.push(name),
-                None if self.take_directory() => self.take_label(LabelledDirectory {
+                None if self.take_directory(&step.directory) => self.take_label(LabelledDirectory {
                     path: step.directory.clone(),
                     seen: step.seen,
                     names: vec![name],

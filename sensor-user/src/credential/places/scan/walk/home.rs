@@ -2,7 +2,7 @@
 //! (a cache, a folder that goes deep) hides nothing in another.
 
 use super::{Here, Walk, listed::Listing};
-use crate::credential::places::scan::{LimitsHit, ScanLimits};
+use crate::credential::places::scan::{LeftOut, ScanLimits};
 
 /// Listed directories that together have what a home has. The catalogue has some twenty for a home.
 const LISTINGS: usize = 32;
@@ -58,7 +58,7 @@ struct Mark {
     files: usize,
     directories: usize,
     ways: usize,
-    limits_hit: LimitsHit,
+    left_out: LeftOut,
 }
 
 impl Walk<'_> {
@@ -116,7 +116,7 @@ impl Walk<'_> {
             files: self.result.files.len(),
             directories: self.result.directories.len(),
             ways: self.result.ways.len(),
-            limits_hit: self.result.limits_hit,
+            left_out: self.result.left_out.clone(),
         }
     }
 
@@ -129,6 +129,6 @@ impl Walk<'_> {
                 self.named.remove(&(directory.seen, name));
             }
         }
-        self.result.limits_hit = mark.limits_hit;
+        self.result.left_out = mark.left_out.clone();
     }
 }

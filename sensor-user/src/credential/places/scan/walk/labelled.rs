@@ -7,7 +7,7 @@ impl Walk<'_> {
         if self.result.ways.len() >= self.limits.ways || self.ways_left == 0 {
             // What all homes have together is not shared out.
             self.is_cut |= self.ways_left == 0;
-            self.result.limits_hit.found += 1;
+            self.result.left_out.add(Why::Found, path);
         } else if let Ok(look) = look_at_held(folder) {
             self.ways_left -= 1;
             self.result.ways.push(Way {
@@ -41,14 +41,14 @@ impl Walk<'_> {
             return;
         }
         let Ok(look) = look_at_held(folder) else {
-            self.result.limits_hit.unreadable += 1;
+            self.result.left_out.add(Why::Unreadable, path);
             return;
         };
         let is_for_credentials = !state::reaches_home(self.places, states)
             && states
                 .iter()
                 .any(|one| state::ends_in_own_directory(self.places, *one) && !self.needs_content(*one));
-        if self.take_directory() && self.take_found() {
+        if self.take_directory(path) && self.take_found(path) {
             let names = names
                 .into_iter()
                 .map(|(name, rule)| (name, Arc::clone(&self.places.rules[rule].entry)))

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
 use super::{Here, Walk};
 use crate::credential::places::mounts::Served;
+use crate::credential::places::scan::Why;
 use crate::credential::places::scan::state::{self, State};
 
 /// A directory of which a pattern wants the names, to be come back to.
@@ -46,11 +47,7 @@ impl Walk<'_> {
     /// What a pattern finds by a listing.
     pub(super) fn listed(&mut self, here: Here<'_>) {
         let Here {
-            folder,
-            path,
-            states,
-            served,
-            ..
+            path, states, served, ..
         } = here;
         let is_others = match served {
             Some(Served::Program | Served::Network) => true,
@@ -59,14 +56,14 @@ impl Walk<'_> {
             Some(Served::Kernel) | None => false,
         };
         if is_others {
-            self.result.limits_hit.served_elsewhere += 1;
+            self.result.left_out.add(Why::ServedElsewhere, path);
             return;
         }
         if !(self.step)(path) {
             return;
         }
         let mut names = BTreeSet::new();
-        self.list(folder, states, &mut names);
+        self.list(here, &mut names);
         // Each was counted as it was listed.
         for name in names.difference(&self.exact_names(states)) {
             self.name(here, name);
@@ -74,20 +71,23 @@ impl Walk<'_> {
     }
 
     /// Adds the names of a directory that a pattern can match.
-    fn list(&mut self, folder: BorrowedFd<'_>, states: &[State], names: &mut BTreeSet<Vec<u8>>) {
+    fn list(&mut self, here: Here<'_>, names: &mut BTreeSet<Vec<u8>>) {
+        let Here {
+            folder, path, states, ..
+        } = here;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(folder, ".", flags, Mode::empty()).and_then(Dir::new);
         let Ok(listing) = listing else {
-            self.result.limits_hit.unreadable += 1;
+            self.result.left_out.add(Why::Unreadable, path);
             return;
         };
         for entry in listing {
             let Ok(entry) = entry else {
-                self.result.limits_hit.unreadable += 1;
+                self.result.left_out.add(Why::Unreadable, path);
                 return;
             };
             // All are counted: who serves the directory can give `.` without end.
-            if !self.take_name() {
+            if !self.take_name(path) {
                 return;
             }
             let name = entry.file_name().to_bytes();
