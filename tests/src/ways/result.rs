@@ -1,6 +1,6 @@
 //! What came of a way, for people and for `docs/coverage.md`.
 
-use std::{env, fs};
+use std::{env, fs, io::Write as _};
 
 use serde_json::json;
 
@@ -87,7 +87,13 @@ pub fn write(level: Level, kernel: &str, results: &[(Way, Outcome)]) {
         text.push_str(&line.to_string());
         text.push('\n');
     }
-    fs::write(path, text).expect("the file for results is writable");
+    // Behind those of another level.
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .expect("the file for results is writable");
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use crate::places;
 
 /// Modes of the sensor that the document calls opt-in are switched on here.
 const CONFIG: &str = "[probes]\ncompat_calls = true\n";
+/// Added to it, where there is a better level.
+pub(crate) const TRACEPOINTS_ALONE: &str = "file_open_hooks = ['tracepoint']\n";
 /// How long what is looked for in turns (open descriptors, what came with a directory) may take. Everything else is there when the sensor has been flushed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,13 +46,17 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Makes all decoys, does what is done before, and starts the sensor.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(more_config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let decoy = Decoy::new();
         let place = decoy.beside("programs");
         std::fs::create_dir_all(&place).expect("a directory");
         let detector = Detector::start(directory.path());
-        let sensor = Sensor::new(detector.address(), &decoy.home(), CONFIG);
+        let sensor = Sensor::new(
+            detector.address(),
+            &decoy.home(),
+            &format!("{CONFIG}{more_config}"),
+        );
         let enrolled = sensor.enrol(detector.address(), &detector.token());
         assert!(enrolled.status.success(), "{enrolled:?}");
         let mut watched = Self {

@@ -117,5 +117,6 @@ fn runs(workspace: &Workspace, names: &[String]) -> anyhow::Result<Vec<Run>> {
             .with_context(|| format!("{name} gave no results: {} is not there", path.display()))?;
         Run::parse(&text, name != THIS_HOST).with_context(|| format!("reading {}", path.display()))
     };
-    names.iter().map(read).collect()
+    let runs: anyhow::Result<Vec<Vec<Run>>> = names.iter().map(read).collect();
+    Ok(runs?.concat())
 }

@@ -66,9 +66,9 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Reads JSON lines.
-    pub(super) fn parse(text: &str, is_vm: bool) -> anyhow::Result<Self> {
-        let mut run: Option<Self> = None;
+    /// Reads JSON lines, of one or more columns. What was tried again counts as it came out last.
+    pub(super) fn parse(text: &str, is_vm: bool) -> anyhow::Result<Vec<Self>> {
+        let mut runs: Vec<Self> = Vec::new();
         for line in text.lines() {
             let value: Value =
                 serde_json::from_str(line).with_context(|| format!("{line:?} is no result"))?;
@@ -83,21 +83,30 @@ impl Run {
             if !why.is_empty() {
                 cell = format!("{cell}: {}", why.replace('|', "/"));
             }
-            let column = Column::of(&field("level")?, &release)?;
-            let run = run.get_or_insert_with(|| Self {
-                column: column.clone(),
-                release,
-                is_vm,
-                results: Vec::new(),
-            });
-            anyhow::ensure!(run.column == column, "results of two columns in one run");
-            run.results.push(WayResult {
+            let result = WayResult {
                 way: field("way")?,
                 row: field("row")?,
                 cell,
+            };
+            let column = Column::of(&field("level")?, &release)?;
+            let at = runs.iter().position(|run| run.column == column);
+            let at = at.unwrap_or_else(|| {
+                runs.push(Self {
+                    column,
+                    release,
+                    is_vm,
+                    results: Vec::new(),
+                });
+                runs.len() - 1
             });
+            let results = &mut runs[at].results;
+            match results.iter_mut().find(|before| before.way == result.way) {
+                Some(before) => *before = result,
+                None => results.push(result),
+            }
         }
-        run.context("no results")
+        anyhow::ensure!(!runs.is_empty(), "no results");
+        Ok(runs)
     }
 }
 
@@ -124,12 +133,19 @@ mod tests {
                 r#"{{"way":"{way}","row":"r","level":"{level}","kernel":"6.1.0-56-cloud-amd64","result":"seen","why":"{why}"}}"#
             )
         };
-        let text = [line("a", "lsm", ""), line("b", "lsm", "x|y")].join("\n");
-        let run = Run::parse(&text, true).expect("results");
-        assert_eq!(run.column.name(), "lsm 6.1");
-        assert_eq!(run.results[1].cell, "seen: x/y");
+        let text = [
+            line("a", "lsm", ""),
+            line("b", "lsm", "z"),
+            line("a", "fentry", ""),
+            line("b", "lsm", "x|y"),
+        ]
+        .join("\n");
+        let runs = Run::parse(&text, true).expect("results");
+        let columns: Vec<_> = runs.iter().map(|run| run.column.name()).collect();
+        assert_eq!(columns, ["lsm 6.1", "fentry 6.1"]);
+        assert_eq!(runs[0].results.len(), 2);
+        assert_eq!(runs[0].results[1].cell, "seen: x/y");
         assert!(Run::parse("", true).is_err(), "nothing is no run");
         assert!(Run::parse("{}", true).is_err());
-        assert!(Run::parse(&[line("a", "lsm", ""), line("b", "fentry", "")].join("\n"), true).is_err());
     }
 }
