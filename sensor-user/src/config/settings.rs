@@ -77,7 +77,8 @@ pub struct Batch {
 /// Which hooks may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probes {
-    /// Hooks for file opens in order of preference; a hook that is not listed is never tried. Default all: lsm, fentry, tracepoint.
+    /// Hooks for file opens in order of preference; a hook that is not listed is never tried. With `tracepoint` alone no other
+    /// probe uses LSM or fentry either. Default all: lsm, fentry, tracepoint.
     pub file_open_hooks: Vec<FileOpenHook>,
     /// How often the running sensor opens a file of its own to see whether the probes still see it, 1 s to an hour: for so long it can be
     /// blind before it says so. Default 1 min.

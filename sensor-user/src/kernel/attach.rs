@@ -29,6 +29,8 @@ pub(super) struct Attacher<'a> {
     programs: Vec<(Probe, ProgramFd)>,
     /// What each of them is attached by. The object may go: programs and maps live on by their links.
     links: Vec<(&'static str, Link)>,
+    /// Whether nothing but tracepoints is asked for.
+    tracepoints_alone: bool,
 }
 
 impl<'a> Attacher<'a> {
@@ -38,6 +40,7 @@ impl<'a> Attacher<'a> {
             btf,
             programs: Vec::new(),
             links: Vec::new(),
+            tracepoints_alone: false,
         }
     }
 
@@ -54,6 +57,7 @@ impl<'a> Attacher<'a> {
         compat_calls: bool,
         labeller: &mut Labeller,
     ) -> Result<(FileOpenHook, ProbeState), KernelError> {
+        self.tracepoints_alone = levels == [FileOpenHook::Tracepoint];
         let mut refused = Vec::new();
         for &level in levels {
             let hook = hooks::of_opens(level);
@@ -244,6 +248,9 @@ impl<'a> Attacher<'a> {
             return self
                 .start(&hook::lsm(name, hook), probe)
                 .inspect_err(|_| self.stop(result));
+        }
+        if self.tracepoints_alone && matches!(point, Point::Lsm(_) | Point::Fentry(_) | Point::Fexit(_)) {
+            return Err("probes.file_open_hooks asks for tracepoints alone".to_owned());
         }
         let loaded = self
             .ebpf
