@@ -380,8 +380,8 @@ static void suppressed_replaced(void) {
     say(uring_run(&uring, 3, 1));
 }
 
-/* The open and what follows it wait for a read, and run at once when that has ended. OTHER is made. */
-static void drained_replaced(void) {
+/* The open and what follows it wait for a read, and run at once when that has ended, on some kernels the last first. OTHER is made. */
+static void drained(const char *first, const char *last) {
     int data[2];
     char byte = 0;
     write_text(other, "");
@@ -391,16 +391,18 @@ static void drained_replaced(void) {
     struct io_uring_sqe *entries = uring.entries;
     memset(entries, 0, 3 * sizeof *entries);
     waits(&entries[0], data[0], &byte);
-    uring_openat(&entries[1], object);
+    uring_openat(&entries[1], first);
     entries[1].flags = IOSQE_IO_DRAIN;
     entries[2].opcode = IORING_OP_CLOSE;
     entries[2].fd = next_number();
-    uring_openat(&entries[3], other);
+    uring_openat(&entries[3], last);
     __atomic_store_n(uring.submitted, 4, __ATOMIC_RELEASE);
     must("io_uring_enter", syscall(SYS_io_uring_enter, uring.ring, 4, 0, 0, NULL, 0));
     must("write", write(data[1], &byte, 1));
     say(uring_run(&uring, 0, 4));
 }
+static void drained_replaced(void) { drained(object, other); }
+static void drained_reversed(void) { drained(other, object); }
 
 /* The descriptor of another file, which the sensor looks at too, is the only one that is left of what the call has opened. */
 static void suppressed_replaced_labelled(void) {
@@ -579,6 +581,7 @@ const struct way ring_ways[] = {
     {"uring_worker_replaced_labelled", worker_replaced_labelled},
     {"uring_worker_replaced_environ", worker_replaced_environ},
     {"uring_drained_replaced", drained_replaced},
+    {"uring_drained_reversed", drained_reversed},
     {"uring_suppressed_replaced", suppressed_replaced},
     {"uring_suppressed_replaced_labelled", suppressed_replaced_labelled},
     {"uring_suppressed_fsetxattr", suppressed_fsetxattr},

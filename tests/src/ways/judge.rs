@@ -169,6 +169,7 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
     }
     is("the count", &event["count"], 1.into())?;
     let outcome = match (done.errno, done.cell, sees) {
+        (0, Some(Cell::Path), _) if is_seen_to_end_after_all(done, event) => "succeeded",
         (0, Some(Cell::Path), Sees::Access(_)) if !done.way.is_end_seen() => "unknown",
         (0, Some(Cell::Path), Sees::ChangeBeside(_)) => "unknown",
         (0, Some(Cell::Path), Sees::Secret(_) | Sees::MachineSecret(..) | Sees::Tamper(_))
@@ -192,6 +193,14 @@ fn fits(done: &Done<'_>, sees: Sees, event: &Value) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// On such a kernel what it has opened is at hand, and known for the file that it is.
+fn is_seen_to_end_after_all(done: &Done<'_>, event: &Value) -> bool {
+    let inode = event["credential"]["inode"].as_u64();
+    done.way.is_end_seen_on_some()
+        && event["outcome"] == "succeeded"
+        && inode.is_some_and(|inode| done.inodes.contains(&inode))
 }
 
 /// By its inode; by its path where that is all that this level has, and where the attempt never reached an inode.

@@ -149,7 +149,26 @@ impl Way {
     /// Whether the file is found by following its path where only that is known, for which its process must live.
     #[must_use]
     pub fn is_followed(&self) -> bool {
-        ["uring_suppressed_", "uring_worker_replaced", "uring_ended_openat"]
+        let beginnings = [
+            "uring_suppressed_",
+            "uring_worker_replaced",
+            "uring_ended_openat",
+            "uring_drained_reversed",
+        ];
+        beginnings
+            .iter()
+            .any(|beginning| self.name.starts_with(beginning))
+    }
+
+    /// Whether its end is seen on some kernels: where the worker of a ring that runs it also completes it, as before 6.2, or where what waits together runs in its order.
+    #[must_use]
+    pub fn is_end_seen_on_some(&self) -> bool {
+        let beginnings = [
+            "uring_worker_replaced",
+            "uring_ended_openat",
+            "uring_drained_reversed",
+        ];
+        beginnings
             .iter()
             .any(|beginning| self.name.starts_with(beginning))
     }

@@ -177,6 +177,7 @@ fn silent() -> Vec<Way> {
             Way::new("uring_worker_replaced", READ, [Built, Built, Built]),
             Way::new("uring_worker_replaced_labelled", READ, [Built, Built, Built]),
             Way::new("uring_worker_replaced_environ", READ, [Built, Built, Built]),
+            Way::new("uring_drained_reversed", READ, [Built, Built, Built]),
         ],
     );
     let late = row(
