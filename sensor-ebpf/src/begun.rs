@@ -2,21 +2,26 @@
 //! nothing done; the end of such a one is seen (`syscalls:sys_exit_*`), the beginning (`syscalls:sys_enter_*`) is not. A refusal is told all the same: it was
 //! asked for, and denied.
 
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
 use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap},
 };
-use claviger_sensor_common::{CALLS, Calls, Counter, IN_FLIGHT_MAX, Probe};
+use claviger_sensor_common::{BEGUN_MAX, CALLS, Calls};
 
-use crate::{report::lose, task};
+use crate::task;
 
 /// Not 0 where the beginnings of these [`Calls`] are seen. Where the program for them could not be attached, nothing is known of them.
 #[map]
 static BEGINNINGS_SEEN: Array<u32> = Array::with_max_entries(CALLS, 0);
 
+/// `BPF_F_NO_PREALLOC`: memory is taken as entries are made.
+const NO_PREALLOC: u32 = 1;
+
 /// Calls under way, by thread.
 #[map]
-static BEGUN: HashMap<u32, u32> = HashMap::with_max_entries(IN_FLIGHT_MAX, 0);
+static BEGUN: HashMap<u32, u32> = HashMap::with_max_entries(BEGUN_MAX, NO_PREALLOC);
 
 /// Whether beginnings of these are seen.
 #[inline(always)]
@@ -24,11 +29,15 @@ pub fn are_kept(calls: Calls) -> bool {
     BEGINNINGS_SEEN.get(calls as u32).is_some_and(|seen| *seen != 0)
 }
 
-/// One that may concern us begins. What finds no room is counted, for its end will be taken for an answer of somebody else's.
+/// How many that found no room have not ended yet.
+#[map]
+static NOT_KEPT: Array<u64> = Array::with_max_entries(1, 0);
+
+/// One that may concern us begins. Where there is no room for it, as many ends as begin so are taken to have begun: who fills the room hides nothing.
 #[inline(always)]
-pub fn begins(calls: Calls, probe: Probe) {
+pub fn begins(calls: Calls) {
     if BEGUN.insert(task::current_tid(), calls as u32, 0).is_err() {
-        lose(probe, Counter::LostInFlight);
+        add(1);
     }
 }
 
@@ -41,5 +50,23 @@ pub fn began(calls: Calls) -> bool {
     if kept.is_some() {
         let _there = BEGUN.remove(thread);
     }
-    kept == Some(calls as u32) || !are_kept(calls)
+    kept == Some(calls as u32) || !are_kept(calls) || is_one_not_kept()
+}
+
+#[inline(always)]
+fn is_one_not_kept() -> bool {
+    let is_one = NOT_KEPT.get(0).is_some_and(|count| *count as i64 > 0);
+    if is_one {
+        add(u64::MAX);
+    }
+    is_one
+}
+
+/// Of two at a time it may become less than none, which counts as none.
+#[inline(always)]
+fn add(count: u64) {
+    if let Some(all) = NOT_KEPT.get_ptr_mut(0) {
+        // SAFETY: eight aligned bytes of an array.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(all, count) };
+    }
 }

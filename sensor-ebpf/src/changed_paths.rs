@@ -31,6 +31,8 @@ use crate::{
     task,
 };
 
+/// What of a mode a call sets, whatever else is given.
+const PERMISSIONS: u32 = 0o7777;
 /// include/uapi/linux/fcntl.h
 pub const AT_REMOVEDIR: u64 = 0x200;
 /// Changes of names.
@@ -150,8 +152,12 @@ fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
         let kept = kept_ended(end, || {
             asked(number(ctx), &Arguments::current()).map(|(_, from, to)| (from, to))
         });
+        if kept {
+            return;
+        }
         // One that did not begin can have been refused all the same.
-        if kept || end.is_none_or(|errno| errno == 0) {
+        let began = begun::began(Calls::Names);
+        if end.is_none_or(|errno| errno == 0 && !began) {
             return;
         }
     }
@@ -164,8 +170,9 @@ fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let Some((what, from, to)) = asked(number(ctx), &Arguments::current()) else {
         return;
     };
+    let late = if SUCCESSES { READ_LATE } else { 0 };
     told_by_user(
-        what | errno << 16,
+        what | errno << 16 | late,
         both(from.directory, to.directory),
         from.text,
         to.text,
@@ -215,6 +222,9 @@ pub fn asked(number: i64, arguments: &Arguments) -> Option<(u32, Given, Given)> 
     Some((what, from, to))
 }
 
+/// With what [`told_by_user`] is told: it is read when the call has ended.
+const READ_LATE: u32 = 1 << 31;
+
 /// Two numbers as one argument.
 #[inline(always)]
 pub const fn both(low: i32, high: i32) -> u64 {
@@ -227,7 +237,8 @@ pub const fn both(low: i32, high: i32) -> u64 {
 #[inline(never)]
 pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    tell::<true>(what & 0xffff, what >> 16, false, from, to);
+    let (errno, read_late) = ((what & !READ_LATE) >> 16, what & READ_LATE != 0);
+    tell::<true>(what & 0xffff, errno, read_late, from, to);
     0
 }
 
@@ -292,11 +303,11 @@ impl PathChange {
         let what = match number {
             call::TRUNCATE => CHANGE_TRUNCATED,
             call::CHMOD => {
-                after.mode = second as u32;
+                after.mode = second as u32 & PERMISSIONS;
                 CHANGE_MODE
             }
             call::FCHMODAT | call::FCHMODAT2 => {
-                after.mode = third as u32;
+                after.mode = third as u32 & PERMISSIONS;
                 CHANGE_MODE
             }
             call::CHOWN | call::LCHOWN => {
@@ -317,17 +328,37 @@ impl PathChange {
             }
             _ => return None,
         };
-        // A mode stands where an owner would.
-        let after = if what == CHANGE_MODE {
-            u64::from(after.mode)
-        } else {
-            both(after.uid as i32, after.gid as i32)
-        };
         Some(Self {
             what,
             given,
             attribute,
-            after,
+            after: packed(what, after),
+        })
+    }
+
+    /// Of what a descriptor holds.
+    #[inline(always)]
+    pub fn of_descriptor(number: i64, arguments: &Arguments) -> Option<Self> {
+        let second = arguments.second();
+        let mut after = Attributes::UNKNOWN;
+        let (what, attribute) = match number {
+            call::FTRUNCATE => (CHANGE_TRUNCATED, 0),
+            call::FCHMOD => {
+                after.mode = second as u32 & PERMISSIONS;
+                (CHANGE_MODE, 0)
+            }
+            call::FCHOWN => {
+                (after.uid, after.gid) = (second as u32, arguments.third() as u32);
+                (CHANGE_OWNER, 0)
+            }
+            call::FSETXATTR | call::FREMOVEXATTR => (CHANGE_ATTRIBUTE, second),
+            _ => return None,
+        };
+        Some(Self {
+            what,
+            given: Given::NONE,
+            attribute,
+            after: packed(what, after),
         })
     }
 
@@ -363,6 +394,16 @@ fn by_path<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let Some(change) = PathChange::of(number(ctx), &Arguments::current()) else {
         return;
     };
+    if change.is_of_descriptor() {
+        let descriptor = change.given.directory as u32;
+        held(
+            change.what | errno << 16,
+            descriptor,
+            change.attribute,
+            change.after,
+        );
+        return;
+    }
     told_by_path(
         change.what | errno << 16,
         change.given.directory,
@@ -370,6 +411,16 @@ fn by_path<const SUCCESSES: bool>(ctx: &TracePointContext) {
         change.attribute,
         change.after,
     );
+}
+
+/// A mode stands where an owner would.
+#[inline(always)]
+fn packed(what: u32, after: Attributes) -> u64 {
+    if what == CHANGE_MODE {
+        u64::from(after.mode)
+    } else {
+        both(after.uid as i32, after.gid as i32)
+    }
 }
 
 #[inline(always)]
@@ -389,10 +440,6 @@ pub fn unpacked(what: u32, after: u64) -> Attributes {
 #[inline(never)]
 pub extern "C" fn told_by_path(what: u32, directory: i32, text: u64, attribute: u64, after: u64) -> u32 {
     let given = Given { directory, text };
-    if directory != AT_FDCWD && is_empty(text) {
-        held(what, directory as u32, attribute, after);
-        return 0;
-    }
     if !concerns::<true>(given) {
         return 0;
     }
@@ -411,32 +458,20 @@ pub extern "C" fn told_by_path(what: u32, directory: i32, text: u64, attribute: 
     0
 }
 
-/// A change of what a descriptor holds is asked for.
-#[tracepoint]
-pub fn sys_enter_by_descriptor(_ctx: TracePointContext) -> u32 {
-    if task::current_pid() != agent_pid() {
-        holds(Calls::Descriptors, Arguments::current().first() as u32);
-    }
-    0
-}
-
-/// A change begins that is of a credential where a descriptor holds one.
-#[inline(always)]
-pub fn holds(calls: Calls, descriptor: u32) {
-    let file = descriptors::checked_file(descriptor);
-    if !file.is_null() {
-        let inode = pointer::<Probed>(file, offset!(file_inode));
-        if known_by_call(pointer::<Probed>(file, offset!(file_dentry)), inode).matched == 0 {
-            return;
-        }
-    }
-    begun::begins(calls, Probe::CredentialChange);
-}
-
 #[inline(always)]
 fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
     let end = end::<SUCCESSES>(ctx);
-    let did_not_begin = SUCCESSES && !begun::began(Calls::Descriptors);
+    let mut did_not_begin = false;
+    if SUCCESSES && are_kept(Calls::Descriptors) {
+        let kept = kept_ended(end, || {
+            PathChange::of_descriptor(number(ctx), &Arguments::current())
+                .map(|change| (Given::NONE, Given::here(change.attribute)))
+        });
+        did_not_begin = !kept && !begun::began(Calls::Descriptors);
+        if kept {
+            return;
+        }
+    }
     let Some(errno) = end else {
         return;
     };
@@ -448,27 +483,14 @@ fn by_descriptor<const SUCCESSES: bool>(ctx: &TracePointContext) {
         return;
     }
     let arguments = Arguments::current();
-    let second = arguments.second();
-    let mut after = Attributes::UNKNOWN;
-    let (what, attribute) = match number(ctx) {
-        call::FTRUNCATE => (CHANGE_TRUNCATED, 0),
-        call::FCHMOD => {
-            after.mode = second as u32;
-            (CHANGE_MODE, 0)
-        }
-        call::FCHOWN => {
-            (after.uid, after.gid) = (second as u32, arguments.third() as u32);
-            (CHANGE_OWNER, 0)
-        }
-        call::FSETXATTR | call::FREMOVEXATTR => (CHANGE_ATTRIBUTE, second),
-        _ => return,
-    };
-    let after = if what == CHANGE_MODE {
-        u64::from(after.mode)
-    } else {
-        both(after.uid as i32, after.gid as i32)
-    };
-    held(what | errno << 16, arguments.first() as u32, attribute, after);
+    if let Some(change) = PathChange::of_descriptor(number(ctx), &arguments) {
+        held(
+            change.what | errno << 16,
+            arguments.first() as u32,
+            change.attribute,
+            change.after,
+        );
+    }
 }
 
 /// As [`told_by_user`], of what a descriptor holds.
@@ -520,7 +542,7 @@ pub fn held_file<const USER: bool>(
 
 /// The path of an open file, from the root of whose change it is. A function, for a closure that is used twice would be a frame of its own.
 #[inline(always)]
-fn walked(path: &mut GivenPath, file: *const u8, whose: u64) -> bool {
+pub fn walked(path: &mut GivenPath, file: *const u8, whose: u64) -> bool {
     nothing_given(path);
     if whose == 0 {
         path::walk(&path::of_file(file), &mut path.base);

@@ -5,12 +5,12 @@
 //! - [`created`]: by opens
 
 use claviger_sensor_common::{
-    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord, GivenPath, KnownFile,
-    Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
+    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_OF_OTHER_ROOT, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord,
+    GivenPath, KnownFile, Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
 };
 
 use crate::{
-    actor,
+    actor, agent_root,
     file_use::{by_name, is_regular, object_of, recognised},
     labels,
     numbers::untyped,
@@ -246,6 +246,9 @@ fn write(record: &mut ChangeRecord, facts: &Facts) {
     record.errno = facts.errno;
     record.by_path =
         (u32::from(facts.by_path) * CHANGE_BY_PATH) | (u32::from(facts.read_late) * CHANGE_READ_LATE);
+    if facts.by_path && agent_root::is_another(facts.whose) {
+        record.by_path |= CHANGE_OF_OTHER_ROOT;
+    }
     record.overwrote = u32::from(facts.overwrote);
     record.mode_before = facts.before.mode;
     record.mode_after = facts.after.mode;

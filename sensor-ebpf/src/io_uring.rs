@@ -15,7 +15,7 @@ pub mod overflow;
 mod submitted;
 
 use aya_ebpf::{
-    helpers::bpf_probe_read_kernel_buf,
+    helpers::{bpf_probe_read_kernel_buf, bpf_probe_read_kernel_str_bytes},
     macros::{btf_tracepoint, map},
     maps::HashMap,
     programs::BtfTracePointContext,
@@ -24,6 +24,8 @@ use claviger_sensor_common::{
     AttemptRecord, Counter, END_NOT_RUN, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
     PathBytes, Probe, RECORD_ATTEMPT,
 };
+
+use zerocopy::IntoBytes as _;
 
 use crate::{
     actor::Actor,
@@ -222,6 +224,54 @@ fn has_run_before_another(request: *const u8) -> bool {
         && !pointer::<Probed>(request, offset!(ring_completed_node)).is_null()
 }
 
+/// Tells what lies where a request has put what it opened, where it has the name that was asked for; 0 where it has not, or is nothing that is told. Global, for the
+/// same reason.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn told_by_name(request: u64, result: u32) -> u32 {
+    let file = opened_file(request, result);
+    if has_name_asked_for(request, file) == 0 {
+        return 0;
+    }
+    opened_by_ring(file)
+}
+
+/// Bytes of a name that are compared: one that is longer is none.
+const NAME_COMPARED: usize = 64;
+
+/// Whether the name of a file is the last of the path that a request asks for. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn has_name_asked_for(request: u64, file: u64) -> u32 {
+    let Some(asked) = IN_FLIGHT.get_ptr(request) else {
+        return 0;
+    };
+    let dentry = pointer::<Probed>(file as *const u8, offset!(file_dentry));
+    let name = pointer::<Probed>(dentry, offset!(dentry_name));
+    let mut own = [0u64; NAME_COMPARED / 8];
+    // SAFETY: the helper copies a string of at most this many bytes from any address and reports a fault instead of taking it.
+    let Ok(read) = (unsafe { bpf_probe_read_kernel_str_bytes(name, own.as_mut_bytes()) }) else {
+        return 0;
+    };
+    let length = read.len();
+    // SAFETY: a value of the map, which stays while this program runs.
+    let asked = unsafe { &*asked };
+    let all = asked.length as usize;
+    if length == 0 || length + 1 >= NAME_COMPARED || all < length || all >= GIVEN_PATH_BYTES {
+        return 0;
+    }
+    let mut other = [0u64; NAME_COMPARED / 8];
+    let last = asked.given.as_ptr().wrapping_add(all - length);
+    // SAFETY: as above.
+    let read = unsafe { bpf_probe_read_kernel_str_bytes(last, other.as_mut_bytes()) };
+    let before = if all == length {
+        b'/'
+    } else {
+        Probed::read::<u8>(last.wrapping_sub(1), 0)
+    };
+    u32::from(read.is_ok() && before == b'/' && own == other)
+}
+
 /// As [`settle_before`]. Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -288,8 +338,10 @@ fn completed<const SUCCESSES: bool>(request: *const u8, result: i32) {
         let asked = untyped(request);
         let is_at_hand = asked_by::is_current(asked) && !has_run_before_another(request);
         if SUCCESSES && !is_at_hand && is_under_way(asked) {
-            if !is_settled(asked) {
-                // What the process has open is not at hand here, or may be what another request has opened.
+            // What the process has open is not at hand here, or may be what another request has opened.
+            let is_told =
+                is_settled(asked) || (asked_by::is_current(asked) && told_by_name(asked, result as u32) != 0);
+            if !is_told {
                 end_unknown(asked);
             }
         } else if SUCCESSES && asked_by::is_current(asked) {

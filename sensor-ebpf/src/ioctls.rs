@@ -56,7 +56,7 @@ struct Search {
 #[tracepoint]
 pub fn sys_enter_ioctl(_ctx: TracePointContext) -> u32 {
     if is_told(Arguments::current().second() as u32) {
-        begun::begins(Calls::Ioctls, Probe::ProcessSecret);
+        begun::begins(Calls::Ioctls);
     }
     0
 }

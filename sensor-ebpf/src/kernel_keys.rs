@@ -23,7 +23,7 @@ const KEYCTL_READ: u64 = 11;
 /// `keyctl` is asked for.
 #[tracepoint]
 pub fn sys_enter_keyctl(_ctx: TracePointContext) -> u32 {
-    begun::begins(Calls::Keys, Probe::KernelKey);
+    begun::begins(Calls::Keys);
     0
 }
 

@@ -16,6 +16,7 @@ use claviger_sensor_common::{
 use zerocopy::IntoBytes as _;
 
 use crate::{
+    agent_root,
     offsets::offset,
     open_descriptors, overlay, process_files,
     read::{Probed, Read, pointer},
@@ -153,6 +154,7 @@ fn asked() -> Option<&'static mut LabelRequest> {
 #[inline(always)]
 pub fn answer(file: *const u8, inode: *const u8) {
     let Some(request) = asked() else { return };
+    agent_root::learn();
     let purpose = request.state & REQUEST_PURPOSE;
     // A file of an overlay is known by the file of the layer that has its content: anybody can open that in its place, and by either way it is one.
     let key = match purpose {

@@ -20,7 +20,7 @@
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
-//! ([`descriptors`], [`first_files`]), what it asked ([`arguments`], [`given`], [`user_ids`]) and whether the kernel was asked at all ([`begun`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
+//! ([`descriptors`], [`first_files`]), what it asked ([`arguments`], [`given`], [`user_ids`]) and whether the kernel was asked at all ([`begun`]), whether its paths are the agent's ([`agent_root`]), where a file lies ([`path`]), which file of its layers an overlay shows ([`overlay`]), what is known of objects ([`labels`]), whether
 //! a file is one of these ([`file_use`], [`numbers`]), first use and repeats ([`repeats`], [`again`]), which processes may hold a credential ([`holders`]), and the accounts and records ([`report`]). [`abi`] holds nothing but the layout of what both halves share.
 //!
 //! Offsets are never taken from bindings: rustc emits no relocations for them, so another kernel would silently be read wrongly.
@@ -34,6 +34,7 @@ mod abi;
 mod accounting;
 mod actor;
 mod again;
+mod agent_root;
 mod agent_threads;
 mod arguments;
 mod attempts;

@@ -1,4 +1,4 @@
-//! Changes by path as they were asked for: `syscalls:sys_enter_{rename,unlink,link,symlink,chmod,chown,setxattr,truncate,…}`, where they are seen by system
+//! Changes as they were asked for, by path or by descriptor: `syscalls:sys_enter_{rename,unlink,link,symlink,chmod,chown,setxattr,truncate,…}`, where they are seen by system
 //! calls. The caller's memory can be another at the end of the call, for another thread may write to it meanwhile, and so can what a descriptor of it stands for; so both are read at
 //! the beginning and kept until the end. What the kernel itself reads, it reads some ten nanoseconds later. A path in a page that was not in memory is
 //! read at the end, when the kernel has had it fetched, and who supplies such a page can have written over it since. So it is marked as read late: where it
@@ -12,16 +12,20 @@ use aya_ebpf::{
 };
 use claviger_sensor_common::{
     CHANGE_ATTRIBUTE, CHANGE_SYMLINKED, Calls, Counter, GIVEN_PATH_BYTES, GivenPath, IN_FLIGHT_MAX,
-    PATH_BYTES, PathBytes, Probe,
+    KnownFile, PATH_BYTES, PathBytes, Probe,
 };
 use zerocopy::IntoBytes as _;
 
 use crate::{
     arguments::{Arguments, number},
-    changed_paths::{PathChange, asked, concerned, holds, unpacked},
-    changes::{Facts, one, two},
+    begun::begins,
+    changed_paths::{PathChange, asked, concerned, unpacked, walked},
+    changes::{Attributes, Facts, NOTHING_KNOWN, known_by_call, one, two},
+    descriptors,
     given::{Given, concerns, fill, only},
-    offsets::agent_pid,
+    numbers::untyped,
+    offsets::{agent_pid, offset},
+    read::{Probed, pointer},
     report::lose,
     task,
 };
@@ -39,6 +43,11 @@ struct Names {
     is_second_read: u32,
     /// Mode or owner that it is to have, as [`unpacked`] takes it.
     after: u64,
+    /// What a descriptor held: the `struct file`, and what is known of it. Null where it is by path.
+    held: u64,
+    descriptor: u32,
+    reserved: u32,
+    file: KnownFile,
     first: GivenPath,
     second: GivenPath,
 }
@@ -62,6 +71,10 @@ static NO_NAMES: Names = Names {
     is_first_read: 0,
     is_second_read: 0,
     after: 0,
+    held: 0,
+    descriptor: 0,
+    reserved: 0,
+    file: NOTHING_KNOWN,
     first: NO_PATH,
     second: NO_PATH,
 };
@@ -79,7 +92,7 @@ pub fn sys_enter_names(ctx: TracePointContext) -> u32 {
     if let Some((what, from, to)) = asked(number(&ctx), &Arguments::current())
         && concerned::<true>(what, from, to)
     {
-        keep(what, UNKNOWN, from, to);
+        keep(Calls::Names, (what, UNKNOWN), from, to);
     }
     0
 }
@@ -95,37 +108,84 @@ pub fn sys_enter_by_path(ctx: TracePointContext) -> u32 {
     }
     if let Some(change) = PathChange::of(number(&ctx), &Arguments::current()) {
         if change.is_of_descriptor() {
-            holds(Calls::Paths, change.given.directory as u32);
+            keep_held(Calls::Paths, &change, change.given.directory as u32);
         } else if concerns::<true>(change.given) {
-            keep(
-                change.what,
-                change.after,
-                change.given,
-                Given::here(change.attribute),
-            );
+            let attribute = Given::here(change.attribute);
+            keep(Calls::Paths, (change.what, change.after), change.given, attribute);
         }
     }
     0
 }
 
-#[inline(always)]
-fn keep(what: u32, after: u64, from: Given, to: Given) {
-    let thread = task::current_tid();
-    let nothing: &Names = &NO_NAMES;
-    if NAMES_ASKED.insert(thread, nothing, 0).is_err() {
-        lose(Probe::CredentialChange, Counter::LostInFlight);
-        return;
+/// A change of what a descriptor holds is asked for.
+#[tracepoint]
+pub fn sys_enter_by_descriptor(ctx: TracePointContext) -> u32 {
+    let arguments = Arguments::current();
+    if task::current_pid() != agent_pid()
+        && let Some(change) = PathChange::of_descriptor(number(&ctx), &arguments)
+    {
+        keep_held(Calls::Descriptors, &change, arguments.first() as u32);
     }
-    let Some(names) = NAMES_ASKED.get_ptr_mut(thread) else {
+    0
+}
+
+/// Keeps what a descriptor holds, where that is a credential: another thread can put something else there meanwhile. Of everything else it is kept that the call
+/// began.
+#[inline(always)]
+fn keep_held(calls: Calls, change: &PathChange, descriptor: u32) {
+    if kept_held(change.what, descriptor, change.attribute, change.after) == 0 {
+        begins(calls);
+    }
+}
+
+/// Global, so that what it takes of the stack is free again behind it. 0 where it is no credential.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn kept_held(what: u32, descriptor: u32, attribute: u64, after: u64) -> u32 {
+    let file = descriptors::checked_file(descriptor);
+    if file.is_null() {
+        return 0;
+    }
+    let inode = pointer::<Probed>(file, offset!(file_inode));
+    let known = known_by_call(pointer::<Probed>(file, offset!(file_dentry)), inode);
+    if known.matched == 0 {
+        return 0;
+    }
+    let Some(names) = new(what, after) else {
+        return 0;
+    };
+    names.held = untyped(file);
+    names.descriptor = descriptor;
+    names.file = known;
+    names.has_second = u32::from(attribute != 0);
+    names.is_first_read = 1;
+    walked(&mut names.first, file, 0);
+    read_second(names, Given::here(attribute));
+    1
+}
+
+#[inline(always)]
+fn keep(calls: Calls, (what, after): (u32, u64), from: Given, to: Given) {
+    let Some(names) = new(what, after) else {
+        begins(calls);
         return;
     };
-    // SAFETY: a value of the map, of this thread alone.
-    let names = unsafe { &mut *names };
-    names.what = what;
-    names.after = after;
     names.has_second = u32::from(to.text != 0);
     read_first(names, from);
     read_second(names, to);
+}
+
+/// A new entry of this thread; nothing where there is no room: then what is asked for is read when the call has ended.
+#[inline(always)]
+fn new(what: u32, after: u64) -> Option<&'static mut Names> {
+    let thread = task::current_tid();
+    let nothing: &Names = &NO_NAMES;
+    NAMES_ASKED.insert(thread, nothing, 0).ok()?;
+    // SAFETY: a value of the map, of this thread alone.
+    let names = unsafe { NAMES_ASKED.get_ptr_mut(thread)?.as_mut() }?;
+    names.what = what;
+    names.after = after;
+    Some(names)
 }
 
 #[inline(always)]
@@ -146,6 +206,19 @@ fn read_second(names: &mut Names, to: Given) {
         to.text == 0 || fill::<true>(&mut names.second, to)
     };
     names.is_second_read = u32::from(is_read);
+}
+
+impl Names {
+    /// What the file has now, where it is there still.
+    #[inline(always)]
+    fn after_of_held(&self) -> Attributes {
+        let file = descriptors::checked_file(self.descriptor);
+        if untyped(file) == self.held {
+            Attributes::of(pointer::<Probed>(file, offset!(file_inode)))
+        } else {
+            unpacked(self.what, self.after)
+        }
+    }
 }
 
 /// What [`names_ended`] returns where one of the names could not be read at the beginning, and is to be read now: by [`read_rest`], and then it ended.
@@ -191,9 +264,14 @@ pub extern "C" fn names_ended(is_told: u32, errno: u32, is_second_time: u32) -> 
     } else if is_told != 0 {
         let mut facts = Facts::new(names.what);
         facts.errno = errno;
-        facts.by_path = true;
-        facts.read_late = is_second_time != 0;
-        facts.after = unpacked(names.what, names.after);
+        facts.by_path = names.held == 0;
+        facts.read_late = is_second_time != 0 && facts.by_path;
+        facts.file = names.file;
+        facts.after = if errno == 0 && names.held != 0 {
+            names.after_of_held()
+        } else {
+            unpacked(names.what, names.after)
+        };
         if names.has_second == 0 {
             one(&facts, |path| copy(&names.first, path));
         } else {

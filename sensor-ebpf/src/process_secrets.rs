@@ -48,7 +48,7 @@ static SENSOR_ASKED: HashMap<u32, Ancestor> = HashMap::with_max_entries(TAMPER_I
 /// `pidfd_getfd` or `process_madvise` is asked for.
 #[tracepoint]
 pub fn sys_enter_by_process(_ctx: TracePointContext) -> u32 {
-    begun::begins(Calls::RequestsByDescriptor, Probe::ProcessSecret);
+    begun::begins(Calls::RequestsByDescriptor);
     let target = behind(descriptors::checked_file(Arguments::current().first() as u32));
     if target.pid != agent_pid() || task::current_pid() == agent_pid() {
         return 0;
@@ -62,7 +62,7 @@ pub fn sys_enter_by_process(_ctx: TracePointContext) -> u32 {
 /// `ptrace`, `process_vm_readv` or `process_vm_writev` is asked for.
 #[tracepoint]
 pub fn sys_enter_reaches(_ctx: TracePointContext) -> u32 {
-    begun::begins(Calls::Requests, Probe::ProcessSecret);
+    begun::begins(Calls::Requests);
     0
 }
 

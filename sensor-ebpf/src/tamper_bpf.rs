@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::{FEntryContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    Calls, OWN_BPF_MAX, Probe, TAMPER_IN_FLIGHT_MAX, TAMPER_LINK, TAMPER_MAP, TAMPER_PROGRAM,
+    Calls, OWN_BPF_MAX, TAMPER_IN_FLIGHT_MAX, TAMPER_LINK, TAMPER_MAP, TAMPER_PROGRAM,
 };
 
 use crate::{
@@ -90,7 +90,7 @@ fn asked(command: u32, named: impl FnOnce(u32) -> Option<u32>) {
     if task::current_pid() == agent_pid() {
         return;
     }
-    begun::begins(Calls::Bpf, Probe::SensorTamper);
+    begun::begins(Calls::Bpf);
     let Some(named) = named(place(command)) else {
         return;
     };

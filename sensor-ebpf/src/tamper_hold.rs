@@ -76,7 +76,7 @@ fn set_cgroup(id: u64) {
 /// One of these is asked for.
 #[tracepoint]
 pub fn sys_enter_holds(_ctx: TracePointContext) -> u32 {
-    begun::begins(Calls::Holds, Probe::SensorTamper);
+    begun::begins(Calls::Holds);
     0
 }
 

@@ -3,20 +3,23 @@
 //! looks up what the path leads to.
 
 use aya_ebpf::{
-    helpers::bpf_probe_read_user_str_bytes,
+    helpers::{bpf_probe_read_user_str_bytes, generated::bpf_probe_read_kernel},
     macros::{fentry, map, tracepoint},
     maps::HashMap,
     programs::{FEntryContext, TracePointContext},
 };
 use claviger_sensor_common::{
-    COVERS_OWN, Calls, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER,
+    COVERS_OWN, Calls, GivenPath, OPERATION_TAMPER, OWN_PLACES_MAX, ObjectKey, Probe, RECORD_TAMPER,
     TAMPER_IN_FLIGHT_MAX, TAMPER_MOUNT, TamperRecord,
 };
 
 use crate::{
     arguments::{Arguments, number, result},
-    attempts::{AT_FDCWD, is_refusal},
-    begun, descriptors, labels,
+    attempts::is_refusal,
+    begun,
+    given::{self, Given},
+    labels,
+    names_asked::NO_PATH,
     offsets::{agent_pid, offset},
     path,
     read::{Probed, Typed, pointer},
@@ -88,14 +91,60 @@ const MS_PROPAGATION: u64 = 0b1111 << 17;
 const MS_MAGIC: u64 = 0xc0ed_0000;
 const MS_MAGIC_MASK: u64 = 0xffff_0000;
 
+/// What a new entry begins with.
+#[unsafe(no_mangle)]
+static NO_MOUNT: GivenPath = NO_PATH;
+
+/// Paths of mounts under way, by thread: as they are given, for another thread can write over them meanwhile.
+#[map]
+static MOUNTS_NAMED: HashMap<u32, GivenPath> = HashMap::with_max_entries(TAMPER_IN_FLIGHT_MAX, NO_PREALLOC);
+
+/// Where `mount(source, target, type, flags, data)` or `move_mount(from, from_path, to, to_path, flags)` is to mount something; nothing where it only changes
+/// a mount.
+#[inline(always)]
+fn target(call: i64, arguments: &Arguments) -> Option<Given> {
+    if call != number::MOUNT {
+        return Some(Given::at(arguments.third(), arguments.fourth()));
+    }
+    let flags = arguments.fourth();
+    let flags = if flags & MS_MAGIC_MASK == MS_MAGIC {
+        flags & !MS_MAGIC_MASK
+    } else {
+        flags
+    };
+    (flags & (MS_REMOUNT | MS_PROPAGATION) == 0).then(|| Given::here(arguments.second()))
+}
+
 /// A mount is asked for.
 #[tracepoint]
-pub fn sys_enter_mounts(_ctx: TracePointContext) -> u32 {
-    begun::begins(Calls::Mounts, Probe::SensorTamper);
+pub fn sys_enter_mounts(ctx: TracePointContext) -> u32 {
+    begun::begins(Calls::Mounts);
+    if task::current_pid() != agent_pid()
+        && let Some(given) = target(number(&ctx), &Arguments::current())
+    {
+        keep(given);
+    }
     0
 }
 
-/// `mount(source, target, type, flags, data)` and `move_mount(from, from_path, to, to_path, flags)`, allowed or refused.
+/// What finds no room, or cannot be read yet, is read when the call has ended.
+#[inline(always)]
+fn keep(given: Given) {
+    let thread = task::current_tid();
+    let nothing: &GivenPath = &NO_MOUNT;
+    if MOUNTS_NAMED.insert(thread, nothing, 0).is_err() {
+        return;
+    }
+    let Some(path) = MOUNTS_NAMED.get_ptr_mut(thread) else {
+        return;
+    };
+    // SAFETY: a value of the map, of this thread alone.
+    if !given::fill::<true>(unsafe { &mut *path }, given) {
+        let _there = MOUNTS_NAMED.remove(thread);
+    }
+}
+
+/// Of both calls, allowed or refused.
 #[tracepoint]
 pub fn sys_exit_mounts(ctx: TracePointContext) -> u32 {
     let thread = task::current_tid();
@@ -106,49 +155,53 @@ pub fn sys_exit_mounts(ctx: TracePointContext) -> u32 {
     }
     let began = begun::began(Calls::Mounts);
     let result = result(&ctx);
-    if (result < 0 && !is_refusal(result)) || (result >= 0 && !began) || task::current_pid() == agent_pid() {
-        return 0;
+    let is_told = (result >= 0 && began) || (result < 0 && is_refusal(result));
+    if is_told
+        && task::current_pid() != agent_pid()
+        && let Some(given) = target(number(&ctx), &Arguments::current())
+    {
+        let errno = if result < 0 { -result as u32 } else { 0 };
+        tell_mount(covers | errno << 16, given.directory, given.text);
     }
-    let arguments = Arguments::current();
-    let (directory, given) = if number(&ctx) == number::MOUNT {
-        let flags = arguments.fourth();
-        let flags = if flags & MS_MAGIC_MASK == MS_MAGIC {
-            flags & !MS_MAGIC_MASK
-        } else {
-            flags
-        };
-        if flags & (MS_REMOUNT | MS_PROPAGATION) != 0 {
-            return 0;
-        }
-        (AT_FDCWD, arguments.second())
-    } else {
-        (arguments.third() as i32, arguments.fourth())
-    };
-    let errno = if result < 0 { -result as u32 } else { 0 };
+    // It may not have been kept.
+    let _not_there = MOUNTS_NAMED.remove(thread);
+    0
+}
+
+/// Tells a mount: what it covers, and above it the errno. Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_mount(covers: u32, directory: i32, text: u64) -> u32 {
+    let (covers, errno) = (covers & 0xffff, covers >> 16);
+    let kept = MOUNTS_NAMED.get_ptr(task::current_tid());
     submit::<TamperRecord>(Probe::SensorTamper as u32, RECORD_TAMPER, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         let key = repeats::key(OPERATION_TAMPER + TAMPER_MOUNT, NOTHING, 0, errno);
         fill(record, key, covers, 0);
+        if let Some(kept) = kept {
+            // The length and what follows lie in both alike.
+            let to = (&raw mut record.given_length).cast();
+            // SAFETY: the helper copies from any address and reports a fault instead of taking it; the rest of the record is as long.
+            return unsafe { bpf_probe_read_kernel(to, size_of::<GivenPath>() as u32, kept.cast()) } == 0;
+        }
         // SAFETY: the helper copies a string from any user address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_user_str_bytes(given as *const u8, &mut record.given) };
+        let read = unsafe { bpf_probe_read_user_str_bytes(text as *const u8, &mut record.given) };
         let Ok(length) = read.map(<[u8]>::len) else {
             return false;
         };
         record.given_length = length as u32;
         record.given_truncated = u32::from(length + 1 >= record.given.len());
         if record.given[0] != b'/' {
-            let base = if directory == AT_FDCWD {
-                path::working_directory()
-            } else {
-                path::of_file(descriptors::checked_file(directory as u32))
-            };
-            path::walk(&base, &mut record.base);
+            path::walk(&given::start(directory), &mut record.base);
         }
         true
-    });
-    0
+    }) as u32
 }
+
+const _: () = assert!(
+    core::mem::offset_of!(TamperRecord, given_length) + size_of::<GivenPath>() <= size_of::<TamperRecord>()
+);
 
 const NOTHING: ObjectKey = ObjectKey {
     inode: 0,

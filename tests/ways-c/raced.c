@@ -2,8 +2,11 @@
 #include "ways.h"
 
 #include <pthread.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 enum { TRIES = 20000 };
@@ -136,7 +139,41 @@ static void raced_maps(void) { on_raced(TRIES / 4, again, map); }
 static void raced_lists(void) { on_raced(TRIES / 4, again, list); }
 static void raced_takes(void) { on_raced(TRIES / 10, the_sensor, take); }
 
+/* The mode of OBJECT is changed by a descriptor, in the place of which another file is put while the call waits: its file system is frozen. OTHER is
+   made. */
+static void *changes_mode(void *unused) {
+    target = fchmod(raced, 0611);
+    return unused;
+}
+static void raced_frozen(void) {
+    write_text(other, "");
+    int directory = (int)must("the directory", open(directory_of(object), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int another = (int)must("the other file", open(other, O_RDONLY | O_CLOEXEC));
+    raced = opened();
+    must("freeze the file system", ioctl(directory, FIFREEZE, 0));
+    pthread_t thread;
+    must("a thread", -pthread_create(&thread, NULL, changes_mode, NULL));
+    usleep(300000);
+    long replaced = dup2(another, raced);
+    must("thaw the file system", ioctl(directory, FITHAW, 0));
+    must("another file in its place", replaced);
+    pthread_join(thread, NULL);
+    say(target);
+}
+
+/* A file of its own takes the place of OBJECT in a tree of its own, and is changed there by its path. */
+static void own_tree(void) {
+    private_mounts();
+    must("mount a tmpfs", mount("own", directory_of(object), "tmpfs", 0, NULL));
+    write_text(object, "");
+    actor();
+    must("chmod", chmod(object, 0644));
+    must("rename", rename(object, joined(directory_of(object), "moved")));
+    say(0);
+}
+
 const struct way raced_ways[] = {
     {"raced_closes", raced_closes}, {"raced_replaces", raced_replaces}, {"raced_changes", raced_changes}, {"raced_maps", raced_maps},
-    {"raced_lists", raced_lists},   {"raced_takes", raced_takes},       {0},
+    {"raced_lists", raced_lists},   {"raced_takes", raced_takes},       {"raced_frozen", raced_frozen},
+    {"own_tree", own_tree},         {0},
 };

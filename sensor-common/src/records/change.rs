@@ -40,6 +40,8 @@ pub const CHANGE_DIRECTORY_EXCHANGED: u32 = 13;
 pub const CHANGE_BY_PATH: u32 = 1;
 /// [`ChangeRecord::by_path`]: a path was not in memory when the call began and was read when it had ended, so it may be another than the kernel's.
 pub const CHANGE_READ_LATE: u32 = 2;
+/// And: the root of who did it is another than the agent's, so its paths may lead to other files than the agent's do.
+pub const CHANGE_OF_OTHER_ROOT: u32 = 4;
 
 /// [`ChangeRecord::errno`]: the end was not seen.
 pub const END_UNKNOWN: u32 = u32::MAX;
@@ -95,7 +97,7 @@ pub struct ChangeRecord {
     pub what: u32,
     /// The errno of a refusal, positive; 0 where it succeeded; or [`END_UNKNOWN`].
     pub errno: u32,
-    /// [`CHANGE_BY_PATH`] and [`CHANGE_READ_LATE`].
+    /// [`CHANGE_BY_PATH`], [`CHANGE_READ_LATE`] and [`CHANGE_OF_OTHER_ROOT`].
     pub by_path: u32,
     /// 1 where something lay at the new name before.
     pub overwrote: u32,

@@ -364,6 +364,7 @@ impl State {
             return Ok(());
         };
         self.hand_over(Found::Below {
+            catalogue,
             id: root.id,
             root: Arc::clone(&root.directory),
             path: root.path.clone(),

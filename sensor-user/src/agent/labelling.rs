@@ -55,6 +55,8 @@ pub(super) struct Labelling {
     pub(super) hands: Hands,
     pub(super) knowledge: Knowledge,
     catalogue: Arc<Catalogue>,
+    /// The one that was in force before: a look by it may not have ended.
+    catalogue_before: Option<Arc<Catalogue>>,
     /// Where the host is looked through.
     places: Arc<Places>,
     homes: Vec<Home>,
@@ -127,6 +129,7 @@ impl Labelling {
             file_systems: replaced::Known::new(),
             counts: BTreeMap::new(),
             jobs: slices::Jobs::default(),
+            catalogue_before: None,
             said: ScanCounts::default(),
             buried: Instant::now(),
         }
@@ -166,8 +169,17 @@ impl Labelling {
 
     /// Takes up what was found elsewhere, to be labelled by [`Labelling::label_more`].
     pub(super) fn found(&mut self, found: Found, public: &mut Public) -> ScanCounts {
+        if let Found::Anywhere { catalogue, .. } | Found::Below { catalogue, .. } = &found
+            && self
+                .catalogue_before
+                .as_ref()
+                .is_some_and(|before| Arc::ptr_eq(before, catalogue))
+        {
+            // What it names is not watched any more. That by the catalogue in force follows.
+            return self.total();
+        }
         match found {
-            Found::Anywhere { root, found } => {
+            Found::Anywhere { root, found, .. } => {
                 let job = self.begin(Root::Search, Below::host(root), found);
                 self.put_off(job, public);
             }
@@ -177,6 +189,7 @@ impl Labelling {
                 path,
                 homes,
                 mut found,
+                ..
             } => {
                 // What appears in a container is noticed by the regular look.
                 found.ways.clear();
@@ -210,7 +223,7 @@ impl Labelling {
     /// not name any more. Nothing that both name is unwatched in between. What only the search finds follows with its next result.
     pub(super) fn replace_catalogue(&mut self, catalogue: Arc<Catalogue>, public: &mut Public) -> ScanCounts {
         self.renew_copies(&catalogue);
-        self.catalogue = catalogue;
+        self.catalogue_before = Some(std::mem::replace(&mut self.catalogue, catalogue));
         self.knowledge.placed().clear();
         self.lay_out();
         // By the catalogue before; the search and the look into other roots begin anew.
@@ -286,10 +299,12 @@ impl Labelling {
             counts.directories += of_root.directories;
             counts.not_labelled += of_root.not_labelled;
             counts.left_out += of_root.left_out;
-            let room = LEFT_OUT_NAMED_MAX.saturating_sub(counts.left_out_at.len());
-            counts
-                .left_out_at
-                .extend(of_root.left_out_at.iter().take(room).cloned());
+            for place in &of_root.left_out_at {
+                // What two looks leave out is named once.
+                if counts.left_out_at.len() < LEFT_OUT_NAMED_MAX && !counts.left_out_at.contains(place) {
+                    counts.left_out_at.push(place.clone());
+                }
+            }
             counts.roots += of_root.roots;
         }
         counts.remembered = self.memory.remembered;

@@ -156,6 +156,8 @@ pub(super) enum Ask {
 pub(super) enum Found {
     /// Anywhere on the host.
     Anywhere {
+        /// By which catalogue.
+        catalogue: Arc<Catalogue>,
         /// The host's root.
         root: Arc<OwnedFd>,
         /// What lies there.
@@ -163,6 +165,8 @@ pub(super) enum Found {
     },
     /// Below another root.
     Below {
+        /// By which catalogue.
+        catalogue: Arc<Catalogue>,
         /// Its number.
         id: u64,
         /// It.

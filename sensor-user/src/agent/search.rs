@@ -83,7 +83,7 @@ impl Search {
         let catalogue = self.catalogue.get();
         while !self.hands.avoids(Path::new("/")) {
             let (below, mountinfo) = (Arc::clone(&root), Arc::clone(&mountinfo));
-            let (catalogue, extra) = (Arc::clone(&catalogue), self.extra_homes.clone());
+            let (by, extra) = (Arc::clone(&catalogue), self.extra_homes.clone());
             let mut contents = std::mem::take(&mut self.contents);
             let looked = self.hands.run(Path::new("/"), move |progress| {
                 // Nothing but speed hangs on it.
@@ -94,7 +94,7 @@ impl Search {
                     false => extra.iter().filter_map(|path| Home::new(path)).collect(),
                 };
                 let limits = ScanLimits::of_search();
-                let mut found = Places::for_search(&catalogue, homes)
+                let mut found = Places::for_search(&by, homes)
                     .map(|places| places.scan_root(&below, &mountinfo, &limits, &step))
                     .unwrap_or_default();
                 contents.narrow(&*below, &mut found, &step);
@@ -104,7 +104,11 @@ impl Search {
             match looked {
                 Ok((contents, found)) => {
                     self.contents = contents;
-                    return Some(Found::Anywhere { root, found });
+                    return Some(Found::Anywhere {
+                        catalogue,
+                        root,
+                        found,
+                    });
                 }
                 Err(Hangs::There) => {}
                 Err(Hangs::NoThread) => return None,

@@ -77,6 +77,13 @@ pub fn is_own_mount_namespace(namespace: u32) -> bool {
     ProcessDirectory::own().and_then(|own| own.namespace("mnt")) == Some(namespace)
 }
 
+/// Whether a user namespace, by its inode number, is this process's own. Where that cannot be found out it is taken for that.
+#[must_use]
+pub fn is_own_user_namespace(namespace: u32) -> bool {
+    let own = ProcessDirectory::own().and_then(|own| own.namespace("user"));
+    is_own(own, namespace)
+}
+
 /// Whether a tree of files is the one that this process sees. Of a file system that gives stat(2) another device than it has itself (btrfs, overlayfs), the root's number
 /// has to be enough.
 #[must_use]

@@ -21,6 +21,7 @@ use crate::{
     agent::{Exposure, Lying, Part, inventory},
     config::Config,
     credential::Why,
+    decode::display,
 };
 
 const STRONG: anstyle::Style = anstyle::Style::new().bold();
@@ -119,7 +120,7 @@ impl Scan {
             let named: Vec<Value> = left_out
                 .named()
                 .iter()
-                .map(|(why, path)| json!({ "why": why.word(), "path": path.to_string_lossy() }))
+                .map(|(why, path)| json!({ "why": why.word(), "path": display(path.as_os_str().as_encoded_bytes()) }))
                 .collect();
             say!(
                 "{}",
@@ -129,7 +130,7 @@ impl Scan {
             for why in counted {
                 anstream::eprintln!("{}: {} left out: {}", part.name, left_out.count(why), why.text());
                 for (_, path) in left_out.named().iter().filter(|(of, _)| *of == why) {
-                    anstream::eprintln!("  {}", clean(&path.to_string_lossy()));
+                    anstream::eprintln!("  {}", clean(&display(path.as_os_str().as_encoded_bytes())));
                 }
             }
         }

@@ -2,9 +2,10 @@
 
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_DIRECTORY_EXCHANGED,
-    CHANGE_DIRECTORY_RENAMED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_READ_LATE,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, ChangeOfTwoRecord, ChangeRecord,
-    END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GivenPath, KnownFile, RECORD_CHANGE,
+    CHANGE_DIRECTORY_RENAMED, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OF_OTHER_ROOT,
+    CHANGE_OWNER, CHANGE_READ_LATE, CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED,
+    ChangeOfTwoRecord, ChangeRecord, END_NOT_RUN, END_TO_COME, END_TO_RUN, END_UNKNOWN, GivenPath, KnownFile,
+    RECORD_CHANGE,
 };
 
 use super::{
@@ -112,6 +113,8 @@ pub struct Change {
     pub is_by_path: bool,
     /// Whether a path was read only when the call had ended, and may be another than the one that the kernel was given.
     pub is_read_late: bool,
+    /// Whether the root of who did it is another than the sensor's: its paths may lead to other files.
+    pub is_of_other_root: bool,
     /// Whether something lay at the new name before.
     pub overwrote: bool,
     /// Before.
@@ -141,6 +144,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
         end: End::of(record.errno),
         is_by_path: record.by_path & CHANGE_BY_PATH != 0,
         is_read_late: record.by_path & CHANGE_READ_LATE != 0,
+        is_of_other_root: record.by_path & CHANGE_OF_OTHER_ROOT != 0,
         overwrote: record.overwrote != 0,
         before: Attributes {
             mode: id(record.mode_before),

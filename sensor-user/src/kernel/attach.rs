@@ -4,7 +4,6 @@ use std::ffi::OsString;
 
 use aya::{
     Btf, Ebpf,
-    maps::Array,
     programs::{
         BtfTracePoint, CgroupAttachMode, CgroupSysctl, FEntry, FExit, Lsm, ProgramError, ProgramFd,
         TracePoint,
@@ -15,7 +14,7 @@ use claviger_sensor_common::{Calls, Probe};
 use super::{
     HookTrial, KernelError, Labeller, ProbeState,
     attached::{Attached, Link},
-    canary, changes,
+    begun, canary, changes,
     hook::{self, Either, Hook, Point, Program},
     hooks, tamper, topmost_cgroup,
 };
@@ -31,6 +30,8 @@ pub(super) struct Attacher<'a> {
     links: Vec<(&'static str, Link)>,
     /// Whether nothing but tracepoints is asked for.
     tracepoints_alone: bool,
+    /// Calls whose beginnings are seen.
+    beginnings: Vec<Calls>,
 }
 
 impl<'a> Attacher<'a> {
@@ -41,11 +42,15 @@ impl<'a> Attacher<'a> {
             programs: Vec::new(),
             links: Vec::new(),
             tracepoints_alone: false,
+            beginnings: Vec::new(),
         }
     }
 
     /// What keeps the programs attached, and the programs.
     pub(super) fn finish(self) -> (Attached, Vec<(Probe, ProgramFd)>) {
+        if let Err(error) = begun::are_seen(self.ebpf, &self.beginnings) {
+            tracing::warn!(error, "what seccomp or a tracer answers may be told as done");
+        }
         let links = self.links.into_iter().map(|(_, link)| link).collect();
         (Attached::new(links), self.programs)
     }
@@ -303,9 +308,7 @@ impl<'a> Attacher<'a> {
             Ok(())
         })();
         started.map_err(|error| reason(&error))?;
-        if let Some(calls) = hook::beginnings_of(name) {
-            self.are_seen(calls)?;
-        }
+        self.beginnings.extend(hook::beginnings_of(name));
         let verified = self
             .ebpf
             .program(name)
@@ -319,18 +322,6 @@ impl<'a> Attacher<'a> {
             self.programs.push((probe, fd));
         }
         Ok(())
-    }
-
-    /// Tells the kernel half that the beginnings of these calls are seen.
-    fn are_seen(&mut self, calls: Calls) -> Result<(), String> {
-        const MAP: &str = "BEGINNINGS_SEEN";
-        let map = self
-            .ebpf
-            .map_mut(MAP)
-            .ok_or_else(|| format!("map {MAP} is not in the object"))?;
-        Array::try_from(map)
-            .and_then(|mut seen: Array<_, u32>| seen.set(calls as u32, 1, 0))
-            .map_err(|error| format!("writing map {MAP}: {}", in_one_line(&error)))
     }
 
     /// Detaches and unloads a program that is of no use.

@@ -9,6 +9,7 @@
 mod accounts;
 mod attach;
 mod attached;
+mod begun;
 pub mod canary;
 mod changes;
 #[cfg(feature = "debug-logs")]

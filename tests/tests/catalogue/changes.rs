@@ -9,7 +9,7 @@ use std::{
 };
 
 use claviger_tests::{
-    PATIENCE, can_load,
+    Disk, PATIENCE, can_load,
     ways::{Did, Programs},
 };
 use rustix::process::Signal;
@@ -185,4 +185,105 @@ fn a_flood_of_other_files_displaces_nothing_and_is_accounted_for() {
         seen == submitted + lost
     });
     assert_eq!(account(&status, "file_open").2, 0, "{status:#}");
+}
+
+/// A change that waits, for its file system is frozen, is told of the file that the kernel was given, whatever is put in the place of its descriptor; and so is one
+/// that began before the sensor did.
+#[test]
+fn a_change_that_waits_is_told_as_it_began() {
+    if !can_load() {
+        return;
+    }
+    let Some(disk) = Disk::ext4() else { return };
+    let key = disk.path().join("key");
+    fs::write(&key, "a decoy").expect("written");
+    let mut host = Host::new(
+        &format!("version = 1\n[[entry]]\nid = \"own\"\nkind = \"netrc_password\"\nglobs = [{key:?}]\n"),
+        "",
+    );
+    let freeze = |how: &str| {
+        let frozen = Command::new("fsfreeze").arg(how).arg(disk.path()).output();
+        frozen.is_ok_and(|frozen| frozen.status.success())
+    };
+    if !freeze("--freeze") {
+        eprintln!("not tested: fsfreeze");
+        return;
+    }
+    let before = Command::new("chmod").arg("0621").arg(&key).spawn();
+    // Nothing that fails here leaves it frozen: the sensor reads nothing that would be written.
+    let started = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| host.sensor.start()));
+    assert!(freeze("--unfreeze"));
+    started.expect("started");
+    let mut before = before.expect("runs");
+    let pid = before.id();
+    assert!(before.wait().expect("ends").success());
+    let of = |host: &Host, pid: u64| -> Vec<Value> {
+        let mut events = host.kept();
+        events
+            .retain(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid);
+        events
+    };
+    let told = of(&host, u64::from(pid));
+    assert_eq!(told.len(), 1, "{told:#?}\n{}", host.sensor.log());
+    assert_eq!(told[0]["change"]["after"], "0621");
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(directory.path());
+    let other = directory.path().join("other");
+    let (did, running) = programs.run(
+        "raced_frozen",
+        key.to_str().expect("plain"),
+        other.to_str().expect("plain"),
+    );
+    drop(running);
+    let Did::It { pid, errno: 0, .. } = did else {
+        panic!("{did:?}");
+    };
+    let told = of(&host, pid);
+    assert_eq!(told.len(), 1, "{told:#?}\n{}", host.sensor.log());
+    assert_eq!(told[0]["credential"]["path"], key.to_str().expect("plain"));
+    assert_eq!(told[0]["change"]["what"], "mode");
+    assert_eq!(
+        fs::metadata(&key).expect("there").permissions().mode() & 0o7777,
+        0o611
+    );
+    host.sensor.end(Signal::TERM);
+}
+
+/// What lies at a credential's path in another tree is another file: nothing of the credential's is said of it, nor is it taken for the credential afterwards.
+#[test]
+fn a_change_in_another_tree_is_none_of_the_credential() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".ssh/id_one", KEY);
+    let one = host.decoy.path(".ssh/id_one");
+    host.sensor.start();
+    let inode = fs::metadata(&one).expect("there").ino();
+    let directory = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(directory.path());
+    let (did, running) = programs.run("own_tree", one.to_str().expect("plain"), "");
+    drop(running);
+    let Did::It { pid, errno: 0, .. } = did else {
+        panic!("{did:?}");
+    };
+    let events = host.kept();
+    let by_it: Vec<_> = events
+        .iter()
+        .filter(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid)
+        .collect();
+    for event in &by_it {
+        assert_ne!(event["credential"]["inode"], inode, "{event:#}");
+        assert_eq!(
+            event["credential"]["identities"],
+            serde_json::json!([]),
+            "{event:#}"
+        );
+    }
+    fs::set_permissions(&one, Permissions::from_mode(0o640)).expect("set");
+    let told = changes(&host, &one);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["credential"]["inode"], inode, "{told:#?}");
+    host.sensor.end(Signal::TERM);
 }

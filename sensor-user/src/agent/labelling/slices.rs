@@ -18,6 +18,7 @@ use crate::{
         ways::Watched,
     },
     credential::{LeftOut, ScanResult, Why, seen_through},
+    decode::display,
 };
 
 /// Files and directories of one slice: some hundredths of a second.
@@ -88,7 +89,7 @@ impl Jobs {
 fn left_out_at(below: &Below, left_out: &LeftOut) -> Vec<LeftOutAt> {
     let place = |(why, path): &(Why, PathBuf)| LeftOutAt {
         why: why.word().to_owned(),
-        path: below.reach(path).to_string_lossy().into_owned(),
+        path: display(below.reach(path).as_os_str().as_encoded_bytes()),
     };
     left_out.named().iter().map(place).collect()
 }

@@ -71,7 +71,7 @@ impl<S: Sink> Agent<S> {
         self.accounts.received += 1;
         let is_elsewhere = before != found.path.display();
         self.tell_change(change, word, &found, before, after);
-        if change.end != End::Succeeded {
+        if change.end != End::Succeeded || change.is_of_other_root {
             return;
         }
         let path = path_of(&found.path);
@@ -129,6 +129,9 @@ impl<S: Sink> Agent<S> {
         }));
         let identities = match (change.end, object) {
             (End::Refused(_), _) => Err("the attempt was refused: nothing was changed"),
+            (_, None) if change.is_of_other_root => {
+                Err("only the path was seen, as another tree of files has it, and not the file")
+            }
             (_, None) => Err("only the path was seen, not the file"),
             (_, Some(object)) => self.ask_of(object, &found.entry, &found.path),
         };

@@ -16,7 +16,12 @@ impl<S: Sink> Agent<S> {
         path: &FilePath,
     ) -> Result<Found, Not> {
         if known.matched.is_none() && change.is_by_path {
-            self.by_path(path)
+            let mut found = self.by_path(path)?;
+            if change.is_of_other_root {
+                // It lies at that path for whoever did it. Which file that is was not seen.
+                found.object = None;
+            }
+            Ok(found)
         } else {
             self.by_label(known, path)
         }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     agent::repeats::First,
-    attribute::{is_own_mount_namespace, is_own_pid_namespace, mount_namespace_of},
+    attribute::{is_own_mount_namespace, is_own_pid_namespace, is_own_user_namespace, mount_namespace_of},
     decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Held, Hold, Tamper, Task},
 };
 
@@ -91,7 +91,11 @@ impl<S: Sink> Agent<S> {
                 let hides = match covers {
                     Covers::Own => true,
                     Covers::Above => hides_what_is_below(&tamper.task),
-                    Covers::Unknown => self.hides_by_path(given, &tamper.task),
+                    // What is mounted by right of a user namespace of one's own comes to no other's mounts.
+                    Covers::Unknown => {
+                        is_own_user_namespace(tamper.task.user_namespace)
+                            && self.hides_by_path(given, &tamper.task)
+                    }
                 };
                 if !hides {
                     return Err(self.drop_record(Dropped::MountElsewhere));
@@ -283,8 +287,8 @@ fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether a path means the same directory to a process as to the sensor. A process that is gone is taken to have had the host's root: the path
-/// is then all that is known.
+/// Whether a path means the same directory to a process as to the sensor. A process that is gone is taken to have had the host's root, where it was in the
+/// sensor's user namespace: the path is then all that is known.
 pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     let Some(directory) = path.parent() else {
         return true;
@@ -298,7 +302,8 @@ pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
     // That it runs a shadow of the path proves nothing where it cannot be looked at.
     match (numbers(directory), numbers(&theirs.join(below))) {
         (Some(own), Some(theirs)) => own == theirs,
-        _ => true,
+        // Who was in a user namespace of his own had mounts of his own too, or a root, and no rights on the sensor's.
+        _ => is_own_user_namespace(task.user_namespace),
     }
 }
 
