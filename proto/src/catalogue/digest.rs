@@ -5,10 +5,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Catalogue, Operation, Pattern};
+use super::{Call, Catalogue, Operation, Pattern};
 
 /// A change of what goes into the digest changes this.
-const FORM: &str = "claviger catalogue 2";
+const FORM: &str = "claviger catalogue 3";
 
 impl Catalogue {
     /// The digest, in lower-case hexadecimal.
@@ -63,6 +63,20 @@ impl Catalogue {
                 ""
             });
         }
+        text(&self.endpoints.len().to_string());
+        for endpoint in &self.endpoints {
+            text(endpoint.id());
+            text(endpoint.provider());
+            let addresses = endpoint.addresses().iter().map(ToString::to_string);
+            list(&mut text, addresses.collect());
+            list(&mut text, endpoint.calls().iter().map(Call::to_string).collect());
+        }
+        text(&self.providers.len().to_string());
+        for provider in &self.providers {
+            text(provider.id());
+            text(provider.provider());
+            list(&mut text, provider.names().to_vec());
+        }
         hex::encode(hash.finalize())
     }
 }
@@ -98,6 +112,8 @@ mod tests {
             "opt_in = true\n",
             "[[start]]\nid = \"s\"\nkind = \"k\"\nvariables = [\"V\"]\n",
             "[[kind]]\nname = \"k2\"\ntitle = \"\"\n",
+            "[[endpoint]]\nid = \"n\"\nprovider = \"p\"\naddresses = [\"10.0.0.1:80\"]\ncalls = [{ path = \"/a\" }]\n",
+            "[[provider]]\nid = \"n\"\nprovider = \"p\"\nnames = [\"a.b\"]\n",
         ] {
             assert_ne!(plain, digest(&format!("{TEXT}{more}")), "{more}");
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{content::Content, pattern::Pattern, start::Start};
+use super::{content::Content, endpoint::Endpoint, pattern::Pattern, provider::Provider, start::Start};
 use crate::v1;
 
 /// Everything that is known about places of credentials. Made by [`Catalogue::parse`], [`Catalogue::shipped`] or [`Catalogue::with`].
@@ -11,6 +11,8 @@ pub struct Catalogue {
     pub(super) entries: Vec<Arc<Entry>>,
     pub(super) kinds: BTreeMap<String, Kind>,
     pub(super) starts: Vec<Arc<Start>>,
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    pub(super) providers: Vec<Arc<Provider>>,
 }
 
 /// One place, or several of the same sort, where credentials of one kind lie.
@@ -55,6 +57,27 @@ impl Catalogue {
     #[must_use]
     pub fn starts(&self) -> &[Arc<Start>] {
         &self.starts
+    }
+
+    /// Endpoints that hand out tokens in clear, in the order of the file: where two share an address, the first whose call fits is meant.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// Identity providers by their names, in the order of the file: where two name one host, the first has it.
+    #[must_use]
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
+    }
+
+    /// The provider that has this host, in lower case and without a dot at its end.
+    #[must_use]
+    pub fn provider_of(&self, host: &str) -> Option<&Provider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.has(host))
+            .map(Arc::as_ref)
     }
 
     /// The entry with this id.

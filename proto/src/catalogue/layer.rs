@@ -10,8 +10,10 @@ use toml::Spanned;
 
 use super::{
     Catalogue, CatalogueError, CatalogueErrors, Pattern,
+    endpoint::Endpoint,
     errors::{Faults, Sort},
     parse::{Place, Raw},
+    provider::Provider,
     start::Start,
 };
 
@@ -24,6 +26,10 @@ const MAX_PATTERNS: usize = 16_384;
 
 /// Variables, options and headers, at most.
 const MAX_NAMES: usize = 2_048;
+/// Addresses of endpoints, at most.
+const MAX_ADDRESSES: usize = 1_024;
+/// Their calls, at most.
+const MAX_CALLS: usize = 4_096;
 
 const NO_SUCH_ENTRY: &str =
     "there is no entry with this id: `claviger-sensor config catalogue` lists those that there are";
@@ -92,11 +98,12 @@ impl Catalogue {
             return;
         };
         for id in &raw.remove {
-            let before = self.entries.len() + self.starts.len();
+            let before = self.count();
             self.entries.retain(|entry| entry.id != *id.get_ref());
             self.starts.retain(|start| start.id != *id.get_ref());
-            if self.entries.len() + self.starts.len() == before && !faults.may_come(Sort::Entry, id.get_ref())
-            {
+            self.endpoints.retain(|endpoint| endpoint.id != *id.get_ref());
+            self.providers.retain(|provider| provider.id != *id.get_ref());
+            if self.count() == before && !faults.may_come(Sort::Entry, id.get_ref()) {
                 faults.push(place.wrong(id, id, "remove", NO_SUCH_ENTRY));
             }
         }
@@ -110,12 +117,27 @@ impl Catalogue {
         self.lay_kinds(&place, &raw, faults);
         self.lay_entries(&place, &raw, warnings, faults);
         self.lay_starts(&place, &raw, faults);
+        self.lay_endpoints(&place, &raw, faults);
+        self.lay_providers(&place, &raw, faults);
         if let Some(what) = self.too_much() {
             faults.push(CatalogueError::TooMuch {
                 file: layer.name.to_owned(),
                 what,
             });
         }
+    }
+
+    /// Entries of all sorts.
+    fn count(&self) -> usize {
+        self.entries.len() + self.starts.len() + self.endpoints.len() + self.providers.len()
+    }
+
+    /// Whether an entry of any sort has this id.
+    fn has(&self, id: &str) -> bool {
+        self.entry(id).is_some()
+            || self.starts.iter().any(|start| start.id == id)
+            || self.endpoints.iter().any(|endpoint| endpoint.id == id)
+            || self.providers.iter().any(|provider| provider.id == id)
     }
 
     /// What there is more of than any catalogue needs.
@@ -126,6 +148,18 @@ impl Catalogue {
             Some("with it there are more than 4096 entries")
         } else if self.starts.iter().map(names).sum::<usize>() > MAX_NAMES {
             Some("with it there are more than 2048 variables, options and headers")
+        } else if self
+            .endpoints
+            .iter()
+            .map(|one| one.addresses.len())
+            .sum::<usize>()
+            > MAX_ADDRESSES
+        {
+            Some("with it there are more than 1024 addresses of endpoints")
+        } else if self.endpoints.iter().map(|one| one.calls.len()).sum::<usize>() > MAX_CALLS {
+            Some("with it there are more than 4096 calls of endpoints")
+        } else if self.providers.iter().map(|one| one.names.len()).sum::<usize>() > MAX_NAMES {
+            Some("with it there are more than 2048 names of providers")
         } else if self.kinds.len() > MAX_KINDS {
             Some("with it there are more than 1024 kinds")
         } else if patterns > MAX_PATTERNS {
@@ -147,7 +181,7 @@ impl Catalogue {
                 .iter()
                 .chain(&starts)
                 .any(|other: &Arc<Start>| other.id == start.id);
-            if is_start || self.entry(&start.id).is_some() {
+            if is_start || self.has(&start.id) {
                 faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
                 continue;
             }
@@ -155,6 +189,38 @@ impl Catalogue {
         }
         starts.append(&mut self.starts);
         self.starts = starts;
+    }
+
+    fn lay_endpoints(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
+        let mut endpoints: Vec<Arc<Endpoint>> = Vec::with_capacity(raw.endpoint.len() + self.endpoints.len());
+        for raw in &raw.endpoint {
+            let Some(endpoint) = Endpoint::parse(place, raw, faults) else {
+                continue;
+            };
+            if self.has(&endpoint.id) || endpoints.iter().any(|other| other.id == endpoint.id) {
+                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
+                continue;
+            }
+            endpoints.push(Arc::new(endpoint));
+        }
+        endpoints.append(&mut self.endpoints);
+        self.endpoints = endpoints;
+    }
+
+    fn lay_providers(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
+        let mut providers: Vec<Arc<Provider>> = Vec::with_capacity(raw.provider.len() + self.providers.len());
+        for raw in &raw.provider {
+            let Some(provider) = Provider::parse(place, raw, faults) else {
+                continue;
+            };
+            if self.has(&provider.id) || providers.iter().any(|other| other.id == provider.id) {
+                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
+                continue;
+            }
+            providers.push(Arc::new(provider));
+        }
+        providers.append(&mut self.providers);
+        self.providers = providers;
     }
 
     fn lay_kinds(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {

@@ -8,19 +8,23 @@
 
 mod content;
 mod digest;
+mod endpoint;
 mod entry;
 mod error;
 mod errors;
 mod layer;
 mod parse;
 mod pattern;
+mod provider;
 mod shipped;
 mod start;
 
 pub use content::Content;
+pub use endpoint::{Call, Endpoint};
 pub use entry::{Catalogue, Entry, Kind, Operation};
 pub use error::CatalogueError;
 pub use errors::{CatalogueErrors, ERRORS_MAX};
 pub use layer::{Layer, Warning};
 pub use pattern::{Anchor, Component, Pattern, PatternError};
+pub use provider::Provider;
 pub use start::Start;

@@ -35,6 +35,10 @@ pub(super) struct Raw {
     pub(super) entry: Vec<RawEntry>,
     #[serde(default)]
     pub(super) start: Vec<RawStart>,
+    #[serde(default)]
+    pub(super) endpoint: Vec<RawEndpoint>,
+    #[serde(default)]
+    pub(super) provider: Vec<RawProvider>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +79,39 @@ pub(super) struct RawStart {
     pub(super) headers: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) only_with_password: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEndpoint {
+    pub(super) id: Spanned<String>,
+    pub(super) provider: Spanned<String>,
+    pub(super) addresses: Vec<Spanned<String>>,
+    pub(super) calls: Vec<RawCall>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCall {
+    pub(super) path: Spanned<String>,
+    pub(super) method: Option<Spanned<String>>,
+    pub(super) header: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) query: Vec<Spanned<String>>,
+    #[serde(default = "yes")]
+    pub(super) for_token: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    pub(super) id: Spanned<String>,
+    pub(super) provider: Spanned<String>,
+    pub(super) names: Vec<Spanned<String>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -148,12 +185,16 @@ impl Place<'_> {
         let kind = self.items(&mut table, ("kind", Sort::Kind), faults);
         let entry = self.items(&mut table, ("entry", Sort::Entry), faults);
         let start = self.items(&mut table, ("start", Sort::Entry), faults);
+        let endpoint = self.items(&mut table, ("endpoint", Sort::Entry), faults);
+        let provider = self.items(&mut table, ("provider", Sort::Entry), faults);
         let rest = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
         match Raw::deserialize(rest) {
             Ok(rest) => Some(Raw {
                 kind,
                 entry,
                 start,
+                endpoint,
+                provider,
                 ..rest
             }),
             Err(error) => {
