@@ -150,7 +150,7 @@ impl Call {
             });
         }
         if let Some(method) = &raw.method
-            && !(method.get_ref().chars().all(|c| c.is_ascii_uppercase()) && !method.get_ref().is_empty())
+            && (method.get_ref().is_empty() || !method.get_ref().chars().all(|c| c.is_ascii_uppercase()))
         {
             return Err((method, "calls.method", "a method is in upper case, as in \"GET\""));
         }
