@@ -217,3 +217,29 @@ fn what_cannot_be_kept_is_not_said_to_be_kept() {
         text(&flushed)
     );
 }
+
+/// Anybody may make one; what it leads to is as it was.
+#[test]
+fn a_link_to_a_file_of_the_sensor_is_no_change_of_it() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new("");
+    host.sensor.start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = host.sensor.state().join("identity");
+    std::os::unix::fs::symlink(&own, directory.path().join("link")).expect("made");
+    let told = |host: &Host| -> Vec<Value> {
+        let mut events = host.arrived(host.sensor.flush());
+        events.retain(|event| {
+            event["kind"] == "sensor_tamper" && event["actor"]["process"]["pid"] == std::process::id()
+        });
+        events
+    };
+    let events = told(&host);
+    assert!(events.is_empty(), "{events:#?}");
+    // One that takes the place of such a file is told.
+    std::os::unix::fs::symlink("elsewhere", own.join("other")).expect("made");
+    let events = told(&host);
+    assert_eq!(events.len(), 1, "{events:#?}\n{}", host.sensor.log());
+}

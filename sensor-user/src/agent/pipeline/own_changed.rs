@@ -13,8 +13,11 @@ impl<S: Sink> Agent<S> {
     /// Tells a change of a file of the sensor's own. Returns whether it was one.
     pub(super) fn changed_own(&mut self, change: &Change) -> bool {
         let second = change.second.as_ref().unwrap_or(&change.path);
-        let Some(target) = self
-            .own_path(change, &change.file, &change.path)
+        // A symbolic link changes nothing of what it leads to.
+        let is_link = change.what == Changed::Symlinked;
+        let changed = (!is_link).then(|| self.own_path(change, &change.file, &change.path));
+        let Some(target) = changed
+            .flatten()
             .or_else(|| self.own_path(change, &change.place, second))
         else {
             return false;
