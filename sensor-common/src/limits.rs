@@ -12,7 +12,7 @@ pub const PATH_USABLE_BYTES: usize = 1024;
 /// Longest file name with its terminating zero (NAME_MAX + 1).
 pub const NAME_BYTES: usize = 256;
 
-/// System calls under way whose beginning is kept. At the bound further ones are taken to have begun when they end.
+/// System calls under way whose beginning is kept. Once that was reached, every one is taken to have begun when it ends.
 pub const BEGUN_MAX: u32 = 32_768;
 
 /// Bytes of a recorded path: a last component may begin at the end of the usable part.

@@ -2,8 +2,6 @@
 //! nothing done; the end of such a one is seen (`syscalls:sys_exit_*`), the beginning (`syscalls:sys_enter_*`) is not. A refusal is told all the same: it was
 //! asked for, and denied.
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
-
 use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap},
@@ -29,15 +27,18 @@ pub fn are_kept(calls: Calls) -> bool {
     BEGINNINGS_SEEN.get(calls as u32).is_some_and(|seen| *seen != 0)
 }
 
-/// How many that found no room have not ended yet.
+/// 1 once one found no room.
 #[map]
-static NOT_KEPT: Array<u64> = Array::with_max_entries(1, 0);
+static CROWDED: Array<u32> = Array::with_max_entries(1, 0);
 
-/// One that may concern us begins. Where there is no room for it, as many ends as begin so are taken to have begun: who fills the room hides nothing.
+/// One that may concern us begins. Once there was no room for one, ends alone count, as where beginnings are not seen: who fills the room hides nothing.
 #[inline(always)]
 pub fn begins(calls: Calls) {
-    if BEGUN.insert(task::current_tid(), calls as u32, 0).is_err() {
-        add(1);
+    if BEGUN.insert(task::current_tid(), calls as u32, 0).is_err()
+        && let Some(crowded) = CROWDED.get_ptr_mut(0)
+    {
+        // SAFETY: an element of an array; only ever set to this.
+        unsafe { *crowded = 1 };
     }
 }
 
@@ -50,23 +51,5 @@ pub fn began(calls: Calls) -> bool {
     if kept.is_some() {
         let _there = BEGUN.remove(thread);
     }
-    kept == Some(calls as u32) || !are_kept(calls) || is_one_not_kept()
-}
-
-#[inline(always)]
-fn is_one_not_kept() -> bool {
-    let is_one = NOT_KEPT.get(0).is_some_and(|count| *count as i64 > 0);
-    if is_one {
-        add(u64::MAX);
-    }
-    is_one
-}
-
-/// Of two at a time it may become less than none, which counts as none.
-#[inline(always)]
-fn add(count: u64) {
-    if let Some(all) = NOT_KEPT.get_ptr_mut(0) {
-        // SAFETY: eight aligned bytes of an array.
-        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(all, count) };
-    }
+    kept == Some(calls as u32) || !are_kept(calls) || CROWDED.get(0).is_some_and(|crowded| *crowded != 0)
 }
