@@ -38,6 +38,9 @@ const LOOKS: [Duration; 4] = [
     Duration::from_secs(12),
 ];
 
+/// When a file is looked at for the last time, but where it lingers.
+pub(super) const LAST_LOOK: Duration = LOOKS[LOOKS.len() - 1];
+
 /// Between looks at one that lingers.
 const LINGERING: Duration = Duration::from_secs(60);
 

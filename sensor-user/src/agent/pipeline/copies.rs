@@ -1,10 +1,10 @@
 //! Files that a process may have copied a credential to. A record of one is no use and makes no event: the worker finds out what it is.
 
-use claviger_sensor_common::READERS_MAX;
+use claviger_sensor_common::{ObjectKey, READERS_MAX};
 
 use super::{uses::paths_to, *};
 use crate::{
-    agent::copies::{Reach, Suspect},
+    agent::copies::{LAST_LOOK, Reach, Suspect, WAITING_MAX},
     attribute::open_file_of,
     credential::Held,
     decode::Written,
@@ -17,6 +17,27 @@ pub(super) struct Writers {
     known: HashSet<ProcessKey>,
     /// Those of them that have read another credential, which the worker has not been told.
     have_read_more: HashSet<ProcessKey>,
+    asked: Asked,
+}
+
+/// Files that the worker was told of, and when, while it goes on looking at them. At the bound of what waits with it a further one is not put down.
+#[derive(Default)]
+struct Asked(HashMap<ObjectKey, Duration>);
+
+impl Asked {
+    fn put_down(&mut self, object: ObjectKey, now: Duration) {
+        if self.0.len() >= WAITING_MAX {
+            self.0.retain(|_, since| now < *since + LAST_LOOK);
+        }
+        if self.0.len() < WAITING_MAX || self.0.contains_key(&object) {
+            self.0.insert(object, now);
+        }
+    }
+
+    /// Whether one will be looked at, whether or not the worker is told of it again.
+    fn will_be_looked_at(&self, object: ObjectKey, now: Duration) -> bool {
+        self.0.get(&object).is_some_and(|since| now < *since + LAST_LOOK)
+    }
 }
 
 impl Writers {
@@ -52,7 +73,10 @@ impl<S: Sink> Agent<S> {
             object: written.object.key,
             at: reach(written),
         };
-        if !self.worker.suspect(written.writer, suspect) {
+        let (object, now) = (written.object.key, self.started.elapsed());
+        if self.worker.suspect(written.writer, suspect) {
+            self.writers.asked.put_down(object, now);
+        } else if !self.writers.asked.will_be_looked_at(object, now) {
             self.not_looked_at();
         }
     }
@@ -84,5 +108,41 @@ impl<S: Sink> Agent<S> {
             self.writers.have_read_more.remove(&process);
             self.worker.writer_ended(process);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn object(inode: u64) -> ObjectKey {
+        ObjectKey {
+            inode,
+            device: 0,
+            generation: 0,
+        }
+    }
+
+    #[test]
+    fn what_the_worker_looks_at_already_is_not_lost() {
+        let mut asked = Asked::default();
+        asked.put_down(object(1), Duration::ZERO);
+        let last = LAST_LOOK - Duration::from_millis(1);
+        assert!(asked.will_be_looked_at(object(1), last));
+        assert!(!asked.will_be_looked_at(object(1), LAST_LOOK));
+        assert!(!asked.will_be_looked_at(object(2), Duration::ZERO));
+        for inode in 2..=WAITING_MAX as u64 + 1 {
+            asked.put_down(object(inode), Duration::ZERO);
+        }
+        assert!(
+            !asked.will_be_looked_at(object(WAITING_MAX as u64 + 1), last),
+            "it is bounded"
+        );
+        asked.put_down(object(0), LAST_LOOK);
+        assert!(
+            asked.will_be_looked_at(object(0), LAST_LOOK),
+            "the others are over"
+        );
+        assert_eq!(asked.0.len(), 1);
     }
 }
