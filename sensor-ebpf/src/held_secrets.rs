@@ -12,7 +12,7 @@ use crate::{
     file_use::{Found, access, is_for_use},
     numbers::untyped,
     offsets::offset,
-    open_descriptors::{KNOWN_HELD, has_open, is_told, look},
+    open_descriptors::{KNOWN_HELD, has_open, is_ending, is_told, look},
     process_files::{is_mere_name, is_of, is_void, target},
     process_secrets::object,
     read::{Probed, Read, pointer},
@@ -28,7 +28,8 @@ const PARENTS_MAX: u32 = 4;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn secret_held(task: u64, file: u64, part: u32, descriptor: u32, holder: u64) -> u32 {
-    if look_at(task, file, part) != 0
+    if !is_ending(task)
+        && look_at(task, file, part) != 0
         && is_own_gift(task, holder, file, descriptor) == 0
         && is_told(task, holder, file, descriptor) == 0
     {

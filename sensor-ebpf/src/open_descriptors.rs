@@ -195,7 +195,7 @@ pub extern "C" fn known_held(task: u64, file: u64, found: u32, descriptor: u32, 
 
 /// Whether the last thread of its process has come to its end: that was told, and with it what is kept of the process is let go. Its files are closed later.
 #[inline(always)]
-fn is_ending(task: u64) -> bool {
+pub fn is_ending(task: u64) -> bool {
     let signal = pointer::<Probed>(task as *const u8, offset!(task_signal));
     Probed::read::<u32>(signal, offset!(signal_live)) == 0
 }

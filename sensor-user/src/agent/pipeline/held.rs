@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use claviger_sensor_common::{OPERATION_REACH, ObjectKey, REACHED_BY_AT, RepeatKey};
+use claviger_sensor_common::{
+    OPERATION_HOLD, OPERATION_OPEN, OPERATION_REACH, ObjectKey, REACHED_BY_AT, RepeatKey,
+};
 
 use super::*;
 use crate::{
@@ -68,6 +70,13 @@ impl Found {
             Self::Secret(secret) => &secret.key,
         }
     }
+
+    fn process(&self) -> ProcessKey {
+        match self {
+            Self::File(held) => held.file.task.process,
+            Self::Secret(secret) => secret.task.process,
+        }
+    }
 }
 
 /// What was found open a moment ago.
@@ -88,6 +97,20 @@ fn of_use(key: &RepeatKey) -> RepeatKey {
         access: key.access & ((1 << REACHED_BY_AT) - 1),
         ..*key
     }
+}
+
+/// What the same is counted under where the process was seen to come by it.
+fn others_of_use(key: &RepeatKey) -> impl Iterator<Item = RepeatKey> {
+    let same = of_use(key);
+    (OPERATION_OPEN..OPERATION_HOLD).map(move |operation| {
+        let mut key = same;
+        if key.operation < OPERATION_REACH {
+            key.operation = operation;
+        } else if operation != OPERATION_OPEN {
+            key.access |= operation << REACHED_BY_AT;
+        }
+        key
+    })
 }
 
 impl JustFound {
@@ -161,6 +184,10 @@ impl<S: Sink> Agent<S> {
     }
 
     fn was_found(&mut self, found: Found) {
+        if others_of_use(found.key()).any(|key| self.repeats.holds(key)) {
+            // The look met it when it was under way to be told.
+            return self.drop_told_as_done(&found);
+        }
         if let Some(oldest) = self.just_found.push(found, self.started.elapsed()) {
             self.tell_one(oldest);
         }
@@ -183,12 +210,16 @@ impl<S: Sink> Agent<S> {
     }
 
     /// A use was told as it was done: if it was found open a moment before, it is not told for that once more.
-    pub(super) fn told_as_done(&mut self, key: &RepeatKey, process: ProcessKey) {
+    pub(super) fn told_as_done(&mut self, key: &RepeatKey) {
         if let Some(found) = self.just_found.take(key) {
-            self.accounts.received += 1;
-            self.accounts.drop_record(Dropped::ToldAsDone);
-            self.repeats.keep(*found.key(), process, First::Dropped);
+            self.drop_told_as_done(&found);
         }
+    }
+
+    fn drop_told_as_done(&mut self, found: &Found) {
+        self.accounts.received += 1;
+        self.accounts.drop_record(Dropped::ToldAsDone);
+        self.repeats.keep(*found.key(), found.process(), First::Dropped);
     }
 
     /// Told, unless it was told by its path. It is told once, and its key kept until the process has ended.
@@ -250,6 +281,24 @@ mod tests {
         };
         held.file.key.operation = operation;
         Found::File(held)
+    }
+
+    #[test]
+    fn what_was_found_is_known_by_what_it_was_told_under() {
+        let key = |operation, access| RepeatKey {
+            pid: 7,
+            operation,
+            start_boottime_ns: 1,
+            exec_id: 2,
+            object: ObjectKey::default(),
+            access,
+            errno: 0,
+        };
+        let others: Vec<_> = others_of_use(&key(OPERATION_HOLD, 1)).collect();
+        assert_eq!(others, [1, 2, 3, 4].map(|operation| key(operation, 1)));
+        let part = OPERATION_REACH + 3;
+        let others: Vec<_> = others_of_use(&key(part, 1 | OPERATION_HOLD << REACHED_BY_AT)).collect();
+        assert_eq!(others, [0, 2, 3, 4].map(|by| key(part, 1 | by << REACHED_BY_AT)));
     }
 
     #[test]

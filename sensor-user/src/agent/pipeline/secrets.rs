@@ -32,7 +32,7 @@ impl<S: Sink> Agent<S> {
         if matches!(secret.came, Came::Found { .. }) {
             return self.held_secret(secret);
         }
-        self.told_as_done(&secret.key, secret.task.process);
+        self.told_as_done(&secret.key);
         let first = self.tell_secret(&secret, None);
         if !secret.part.repeats() {
             return;

@@ -63,7 +63,7 @@ fn reads(file: &FileUse) -> bool {
 
 impl<S: Sink> Agent<S> {
     pub(super) fn file_used(&mut self, file: FileUse) {
-        self.told_as_done(&file.key, file.task.process);
+        self.told_as_done(&file.key);
         let told = self.tell_file_use(&file, None, None);
         if told == Err(NotTold::Lost(LostHere::UnknownLabel)) {
             // Its repeats are lost as it is.
