@@ -1,11 +1,12 @@
 //! The root of the agent: a path that a process gives leads to the same file for both only where it has the same root, and the same mounts.
 
 use aya_ebpf::{macros::map, maps::Array};
+use claviger_sensor_common::{ABOVE_ELSEWHERE, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, GivenPath};
 
 use crate::{
     actor,
     numbers::untyped,
-    path::{self, Place},
+    path::{self, AT_ROOT, AT_TOP, Place},
     read::Probed,
     task,
 };
@@ -26,6 +27,16 @@ pub fn learn() {
     }
 }
 
+/// The same, as it was learned.
+#[inline(always)]
+fn known() -> Place {
+    let part = |at: u32| AGENT_ROOT.get(at).copied().unwrap_or_default() as *const u8;
+    Place {
+        dentry: part(0),
+        mount: part(1),
+    }
+}
+
 /// Whether whoever acts, the current task where that is 0, has another root.
 #[inline(always)]
 pub fn is_another(whose: u64) -> bool {
@@ -34,10 +45,62 @@ pub fn is_another(whose: u64) -> bool {
     } else {
         actor::root(whose)
     };
-    let is_own = |at: u32, part: *const u8| {
-        AGENT_ROOT
-            .get(at)
-            .is_none_or(|own| *own == 0 || *own == untyped(part))
+    let own = known();
+    let differs = |own: *const u8, other: *const u8| !own.is_null() && own != other;
+    differs(own.dentry, root.dentry) || differs(own.mount, root.mount)
+}
+
+/// Puts down where a path lies that the current task gives, if that is not in the agent's tree as it is: behind `base`, to which the walk from its start has led, and ended so.
+#[inline(always)]
+pub fn locate(path: &mut GivenPath, start: Place, end: u32) {
+    if end != AT_ROOT || is_another(0) {
+        located(path, untyped(start.dentry), untyped(start.mount), end);
+    }
+}
+
+/// Global, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn located(path: *mut GivenPath, dentry: u64, mount: u64, end: u32) -> u32 {
+    // SAFETY: what is not null is what [`locate`] was given. The verifier knows no more than that.
+    let Some(path) = (unsafe { path.as_mut() }) else {
+        return 0;
     };
-    !(is_own(0, root.dentry) && is_own(1, root.mount))
+    path.above = ABOVE_UNKNOWN;
+    let own = known();
+    let mut of_start = AT_ROOT;
+    if end == AT_TOP {
+        let start = Place {
+            dentry: dentry as *const u8,
+            mount: mount as *const u8,
+        };
+        of_start = path::walk_below(&own, &start, &mut path.base);
+    }
+    let below = path.base.length;
+    if path.base.truncated != 0 {
+        return 0;
+    }
+    let of_root = path::walk_on(&own, &path::root::<Probed>(task::current()), &mut path.base);
+    let length = path.base.length.wrapping_sub(below);
+    path.base.length = below;
+    path.base.truncated = 0;
+    if end == AT_TOP {
+        path.above = ABOVE_OUTSIDE | in_tree(of_start);
+        // In another tree than the start, nothing leads to it.
+        path.root_length = if of_root == of_start { length } else { 0 };
+    } else if of_root == AT_ROOT || of_root == AT_TOP {
+        path.above = in_tree(of_root);
+        path.root_length = length;
+    }
+    1
+}
+
+/// Which tree it is whose walk ended so.
+#[inline(always)]
+fn in_tree(end: u32) -> u32 {
+    if end == AT_ROOT {
+        ABOVE_ROOT
+    } else {
+        ABOVE_ELSEWHERE
+    }
 }

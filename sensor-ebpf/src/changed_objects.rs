@@ -7,20 +7,19 @@
 //! They see no mount, so a path here is the one on its file system. The agent knows by the label where that is.
 
 use aya_ebpf::{
-    helpers::bpf_probe_read_kernel_str_bytes,
     macros::{fentry, fexit},
     programs::{FEntryContext, FExitContext},
 };
 use claviger_sensor_common::{
     CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_DIRECTORY_EXCHANGED, CHANGE_DIRECTORY_RENAMED,
     CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER, CHANGE_REMOVED, CHANGE_RENAMED,
-    CHANGE_SYMLINKED, CHANGE_TRUNCATED, GivenPath, KnownFile, MATCHED_OBJECT, REQUEST_CHANGED,
+    CHANGE_SYMLINKED, CHANGE_TRUNCATED, KnownFile, MATCHED_OBJECT, REQUEST_CHANGED,
 };
 
 use crate::{
     changes::{Attributes, Facts, NOTHING_KNOWN, RENAME_EXCHANGE, known, named, on_file_system, one, two},
     file_use::{is_directory, is_regular},
-    given::has_slash,
+    given::{self, has_slash, only},
     labels,
     named_objects::{take_by_name, take_known},
     numbers::untyped,
@@ -241,7 +240,7 @@ pub fn fexit_vfs_symlink(ctx: FExitContext) -> i32 {
     }
     two(&facts, |path, second| {
         on_file_system(dentry, second);
-        text(target, path)
+        given::target::<false>(path, untyped(target))
     });
     0
 }
@@ -290,7 +289,7 @@ fn attribute(ctx: &FExitContext) -> i32 {
     }
     two(&facts, |path, second| {
         on_file_system(dentry, path);
-        text(name, second)
+        only::<false>(second, untyped(name))
     });
     0
 }
@@ -324,19 +323,4 @@ fn appeared_in<R: Read>(dentry: *const u8) {
             true
         });
     }
-}
-
-/// A text of the kernel's.
-#[inline(always)]
-fn text(text: *const u8, path: &mut GivenPath) -> bool {
-    path.base.length = 0;
-    path.base.truncated = 0;
-    // SAFETY: the helper copies from any address and reports a fault instead of taking it.
-    let Ok(read) = (unsafe { bpf_probe_read_kernel_str_bytes(text, &mut path.given) }) else {
-        return false;
-    };
-    let length = read.len();
-    path.given_length = length as u32;
-    path.given_truncated = u32::from(length + 1 >= path.given.len());
-    true
 }

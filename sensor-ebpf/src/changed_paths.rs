@@ -1,5 +1,5 @@
-//! Changes of files by the exits of their system calls: `syscalls:sys_exit_{rename,unlink,link,symlink,chmod,chown,setxattr,truncate,…}` and, for what may
-//! be a new way to credentials, `mkdir` and `mount`.
+//! Changes of files by the exits of their system calls: of what a path leads to or a descriptor holds, `syscalls:sys_exit_{chmod,chown,setxattr,truncate,…}`; of names see
+//! [`crate::changed_names`].
 //!
 //! - By descriptor, the object itself. By path, the path as it was given, with the directory at which it starts: the kernel shows no object there.
 //! - Beside [`crate::changed_objects`], which sees what happened, these programs look at refusals only.
@@ -9,21 +9,20 @@
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use claviger_sensor_common::{
-    CHANGE_APPEARED, CHANGE_ATTRIBUTE, CHANGE_EXCHANGED, CHANGE_LINKED, CHANGE_MODE, CHANGE_OWNER,
-    CHANGE_REMOVED, CHANGE_RENAMED, CHANGE_SYMLINKED, CHANGE_TRUNCATED, Calls, Counter, GivenPath, Probe,
+    CHANGE_ATTRIBUTE, CHANGE_MODE, CHANGE_OWNER, CHANGE_TRUNCATED, Calls, Counter, GivenPath, Probe,
     REQUEST_CHANGED,
 };
 
 use crate::{
     actor,
-    arguments::{Arguments, number, result},
-    attempts::{AT_FDCWD, is_refusal},
+    arguments::{Arguments, number},
+    attempts::AT_FDCWD,
     begun::{self, are_kept},
-    changes::{Attributes, Facts, RENAME_EXCHANGE, known_by_call, nothing_given, one, two},
+    change_calls::{both, call, end, kept_ended},
+    changes::{Attributes, Facts, known_by_call, nothing_given, one, two},
     descriptors,
-    given::{Given, concerns, fill, has_slash, is_empty, only},
+    given::{Given, concerns, fill, is_empty, only},
     labels,
-    names_asked::{NOT_KEPT, READ_AT_END, names_ended, read_rest},
     offsets::{agent_pid, offset},
     path,
     read::{Probed, pointer},
@@ -33,21 +32,6 @@ use crate::{
 
 /// What of a mode a call sets, whatever else is given.
 const PERMISSIONS: u32 = 0o7777;
-/// include/uapi/linux/fcntl.h
-pub const AT_REMOVEDIR: u64 = 0x200;
-/// Changes of names.
-#[tracepoint]
-pub fn sys_exit_names(ctx: TracePointContext) -> u32 {
-    names::<true>(&ctx);
-    0
-}
-
-/// Refused ones only.
-#[tracepoint]
-pub fn sys_exit_names_denied(ctx: TracePointContext) -> u32 {
-    names::<false>(&ctx);
-    0
-}
 
 /// Changes of what a path leads to.
 #[tracepoint]
@@ -75,207 +59,6 @@ pub fn sys_exit_by_descriptor(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_by_descriptor_denied(ctx: TracePointContext) -> u32 {
     by_descriptor::<false>(&ctx);
     0
-}
-
-/// Directories made, and mounts.
-#[tracepoint]
-pub fn sys_exit_appears(ctx: TracePointContext) -> u32 {
-    if result(&ctx) != 0 || task::current_pid() == agent_pid() {
-        return 0;
-    }
-    let arguments = Arguments::current();
-    let given = match number(&ctx) {
-        call::MKDIR => Given::here(arguments.first()),
-        call::MKDIRAT => Given::at(arguments.first(), arguments.second()),
-        call::MOUNT => Given::here(arguments.second()),
-        call::MOVE_MOUNT => Given::at(arguments.third(), arguments.fourth()),
-        _ => return 0,
-    };
-    if concerns::<true>(given) {
-        let mut facts = Facts::new(CHANGE_APPEARED);
-        facts.by_path = true;
-        one(&facts, |path| fill::<true>(path, given));
-    }
-    0
-}
-
-/// Numbers of the calls, of x86-64.
-mod call {
-    pub const TRUNCATE: i64 = 76;
-    pub const FTRUNCATE: i64 = 77;
-    pub const RENAME: i64 = 82;
-    pub const MKDIR: i64 = 83;
-    pub const LINK: i64 = 86;
-    pub const UNLINK: i64 = 87;
-    pub const SYMLINK: i64 = 88;
-    pub const CHMOD: i64 = 90;
-    pub const FCHMOD: i64 = 91;
-    pub const CHOWN: i64 = 92;
-    pub const FCHOWN: i64 = 93;
-    pub const LCHOWN: i64 = 94;
-    pub const MOUNT: i64 = 165;
-    pub const SETXATTR: i64 = 188;
-    pub const LSETXATTR: i64 = 189;
-    pub const FSETXATTR: i64 = 190;
-    pub const REMOVEXATTR: i64 = 197;
-    pub const LREMOVEXATTR: i64 = 198;
-    pub const FREMOVEXATTR: i64 = 199;
-    pub const MKDIRAT: i64 = 258;
-    pub const FCHOWNAT: i64 = 260;
-    pub const UNLINKAT: i64 = 263;
-    pub const RENAMEAT: i64 = 264;
-    pub const LINKAT: i64 = 265;
-    pub const SYMLINKAT: i64 = 266;
-    pub const FCHMODAT: i64 = 268;
-    pub const RENAMEAT2: i64 = 316;
-    pub const MOVE_MOUNT: i64 = 429;
-    pub const FCHMODAT2: i64 = 452;
-    pub const SETXATTRAT: i64 = 463;
-    pub const REMOVEXATTRAT: i64 = 466;
-}
-
-/// The errno of a call that is to be told: 0 for success.
-#[inline(always)]
-fn end<const SUCCESSES: bool>(ctx: &TracePointContext) -> Option<u32> {
-    let result = result(ctx);
-    if result == 0 {
-        SUCCESSES.then_some(0)
-    } else {
-        is_refusal(result).then_some(-result as u32)
-    }
-}
-
-#[inline(always)]
-fn names<const SUCCESSES: bool>(ctx: &TracePointContext) {
-    let end = end::<SUCCESSES>(ctx);
-    if SUCCESSES && are_kept(Calls::Names) {
-        let kept = kept_ended(end, || {
-            asked(number(ctx), &Arguments::current()).map(|(_, from, to)| (from, to))
-        });
-        if kept {
-            return;
-        }
-        // One that did not begin can have been refused all the same.
-        let began = begun::began(Calls::Names);
-        if end.is_none_or(|errno| errno == 0 && !began) {
-            return;
-        }
-    }
-    let Some(errno) = end else {
-        return;
-    };
-    if task::current_pid() == agent_pid() {
-        return;
-    }
-    let Some((what, from, to)) = asked(number(ctx), &Arguments::current()) else {
-        return;
-    };
-    let late = if SUCCESSES { READ_LATE } else { 0 };
-    told_by_user(
-        what | errno << 16 | late,
-        both(from.directory, to.directory),
-        from.text,
-        to.text,
-    );
-}
-
-/// Ends what was kept of the beginning of this call, and tells it; false where nothing was.
-#[inline(always)]
-fn kept_ended(end: Option<u32>, texts: impl FnOnce() -> Option<(Given, Given)>) -> bool {
-    let (is_told, errno) = (u32::from(end.is_some()), end.unwrap_or_default());
-    match names_ended(is_told, errno, 0) {
-        READ_AT_END => {
-            if let Some((from, to)) = texts() {
-                read_rest(both(from.directory, to.directory), from.text, to.text);
-                names_ended(is_told, errno, 1);
-            }
-            true
-        }
-        NOT_KEPT => false,
-        _ => true,
-    }
-}
-
-/// Which change of names a system call asks for.
-#[inline(always)]
-pub fn asked(number: i64, arguments: &Arguments) -> Option<(u32, Given, Given)> {
-    let (first, second, third) = (arguments.first(), arguments.second(), arguments.third());
-    let mut what = CHANGE_RENAMED;
-    let (from, to) = match number {
-        call::UNLINK => (Given::here(first), Given::NONE),
-        call::UNLINKAT if third & AT_REMOVEDIR == 0 => (Given::at(first, second), Given::NONE),
-        call::RENAME | call::LINK => (Given::here(first), Given::here(second)),
-        call::RENAMEAT | call::RENAMEAT2 | call::LINKAT => {
-            (Given::at(first, second), Given::at(third, arguments.fourth()))
-        }
-        call::SYMLINK => (Given::here(first), Given::here(second)),
-        call::SYMLINKAT => (Given::here(first), Given::at(second, third)),
-        _ => return None,
-    };
-    match number {
-        call::UNLINK | call::UNLINKAT => what = CHANGE_REMOVED,
-        call::LINK | call::LINKAT => what = CHANGE_LINKED,
-        call::SYMLINK | call::SYMLINKAT => what = CHANGE_SYMLINKED,
-        call::RENAMEAT2 if arguments.fifth() as u32 & RENAME_EXCHANGE != 0 => what = CHANGE_EXCHANGED,
-        _ => {}
-    }
-    Some((what, from, to))
-}
-
-/// With what [`told_by_user`] is told: it is read when the call has ended.
-const READ_LATE: u32 = 1 << 31;
-
-/// Two numbers as one argument.
-#[inline(always)]
-pub const fn both(low: i32, high: i32) -> u64 {
-    low as u32 as u64 | (high as u32 as u64) << 32
-}
-
-/// Tells a change of names that may concern us. Global, so that the verifier looks at it once and not for every system call; so its arguments
-/// are numbers: `what` and above it the errno, and both directories.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn told_by_user(what: u32, directories: u64, from: u64, to: u64) -> u32 {
-    let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    let (errno, read_late) = ((what & !READ_LATE) >> 16, what & READ_LATE != 0);
-    tell::<true>(what & 0xffff, errno, read_late, from, to);
-    0
-}
-
-/// Whether a change of names may concern us.
-#[inline(always)]
-pub fn concerned<const USER: bool>(what: u32, from: Given, to: Given) -> bool {
-    if what == CHANGE_SYMLINKED {
-        // One name alone leads to a neighbour of the link.
-        labels::is_watching() && (has_slash::<USER>(from.text) || concerns::<USER>(to))
-    } else {
-        concerns::<USER>(from) || (to.text != 0 && concerns::<USER>(to))
-    }
-}
-
-/// Tells a change of names that may concern us.
-#[inline(always)]
-pub fn tell<const USER: bool>(what: u32, errno: u32, read_late: bool, from: Given, to: Given) {
-    if !concerned::<USER>(what, from, to) {
-        return;
-    }
-    let is_symlink = what == CHANGE_SYMLINKED;
-    let mut facts = Facts::new(what);
-    facts.errno = errno;
-    facts.by_path = true;
-    facts.read_late = read_late;
-    if to.text == 0 {
-        one(&facts, |path| fill::<USER>(path, from));
-    } else {
-        two(&facts, |path, out| {
-            let filled = if is_symlink {
-                only::<USER>(path, from.text)
-            } else {
-                fill::<USER>(path, from)
-            };
-            filled && fill::<USER>(out, to)
-        });
-    }
 }
 
 /// A change of what a path leads to, as a system call asks for it.

@@ -1,12 +1,12 @@
 //! What all that sees changes of credential files shares: what is known of a file or a name, and records of changes.
 //!
 //! - [`crate::changed_objects`]: by objects, where the functions that change them can be looked at
-//! - [`crate::changed_paths`], [`crate::changes_ring`]: by system calls and io_uring, elsewhere; refusals everywhere
+//! - [`crate::changed_names`], [`crate::changed_paths`], [`crate::changes_ring`]: by system calls and io_uring, elsewhere; refusals everywhere
 //! - [`created`]: by opens
 
 use claviger_sensor_common::{
-    CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_OF_OTHER_ROOT, CHANGE_READ_LATE, ChangeOfTwoRecord, ChangeRecord,
-    GivenPath, KnownFile, Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
+    ABOVE_NOTHING, CHANGE_BY_PATH, CHANGE_CREATED, CHANGE_OF_OTHER_ROOT, CHANGE_READ_LATE, ChangeOfTwoRecord,
+    ChangeRecord, GivenPath, KnownFile, Label, MATCHED_OBJECT, ObjectKey, Probe, RECORD_CHANGE, UNKNOWN_ID,
 };
 
 use crate::{
@@ -269,6 +269,8 @@ fn write(record: &mut ChangeRecord, facts: &Facts) {
 pub fn nothing_given(path: &mut GivenPath) {
     path.given_length = 0;
     path.given_truncated = 0;
+    path.above = ABOVE_NOTHING;
+    path.root_length = 0;
 }
 
 /// The path of a dentry on its file system.

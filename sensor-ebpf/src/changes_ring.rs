@@ -21,7 +21,9 @@ pub use self::asked::{is_under_way, over};
 
 use crate::{
     attempts::{AT_FDCWD, is_refusal},
-    changed_paths::{AT_REMOVEDIR, both, concerned, held_file, tell},
+    change_calls::both,
+    changed_names::{AT_REMOVEDIR, concerned, tell},
+    changed_paths::held_file,
     changes::{Facts, RENAME_EXCHANGE, two},
     changes_ring_ends::{self, Where},
     given::{Given, concerns, fill, only},

@@ -1,16 +1,17 @@
 //! Paths as system calls give them: where they start, whether they can concern us, and into a record.
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel_str_bytes, bpf_probe_read_user_str_bytes};
-use claviger_sensor_common::GivenPath;
+use claviger_sensor_common::{ABOVE_NOTHING, GivenPath};
 use zerocopy::IntoBytes as _;
 
 use crate::{
+    agent_root,
     attempts::AT_FDCWD,
     descriptors, labels,
     numbers::untyped,
     offsets::offset,
     overlay,
-    path::{self, Place},
+    path::{self, AT_ROOT, Place},
     read::{Probed, pointer},
 };
 
@@ -148,6 +149,8 @@ fn read<const USER: bool>(text: u64, to: &mut [u8]) -> Option<usize> {
 pub fn only<const USER: bool>(path: &mut GivenPath, text: u64) -> bool {
     path.base.length = 0;
     path.base.truncated = 0;
+    path.above = ABOVE_NOTHING;
+    path.root_length = 0;
     let Some(length) = read::<USER>(text, &mut path.given) else {
         return false;
     };
@@ -156,14 +159,26 @@ pub fn only<const USER: bool>(path: &mut GivenPath, text: u64) -> bool {
     true
 }
 
-/// A path and, where it is relative, what it starts at.
+/// What a symbolic link says, and where the root lies from which that is followed, if it is not the agent's.
+#[inline(always)]
+pub fn target<const USER: bool>(path: &mut GivenPath, text: u64) -> bool {
+    let is_read = only::<USER>(path, text);
+    agent_root::locate(path, Place::NOWHERE, AT_ROOT);
+    is_read
+}
+
+/// A path and, where it is relative, what it starts at; and where the root of the current task lies, if that is not the agent's.
 #[inline(always)]
 pub fn fill<const USER: bool>(path: &mut GivenPath, given: Given) -> bool {
     if !only::<USER>(path, given.text) {
         return false;
     }
-    if path.given[0] != b'/' {
-        path::walk(&start(given.directory), &mut path.base);
-    }
+    let (start, end) = if path.given[0] == b'/' {
+        (Place::NOWHERE, AT_ROOT)
+    } else {
+        let start = start(given.directory);
+        (start, path::walk(&start, &mut path.base))
+    };
+    agent_root::locate(path, start, end);
     true
 }

@@ -3,7 +3,7 @@
 //! - [`file_open`]: opens of credential files, by `lsm/file_open`, `fentry/security_file_open` or the exits of the open calls, with
 //!   [`io_uring`] and [`compat_calls`] beside these; refused ones by [`attempts`] and [`handles`]; what the kernel opens
 //!   itself by [`accounting`]
-//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_paths`] (as they begin: [`names_asked`]) and
+//! - [`changes`]: of names, lengths, modes, owners and attributes, by [`changed_objects`], [`changed_names`] and [`changed_paths`] (what these share: [`change_calls`]; as they begin: [`names_asked`]) and
 //!   [`changes_ring`] (with [`changes_ring_ends`])
 //! - [`fixed_files`]: files that are open in an io_uring and have no descriptor; [`ring_ends`]: what came of opens by io_uring whose completion is
 //!   suppressed
@@ -39,6 +39,8 @@ mod agent_threads;
 mod arguments;
 mod attempts;
 mod begun;
+mod change_calls;
+mod changed_names;
 mod changed_objects;
 mod changed_paths;
 mod changes;

@@ -19,10 +19,11 @@ use zerocopy::IntoBytes as _;
 use crate::{
     arguments::{Arguments, number},
     begun::begins,
-    changed_paths::{PathChange, asked, concerned, unpacked, walked},
+    changed_names::{asked, concerned},
+    changed_paths::{PathChange, unpacked, walked},
     changes::{Attributes, Facts, NOTHING_KNOWN, known_by_call, one, two},
     descriptors,
-    given::{Given, concerns, fill, only},
+    given::{Given, concerns, fill, only, target},
     numbers::untyped,
     offsets::{agent_pid, offset},
     read::{Probed, pointer},
@@ -55,6 +56,8 @@ struct Names {
 pub const NO_PATH: GivenPath = GivenPath {
     given_length: 0,
     given_truncated: 0,
+    above: 0,
+    root_length: 0,
     given: [0; GIVEN_PATH_BYTES],
     base: PathBytes {
         length: 0,
@@ -191,7 +194,7 @@ fn new(what: u32, after: u64) -> Option<&'static mut Names> {
 #[inline(always)]
 fn read_first(names: &mut Names, from: Given) {
     let is_read = if names.what == CHANGE_SYMLINKED {
-        only::<true>(&mut names.first, from.text)
+        target::<true>(&mut names.first, from.text)
     } else {
         fill::<true>(&mut names.first, from)
     };

@@ -22,6 +22,13 @@ pub struct Place {
     pub mount: *const u8,
 }
 
+impl Place {
+    pub const NOWHERE: Self = Self {
+        dentry: core::ptr::null(),
+        mount: core::ptr::null(),
+    };
+}
+
 /// Where an open file lies.
 #[inline(always)]
 pub fn of_file(file: *const u8) -> Place {
@@ -51,15 +58,29 @@ pub fn root<R: Read>(task: *const u8) -> Place {
     }
 }
 
-/// Writes the components from `place` up to the root of the current task.
+/// What a walk ended at: the root.
+pub const AT_ROOT: u32 = 0;
+/// What a walk ended at: nothing, for there was no room, or it was too long.
+const CUT: u32 = 1;
+/// What a walk ended at: the top of all, for the root does not hold the place.
+pub const AT_TOP: u32 = 2;
+
+/// Writes the components from `place` up to the root of the current task; returns what it ended at.
 #[inline(always)]
 pub fn walk(place: &Place, out: &mut PathBytes) -> u32 {
     walk_below(&root::<Probed>(task::current()), place, out)
 }
 
-/// Writes the components from `place` up to a root.
+/// Writes the components from `place` up to a root; returns what it ended at.
 #[inline(always)]
 pub fn walk_below(root: &Place, place: &Place, out: &mut PathBytes) -> u32 {
+    out.length = 0;
+    walk_on(root, place, out)
+}
+
+/// The same, behind what is there already.
+#[inline(always)]
+pub fn walk_on(root: &Place, place: &Place, out: &mut PathBytes) -> u32 {
     walk_up(
         untyped(place.dentry),
         untyped(place.mount),
@@ -82,7 +103,7 @@ extern "C" fn walk_up(
 ) -> u32 {
     // SAFETY: what is not null is what [`walk_below`] was given. The verifier knows no more than that.
     let Some(out) = (unsafe { out.as_mut() }) else {
-        return 1;
+        return CUT;
     };
     let root = Place {
         dentry: root_dentry as *const u8,
@@ -94,12 +115,10 @@ extern "C" fn walk_up(
     // The length is kept in the record, not in a register: from there it is any number to the verifier, so that all ways through
     // the loop look the same to it and are checked once.
     let length = &raw mut out.length;
-    // SAFETY: `length` points into `out`, of which nothing else borrows this part.
-    unsafe { length.write_volatile(0) };
-    let mut truncated = 1;
+    let mut end = CUT;
     for _ in 0..PATH_COMPONENTS_MAX {
         if dentry == root.dentry && mount == root.mount {
-            truncated = 0;
+            end = AT_ROOT;
             break;
         }
         let (parent, name) = parent_and_name(dentry);
@@ -109,7 +128,7 @@ extern "C" fn walk_up(
             let above = pointer::<Probed>(holder, offset!(mount_parent));
             if above == holder || above.is_null() {
                 // The top of all: a file that the task's root does not hold (a detached mount, a memfd, a descriptor from outside).
-                truncated = 0;
+                end = AT_TOP;
                 break;
             }
             dentry = pointer::<Probed>(holder, offset!(mount_mountpoint));
@@ -117,7 +136,7 @@ extern "C" fn walk_up(
             top = pointer::<Probed>(mount, offset!(vfsmount_root));
             continue;
         }
-        // SAFETY: as above.
+        // SAFETY: `length` points into `out`, of which nothing else borrows this part.
         let used = unsafe { length.read_volatile() } as usize;
         if used >= PATH_USABLE_BYTES {
             break;
@@ -136,8 +155,8 @@ extern "C" fn walk_up(
         }
         dentry = parent;
     }
-    out.truncated = truncated;
-    truncated
+    out.truncated = u32::from(end == CUT);
+    end
 }
 
 /// Two pointers of a dentry, by one read where they stand as in all kernels so far: `d_parent`, then `d_name`, of which the pointer is the second half.

@@ -16,6 +16,7 @@ use claviger_sensor_common::{
 use crate::{
     arguments::{Arguments, number, result},
     attempts::is_refusal,
+    changes::nothing_given,
     labels,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed},
@@ -108,9 +109,8 @@ pub fn fill(record: &mut TamperRecord, key: RepeatKey, number: u32, id: u32) {
     record.key = key;
     record.number = number;
     record.id = id;
-    record.given_length = 0;
-    record.given_truncated = 0;
-    record.base.length = 0;
-    record.base.truncated = 0;
+    nothing_given(&mut record.path);
+    record.path.base.length = 0;
+    record.path.base.truncated = 0;
     task::snapshot(&raw mut record.task);
 }

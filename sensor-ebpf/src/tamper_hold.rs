@@ -188,10 +188,10 @@ fn report_path(what: u32, path: *const u8) {
         let record = unsafe { &mut *record };
         fill(record, key, 0, 0);
         // SAFETY: the helper copies a string from any address and reports a fault instead of taking it.
-        let Ok(given) = (unsafe { bpf_probe_read_kernel_str_bytes(path, &mut record.given) }) else {
+        let Ok(given) = (unsafe { bpf_probe_read_kernel_str_bytes(path, &mut record.path.given) }) else {
             return false;
         };
-        record.given_length = given.len() as u32;
+        record.path.given_length = given.len() as u32;
         true
     });
 }

@@ -3,7 +3,7 @@
 //! looks up what the path leads to.
 
 use aya_ebpf::{
-    helpers::{bpf_probe_read_user_str_bytes, generated::bpf_probe_read_kernel},
+    helpers::generated::bpf_probe_read_kernel,
     macros::{fentry, map, tracepoint},
     maps::HashMap,
     programs::{FEntryContext, TracePointContext},
@@ -21,7 +21,6 @@ use crate::{
     labels,
     names_asked::NO_PATH,
     offsets::{agent_pid, offset},
-    path,
     read::{Probed, Typed, pointer},
     repeats,
     report::submit,
@@ -180,28 +179,13 @@ extern "C" fn tell_mount(covers: u32, directory: i32, text: u64) -> u32 {
         let key = repeats::key(OPERATION_TAMPER + TAMPER_MOUNT, NOTHING, 0, errno);
         fill(record, key, covers, 0);
         if let Some(kept) = kept {
-            // The length and what follows lie in both alike.
-            let to = (&raw mut record.given_length).cast();
-            // SAFETY: the helper copies from any address and reports a fault instead of taking it; the rest of the record is as long.
+            let to = (&raw mut record.path).cast();
+            // SAFETY: the helper copies from any address and reports a fault instead of taking it.
             return unsafe { bpf_probe_read_kernel(to, size_of::<GivenPath>() as u32, kept.cast()) } == 0;
         }
-        // SAFETY: the helper copies a string from any user address and reports a fault instead of taking it.
-        let read = unsafe { bpf_probe_read_user_str_bytes(text as *const u8, &mut record.given) };
-        let Ok(length) = read.map(<[u8]>::len) else {
-            return false;
-        };
-        record.given_length = length as u32;
-        record.given_truncated = u32::from(length + 1 >= record.given.len());
-        if record.given[0] != b'/' {
-            path::walk(&given::start(directory), &mut record.base);
-        }
-        true
+        given::fill::<true>(&mut record.path, Given { directory, text })
     }) as u32
 }
-
-const _: () = assert!(
-    core::mem::offset_of!(TamperRecord, given_length) + size_of::<GivenPath>() <= size_of::<TamperRecord>()
-);
 
 const NOTHING: ObjectKey = ObjectKey {
     inode: 0,

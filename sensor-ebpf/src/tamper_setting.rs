@@ -48,8 +48,8 @@ fn written(ctx: &SysctlContext) {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         fill(record, key, 0, 0);
-        record.given[..FTRACE_ENABLED.len()].copy_from_slice(FTRACE_ENABLED);
-        record.given_length = FTRACE_ENABLED.len() as u32;
+        record.path.given[..FTRACE_ENABLED.len()].copy_from_slice(FTRACE_ENABLED);
+        record.path.given_length = FTRACE_ENABLED.len() as u32;
         true
     });
 }

@@ -94,7 +94,7 @@ compared! {
     FileUseRecord { header, task, key, label, matched, reserved, version, path }
     FileVersion { size, modified_s, changed_s, modified_ns, changed_ns }
     AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
-    GivenPath { given_length, given_truncated, given, base }
+    GivenPath { given_length, given_truncated, above, root_length, given, base }
     KnownFile { label, matched, through_overlay, object }
     ChangeRecord {
         header, task, what, errno, by_path, overwrote, mode_before, mode_after, uid_before, gid_before, uid_after, gid_after, file,
@@ -107,7 +107,7 @@ compared! {
     KernelKeyRecord { header, task, key }
     FoundName { hash, place, length, name }
     ProgramSecretRecord { header, task, count, left_out, unread, padding, found }
-    TamperRecord { header, task, key, number, id, given_length, given_truncated, given, base }
+    TamperRecord { header, task, key, number, id, path }
     DirectoryListRecord { header, task, key, label, path }
     WrittenRecord { header, writer, exec_id, object, marks, reserved, path }
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }

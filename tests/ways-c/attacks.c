@@ -139,6 +139,21 @@ static void mount_over(void) {
     say(syscall(SYS_mount, other, object, NULL, MS_BIND, NULL));
 }
 
+/* From a root that lies above it. */
+static void mount_over_chroot(void) {
+    private_mounts();
+    write_text(joined(directory_of(directory_of(object)), "cover"), "");
+    from_chroot();
+    actor();
+    say(syscall(SYS_mount, "/cover", object, NULL, MS_BIND, NULL));
+}
+/* The same for the sensor, for it would be seen there, and refused. */
+static void denied_mount_over_chroot(void) {
+    from_chroot();
+    nobody();
+    say(syscall(SYS_mount, "/", object, NULL, MS_BIND, NULL));
+}
+
 /* What was mounted nowhere before. */
 static void mount_over_detached(void) {
     private_mounts();
@@ -190,6 +205,12 @@ static void own_name_removed(void) {
     actor();
     say(syscall(SYS_unlink, name));
 }
+static void own_mode_set_chroot(void) {
+    struct stat facts;
+    must("its mode", stat(object, &facts));
+    from_chroot();
+    say(syscall(SYS_chmod, object, facts.st_mode & 07777));
+}
 /* To the mode that it has. */
 static void own_mode_set(void) {
     struct stat facts;
@@ -214,6 +235,9 @@ const struct way attack_ways[] = {
     {"bpf_link_taken", bpf_link_taken},
     {"bpf_map_taken", bpf_map_taken},
     {"bpf_map_write_hidden", bpf_map_write_hidden},
+    {"mount_over_chroot", mount_over_chroot},
+    {"denied_mount_over_chroot", denied_mount_over_chroot},
+    {"own_mode_set_chroot", own_mode_set_chroot},
     {"mount_over", mount_over},
     {"mount_over_detached", mount_over_detached},
     {"mount_over_elsewhere", mount_over_elsewhere},

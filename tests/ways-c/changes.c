@@ -38,6 +38,49 @@ static void way_ftruncate(void) {
 static void rename_from(void) { say(syscall(SYS_rename, object, other)); }
 static void renameat_from(void) { say(syscall(SYS_renameat, AT_FDCWD, object, AT_FDCWD, other)); }
 static void renameat2_from(void) { say(syscall(SYS_renameat2, AT_FDCWD, object, AT_FDCWD, other, RENAME_NOREPLACE)); }
+static void chroot_rename(void) {
+    from_chroot();
+    say(syscall(SYS_rename, object, joined("", name_of(object))));
+}
+static void chroot_rename_to(void) {
+    from_chroot();
+    write_text("/moved", TEXT);
+    actor();
+    say(syscall(SYS_rename, "/moved", object));
+}
+/* A root has nothing above it, whatever a path says. */
+static void chroot_unlink(void) {
+    from_chroot();
+    say(syscall(SYS_unlink, joined("../..", object)));
+}
+static void chroot_symlink(void) {
+    from_chroot();
+    say(syscall(SYS_symlink, object, "/way"));
+}
+static void chroot_chmod(void) {
+    from_chroot();
+    say(syscall(SYS_chmod, object, 0640));
+}
+/* By a directory that was opened before. */
+static void chroot_fchmodat(void) {
+    int directory = (int)must("open the directory", open(directory_of(object), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    must("chroot", chroot("/proc"));
+    must("chdir", chdir("/"));
+    say(syscall(SYS_fchmodat, directory, name_of(object), 0640));
+}
+/* From outside of the root, over which the way leads: there is nothing above it. */
+static void chroot_over(void) {
+    const char *root = directory_of(object);
+    const char *above = directory_of(root);
+    must("chdir", chdir(above));
+    must("chroot", chroot(root));
+    say(syscall(SYS_chmod, joined(joined(name_of(root), ".."), name_of(object)), 0640));
+}
+/* In a mount namespace of its own besides. */
+static void chroot_unshared_rename(void) {
+    private_mounts();
+    chroot_rename();
+}
 static void rename_to(void) {
     write_text(other, TEXT);
     actor();
@@ -283,6 +326,14 @@ const struct way change_ways[] = {
     {"rename_from", rename_from},
     {"renameat_from", renameat_from},
     {"renameat2_from", renameat2_from},
+    {"chroot_rename", chroot_rename},
+    {"chroot_rename_to", chroot_rename_to},
+    {"chroot_unshared_rename", chroot_unshared_rename},
+    {"chroot_unlink", chroot_unlink},
+    {"chroot_symlink", chroot_symlink},
+    {"chroot_chmod", chroot_chmod},
+    {"chroot_fchmodat", chroot_fchmodat},
+    {"chroot_over", chroot_over},
     {"rename_to", rename_to},
     {"rename_over", rename_to},
     {"created_renamed", created_renamed},

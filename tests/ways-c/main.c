@@ -122,6 +122,12 @@ const char *name_of(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+void from_chroot(void) {
+    const char *root = directory_of(directory_of(object));
+    must("chroot", chroot(root));
+    must("chdir", chdir("/"));
+    object += strlen(root);
+}
 const char *joined(const char *directory, const char *name) {
     char *path;
     if (asprintf(&path, "%s/%s", directory, name) < 0)

@@ -172,8 +172,31 @@ static void own_tree(void) {
     say(0);
 }
 
+/* The same in a tree of mounts that are in no namespace, where the path is the same. */
+static void own_detached(void) {
+    const char *top = directory_of(directory_of(directory_of(object)));
+    private_mounts();
+    must("mount a tmpfs", mount("own", top, "tmpfs", 0, NULL));
+    /* The path below the root. */
+    char below[4096] = "", *end = below;
+    const char *made = joined(top, "");
+    for (const char *name = object + 1, *next; (next = strchr(name, '/')); name = next + 1) {
+        end += sprintf(end, "/%.*s", (int)(next - name), name);
+        must("make a directory", mkdir(joined(made, below), 0700));
+    }
+    write_text(joined(top, object), "");
+    int tree = (int)must("open_tree", syscall(SYS_open_tree, AT_FDCWD, top, OPEN_TREE_CLONE | O_CLOEXEC));
+    must("umount", umount2(top, MNT_DETACH));
+    actor();
+    must("chmod", fchmodat(tree, object + 1, 0644, 0));
+    must("fchdir", fchdir(tree));
+    must("chroot", chroot("."));
+    must("chmod", chmod(object, 0640));
+    say(0);
+}
+
 const struct way raced_ways[] = {
     {"raced_closes", raced_closes}, {"raced_replaces", raced_replaces}, {"raced_changes", raced_changes}, {"raced_maps", raced_maps},
     {"raced_lists", raced_lists},   {"raced_takes", raced_takes},       {"raced_frozen", raced_frozen},
-    {"own_tree", own_tree},         {0},
+    {"own_tree", own_tree},         {"own_detached", own_detached},     {0},
 };

@@ -190,6 +190,10 @@ static _Noreturn void change(uint8_t operation, const char *first, const char *s
 static void way_unlinkat(void) { change(IORING_OP_UNLINKAT, object, NULL); }
 static void rename_directory(void) { change(IORING_OP_RENAMEAT, directory_of(object), other); }
 static void way_renameat(void) { change(IORING_OP_RENAMEAT, object, other); }
+static void chroot_renameat(void) {
+    from_chroot();
+    change(IORING_OP_RENAMEAT, object, joined("", name_of(object)));
+}
 static void way_linkat(void) { change(IORING_OP_LINKAT, object, other); }
 static void way_symlinkat(void) { change(IORING_OP_SYMLINKAT, object, other); }
 
@@ -292,6 +296,7 @@ const struct way uring_ways[] = {
     {"denied_uring_fsetxattr", denied_fsetxattr},
     {"uring_unlinkat", way_unlinkat},
     {"uring_renameat", way_renameat},
+    {"uring_chroot_renameat", chroot_renameat},
     {"uring_rename_directory", rename_directory},
     {"uring_linkat", way_linkat},
     {"uring_symlinkat", way_symlinkat},

@@ -55,6 +55,8 @@ void nobody(void);
 void private_mounts(void);
 /* A descriptor of the decoy, open for reading. */
 int opened(void);
+/* Takes the directory above the decoy's for its root, and stands there; the decoy's path from then on. */
+void from_chroot(void);
 /* Two paths joined, in memory of their own. */
 const char *joined(const char *directory, const char *name);
 void write_text(const char *path, const char *text);

@@ -71,6 +71,17 @@ pub struct KnownFile {
     pub object: ObjectKey,
 }
 
+/// In [`GivenPath::above`]: the path is one of the agent's tree. The root of the process is the agent's.
+pub const ABOVE_NOTHING: u32 = 0;
+/// In [`GivenPath::above`]: the root of the process is another, which lies below the agent's.
+pub const ABOVE_ROOT: u32 = 1;
+/// In [`GivenPath::above`]: the path is one of another tree: of another mount namespace, or of mounts that are in none.
+pub const ABOVE_ELSEWHERE: u32 = 2;
+/// In [`GivenPath::above`]: where the root of the process lies is not known as a whole.
+pub const ABOVE_UNKNOWN: u32 = 3;
+/// Added in [`GivenPath::above`]: what the path starts at does not lie below the root of the process, and `base` leads from the agent's root, or from the top of the other tree.
+pub const ABOVE_OUTSIDE: u32 = 8;
+
 /// A path: what was given, below what it starts at. Of an object nothing is given, and all of its path is in `base`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -79,6 +90,10 @@ pub struct GivenPath {
     pub given_length: u32,
     /// 1 where what was given was longer than `given`.
     pub given_truncated: u32,
+    /// One of the `ABOVE_` values, and [`ABOVE_OUTSIDE`].
+    pub above: u32,
+    /// Bytes of `base` behind those that are used that say where the root of the process lies, as `above` says.
+    pub root_length: u32,
     /// What the process gave; what stands behind `given_length` means nothing.
     pub given: [u8; GIVEN_PATH_BYTES],
     /// What a relative path starts at; empty for an absolute one. Of an object its path on its file system.

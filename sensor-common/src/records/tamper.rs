@@ -2,8 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{PathBytes, RecordHeader, RepeatKey, TaskSnapshot};
-use crate::limits::GIVEN_PATH_BYTES;
+use super::{GivenPath, RecordHeader, RepeatKey, TaskSnapshot};
 
 /// Behind [`super::OPERATION_TAMPER`]: a signal to it. `number` is the signal, `id` the process or thread id given where it was refused and 0
 /// where it was sent.
@@ -57,12 +56,6 @@ pub struct TamperRecord {
     pub number: u32,
     /// To which, by the `TAMPER_` value.
     pub id: u32,
-    /// Bytes used of `given`, without the terminating zero; 0 where nothing is given.
-    pub given_length: u32,
-    /// 1 where the path given was longer than `given`.
-    pub given_truncated: u32,
-    /// The path as the process gave it; what stands behind `given_length` means nothing.
-    pub given: [u8; GIVEN_PATH_BYTES],
-    /// What a relative path starts at; empty for an absolute one.
-    pub base: PathBytes,
+    /// The path; nothing is given where there is none.
+    pub path: GivenPath,
 }

@@ -8,13 +8,17 @@ use zerocopy::IntoBytes as _;
 
 use super::overflow;
 use crate::{
-    actor::Actor,
+    actor::{self, Actor},
+    agent_root,
     changes::{Facts, one, two},
     given::{Given, fill, only, start},
     io_uring::overflow::KnownBy,
     names_asked::NO_PATH,
     numbers::untyped,
+    path::{self, AT_ROOT, Place},
+    read::Probed,
     report::lose,
+    task,
 };
 
 #[repr(C)]
@@ -87,13 +91,18 @@ impl Asked {
         }
     }
 
-    /// Compares what the paths started at with what they would start at now, if the current task is of the process that asked.
+    /// Compares what the paths started at, and the root, with what they would start at now, if the current task is of the process that asked.
     #[inline(always)]
     pub fn start_now(&self) -> Start {
         let is_known = self.are_starts_known();
         let not_known = if is_known { Start::Same } else { Start::Unknown };
         if !self.actor.is_current() {
             return not_known;
+        }
+        let root = actor::root(untyped((&raw const self.actor).cast()));
+        let root_now = path::root::<Probed>(task::current());
+        if root.dentry != root_now.dentry || root.mount != root_now.mount {
+            return Start::Another;
         }
         let first = now(self.start, self.directory);
         let second = now(self.second_start, self.second_directory);
@@ -176,6 +185,9 @@ extern "C" fn keep_change(request: u64, from: u64, to: u64) -> u32 {
         return 0;
     }
     asked.start = path(&mut asked.first, given, is_first_alone);
+    if asked.what == CHANGE_SYMLINKED {
+        agent_root::locate(&mut asked.first, Place::NOWHERE, AT_ROOT);
+    }
     if to != 0 {
         let given = Given {
             directory: asked.second_directory,

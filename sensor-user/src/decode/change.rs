@@ -10,6 +10,7 @@ use claviger_sensor_common::{
 
 use super::{
     DecodeError, FilePath, Object, Task,
+    given::{Above, GivenPaths, root, text},
     numbers::id,
     record::{Match, matched, prefix},
 };
@@ -97,6 +98,21 @@ pub struct Attributes {
     pub gid: Option<u32>,
 }
 
+/// The paths of a change as they are from another root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// As [`Change::path`].
+    pub path: FilePath,
+    /// As [`Change::second`].
+    pub second: Option<FilePath>,
+    /// As [`Change::text`].
+    text: Vec<u8>,
+    /// Whether they are of another tree than the sensor's.
+    is_elsewhere: bool,
+    /// Whether one of them starts outside of the root of who did it. Then they are the same from there.
+    is_outside: bool,
+}
+
 /// A file that may be a credential was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -131,12 +147,43 @@ pub struct Change {
     pub second: Option<FilePath>,
     /// For [`Changed::Symlinked`] what the link says; for [`Changed::Attribute`] which it is.
     pub text: Vec<u8>,
+    /// The paths as they are above the root of who did it, where they are not those of the sensor's tree as they are.
+    pub above: Option<Box<Paths>>,
+    /// The paths as that root shows them, in what [`Change::from_above`] returned.
+    pub below: Option<Box<Paths>>,
+}
+
+impl Change {
+    /// The same change as it is seen from above the root of who did it; nothing where that makes no difference.
+    #[must_use]
+    pub fn from_above(&self) -> Option<Self> {
+        let mut change = self.clone();
+        let above = *change.above.take()?;
+        change.below = Some(Box::new(Paths {
+            path: std::mem::replace(&mut change.path, above.path),
+            second: std::mem::replace(&mut change.second, above.second),
+            text: std::mem::replace(&mut change.text, above.text),
+            ..above
+        }));
+        change.is_of_other_root = above.is_elsewhere;
+        Some(change)
+    }
+
+    /// Of what [`Change::from_above`] returned, whether one of its paths starts outside of the root of who did it.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        self.below.as_ref().is_some_and(|below| below.is_outside)
+    }
 }
 
 /// Reads a record of this kind.
 pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
     let record: ChangeRecord = prefix(bytes, RECORD_CHANGE)?;
     let what = what(record.what)?;
+    let GivenPaths {
+        path,
+        above: path_above,
+    } = GivenPaths::of(&record.path)?;
     let mut change = Change {
         time_boot_ns: record.header.time_boot_ns,
         task: Task::from(&record.task),
@@ -158,24 +205,50 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
         },
         file: known(&record.file)?,
         place: known(&record.place)?,
-        path: path(&record.path)?,
+        path,
         second: None,
         text: Vec::new(),
+        above: None,
+        below: None,
     };
+    let (mut second_above, mut text_above) = (None, None);
     match what {
         Changed::Renamed
         | Changed::Exchanged
         | Changed::Linked
         | Changed::DirectoryRenamed
         | Changed::DirectoryExchanged => {
-            change.second = Some(path(&second(bytes)?)?);
+            let given = GivenPaths::of(&second(bytes)?)?;
+            (change.second, second_above) = (Some(given.path), given.above);
         }
         Changed::Symlinked => {
-            change.text = given(&record.path)?.to_vec();
-            change.second = Some(path(&second(bytes)?)?);
+            let given = GivenPaths::of(&second(bytes)?)?;
+            (change.second, second_above) = (Some(given.path), given.above);
+            change.text = text(&record.path)?.to_vec();
+            if let (Some(root), Some(below)) = (root(&record.path)?, change.text.strip_prefix(b"/")) {
+                text_above = Some(root.join(below).bytes);
+            }
         }
-        Changed::Attribute => change.text = given(&second(bytes)?)?.to_vec(),
+        Changed::Attribute => change.text = text(&second(bytes)?)?.to_vec(),
         _ => {}
+    }
+    let each = [&path_above, &second_above].map(Option::as_ref);
+    if each.iter().any(Option::is_some) {
+        let is = |what: fn(&Above) -> bool| each.iter().flatten().any(|above| what(above));
+        let paths = Paths {
+            path: path_above
+                .as_ref()
+                .map_or(&change.path, |above| &above.path)
+                .clone(),
+            second: second_above
+                .as_ref()
+                .map(|above| above.path.clone())
+                .or_else(|| change.second.clone()),
+            text: text_above.unwrap_or_else(|| change.text.clone()),
+            is_elsewhere: is(|above| above.is_elsewhere),
+            is_outside: is(|above| above.is_outside),
+        };
+        change.above = Some(Box::new(paths));
     }
     Ok(change)
 }
@@ -216,24 +289,11 @@ fn known(file: &KnownFile) -> Result<Known, DecodeError> {
     })
 }
 
-fn given(path: &GivenPath) -> Result<&[u8], DecodeError> {
-    let out_of_range = DecodeError::OutOfRange {
-        field: "given_length",
-        value: path.given_length,
-    };
-    let length = usize::try_from(path.given_length).map_err(|_| out_of_range)?;
-    path.given.get(..length).ok_or(out_of_range)
-}
-
-fn path(path: &GivenPath) -> Result<FilePath, DecodeError> {
-    let mut joined = FilePath::from_record(&path.base)?.join(given(path)?);
-    joined.truncated |= path.given_truncated != 0;
-    Ok(joined)
-}
-
 #[cfg(test)]
 mod tests {
-    use claviger_sensor_common::{Label, MATCHED_OBJECT, PathBytes, RecordHeader, UNKNOWN_ID};
+    use claviger_sensor_common::{
+        ABOVE_ELSEWHERE, ABOVE_ROOT, Label, MATCHED_OBJECT, PathBytes, RecordHeader, UNKNOWN_ID,
+    };
     use proptest::prelude::*;
     use zerocopy::{FromZeros as _, IntoBytes as _};
 
@@ -286,6 +346,43 @@ mod tests {
         assert_eq!(change.second.expect("there").bytes, b"/x/b");
         assert_eq!(change.before.mode, Some(0o600));
         assert_eq!(change.after.mode, None);
+    }
+
+    #[test]
+    fn below_another_root_both_names_come_out_from_above_too() {
+        let mut record = sample();
+        record.change.by_path = CHANGE_BY_PATH | CHANGE_OF_OTHER_ROOT;
+        for path in [&mut record.change.path, &mut record.second] {
+            let below = path.base.length as usize;
+            path.base.components[below..below + 6].copy_from_slice(b"x\0srv\0");
+            path.root_length = 6;
+            path.above = ABOVE_ROOT;
+        }
+        let decoded = |record: &ChangeOfTwoRecord| {
+            let Record::Change(change) = crate::decode::decode(record.as_bytes()).expect("decodes") else {
+                panic!("a change")
+            };
+            change
+        };
+        let change = decoded(&record);
+        assert!(change.is_of_other_root);
+        let above = change.from_above().expect("there is another root");
+        assert!(!above.is_of_other_root);
+        assert_eq!(above.below.as_ref().expect("from below").path, change.path);
+        assert_eq!(above.path.bytes, b"/srv/x/.ssh/id_a");
+        assert_eq!(above.second.expect("there").bytes, b"/srv/x/x/b");
+        record.second.above = ABOVE_ELSEWHERE;
+        let above = decoded(&record).from_above().expect("there is another root");
+        assert!(above.is_of_other_root, "one of both is enough");
+        record.second.above = ABOVE_ROOT;
+
+        record.change.what = CHANGE_SYMLINKED;
+        record.change.path.base.length = 0;
+        record.change.path.base.components[..6].copy_from_slice(b"x\0srv\0");
+        record.change.path.given[..5].copy_from_slice(b"/e/id");
+        record.change.path.given_length = 5;
+        let above = decoded(&record).from_above().expect("there is another root");
+        assert_eq!(above.text, b"/srv/x/e/id", "a link is followed from the root");
     }
 
     #[test]

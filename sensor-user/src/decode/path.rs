@@ -38,18 +38,22 @@ impl FilePath {
     /// ask.
     #[must_use]
     pub fn join(&self, given: &[u8]) -> Self {
+        self.join_beside(given, &Self::default())
+    }
+
+    /// The same where a process has its root at this path, over which `..` does not lead.
+    pub(super) fn join_beside(&self, given: &[u8], root: &Self) -> Self {
+        let root: Vec<&[u8]> = components(&root.bytes).collect();
         let mut parts: Vec<&[u8]> = Vec::new();
         let base: &[u8] = if given.first() == Some(&b'/') {
             &[]
         } else {
             &self.bytes
         };
-        for part in base
-            .split(|byte| *byte == b'/')
-            .chain(given.split(|byte| *byte == b'/'))
-        {
+        for part in components(base).chain(components(given)) {
             match part {
-                b"" | b"." => {}
+                b"." => {}
+                b".." if parts == root => {}
                 b".." => {
                     parts.pop();
                 }
@@ -62,6 +66,14 @@ impl FilePath {
             bytes,
             truncated: self.truncated && given.first() != Some(&b'/'),
         }
+    }
+
+    /// A path below this one, as a root that lies here shows it.
+    pub(super) fn with(&self, path: &Self) -> Self {
+        let below = path.bytes.strip_prefix(b"/").unwrap_or(&path.bytes);
+        let mut joined = self.join(below);
+        joined.truncated |= path.truncated;
+        joined
     }
 
     /// As [`Self::join`], with all that was given as it was: what `..` leads to is for the kernel to say.
@@ -90,7 +102,12 @@ impl FilePath {
         given_length: u32,
         given_truncated: u32,
     ) -> Result<Self, DecodeError> {
-        Self::given_by(Self::join, base, used(given, given_length)?, given_truncated)
+        Self::given_by(
+            Self::join,
+            base,
+            used(given, "given_length", given_length)?,
+            given_truncated,
+        )
     }
 
     /// As [`Self::given`], with nothing resolved by names.
@@ -103,7 +120,7 @@ impl FilePath {
         Self::given_by(
             Self::join_as_given,
             base,
-            used(given, given_length)?,
+            used(given, "given_length", given_length)?,
             given_truncated,
         )
     }
@@ -121,39 +138,40 @@ impl FilePath {
 
     /// From the components as the kernel half wrote them: from the object upwards, each with a terminating zero.
     pub(super) fn from_record(record: &PathBytes) -> Result<Self, DecodeError> {
-        let out_of_range = DecodeError::OutOfRange {
-            field: "path length",
-            value: record.length,
-        };
-        let length = usize::try_from(record.length).map_err(|_| out_of_range)?;
-        let used = record.components.get(..length).ok_or(out_of_range)?;
-        let used = used.strip_suffix(&[0]).unwrap_or(used);
-        let truncated = record.truncated != 0;
-        let mut bytes = Vec::with_capacity(length + 1);
-        if !used.is_empty() {
-            for component in used.rsplit(|byte| *byte == 0) {
-                bytes.push(b'/');
-                bytes.extend_from_slice(component);
-            }
-        } else if !truncated {
-            bytes.push(b'/');
-        }
-        if truncated && !bytes.is_empty() {
-            // It does not begin at the root, so it must not look as if it did.
-            bytes.remove(0);
-        }
-        Ok(Self { bytes, truncated })
+        let components = used(&record.components, "path length", record.length)?;
+        Ok(joined(components, record.truncated != 0))
     }
 }
 
-/// What of a path as it was given is in use.
-fn used(given: &[u8], length: u32) -> Result<&[u8], DecodeError> {
-    let out_of_range = DecodeError::OutOfRange {
-        field: "given_length",
-        value: length,
-    };
+/// The names of a path, in order.
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+}
+
+/// A path from its components, which stand from the object upwards, each with a terminating zero.
+pub(super) fn joined(components: &[u8], truncated: bool) -> FilePath {
+    let used = components.strip_suffix(&[0]).unwrap_or(components);
+    let mut bytes = Vec::with_capacity(used.len() + 1);
+    if !used.is_empty() {
+        for component in used.rsplit(|byte| *byte == 0) {
+            bytes.push(b'/');
+            bytes.extend_from_slice(component);
+        }
+    } else if !truncated {
+        bytes.push(b'/');
+    }
+    if truncated && !bytes.is_empty() {
+        // It does not begin at the root, so it must not look as if it did.
+        bytes.remove(0);
+    }
+    FilePath { bytes, truncated }
+}
+
+/// What of a field is in use.
+pub(super) fn used<'a>(bytes: &'a [u8], field: &'static str, length: u32) -> Result<&'a [u8], DecodeError> {
+    let out_of_range = DecodeError::OutOfRange { field, value: length };
     let length = usize::try_from(length).map_err(|_| out_of_range)?;
-    given.get(..length).ok_or(out_of_range)
+    bytes.get(..length).ok_or(out_of_range)
 }
 
 /// Bytes as text: what is not UTF-8, control characters and backslashes as `\xNN`, so that it can be shown anywhere and turned back.

@@ -6,7 +6,10 @@ use claviger_sensor_common::{
     TAMPER_SCHEDULING_USER, TAMPER_SETTING, TAMPER_SIGNAL, TAMPER_SIGNAL_BY_DESCRIPTOR, TamperRecord,
 };
 
-use super::{DecodeError, FilePath, Hold, Task};
+use super::{
+    DecodeError, FilePath, Hold, Task,
+    given::{Above, GivenPaths},
+};
 use crate::kernel::BpfObject;
 
 /// Something was done to the sensor, or may have been.
@@ -54,6 +57,8 @@ pub enum Done {
     Mount {
         /// Here, by names alone.
         path: FilePath,
+        /// The same above the root of who did it, where that is not the sensor's tree as it is.
+        above: Option<Above>,
         /// What lies there.
         covers: Covers,
     },
@@ -97,14 +102,7 @@ impl Tamper {
             command: number,
             object,
         };
-        let given = || {
-            FilePath::given(
-                &record.base,
-                &record.given,
-                record.given_length,
-                record.given_truncated,
-            )
-        };
+        let given = || GivenPaths::of(&record.path);
         let held = |how| Done::Held { how, given: id };
         let done = match record.key.operation.wrapping_sub(OPERATION_TAMPER) {
             TAMPER_SIGNAL if id == 0 => Done::Signal(number),
@@ -116,22 +114,23 @@ impl Tamper {
             TAMPER_MAP => bpf(BpfObject::Map(id)),
             TAMPER_PROGRAM => bpf(BpfObject::Program(id)),
             TAMPER_LINK => bpf(BpfObject::Link(id)),
-            TAMPER_MOUNT => Done::Mount {
-                path: given()?,
-                covers: match number {
+            TAMPER_MOUNT => {
+                let GivenPaths { path, above } = given()?;
+                let covers = match number {
                     0 => Covers::Unknown,
                     bits if bits & COVERS_OWN != 0 => Covers::Own,
                     _ => Covers::Above,
-                },
-            },
+                };
+                Done::Mount { path, above, covers }
+            }
             TAMPER_LIMIT => held(Hold::Limit(number)),
             TAMPER_SCHEDULING => held(Hold::Scheduling(number)),
             TAMPER_SCHEDULING_GROUP => held(Hold::SchedulingOfGroup(number)),
             TAMPER_SCHEDULING_USER => held(Hold::SchedulingOfUser(number)),
             TAMPER_OOM_SCORE => held(Hold::OomScore(number.cast_signed())),
-            TAMPER_CGROUP => held(Hold::Moved(given()?)),
-            TAMPER_FREEZE => held(Hold::Frozen(given()?)),
-            TAMPER_SETTING => held(Hold::Setting(given()?)),
+            TAMPER_CGROUP => held(Hold::Moved(given()?.path)),
+            TAMPER_FREEZE => held(Hold::Frozen(given()?.path)),
+            TAMPER_SETTING => held(Hold::Setting(given()?.path)),
             _ => {
                 return Err(DecodeError::OutOfRange {
                     field: "operation",

@@ -3,9 +3,9 @@
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use claviger_tests::{
@@ -263,27 +263,102 @@ fn a_change_in_another_tree_is_none_of_the_credential() {
     let inode = fs::metadata(&one).expect("there").ino();
     let directory = tempfile::tempdir().expect("a directory");
     let programs = Programs::put(directory.path());
-    let (did, running) = programs.run("own_tree", one.to_str().expect("plain"), "");
-    drop(running);
-    let Did::It { pid, errno: 0, .. } = did else {
-        panic!("{did:?}");
-    };
-    let events = host.kept();
-    let by_it: Vec<_> = events
-        .iter()
-        .filter(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid)
-        .collect();
-    for event in &by_it {
-        assert_ne!(event["credential"]["inode"], inode, "{event:#}");
-        assert_eq!(
-            event["credential"]["identities"],
-            serde_json::json!([]),
-            "{event:#}"
-        );
+    for way in ["own_tree", "own_detached"] {
+        let (did, running) = programs.run(way, one.to_str().expect("plain"), "");
+        drop(running);
+        let Did::It { pid, errno: 0, .. } = did else {
+            panic!("{did:?}");
+        };
+        let events = host.kept();
+        let by_it = events
+            .iter()
+            .filter(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid);
+        for event in by_it {
+            assert_ne!(event["credential"]["inode"], inode, "{event:#}");
+            assert_eq!(
+                event["credential"]["identities"],
+                serde_json::json!([]),
+                "{event:#}"
+            );
+        }
     }
     fs::set_permissions(&one, Permissions::from_mode(0o640)).expect("set");
     let told = changes(&host, &one);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0]["credential"]["inode"], inode, "{told:#?}");
+    host.sensor.end(Signal::TERM);
+}
+
+/// Who has another root gives other paths to the same file.
+#[test]
+fn a_change_from_below_another_root_is_of_the_credential() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".ssh/id_one", KEY);
+    let one = host.decoy.path(".ssh/id_one");
+    host.sensor.start();
+    let inode = fs::metadata(&one).expect("there").ino();
+    let directory = tempfile::tempdir().expect("a directory");
+    let programs = Programs::put(directory.path());
+    let (did, running) = programs.run("chroot_chmod", one.to_str().expect("plain"), "");
+    drop(running);
+    let Did::It { pid, errno: 0, .. } = did else {
+        panic!("{did:?}");
+    };
+    let mut told = host.kept();
+    told.retain(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["change"]["after"], "0640", "{told:#?}");
+    let credential = &told[0]["credential"];
+    assert_eq!(credential["inode"], inode, "{told:#?}");
+    assert_eq!(credential["path"], one.to_str().expect("plain"), "{told:#?}");
+    host.sensor.end(Signal::TERM);
+}
+
+/// What is named by a text that is longer than what is taken of one is lost, and counted: whichever of both names of a change it is.
+#[test]
+fn a_change_by_a_path_that_is_cut_is_counted() {
+    if !can_load() {
+        return;
+    }
+    let mut host = Host::new(EMPTY, "");
+    host.decoy.write(".ssh/id_one", KEY);
+    let one = host.decoy.path(".ssh/id_one");
+    host.sensor.start();
+    // Where a directory would lead on.
+    let aside = host.decoy.home().join("aside");
+    let long = |path: &Path| {
+        let text = path.to_str().expect("plain");
+        let name = text.rfind('/').expect("absolute");
+        PathBuf::from(format!("{}{}{}", &text[..name], "/.".repeat(600), &text[name..]))
+    };
+    let moved = aside.with_extension("moved");
+    let changes: [(&str, &dyn Fn() -> std::io::Result<()>); 4] = [
+        ("link", &|| fs::hard_link(long(&one), &aside)),
+        ("symlink", &|| {
+            std::os::unix::fs::symlink(long(&one), aside.with_extension("link"))
+        }),
+        ("rename", &|| fs::rename(long(&one), &moved)),
+        ("rename back", &|| fs::rename(&moved, long(&one))),
+    ];
+    // Where hooks see the object, it is told.
+    let told_or_counted = |host: &mut Host| {
+        let told = host.kept().into_iter().filter(|event| {
+            event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == std::process::id()
+        });
+        let counted = &host.sensor.status()["accounts"]["lost"]["path_cut"];
+        told.count() as u64 + counted.as_u64().unwrap_or(0)
+    };
+    for (what, change) in changes {
+        let before = told_or_counted(&mut host);
+        change().expect(what);
+        let begun = Instant::now();
+        while told_or_counted(&mut host) == before {
+            assert!(begun.elapsed() < PATIENCE, "{what} is neither told nor counted");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     host.sensor.end(Signal::TERM);
 }

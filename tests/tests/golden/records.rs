@@ -2,7 +2,7 @@
 //! that a change of it was meant.
 
 use claviger_sensor_common::{
-    ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
+    ABOVE_ROOT, ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
     DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
     KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT,
     NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
@@ -98,7 +98,10 @@ pub(crate) const CHANGE: Format = format("record_change", || {
     change.path.base = path(b"id_rsa\0.ssh\0demo\0", 0);
     record.second.given_length = 9;
     record.second.given[..9].copy_from_slice(b"../id.old");
-    record.second.base = path(b"work\0demo\0", 0);
+    record.second.base = path(b"work\0demo\0jail\0srv\0", 0);
+    record.second.base.length = 10;
+    record.second.above = ABOVE_ROOT;
+    record.second.root_length = 9;
     record.as_bytes().to_vec()
 });
 
@@ -172,11 +175,11 @@ pub(crate) const TAMPER: Format = format("record_tamper", || {
         key: key(OPERATION_TAMPER + TAMPER_MOUNT, 1),
         number: 0,
         id: 0,
-        given_length: 6,
-        base: path(b"claviger\0lib\0var\0", 0),
         ..FromZeros::new_zeroed()
     };
-    record.given[..6].copy_from_slice(b"sensor");
+    record.path.given_length = 6;
+    record.path.given[..6].copy_from_slice(b"sensor");
+    record.path.base = path(b"claviger\0lib\0var\0", 0);
     record.as_bytes().to_vec()
 });
 

@@ -36,43 +36,62 @@ pub(super) enum Not {
     Cut,
 }
 
+impl Not {
+    /// Of two looks at the same: what neither has found may be there where one of them could not see.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Credential { other } else { self }
+    }
+}
+
 impl<S: Sink> Agent<S> {
     pub(super) fn changed(&mut self, change: &Change) {
+        let not = match change.from_above() {
+            Some(above) => match self.tell_if_known(&above) {
+                Err(not) if !above.is_outside() => self.tell_if_known(change).map_err(|other| not.or(other)),
+                told => told,
+            },
+            None => self.tell_if_known(change),
+        };
+        if let Err(not) = not {
+            self.accounts.received += 1;
+            match not {
+                Not::Label => self.accounts.lose(LostHere::UnknownLabel, 1),
+                Not::Credential if change.is_read_late => self.accounts.lose(LostHere::PathReadLate, 1),
+                Not::Credential => self.accounts.drop_record(Dropped::NotInCatalogue),
+                Not::Cut => self.accounts.lose(LostHere::PathCut, 1),
+            }
+        }
+    }
+
+    /// Tells it, if it is a change of a credential or of a file of the sensor's, or a directory has moved, or something appeared.
+    fn tell_if_known(&mut self, change: &Change) -> Result<(), Not> {
         if change.what == Changed::Appeared {
             if self.is_way(change) {
                 self.worker.look();
             }
-            return;
+            return Ok(());
         }
         let (word, found, before, after) = match self.tell_what(change) {
             Ok(told) => told,
             Err(not) => {
-                if self.changed_own(change) {
-                    return;
-                }
                 // By path nothing says whether it was a directory.
                 let may_be_directory = matches!(
                     change.what,
                     Changed::DirectoryRenamed | Changed::DirectoryExchanged
                 ) || (change.is_by_path
                     && matches!(change.what, Changed::Renamed | Changed::Exchanged));
-                if may_be_directory && self.directory_moved(change) {
-                    return;
-                }
-                self.accounts.received += 1;
-                return match not {
-                    Not::Label => self.accounts.lose(LostHere::UnknownLabel, 1),
-                    Not::Credential if change.is_read_late => self.accounts.lose(LostHere::PathReadLate, 1),
-                    Not::Credential => self.accounts.drop_record(Dropped::NotInCatalogue),
-                    Not::Cut => self.accounts.lose(LostHere::PathCut, 1),
-                };
+                // What would come to it of a path that is cut is not known.
+                let is_known = not != Not::Cut;
+                let is_told = self.changed_own(change)
+                    || (may_be_directory && is_known && self.directory_moved(change));
+                return if is_told { Ok(()) } else { Err(not) };
             }
         };
         self.accounts.received += 1;
         let is_elsewhere = before != found.path.display();
         self.tell_change(change, word, &found, before, after);
         if change.end != End::Succeeded || change.is_of_other_root {
-            return;
+            return Ok(());
         }
         let path = path_of(&found.path);
         if let (MatchBasis::DirectoryEntry, Some(object)) = (found.matched_by, found.object) {
@@ -87,9 +106,10 @@ impl<S: Sink> Agent<S> {
                 let key = found.object.map(|object| object.key).unwrap_or_default();
                 self.knowledge.labels().lies(&path, Some(key));
             }
-            _ => return,
+            _ => return Ok(()),
         }
         self.worker.look();
+        Ok(())
     }
 
     /// Tells a change of a credential.
@@ -155,7 +175,10 @@ impl<S: Sink> Agent<S> {
             }
         };
         let moved = |found: &Found, known: &FilePath, other: &FilePath| {
-            let shown = if change.is_by_path {
+            let shown = if change.is_by_path && other.truncated {
+                // Of what is cut at its end the rest would look whole.
+                FilePath::default()
+            } else if change.is_by_path {
                 other.clone()
             } else {
                 beside(&acted_on(found, known), known, other)
@@ -172,8 +195,8 @@ impl<S: Sink> Agent<S> {
                     let after = to.path.display();
                     (if was_there { "replaced" } else { "created" }, to, before, after)
                 }
-                Err(_) => {
-                    let from = of_file()?;
+                Err(not) => {
+                    let from = of_file().map_err(|other| not.or(other))?;
                     let after = moved(&from, &change.path, &second);
                     let before = acted_on(&from, &change.path).display();
                     ("renamed", from, before, after)
@@ -186,8 +209,8 @@ impl<S: Sink> Agent<S> {
                     let after = to.path.display();
                     ("replaced", to, before, after)
                 }
-                Err(_) => {
-                    let from = of_file()?;
+                Err(not) => {
+                    let from = of_file().map_err(|other| not.or(other))?;
                     let before = moved(&from, &change.path, &second);
                     let after = from.path.display();
                     ("replaced", from, before, after)
@@ -203,8 +226,8 @@ impl<S: Sink> Agent<S> {
                     let after = moved(&from, &change.path, &second);
                     ("linked", from, nothing(), after)
                 }
-                Err(_) => {
-                    let mut to = of_place()?;
+                Err(not) => {
+                    let mut to = of_place().map_err(|other| not.or(other))?;
                     to.object = change.file.object.or(to.object);
                     let before = moved(&to, &second, &change.path);
                     let after = to.path.display();
@@ -234,10 +257,13 @@ impl<S: Sink> Agent<S> {
             bytes: parent(&link.bytes).to_vec(),
             truncated: link.truncated,
         };
-        if let Ok(found) = self.by_path(&directory.join(&change.text)) {
-            return Ok(("linked", found, String::new(), link.display()));
-        }
-        let mut to = place?;
+        let mut target = directory.join(&change.text);
+        target.truncated |= change.path.truncated;
+        let not = match self.by_path(&target) {
+            Ok(found) => return Ok(("linked", found, String::new(), link.display())),
+            Err(not) => not,
+        };
+        let mut to = place.map_err(|other| not.or(other))?;
         to.object = None;
         let after = display(&change.text);
         Ok(("created", to, String::new(), after))

@@ -1,24 +1,27 @@
 //! Names, lengths, modes and owners of the sensor's own files that others change.
 
-use std::path::Path;
-
 use super::{
     changes::{outcome, path_of},
     tampering::{Seen, is_same_tree},
     *,
 };
-use crate::decode::{Change, Changed, FilePath, Known, Match};
+use crate::decode::{Change, Changed, FilePath, Known, Match, Paths};
 
 impl<S: Sink> Agent<S> {
     /// Tells a change of a file of the sensor's own. Returns whether it was one.
     pub(super) fn changed_own(&mut self, change: &Change) -> bool {
         let second = change.second.as_ref().unwrap_or(&change.path);
+        // As who did it has them.
+        let (theirs, their_second) = match change.below.as_deref() {
+            Some(Paths { path, second, .. }) => (path, second.as_ref().unwrap_or(path)),
+            None => (&change.path, second),
+        };
         // A symbolic link changes nothing of what it leads to.
         let is_link = change.what == Changed::Symlinked;
-        let changed = (!is_link).then(|| self.own_path(change, &change.file, &change.path));
+        let changed = (!is_link).then(|| self.own_path(change, &change.file, &change.path, theirs));
         let Some(target) = changed
             .flatten()
-            .or_else(|| self.own_path(change, &change.place, second))
+            .or_else(|| self.own_path(change, &change.place, second, their_second))
         else {
             return false;
         };
@@ -40,8 +43,8 @@ impl<S: Sink> Agent<S> {
         true
     }
 
-    /// The path of a file that is the sensor's own: by the label of its directory, else by the words of its path.
-    fn own_path(&self, change: &Change, known: &Known, path: &FilePath) -> Option<String> {
+    /// The path of a file that is the sensor's own: by the label of its directory, else by the words of its path, which are `theirs` for who changed it.
+    fn own_path(&self, change: &Change, known: &Known, path: &FilePath, theirs: &FilePath) -> Option<String> {
         if let Some(Match::Object(id) | Match::DirectoryPattern(id)) = known.matched
             && let Some(Meaning::Sensor { path: own }) = self.knowledge.labels().meaning(id)
         {
@@ -57,7 +60,8 @@ impl<S: Sink> Agent<S> {
         let is_own = change.is_by_path
             && !path.truncated
             && self.options.own.holds(&given).is_some()
-            && is_same_tree(&change.task, Path::new(&given));
+            && (!change.is_of_other_root
+                || (!change.is_outside() && is_same_tree(&change.task, &given, &path_of(theirs))));
         is_own.then(|| path.display())
     }
 }

@@ -15,14 +15,16 @@ use rustix::{
 };
 
 use super::{
-    changes::outcome as outcome_of,
+    changes::{outcome as outcome_of, path_of},
     uses::{outcome_of as outcome_of_use, probe_of, was_under_way},
     *,
 };
 use crate::{
     agent::repeats::First,
     attribute::{is_own_mount_namespace, is_own_pid_namespace, is_own_user_namespace, mount_namespace_of},
-    decode::{Access, Attempt, Covers, Done, End, FileOperation, FileUse, Held, Hold, Tamper, Task},
+    decode::{
+        Access, Attempt, Covers, Done, End, FileOperation, FilePath, FileUse, Held, Hold, Tamper, Task,
+    },
 };
 
 /// errno(3): a program that runs cannot be written.
@@ -86,21 +88,31 @@ impl<S: Sink> Agent<S> {
                 let object = self.kernel.own.describe(*object);
                 ("bpf", format!("{} of {object}", command_word(*command)))
             }
-            Done::Mount { path, covers } => {
-                let given = Path::new(OsStr::from_bytes(&path.bytes));
+            Done::Mount { path, above, covers } => {
+                let seen = above.as_ref().map_or(path, |above| &above.path);
                 let hides = match covers {
                     Covers::Own => true,
                     Covers::Above => hides_what_is_below(&tamper.task),
                     // What is mounted by right of a user namespace of one's own comes to no other's mounts.
+                    Covers::Unknown if !is_own_user_namespace(tamper.task.user_namespace) => false,
+                    Covers::Unknown if seen.truncated && above.is_some() => {
+                        self.accounts.lose(LostHere::PathCut, 1);
+                        return Err(NotTold::Lost(LostHere::PathCut));
+                    }
                     Covers::Unknown => {
-                        is_own_user_namespace(tamper.task.user_namespace)
-                            && self.hides_by_path(given, &tamper.task)
+                        let is_same_tree = |given: &Path| match above {
+                            Some(above) if above.is_elsewhere => {
+                                !above.is_outside && is_same_tree(&tamper.task, given, &path_of(path))
+                            }
+                            _ => true,
+                        };
+                        self.hides_by_path(seen, is_same_tree, &tamper.task)
                     }
                 };
                 if !hides {
                     return Err(self.drop_record(Dropped::MountElsewhere));
                 }
-                ("mount_over", path.display())
+                ("mount_over", seen.display())
             }
             Done::Held { how, given } => {
                 if !is_own_held(how, *given, &tamper.task) {
@@ -174,7 +186,7 @@ impl<S: Sink> Agent<S> {
         } else {
             return false;
         };
-        if !is_same_tree(&attempt.task, path) {
+        if !is_same_tree(&attempt.task, path, path) {
             return false;
         }
         self.tell_attempted(attempt, what);
@@ -261,11 +273,12 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Whether a mount hides a file of the sensor, by its path.
-    fn hides_by_path(&self, given: &Path, task: &Task) -> bool {
-        let path = resolved(given);
+    fn hides_by_path(&self, given: &FilePath, is_same_tree: impl FnOnce(&Path) -> bool, task: &Task) -> bool {
+        let given = path_of(given);
+        let path = resolved(&given);
         let own = &self.options.own;
         if own.holds(&path).is_some() {
-            return is_same_tree(task, given);
+            return is_same_tree(&given);
         }
         own.hidden_below(&path).is_some() && hides_what_is_below(task)
     }
@@ -287,17 +300,17 @@ fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether a path means the same directory to a process as to the sensor. A process that is gone is taken to have had the host's root, where it was in the
-/// sensor's user namespace: the path is then all that is known.
-pub(super) fn is_same_tree(task: &Task, path: &Path) -> bool {
-    let Some(directory) = path.parent() else {
+/// Whether a path of the sensor's means the same directory as that of a process, which most often is the same path. A process that is gone is taken to have had the host's root,
+/// where it was in the sensor's user namespace: the path is then all that is known.
+pub(super) fn is_same_tree(task: &Task, path: &Path, theirs: &Path) -> bool {
+    let (Some(directory), Some(below)) = (path.parent(), theirs.parent()) else {
         return true;
     };
     let numbers = |path: &Path| {
         let facts = fs::metadata(path).ok()?;
         Some((facts.dev(), facts.ino()))
     };
-    let below = directory.strip_prefix("/").unwrap_or(directory);
+    let below = below.strip_prefix("/").unwrap_or(below);
     let theirs = Path::new("/proc").join(task.process.pid.to_string()).join("root");
     // That it runs a shadow of the path proves nothing where it cannot be looked at.
     match (numbers(directory), numbers(&theirs.join(below))) {

@@ -44,6 +44,8 @@ pub(super) fn ways() -> Vec<Way> {
                 Way::new("mount_over_program", mount, [Built, Built, Built])
                     .program("mount_over")
                     .to(Sensor(Program)),
+                Way::new("mount_over_chroot", mount, [Built, Built, Built]).to(Sensor(Config)),
+                Way::new("denied_mount_over_chroot", mount, [Built, Built, Built]).to(Sensor(Config)),
                 Way::new("mount_over_detached", mount, [Built, Built, Built]).to(Sensor(Config)),
             ],
         ),
@@ -88,6 +90,12 @@ pub(super) fn ways() -> Vec<Way> {
             [
                 Way::new("own_name_removed", Tamper("file_removed"), [Built, Built, Built])
                     .to(Sensor(StateFile)),
+                Way::new(
+                    "own_mode_set_chroot",
+                    Tamper("file_changed"),
+                    [Built, Built, Built],
+                )
+                .to(Sensor(StateFile)),
                 Way::new("own_mode_set", Tamper("file_changed"), [Built, Built, Built]).to(Sensor(StateFile)),
             ],
         ),

@@ -43,11 +43,15 @@ fn names() -> Vec<Way> {
             Way::new("rename_from", renamed, [Built, Built, Built]),
             Way::new("renameat_from", renamed, [Built, Built, Built]),
             Way::new("renameat2_from", renamed, [Built, Built, Built]),
+            Way::new("chroot_rename", renamed, [Built, Built, Built]),
+            Way::new("chroot_unshared_rename", renamed, [Built, Built, Built]),
+            Way::new("chroot_rename_to", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("rename_to", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("rename_over", replaced, [Built, Built, Built]),
             Way::new("raced_rename", replaced, [Built, Built, Built]),
             Way::new("untouched_rename", renamed, [Built, Built, Built]),
             Way::new("rename_exchange", replaced, [Built, Built, Built]),
+            Way::new("uring_chroot_renameat", renamed, [Built, Built, Built]),
             Way::new("uring_renameat", renamed, [Built, Built, Built]),
             Way::new("denied_uring_renameat", renamed, [Built, Built, Built]),
             Way::new("uring_ended_renameat", renamed, [Built, Built, Built]),
@@ -78,6 +82,7 @@ fn names() -> Vec<Way> {
             Way::new("denied_uring_linkat", linked, [Built, Built, Built]),
             Way::new("denied_uring_symlinkat", Change("created"), [Built, Built, Built]).to(NoKey),
             Way::new("symlink_to", linked, [Built, Built, Built]),
+            Way::new("chroot_symlink", linked, [Built, Built, Built]),
             Way::new("symlinkat_to", linked, [Built, Built, Built]),
         ],
     );
@@ -85,6 +90,7 @@ fn names() -> Vec<Way> {
         "`unlink`",
         [
             Way::new("unlink", removed, [Built, Built, Built]),
+            Way::new("chroot_unlink", removed, [Built, Built, Built]),
             Way::new("unlinkat", removed, [Built, Built, Built]),
             Way::new("raced_unlink", removed, [Built, Built, Built]),
             Way::new("untouched_unlink", removed, [Built, Built, Built]),
@@ -102,6 +108,9 @@ fn attributes() -> Vec<Way> {
     let by_call = row(
         "`chmod`, `chown`, `setxattr`",
         [
+            Way::new("chroot_chmod", mode, [Built, Built, Built]),
+            Way::new("chroot_fchmodat", mode, [Built, Built, Built]),
+            Way::new("chroot_over", mode, [Built, Built, Built]),
             Way::new("chmod", mode, [Built, Built, Built]),
             Way::new("fchmod", mode, [Built, Built, Built]),
             Way::new("fchmodat", mode, [Built, Built, Built]),
