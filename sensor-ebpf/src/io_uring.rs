@@ -304,8 +304,8 @@ fn opened_file(request: u64, result: u32) -> u64 {
 }
 
 /// An open has succeeded. Where a worker has run it, the process can have had the file, and have put another in its place, long before: what is no credential
-/// may not be what was opened, so the path is told. So it is of what is one, unless the worker itself says that it has just opened it: that may be a second one, or what
-/// only lies where some are. The agent tells the same file once.
+/// may not be what was opened, so the path is told. So it is of what is one, unless the worker itself says that it has just opened it, and it has the name that was asked for: that
+/// may be a second one, or what only lies where some are, put there while the worker was held up. The agent tells the same file once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn succeeded(request: u64, result: u32) -> u32 {
@@ -313,8 +313,11 @@ extern "C" fn succeeded(request: u64, result: u32) -> u32 {
     if state & SETTLED != 0 {
         return 0;
     }
-    let told = opened_by_ring(opened_file(request, result));
-    if state & BY_WORKER != 0 && (told == 0 || !task::is_ring_worker()) {
+    let file = opened_file(request, result);
+    let told = opened_by_ring(file);
+    if state & BY_WORKER != 0
+        && (told == 0 || !task::is_ring_worker() || has_name_asked_for(request, file) == 0)
+    {
         end_unknown(request);
     }
     0
