@@ -157,6 +157,7 @@ impl Change {
     /// The same change as it is seen from above the root of who did it; nothing where that makes no difference.
     #[must_use]
     pub fn from_above(&self) -> Option<Self> {
+        self.above.as_ref()?;
         let mut change = self.clone();
         let above = *change.above.take()?;
         change.below = Some(Box::new(Paths {
