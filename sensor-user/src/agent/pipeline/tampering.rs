@@ -95,7 +95,7 @@ impl<S: Sink> Agent<S> {
                     Covers::Above => hides_what_is_below(&tamper.task),
                     // What is mounted by right of a user namespace of one's own comes to no other's mounts.
                     Covers::Unknown if !is_own_user_namespace(tamper.task.user_namespace) => false,
-                    Covers::Unknown if seen.truncated && above.is_some() => {
+                    Covers::Unknown if seen.truncated => {
                         self.accounts.lose(LostHere::PathCut, 1);
                         return Err(NotTold::Lost(LostHere::PathCut));
                     }
