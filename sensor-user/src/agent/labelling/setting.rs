@@ -141,7 +141,10 @@ impl Labelling {
                     names: None,
                 };
                 self.keep(root, &found.path, labelled);
-                self.knowledge.labels().lies(&found.path, Some(object));
+                // In another tree another file lies at the same path.
+                if !matches!(root, Root::Other(_)) {
+                    self.knowledge.labels().lies(&found.path, Some(object));
+                }
                 Done::Yes
             }
             asked => self.undo(id, &asked, false),
