@@ -132,6 +132,10 @@ offsets! {
     mount_mountpoint,
     /// `mount.mnt_ns`
     mount_namespace,
+    /// `mount.mnt_id`
+    mount_id,
+    /// `mount.mnt_id_unique` (6.8)
+    mount_unique_id,
     /// `vfsmount.mnt_root`
     vfsmount_root,
     /// `fs_struct.root.dentry`

@@ -1,13 +1,17 @@
 //! The root of the agent: a path that a process gives leads to the same file for both only where it has the same root, and the same mounts.
 
 use aya_ebpf::{macros::map, maps::Array};
-use claviger_sensor_common::{ABOVE_ELSEWHERE, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, GivenPath};
+use claviger_sensor_common::{
+    ABOVE_COPY, ABOVE_ELSEWHERE, ABOVE_NOTHING, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, GivenPath,
+    PathBytes,
+};
 
 use crate::{
     actor,
     numbers::untyped,
+    offsets::offset,
     path::{self, AT_ROOT, AT_TOP, Place},
-    read::Probed,
+    read::{Probed, pointer},
     task,
 };
 
@@ -58,6 +62,32 @@ pub fn locate(path: &mut GivenPath, start: Place, end: u32) {
     }
 }
 
+/// Writes where a relative path starts, and returns, where that is not below the root of the current task, which tree it is: `base` is from the agent's root then, or
+/// from the top of another tree.
+#[inline(always)]
+pub fn walk_from(start: Place, base: &mut PathBytes) -> u32 {
+    if path::walk(&start, base) == AT_TOP {
+        walked_outside(untyped(start.dentry), untyped(start.mount), base)
+    } else {
+        ABOVE_NOTHING
+    }
+}
+
+/// Global, for what it takes of the stack.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walked_outside(dentry: u64, mount: u64, base: *mut PathBytes) -> u32 {
+    // SAFETY: what is not null is what [`walk_from`] was given. The verifier knows no more than that.
+    let Some(base) = (unsafe { base.as_mut() }) else {
+        return ABOVE_UNKNOWN;
+    };
+    let start = Place {
+        dentry: dentry as *const u8,
+        mount: mount as *const u8,
+    };
+    ABOVE_OUTSIDE | in_tree(path::walk_below(&known(), &start, base))
+}
+
 /// Global, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -80,7 +110,8 @@ extern "C" fn located(path: *mut GivenPath, dentry: u64, mount: u64, end: u32) -
     if path.base.truncated != 0 {
         return 0;
     }
-    let of_root = path::walk_on(&own, &path::root::<Probed>(task::current()), &mut path.base);
+    let root = path::root::<Probed>(task::current());
+    let of_root = path::walk_on(&own, &root, &mut path.base);
     let length = path.base.length.wrapping_sub(below);
     path.base.length = below;
     path.base.truncated = 0;
@@ -90,9 +121,38 @@ extern "C" fn located(path: *mut GivenPath, dentry: u64, mount: u64, end: u32) -
         path.root_length = if of_root == of_start { length } else { 0 };
     } else if of_root == AT_ROOT || of_root == AT_TOP {
         path.above = in_tree(of_root);
+        if of_root == AT_TOP && is_copy(untyped(root.mount)) != 0 {
+            path.above |= ABOVE_COPY;
+        }
         path.root_length = length;
     }
     1
+}
+
+/// Mounts that lie on each other, at most.
+const MOUNTS_MAX: u32 = 32;
+
+/// Whether the tree in which this mount is has at its top what the agent's has. Global, so that what it takes of the stack is free again behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_copy(mount: u64) -> u32 {
+    let own = known();
+    let mut mount = mount as *const u8;
+    let mut is_own = false;
+    for _ in 0..MOUNTS_MAX {
+        let top = pointer::<Probed>(mount, offset!(vfsmount_root));
+        is_own |= top == own.dentry;
+        let holder = mount.wrapping_sub(offset!(mount_mnt) as usize);
+        let parent = pointer::<Probed>(holder, offset!(mount_parent));
+        if parent == holder || parent.is_null() {
+            return u32::from(is_own);
+        }
+        mount = parent.wrapping_add(offset!(mount_mnt) as usize);
+        // Else it is a name in what lies above, which is the top then.
+        is_own &= pointer::<Probed>(holder, offset!(mount_mountpoint))
+            == pointer::<Probed>(mount, offset!(vfsmount_root));
+    }
+    0
 }
 
 /// Which tree it is whose walk ended so.

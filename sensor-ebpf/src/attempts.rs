@@ -4,9 +4,10 @@
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel_str_bytes, bpf_probe_read_user, bpf_probe_read_user_str_bytes,
 };
-use claviger_sensor_common::{AttemptRecord, GIVEN_PATH_BYTES, Probe, RECORD_ATTEMPT};
+use claviger_sensor_common::{ABOVE_NOTHING, AttemptRecord, GIVEN_PATH_BYTES, Probe, RECORD_ATTEMPT};
 
 use crate::{
+    agent_root,
     arguments::Arguments,
     given::start,
     labels,
@@ -140,9 +141,12 @@ pub fn finish(record: &mut AttemptRecord, length: usize, directory: i32) -> bool
     record.given_truncated = u32::from(length + 1 >= record.given.len());
     record.base.length = 0;
     record.base.truncated = 0;
+    record.root = path::root_id();
     task::snapshot(&raw mut record.task);
+    record.reserved = 0;
+    record.above = ABOVE_NOTHING;
     if record.given[0] != b'/' {
-        path::walk(&start(directory), &mut record.base);
+        record.above = agent_root::walk_from(start(directory), &mut record.base);
     }
     true
 }

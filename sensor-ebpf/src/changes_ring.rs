@@ -216,7 +216,7 @@ fn submitted<const SUCCESSES: bool>(request: *const u8) {
     if is_silent && !(SUCCESSES && is_by_file(opcode)) {
         // Nothing would tell when it is over, nor that it was refused.
         if SUCCESSES {
-            told_now(opcode, what | LATE_IF_RELATIVE, END_UNKNOWN, from, to);
+            told_now(opcode, what, END_UNKNOWN, from, to);
         }
         return;
     }
@@ -280,37 +280,32 @@ pub fn end_unknown(request: u64, what: u32, file: u64) -> u32 {
     )
 }
 
-/// Tells a change of what a path leads to, of the current task, with what the path starts at now.
+/// Tells a change of what a path leads to, of the current task, with what the path starts at now. When it runs, which may be later, the process may be elsewhere, or have another root.
 #[inline(always)]
 fn told_now(opcode: u8, what: u32, errno: u32, from: Given, to: Given) {
     let (first, second) = (untyped(from.text as *const u8), untyped(to.text as *const u8));
     if opcode == IORING_OP_SETXATTR {
-        attribute_by_path(errno, first, second, what);
+        attribute_by_path(errno, first, second, LATE);
     } else {
-        names(what, errno, both(from.directory, to.directory), first, second);
+        names(
+            what | LATE,
+            errno,
+            both(from.directory, to.directory),
+            first,
+            second,
+        );
     }
 }
 
 /// With what is told: the paths may have started elsewhere.
 const LATE: u32 = 1 << 31;
 
-/// The same, of what is relative: when it runs, which may be later, the process may be elsewhere.
-const LATE_IF_RELATIVE: u32 = 1 << 30;
-
-/// Whether a path of such may have started elsewhere.
-#[inline(always)]
-fn is_late(what: u32, path: Given) -> bool {
-    let is_relative = || path.text != 0 && Probed::read::<u8>(path.text as *const u8, 0) != b'/';
-    what & LATE != 0 || what & LATE_IF_RELATIVE != 0 && is_relative()
-}
-
 /// Tells a change of names.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn names(what: u32, errno: u32, directories: u64, from: u64, to: u64) -> u32 {
     let (from, to) = (Given::at(directories, from), Given::at(directories >> 32, to));
-    let is_late = is_late(what, from) || is_late(what, to);
-    tell::<false>(what & !(LATE | LATE_IF_RELATIVE), errno, is_late, from, to);
+    tell::<false>(what & !LATE, errno, what & LATE != 0, from, to);
     0
 }
 
@@ -325,7 +320,7 @@ extern "C" fn attribute_by_path(errno: u32, path: u64, attribute: u64, what: u32
     let mut facts = Facts::new(CHANGE_ATTRIBUTE);
     facts.errno = errno;
     facts.by_path = true;
-    facts.read_late = is_late(what, given);
+    facts.read_late = what & LATE != 0;
     two(&facts, |path, name| {
         fill::<false>(path, given) && only::<false>(name, attribute)
     });

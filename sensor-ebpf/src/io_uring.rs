@@ -21,8 +21,8 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use claviger_sensor_common::{
-    AttemptRecord, Counter, END_NOT_RUN, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES, IN_FLIGHT_MAX, MISSING,
-    PathBytes, Probe, RECORD_ATTEMPT,
+    ABOVE_NOTHING, AttemptRecord, Counter, END_NOT_RUN, END_TO_RUN, END_UNKNOWN, GIVEN_PATH_BYTES,
+    IN_FLIGHT_MAX, MISSING, PathBytes, Probe, RECORD_ATTEMPT, RootPlace,
 };
 
 use zerocopy::IntoBytes as _;
@@ -66,6 +66,11 @@ struct Asked {
     known_by: overflow::KnownBy,
     /// Who has submitted it.
     actor: Actor,
+    /// What an absolute path starts at.
+    root: RootPlace,
+    /// As in the record.
+    above: u32,
+    reserved: u32,
     /// The dentry at which a relative path starts; 0 where that is not open.
     start: u64,
     base: PathBytes,
@@ -163,6 +168,9 @@ static NOTHING_ASKED: Asked = Asked {
     ring: 0,
     known_by: overflow::KnownBy::NOTHING,
     actor: Actor::NOBODY,
+    root: RootPlace { mount: 0, inode: 0 },
+    above: ABOVE_NOTHING,
+    reserved: 0,
     start: 0,
     base: NO_PATH.base,
     given: [0; GIVEN_PATH_BYTES],

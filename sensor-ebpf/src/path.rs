@@ -4,7 +4,9 @@
 //! the walk happens only for a file that is to be reported.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
-use claviger_sensor_common::{NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes};
+use claviger_sensor_common::{
+    MISSING, NAME_BYTES, PATH_COMPONENTS_MAX, PATH_USABLE_BYTES, PathBytes, ROOT_IS_TOP, RootPlace,
+};
 
 use crate::{
     numbers::untyped,
@@ -55,6 +57,24 @@ pub fn root<R: Read>(task: *const u8) -> Place {
     Place {
         dentry: pointer::<Probed>(fs, offset!(fs_root_dentry)),
         mount: pointer::<Probed>(fs, offset!(fs_root_mnt)),
+    }
+}
+
+/// The same, so that it is known again outside of the kernel.
+#[inline(always)]
+pub fn root_id() -> RootPlace {
+    let Place { dentry, mount } = root::<Probed>(task::current());
+    let holder = mount.wrapping_sub(offset!(mount_mnt) as usize);
+    let is_top = pointer::<Probed>(mount, offset!(vfsmount_root)) == dentry;
+    let inode = pointer::<Probed>(dentry, offset!(dentry_inode));
+    let id = if offset!(mount_unique_id) == MISSING {
+        u64::from(Probed::read::<u32>(holder, offset!(mount_id)))
+    } else {
+        Probed::read(holder, offset!(mount_unique_id))
+    };
+    RootPlace {
+        mount: id | u64::from(is_top) << ROOT_IS_TOP.trailing_zeros(),
+        inode: Probed::read(inode, offset!(inode_ino)),
     }
 }
 

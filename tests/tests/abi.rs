@@ -12,7 +12,7 @@ use claviger_sensor_common::{
     ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
     KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
     PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
-    RootOfTask, TamperRecord, TaskSnapshot, WrittenRecord,
+    RootOfTask, RootPlace, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -93,7 +93,8 @@ compared! {
     PathBytes { length, truncated, components }
     FileUseRecord { header, task, key, label, matched, reserved, version, path }
     FileVersion { size, modified_s, changed_s, modified_ns, changed_ns }
-    AttemptRecord { header, task, errno, flags, given_length, given_truncated, given, base }
+    RootPlace { mount, inode }
+    AttemptRecord { header, task, errno, flags, given_length, given_truncated, root, above, reserved, given, base }
     GivenPath { given_length, given_truncated, above, root_length, given, base }
     KnownFile { label, matched, through_overlay, object }
     ChangeRecord {
@@ -131,7 +132,7 @@ compared! {
         fdtable_fd, fdtable_max, fdtable_open, file_operations, file_inode, file_mode, file_flags, file_dentry, file_mnt,
         path_dentry, inode_ino, inode_generation, inode_size, inode_modified_s, inode_modified_ns, inode_changed_s,
         inode_changed_ns, inode_mode, inode_rdev, inode_private, inode_mapping, mapping_writable, inode_sb, sb_dev, dentry_parent, dentry_inode, dentry_name, mount_mnt,
-        mount_parent, mount_mountpoint, mount_namespace, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
+        mount_parent, mount_mountpoint, mount_namespace, mount_id, mount_unique_id, vfsmount_root, fs_root_dentry, fs_root_mnt, fs_pwd_dentry, fs_pwd_mnt, mm_exe_file,
         cred_uid, cred_gid, cred_euid, cred_egid, cred_cap_effective, cred_user_ns, nsproxy_mnt_ns, nsproxy_net_ns,
         mnt_ns_inum, mnt_ns_sequence, pid_ns_inum, net_ns_inum, user_ns_inum, regs_first, regs_second, regs_third, regs_fourth, regs_fifth, proc_pid,
         proc_inode, pid_tasks, ring_opcode, ring_flags, ring_command, ring_open_directory, ring_open_name, ring_open_slot,

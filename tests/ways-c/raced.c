@@ -195,8 +195,66 @@ static void own_detached(void) {
     say(0);
 }
 
+/* OTHER becomes a directory in which the path leads to another file. */
+static void another_root(const char *path) {
+    char below[4096];
+    must("make a directory", mkdir(other, 0755));
+    for (const char *name = path + 1, *next; (next = strchr(name, '/')); name = next + 1) {
+        sprintf(below, "%s%.*s", other, (int)(next - path), path);
+        must("make a directory", mkdir(below, 0755));
+    }
+    write_text(joined(other, path), "");
+}
+/* The mode of OBJECT is changed in a tree of its own, and the tree is left for another one at once. */
+static void left_changed(void) {
+    private_mounts();
+    another_root(object);
+    actor();
+    long changed = syscall(SYS_fchmodat, AT_FDCWD, object, 0600);
+    must("chroot", chroot(other));
+    say(changed);
+}
+/* The open of a link to OBJECT is refused, and the tree left at once, by right of a user namespace of its own. */
+static void left_refused(void) {
+    const char *way = joined(directory_of(other), "way");
+    must("link", symlink(object, way));
+    another_root(way);
+    /* It is nothing that was changed just now. */
+    usleep(100000);
+    nobody();
+    actor();
+    long result = syscall(SYS_openat, AT_FDCWD, way, O_RDONLY);
+    must("a user namespace", unshare(CLONE_NEWUSER));
+    must("chroot", chroot(other));
+    say(result);
+}
+
+/* The same of an open from a directory that is not below the root that it has by then. */
+static void outside_refused(void) {
+    const char *way = joined(directory_of(other), "outside");
+    must("link", link(object, way));
+    another_root(way);
+    usleep(100000);
+    nobody();
+    must("chdir", chdir(directory_of(way)));
+    must("a user namespace", unshare(CLONE_NEWUSER));
+    must("chroot", chroot(other));
+    actor();
+    say(syscall(SYS_openat, AT_FDCWD, "outside", O_RDONLY));
+}
+/* The same in mounts that are in no namespace. */
+static void detached_refused(void) {
+    const char *way = joined(directory_of(other), "detached");
+    must("link", link(object, way));
+    int tree = (int)must("open_tree", syscall(SYS_open_tree, AT_FDCWD, directory_of(way), OPEN_TREE_CLONE | O_CLOEXEC));
+    nobody();
+    actor();
+    say(syscall(SYS_openat, tree, "detached", O_RDONLY));
+}
+
 const struct way raced_ways[] = {
     {"raced_closes", raced_closes}, {"raced_replaces", raced_replaces}, {"raced_changes", raced_changes}, {"raced_maps", raced_maps},
     {"raced_lists", raced_lists},   {"raced_takes", raced_takes},       {"raced_frozen", raced_frozen},
-    {"own_tree", own_tree},         {"own_detached", own_detached},     {0},
+    {"own_tree", own_tree},         {"own_detached", own_detached},     {"left_changed", left_changed},
+    {"left_refused", left_refused}, {"outside_refused", outside_refused}, {"detached_refused", detached_refused}, {0},
 };

@@ -81,6 +81,8 @@ pub const ABOVE_ELSEWHERE: u32 = 2;
 pub const ABOVE_UNKNOWN: u32 = 3;
 /// Added in [`GivenPath::above`]: what the path starts at does not lie below the root of the process, and `base` leads from the agent's root, or from the top of the other tree.
 pub const ABOVE_OUTSIDE: u32 = 8;
+/// Added to [`ABOVE_ELSEWHERE`]: the other tree has at its top the directory that the agent has for its root, by another mount.
+pub const ABOVE_COPY: u32 = 16;
 
 /// A path: what was given, below what it starts at. Of an object nothing is given, and all of its path is in `base`.
 #[repr(C)]

@@ -5,7 +5,7 @@ use claviger_sensor_common::{AttemptRecord, END_UNKNOWN};
 use zerocopy::IntoBytes as _;
 
 use super::{Asked, IN_FLIGHT, told_from_here};
-use crate::{actor, given, numbers::untyped, path, task};
+use crate::{actor, agent_root, given, numbers::untyped, path, task};
 
 /// What an errno is at most.
 const ERRNO_MAX: u32 = 4_095;
@@ -20,11 +20,12 @@ pub extern "C" fn keep_actor(request: u64) -> u32 {
     // SAFETY: a value of the map, which nothing else touches while its request is under way.
     let asked = unsafe { &mut *asked };
     asked.actor.take_current();
+    asked.root = path::root_id();
     if is_relative(asked) {
         let start = given::start(asked.directory);
         asked.start = untyped(start.dentry);
         if asked.start != 0 {
-            path::walk(&start, &mut asked.base);
+            asked.above = agent_root::walk_from(start, &mut asked.base);
         }
     }
     0
@@ -68,6 +69,9 @@ pub fn told_from_elsewhere(request: u64, asked: &Asked, errno: u32, probe: u32) 
 pub fn fill(record: &mut AttemptRecord, asked: &Asked) -> bool {
     record.given_length = asked.length;
     record.given_truncated = u32::from(asked.length as usize + 1 >= record.given.len());
+    record.root = asked.root;
+    record.above = asked.above;
+    record.reserved = 0;
     actor::copy_task((&raw const asked.actor) as u64, &raw mut record.task);
     // SAFETY: the helper copies from any address and reports a fault instead of taking it.
     unsafe { bpf_probe_read_kernel_buf((&raw const asked.base).cast(), record.base.as_mut_bytes()) }.is_ok()

@@ -17,8 +17,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use claviger_sensor_common::{ROOT_IS_TOP, RootPlace};
 use rustix::{
-    fs::{FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat},
+    fs::{
+        AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, openat,
+        readlinkat, statx,
+    },
     io::Errno,
 };
 
@@ -35,6 +39,10 @@ const LINKS_MAX: usize = 40;
 const STEPS_MAX: usize = 8_192;
 /// include/uapi/linux/magic.h
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+/// The same.
+const OVERLAYFS_SUPER_MAGIC: i64 = 0x794c_7630;
+/// include/uapi/linux/stat.h (6.8)
+const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
 /// include/linux/proc_ns.h
 const PROC_ROOT_INODE: u64 = 1;
 
@@ -55,8 +63,6 @@ pub(super) enum Leads {
 pub(super) struct Followed {
     /// Where it leads.
     pub(super) leads: Leads,
-    /// Whether it was followed as the thread would; else that is gone.
-    pub(super) by_process: bool,
     way: Way,
 }
 
@@ -116,19 +122,39 @@ impl Followed {
     }
 }
 
-/// Where an absolute path leads for a thread of a process, which can have a root and mounts of its own, as long as it is in the mount namespace in
-/// which it was. Once only the thread is gone, for its process; once that is gone, for the sensor, if it was in the sensor's mounts.
-pub(super) fn follow(process: ProcessKey, tid: u32, mount_namespace: u32, path: &Path) -> Followed {
+/// The tree of files that a thread sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tree {
+    /// In which mount namespace it is.
+    pub(super) mount_namespace: u32,
+    /// What its root is there.
+    pub(super) root: RootPlace,
+}
+
+impl Tree {
+    /// The sensor's.
+    pub(super) fn own() -> Option<Self> {
+        Some(Self {
+            mount_namespace: ProcessDirectory::own()?.namespace("mnt")?,
+            root: Seen::of(&SeenFrom::Here.hold()?)?.place,
+        })
+    }
+}
+
+/// Where an absolute path leads for a thread of a process, which can have a root and mounts of its own, as long as it sees the tree that it
+/// saw. Once only the thread is gone, for its process; once that is gone, for the sensor, if it saw what the sensor sees.
+///
+/// One `from_outside` of that begins at the sensor's root.
+pub(super) fn follow(process: ProcessKey, tid: u32, tree: Tree, path: &Path, from_outside: bool) -> Followed {
     let mut way = Way::new();
     let thread = thread_of(process, tid);
     let itself = root_of(process).and_then(|root| Some((root, ProcessDirectory::of(process.pid)?)));
-    let of_thread = thread.as_ref().map_or(Root::Gone, |thread| {
-        Root::of(thread, thread.hold("root"), mount_namespace)
-    });
-    let by_process = !matches!(of_thread, Root::Gone);
+    let of_thread = thread
+        .as_ref()
+        .map_or(Root::Gone, |thread| Root::of(thread, thread.hold("root"), tree));
     let of_process = || {
         let (root, process) = itself.as_ref()?;
-        Some(Root::of(process, root.try_clone().ok(), mount_namespace))
+        Some(Root::of(process, root.try_clone().ok(), tree))
     };
     let root = match of_thread {
         Root::Gone => of_process().unwrap_or(Root::Gone),
@@ -136,31 +162,34 @@ pub(super) fn follow(process: ProcessKey, tid: u32, mount_namespace: u32, path: 
     };
     let root = match root {
         Root::Here(root) => Some(root),
-        Root::Gone if is_own_mount_namespace(mount_namespace) => SeenFrom::Here.hold(),
+        Root::Gone if is_own_mount_namespace(tree.mount_namespace) => {
+            SeenFrom::Here.hold().filter(|own| is_at(own, tree.root))
+        }
         Root::Gone | Root::Left => None,
     };
     let itself = |name: &OsStr| match name.as_bytes() {
         b"thread-self" => thread.as_ref()?.hold("."),
         _ => itself.as_ref()?.1.hold("."),
     };
-    let leads = root.map_or(Leads::Unknown, |root| {
-        match from_root(&root, &itself, path, &mut way) {
+    let start = if from_outside {
+        SeenFrom::Here.hold()
+    } else {
+        root.as_ref().and_then(|root| root.try_clone().ok())
+    };
+    let leads = start.zip(root).map_or(Leads::Unknown, |(start, root)| {
+        match from_start(start, &root, &itself, path, &mut way) {
             Ok(reached) => Held::of(reached).map_or(Leads::Unknown, Leads::To),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Leads::Nowhere,
             Err(_) => Leads::Unknown,
         }
     });
-    Followed {
-        leads,
-        by_process,
-        way,
-    }
+    Followed { leads, way }
 }
 
 /// The root of a thread.
 enum Root {
     Here(OwnedFd),
-    /// It is in another mount namespace by now.
+    /// It sees another tree by now.
     Left,
     /// It is not there, or ending: then it has none any more.
     Gone,
@@ -168,24 +197,64 @@ enum Root {
 
 impl Root {
     /// Its mount namespace is asked for after the root: what it left since is not told from it before.
-    fn of(thread: &ProcessDirectory, root: Option<OwnedFd>, mount_namespace: u32) -> Self {
+    fn of(thread: &ProcessDirectory, root: Option<OwnedFd>, tree: Tree) -> Self {
         match (root, thread.namespace("mnt")) {
-            (_, Some(namespace)) if namespace != mount_namespace => Self::Left,
-            (Some(root), Some(_)) => Self::Here(root),
+            (_, Some(namespace)) if namespace != tree.mount_namespace => Self::Left,
+            (Some(root), Some(_)) if is_at(&root, tree.root) => Self::Here(root),
+            (Some(_), Some(_)) => Self::Left,
             _ => Self::Gone,
         }
     }
 }
 
-fn from_root(
+/// A root as statx(2) has it.
+struct Seen {
+    place: RootPlace,
+    /// Of an overlay its number can be another to the kernel half.
+    is_of_overlay: bool,
+}
+
+impl Seen {
+    fn of(root: &OwnedFd) -> Option<Self> {
+        let unique = StatxFlags::from_bits_retain(STATX_MNT_ID_UNIQUE);
+        let asked = StatxFlags::INO | StatxFlags::MNT_ID | unique;
+        let seen = statx(root, "", AtFlags::EMPTY_PATH, asked).ok()?;
+        let known = StatxFlags::from_bits_retain(seen.stx_mask);
+        let is_top = seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+        known.intersects(StatxFlags::MNT_ID | unique).then(|| Self {
+            place: RootPlace {
+                mount: seen.stx_mnt_id | if is_top { ROOT_IS_TOP } else { 0 },
+                inode: seen.stx_ino,
+            },
+            is_of_overlay: fstatfs(root).is_ok_and(|system| system.f_type == OVERLAYFS_SUPER_MAGIC),
+        })
+    }
+
+    fn is(&self, place: RootPlace) -> bool {
+        let is_known_by_mount = self.is_of_overlay && place.mount & ROOT_IS_TOP != 0;
+        self.place.mount == place.mount && (self.place.inode == place.inode || is_known_by_mount)
+    }
+}
+
+/// Whether a root is still this.
+fn is_at(root: &OwnedFd, place: RootPlace) -> bool {
+    Seen::of(root).is_some_and(|seen| seen.is(place))
+}
+
+/// Follows a path from its start, with absolute links from the root.
+fn from_start(
+    start: OwnedFd,
     root: &OwnedFd,
     itself: &dyn Fn(&OsStr) -> Option<OwnedFd>,
     path: &Path,
     way: &mut Way,
 ) -> Result<OwnedFd, Errno> {
     let mut rest = VecDeque::new();
-    put_before(&mut rest, path.as_os_str());
-    let mut at = root.try_clone().map_err(|_| Errno::MFILE)?;
+    // What comes first is the start; all else stands as it is, a slash at the end too.
+    let path = path.as_os_str().as_bytes();
+    let below = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
+    put_before(&mut rest, OsStr::from_bytes(&path[below..]));
+    let mut at = start;
     let (mut links, mut steps) = (0, 0);
     while let Some(name) = rest.pop_front() {
         steps += 1;
@@ -256,6 +325,15 @@ mod tests {
     };
 
     use super::*;
+
+    fn from_root(
+        root: &OwnedFd,
+        itself: &dyn Fn(&OsStr) -> Option<OwnedFd>,
+        path: &Path,
+        way: &mut Way,
+    ) -> Result<OwnedFd, Errno> {
+        from_start(root.try_clone().expect("held"), root, itself, path, way)
+    }
 
     fn inode(held: Result<OwnedFd, Errno>) -> Result<u64, Errno> {
         Ok(fstat(held?)?.st_ino)
@@ -348,7 +426,6 @@ mod tests {
             let _reached = from_root(&root, &|_| None, Path::new(path), &mut way);
             Followed {
                 leads: Leads::Unknown,
-                by_process: true,
                 way,
             }
         };
@@ -394,6 +471,40 @@ mod tests {
         assert!(is_sure("/proc/self/status") && !is_sure("/proc/self/cwd/."));
     }
 
+    fn elsewhere(tree: Tree) -> Tree {
+        Tree {
+            mount_namespace: tree.mount_namespace + 1,
+            ..tree
+        }
+    }
+
+    #[test]
+    fn of_an_overlay_s_root_the_mount_tells() {
+        let place = |mount, inode| RootPlace { mount, inode };
+        for (is_of_overlay, mount, is_same) in [
+            (true, 7 | ROOT_IS_TOP, true),
+            (true, 7, false),
+            (false, 7 | ROOT_IS_TOP, false),
+        ] {
+            let seen = Seen {
+                place: place(mount, 2),
+                is_of_overlay,
+            };
+            assert_eq!(seen.is(place(mount, 3)), is_same);
+            assert!(seen.is(place(mount, 2)) && !seen.is(place(mount + 1, 2)));
+        }
+    }
+
+    fn below(tree: Tree) -> Tree {
+        Tree {
+            root: RootPlace {
+                inode: tree.root.inode + 1,
+                ..tree.root
+            },
+            ..tree
+        }
+    }
+
     #[test]
     fn what_is_ending_is_followed_as_what_is_gone() {
         let mut child = std::process::Command::new("/bin/true").spawn().expect("starts");
@@ -401,37 +512,39 @@ mod tests {
             pid: child.id(),
             start_ticks: crate::attribute::start_ticks_of(child.id()).expect("not waited for yet"),
         };
-        let namespace = ProcessDirectory::own().and_then(|own| own.namespace("mnt"));
-        let namespace = namespace.expect("a number");
+        let tree = Tree::own().expect("known");
         // It has ended, and is there until it is waited for.
         while ProcessDirectory::of(process.pid).is_some_and(|of| of.hold("root").is_some()) {
             std::thread::yield_now();
         }
-        let ended = follow(process, process.pid, namespace, Path::new("/"));
-        assert!(!ended.by_process && matches!(ended.leads, Leads::To(_)));
-        let elsewhere = follow(process, process.pid, namespace + 1, Path::new("/"));
-        assert!(matches!(elsewhere.leads, Leads::Unknown));
+        let ended = follow(process, process.pid, tree, Path::new("/"), false);
+        assert!(matches!(ended.leads, Leads::To(_)));
+        for other in [elsewhere(tree), below(tree)] {
+            let other = follow(process, process.pid, other, Path::new("/"), false);
+            assert!(matches!(other.leads, Leads::Unknown));
+        }
         child.wait().expect("ours");
     }
 
     #[test]
-    fn what_left_the_mount_namespace_is_not_followed_in_another() {
+    fn what_left_its_mount_namespace_or_root_is_not_followed_in_another() {
         let pid = std::process::id();
         let process = ProcessKey {
             pid,
             start_ticks: crate::attribute::start_ticks_of(pid).expect("it runs"),
         };
         let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
-        let namespace = ProcessDirectory::own().and_then(|own| own.namespace("mnt"));
-        let namespace = namespace.expect("a number");
-        let followed = follow(process, tid, namespace, Path::new("/proc/thread-self/status"));
-        assert!(followed.by_process && matches!(followed.leads, Leads::To(_)));
-        let left = follow(process, tid, namespace + 1, Path::new("/"));
-        assert!(matches!(left.leads, Leads::Unknown), "it is in another");
+        let tree = Tree::own().expect("known");
+        let followed = follow(process, tid, tree, Path::new("/proc/thread-self/status"), false);
+        assert!(matches!(followed.leads, Leads::To(_)));
+        for other in [elsewhere(tree), below(tree)] {
+            let left = follow(process, tid, other, Path::new("/"), false);
+            assert!(matches!(left.leads, Leads::Unknown), "it is in another");
+        }
         // The thread is gone, and its process is there.
-        let followed = follow(process, u32::MAX, namespace, Path::new("/"));
-        assert!(!followed.by_process && matches!(followed.leads, Leads::To(_)));
-        let left = follow(process, u32::MAX, namespace + 1, Path::new("/"));
+        let followed = follow(process, u32::MAX, tree, Path::new("/"), false);
+        assert!(matches!(followed.leads, Leads::To(_)));
+        let left = follow(process, u32::MAX, elsewhere(tree), Path::new("/"), false);
         assert!(
             matches!(left.leads, Leads::Unknown),
             "it may have been in another"

@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 use claviger_proto::catalogue::{Catalogue, Entry};
 use claviger_sensor_common::ObjectKey;
 
-use super::{copies::Suspect, hands::Changed, seen_from::SeenFrom, self_test::Tested};
+use super::{copies::Suspect, follow::Tree, hands::Changed, seen_from::SeenFrom, self_test::Tested};
 use crate::{
     credential::{Home, Parsed, ScanResult},
     decode::{ProcessKey, SecretPart, Target},
@@ -62,8 +62,8 @@ pub(super) struct Following {
     pub process: ProcessKey,
     /// Which.
     pub tid: u32,
-    /// In which mount namespace it was.
-    pub mount_namespace: u32,
+    /// Which tree it saw when it gave the path.
+    pub tree: Tree,
     /// By which user.
     pub user: Option<u32>,
     /// When the path was given.
@@ -72,10 +72,10 @@ pub(super) struct Following {
     pub time_boot_ns: u64,
     /// Whether it was used.
     pub run: Run,
-    /// Whether the process was refused, so that it has nothing.
-    pub was_refused: bool,
     /// Whether it is sure at which directory the path began.
     pub is_base_sure: bool,
+    /// Whether the path is shown from the sensor's root, for it begins outside of the thread's.
+    pub is_from_outside: bool,
     /// The path as it was given, absolute.
     pub path: PathBuf,
     /// The same by its names alone.

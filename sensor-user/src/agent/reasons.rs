@@ -76,7 +76,7 @@ reasons! {
         TreeNotLookedInto = "tree_not_looked_into",
         /// An open was refused by a path that says nothing, and where it led is not known: there were too many, the process was gone, or the way was changed.
         RefusedNotFollowed = "refused_not_followed",
-        /// Only the path of an open was seen, which says nothing, and nobody can follow it any more.
+        /// Only the path of an open was seen, which says nothing, and nobody can follow it any more. Or that of a change or mount in another tree, by a path of the sensor's own.
         PathNotFollowed = "path_not_followed",
         /// Only the path of an open was seen, which says nothing, and it may have led elsewhere than it does now.
         PathChanged = "path_changed",

@@ -108,9 +108,11 @@ pub struct Paths {
     /// As [`Change::text`].
     text: Vec<u8>,
     /// Whether they are of another tree than the sensor's.
-    is_elsewhere: bool,
+    pub is_elsewhere: bool,
     /// Whether one of them starts outside of the root of who did it. Then they are the same from there.
     is_outside: bool,
+    /// Whether that tree has at its top the directory that the sensor has for its root.
+    pub is_copy: bool,
 }
 
 /// A file that may be a credential was changed.
@@ -248,6 +250,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
             text: text_above.unwrap_or_else(|| change.text.clone()),
             is_elsewhere: is(|above| above.is_elsewhere),
             is_outside: is(|above| above.is_outside),
+            is_copy: is(|above| above.is_copy),
         };
         change.above = Some(Box::new(paths));
     }

@@ -1,7 +1,8 @@
 //! Paths as processes give them.
 
 use claviger_sensor_common::{
-    ABOVE_ELSEWHERE, ABOVE_NOTHING, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, GivenPath, PathBytes,
+    ABOVE_COPY, ABOVE_ELSEWHERE, ABOVE_NOTHING, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, GivenPath,
+    PathBytes,
 };
 
 use super::{
@@ -26,6 +27,8 @@ pub struct Above {
     pub is_elsewhere: bool,
     /// Whether it starts outside of that root. From there it is then the same.
     pub is_outside: bool,
+    /// Whether another tree has at its top the directory that the sensor has for its root: it is the same, as far as nothing else is mounted in it.
+    pub is_copy: bool,
 }
 
 impl GivenPaths {
@@ -44,11 +47,17 @@ impl GivenPaths {
             } else {
                 root.with(&path)
             },
-            is_elsewhere: record.above & !ABOVE_OUTSIDE == ABOVE_ELSEWHERE,
+            is_elsewhere: tree(record) == ABOVE_ELSEWHERE,
             is_outside,
+            is_copy: record.above & ABOVE_COPY != 0,
         });
         Ok(Self { path, above })
     }
+}
+
+/// Where the root lies, without what is added to that.
+fn tree(record: &GivenPath) -> u32 {
+    record.above & !(ABOVE_OUTSIDE | ABOVE_COPY)
 }
 
 /// What was given, as it was.
@@ -61,7 +70,7 @@ pub(super) fn root(record: &GivenPath) -> Result<Option<FilePath>, DecodeError> 
     let PathBytes {
         length, components, ..
     } = &record.base;
-    match record.above & !ABOVE_OUTSIDE {
+    match tree(record) {
         ABOVE_NOTHING => Ok(None),
         ABOVE_ROOT | ABOVE_ELSEWHERE => {
             let components = used(

@@ -37,7 +37,9 @@ pub use path::{FilePath, display};
 pub use process_secret::{Came, ProcessSecret, SecretPart, Target};
 pub use program::{Carried, CarriedFile, Given, Marks, Program};
 pub use program_secret::{ProgramSecret, SecretName};
-pub use record::{Access, Attempt, Exec, FileOperation, FileUse, Match, Object, Record, RootId, decode};
+pub use record::{
+    Access, Attempt, Exec, FileOperation, FileUse, Match, Object, Record, RootId, Start, decode,
+};
 pub use runs::{NotTold, Runs};
 pub use tamper::{Covers, Done, Tamper};
 pub use task::{ProcessKey, ProgramRun, Task};

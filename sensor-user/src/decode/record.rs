@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use claviger_sensor_common::{
-    AttemptRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion,
-    ForkRecord, HeldRecord, MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT,
-    OPENED_FOR_READING, OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN,
-    OPERATION_RECEIVE, ObjectKey, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP,
-    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
-    RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER,
-    RECORD_WRITTEN, RecordHeader, RepeatKey, WrittenRecord,
+    ABOVE_ELSEWHERE, ABOVE_NOTHING, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, AttemptRecord, CoreDumpRecord,
+    DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
+    MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
+    OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_RECEIVE,
+    ObjectKey, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST,
+    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY,
+    RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN,
+    RecordHeader, RepeatKey, RootPlace, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -160,6 +161,21 @@ pub struct Attempt {
     pub as_given: FilePath,
     /// Whether it began at a directory of the process's, and not at its root.
     pub is_relative: bool,
+    /// That root.
+    pub root: RootPlace,
+    /// From where the path is shown.
+    pub start: Start,
+}
+
+/// From where the path of an attempt is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From the root of the process.
+    Root,
+    /// From the sensor's: it began at a directory that is not below that of the process.
+    Outside,
+    /// From the top of another tree, in which that directory lies.
+    Elsewhere,
 }
 
 /// Which tree of files a process sees: by its mount namespace, and the root directory that it has in it.
@@ -226,6 +242,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
                 end,
                 access: access(reads, writes),
                 is_relative: record.given_length == 0 || record.given[0] != b'/',
+                root: record.root,
+                start: start(record.above)?,
                 path: FilePath::given(
                     &record.base,
                     &record.given,
@@ -369,6 +387,21 @@ const fn access_mode(flags: u32) -> (bool, bool) {
         1 => (false, true),
         2 => (true, true),
         _ => (false, false),
+    }
+}
+
+/// From where a path is shown whose record says this of it.
+fn start(above: u32) -> Result<Start, DecodeError> {
+    const OUTSIDE: u32 = ABOVE_OUTSIDE | ABOVE_ROOT;
+    const ELSEWHERE: u32 = ABOVE_OUTSIDE | ABOVE_ELSEWHERE;
+    match above {
+        ABOVE_NOTHING => Ok(Start::Root),
+        OUTSIDE => Ok(Start::Outside),
+        ELSEWHERE | ABOVE_UNKNOWN => Ok(Start::Elsewhere),
+        value => Err(DecodeError::OutOfRange {
+            field: "above",
+            value,
+        }),
     }
 }
 

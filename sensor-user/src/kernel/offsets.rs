@@ -118,6 +118,8 @@ impl Types<'_> {
             mount_parent: self.member(&mount, "mount", "mnt_parent")?,
             mount_mountpoint: self.member(&mount, "mount", "mnt_mountpoint")?,
             mount_namespace: self.member(&mount, "mount", "mnt_ns")?,
+            mount_id: self.member(&mount, "mount", "mnt_id")?,
+            mount_unique_id: optional(self.member(&mount, "mount", "mnt_id_unique"))?,
             vfsmount_root: self.of("vfsmount", "mnt_root")?,
             fs_root_dentry: self.member(&fs, "fs_struct", "root.dentry")?,
             fs_root_mnt: self.member(&fs, "fs_struct", "root.mnt")?,

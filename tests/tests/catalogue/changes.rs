@@ -17,11 +17,11 @@ use serde_json::Value;
 
 use crate::host::{Host, cat};
 
-const EMPTY: &str = "version = 1\n";
-const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET\n-----END OPENSSH PRIVATE KEY-----\n";
+pub(crate) const EMPTY: &str = "version = 1\n";
+pub(crate) const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYDECOYSECRET\n-----END OPENSSH PRIVATE KEY-----\n";
 
 /// Changes that this process made of a credential.
-fn changes(host: &Host, path: &Path) -> Vec<Value> {
+pub(crate) fn changes(host: &Host, path: &Path) -> Vec<Value> {
     let path = path.display().to_string();
     let mut events = host.kept();
     events.retain(|event| {
@@ -247,73 +247,6 @@ fn a_change_that_waits_is_told_as_it_began() {
         fs::metadata(&key).expect("there").permissions().mode() & 0o7777,
         0o611
     );
-    host.sensor.end(Signal::TERM);
-}
-
-/// What lies at a credential's path in another tree is another file: nothing of the credential's is said of it, nor is it taken for the credential afterwards.
-#[test]
-fn a_change_in_another_tree_is_none_of_the_credential() {
-    if !can_load() {
-        return;
-    }
-    let mut host = Host::new(EMPTY, "");
-    host.decoy.write(".ssh/id_one", KEY);
-    let one = host.decoy.path(".ssh/id_one");
-    host.sensor.start();
-    let inode = fs::metadata(&one).expect("there").ino();
-    let directory = tempfile::tempdir().expect("a directory");
-    let programs = Programs::put(directory.path());
-    for way in ["own_tree", "own_detached"] {
-        let (did, running) = programs.run(way, one.to_str().expect("plain"), "");
-        drop(running);
-        let Did::It { pid, errno: 0, .. } = did else {
-            panic!("{did:?}");
-        };
-        let events = host.kept();
-        let by_it = events
-            .iter()
-            .filter(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid);
-        for event in by_it {
-            assert_ne!(event["credential"]["inode"], inode, "{event:#}");
-            assert_eq!(
-                event["credential"]["identities"],
-                serde_json::json!([]),
-                "{event:#}"
-            );
-        }
-    }
-    fs::set_permissions(&one, Permissions::from_mode(0o640)).expect("set");
-    let told = changes(&host, &one);
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!(told[0]["credential"]["inode"], inode, "{told:#?}");
-    host.sensor.end(Signal::TERM);
-}
-
-/// Who has another root gives other paths to the same file.
-#[test]
-fn a_change_from_below_another_root_is_of_the_credential() {
-    if !can_load() {
-        return;
-    }
-    let mut host = Host::new(EMPTY, "");
-    host.decoy.write(".ssh/id_one", KEY);
-    let one = host.decoy.path(".ssh/id_one");
-    host.sensor.start();
-    let inode = fs::metadata(&one).expect("there").ino();
-    let directory = tempfile::tempdir().expect("a directory");
-    let programs = Programs::put(directory.path());
-    let (did, running) = programs.run("chroot_chmod", one.to_str().expect("plain"), "");
-    drop(running);
-    let Did::It { pid, errno: 0, .. } = did else {
-        panic!("{did:?}");
-    };
-    let mut told = host.kept();
-    told.retain(|event| event["kind"] == "credential_change" && event["actor"]["process"]["pid"] == pid);
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!(told[0]["change"]["after"], "0640", "{told:#?}");
-    let credential = &told[0]["credential"];
-    assert_eq!(credential["inode"], inode, "{told:#?}");
-    assert_eq!(credential["path"], one.to_str().expect("plain"), "{told:#?}");
     host.sensor.end(Signal::TERM);
 }
 

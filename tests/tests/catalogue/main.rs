@@ -7,6 +7,7 @@ mod copies;
 mod hidden_copies;
 mod host;
 mod labels;
+mod other_trees;
 mod overlays;
 mod policy;
 mod remembered;

@@ -17,6 +17,8 @@ pub(super) fn words(bytes: &[u8]) -> Value {
             "end": format!("{:?}", attempt.end),
             "access": format!("{:?}", attempt.access),
             "path": path_words(&attempt.path),
+            "root": [attempt.root.mount, attempt.root.inode],
+            "start": format!("{:?}", attempt.start),
         }),
         Record::ProcessSecret(secret) => json!({
             "time_boot_ns": secret.time_boot_ns,

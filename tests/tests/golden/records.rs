@@ -2,17 +2,17 @@
 //! that a change of it was meant.
 
 use claviger_sensor_common::{
-    ABOVE_ROOT, ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord, CoreDumpRecord,
-    DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
-    KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT,
-    NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN,
-    OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE,
-    PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, REACHED_BY_AT,
-    RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT,
-    RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
-    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RUNS_INTERPRETER, RecordHeader, RepeatKey,
-    RootOfTask, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID, WrittenRecord,
-    secret_name_hash,
+    ABOVE_OUTSIDE, ABOVE_ROOT, ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord,
+    CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord,
+    HeldRecord, KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER,
+    MATCHED_OBJECT, NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST,
+    OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION,
+    PLACE_VARIABLE, PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord,
+    REACHED_BY_AT, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC,
+    RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET,
+    RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, ROOT_IS_TOP, RUNS_INTERPRETER,
+    RecordHeader, RepeatKey, RootOfTask, RootPlace, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord,
+    TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
 };
 use zerocopy::{FromZeros, IntoBytes as _};
 
@@ -69,6 +69,11 @@ pub(crate) const ATTEMPT: Format = format("record_attempt", || {
         errno: 13,
         flags: 2,
         given_length: 14,
+        root: RootPlace {
+            mount: 29 | ROOT_IS_TOP,
+            inode: 131_074,
+        },
+        above: ABOVE_OUTSIDE | ABOVE_ROOT,
         base: path(b"work\0demo\0home\0", 1),
         ..FromZeros::new_zeroed()
     };

@@ -54,7 +54,7 @@ static LOST_HERE: Definition = counter(
     "`undecodable`: both halves do not fit together, report it. `refused_not_followed`: opens were refused by paths that are no credential's, and where \
      these led is not known: of one user they were too many at once, their processes had ended, or what lies on the way was changed meanwhile. \
      `path_changed`, `path_not_followed`: only the path of an open was seen (io_uring, with tracepoints alone), and where it led is not known, for what lies on the way \
-     was changed since, or the process had ended; somebody may do that on purpose. `open_not_run`: the same of opens that wait to be run, of one user too many at once. \
+     was changed since, or the process had ended; somebody may do that on purpose; or files were changed or mounted over in another tree, by a path that the sensor's own have, and which is not known. `open_not_run`: the same of opens that wait to be run, of one user too many at once. \
      `path_read_late`: a file was renamed, linked or removed by a path that was not \
      in memory yet, or by io_uring from a directory that the process has exchanged meanwhile (with tracepoints alone); now and then that is by chance, and often by somebody who hides what he does. `unknown_label`, `unknown_repeat`: a use could not be named any more. \
      `tree_not_looked_into`: a container, or a service that sees another tree than the host's, ended before it was looked into for credentials, or was looked into more than \

@@ -34,11 +34,13 @@ pub(super) enum Not {
     Credential,
     /// Its path is known in part only.
     Cut,
+    /// Its path is one of the sensor's own, of another tree, which may have been the sensor's when it was followed.
+    Unproven,
 }
 
 impl Not {
     /// Of two looks at the same: what neither has found may be there where one of them could not see.
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         if self == Self::Credential { other } else { self }
     }
 }
@@ -59,6 +61,7 @@ impl<S: Sink> Agent<S> {
                 Not::Credential if change.is_read_late => self.accounts.lose(LostHere::PathReadLate, 1),
                 Not::Credential => self.accounts.drop_record(Dropped::NotInCatalogue),
                 Not::Cut => self.accounts.lose(LostHere::PathCut, 1),
+                Not::Unproven => self.accounts.lose(LostHere::PathNotFollowed, 1),
             }
         }
     }
@@ -82,9 +85,11 @@ impl<S: Sink> Agent<S> {
                     && matches!(change.what, Changed::Renamed | Changed::Exchanged));
                 // What would come to it of a path that is cut is not known.
                 let is_known = not != Not::Cut;
-                let is_told = self.changed_own(change)
-                    || (may_be_directory && is_known && self.directory_moved(change));
-                return if is_told { Ok(()) } else { Err(not) };
+                return match self.changed_own(change) {
+                    Ok(()) => Ok(()),
+                    Err(_) if may_be_directory && is_known && self.directory_moved(change) => Ok(()),
+                    Err(own) => Err(not.or(own)),
+                };
             }
         };
         self.accounts.received += 1;

@@ -15,10 +15,11 @@ use super::{changes::outcome, refused::Refused, same_open::SameOpens, *};
 use crate::{
     agent::{
         events::{Used, credential, operation},
+        follow::Tree,
         messages::{Following, Reached, Run},
     },
     credential::Parsed,
-    decode::{Attempt, End, Object},
+    decode::{Attempt, End, Object, Start},
 };
 
 /// Opens whose path is followed, refused ones among them. At the bound a further one is known by the words of its path, or lost.
@@ -67,12 +68,16 @@ impl<S: Sink> Agent<S> {
         self.next_token += 1;
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
         let is_asked = !attempt.as_given.truncated
+            && attempt.start != Start::Elsewhere
             && self.followed.len() < FOLLOWING_MAX
             && self.worker.follow(Following {
                 number,
                 process: attempt.task.process,
                 tid: attempt.task.tid,
-                mount_namespace: attempt.task.mount_namespace,
+                tree: Tree {
+                    mount_namespace: attempt.task.mount_namespace,
+                    root: attempt.root,
+                },
                 user: attempt.task.uid,
                 submitted_ns: attempt.time_boot_ns,
                 time_boot_ns: attempt.time_boot_ns,
@@ -81,10 +86,10 @@ impl<S: Sink> Agent<S> {
                     End::NotRun => Run::Unseen,
                     _ => Run::Done,
                 },
-                was_refused: matches!(attempt.end, End::Refused(_)),
                 // By whatever the process did to its directories until nobody knows when.
                 is_base_sure: !attempt.is_relative
                     || !matches!(attempt.end, End::Unknown | End::ToRun | End::NotRun),
+                is_from_outside: attempt.start == Start::Outside,
                 path: path(&attempt.as_given.bytes),
                 words: path(&attempt.path.bytes),
             });

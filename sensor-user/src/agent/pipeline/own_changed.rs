@@ -1,15 +1,15 @@
 //! Names, lengths, modes and owners of the sensor's own files that others change.
 
 use super::{
-    changes::{outcome, path_of},
-    tampering::{Seen, is_same_tree},
+    changes::{Not, outcome, path_of},
+    tampering::{Seen, leads_to_same},
     *,
 };
 use crate::decode::{Change, Changed, FilePath, Known, Match, Paths};
 
 impl<S: Sink> Agent<S> {
-    /// Tells a change of a file of the sensor's own. Returns whether it was one.
-    pub(super) fn changed_own(&mut self, change: &Change) -> bool {
+    /// Tells a change of a file of the sensor's own, if it was one.
+    pub(super) fn changed_own(&mut self, change: &Change) -> Result<(), Not> {
         let second = change.second.as_ref().unwrap_or(&change.path);
         // As who did it has them.
         let (theirs, their_second) = match change.below.as_deref() {
@@ -17,14 +17,14 @@ impl<S: Sink> Agent<S> {
             None => (&change.path, second),
         };
         // A symbolic link changes nothing of what it leads to.
-        let is_link = change.what == Changed::Symlinked;
-        let changed = (!is_link).then(|| self.own_path(change, &change.file, &change.path, theirs));
-        let Some(target) = changed
-            .flatten()
-            .or_else(|| self.own_path(change, &change.place, second, their_second))
-        else {
-            return false;
+        let changed = match change.what {
+            Changed::Symlinked => Err(Not::Credential),
+            _ => self.own_path(change, &change.file, &change.path, theirs),
         };
+        let target = changed.or_else(|not| {
+            let place = self.own_path(change, &change.place, second, their_second);
+            place.map_err(|other| not.or(other))
+        })?;
         self.accounts.received += 1;
         let what = match change.what {
             Changed::Removed
@@ -40,28 +40,43 @@ impl<S: Sink> Agent<S> {
             repeats: None,
         };
         self.push_tamper(&change.task, what, target, outcome(change.end), seen);
-        true
+        Ok(())
     }
 
     /// The path of a file that is the sensor's own: by the label of its directory, else by the words of its path, which are `theirs` for who changed it.
-    fn own_path(&self, change: &Change, known: &Known, path: &FilePath, theirs: &FilePath) -> Option<String> {
+    fn own_path(
+        &self,
+        change: &Change,
+        known: &Known,
+        path: &FilePath,
+        theirs: &FilePath,
+    ) -> Result<String, Not> {
         if let Some(Match::Object(id) | Match::DirectoryPattern(id)) = known.matched
             && let Some(Meaning::Sensor { path: own }) = self.knowledge.labels().meaning(id)
         {
             let is_itself = matches!(known.matched, Some(Match::Object(_)));
             let name = String::from_utf8_lossy(path.name());
-            return Some(if is_itself {
+            return Ok(if is_itself {
                 own.display().to_string()
             } else {
                 own.join(&*name).display().to_string()
             });
         }
         let given = path_of(path);
-        let is_own = change.is_by_path
-            && !path.truncated
-            && self.options.own.holds(&given).is_some()
-            && (!change.is_of_other_root
-                || (!change.is_outside() && is_same_tree(&change.task, &given, &path_of(theirs))));
-        is_own.then(|| path.display())
+        if !change.is_by_path || path.truncated || self.options.own.holds(&given).is_none() {
+            return Err(Not::Credential);
+        }
+        let paths = change.below.as_ref().or(change.above.as_ref());
+        let is_copy = paths.is_some_and(|paths| paths.is_copy);
+        let is_same =
+            || !change.is_outside() && leads_to_same(&change.task, &given, &path_of(theirs), is_copy);
+        if !change.is_of_other_root || is_same() {
+            return Ok(path.display());
+        }
+        // What it leads to in the sensor's tree was looked at already. In another one it leads to another file now, or that is not known any more; nothing says what it did then.
+        match &change.above {
+            Some(above) if !above.is_elsewhere => Err(Not::Credential),
+            _ => Err(Not::Unproven),
+        }
     }
 }

@@ -20,10 +20,11 @@ use super::{
     *,
 };
 use crate::{
-    agent::repeats::First,
+    agent::{follow::Tree, repeats::First},
     attribute::{is_own_mount_namespace, is_own_pid_namespace, is_own_user_namespace, mount_namespace_of},
     decode::{
-        Access, Attempt, Covers, Done, End, FileOperation, FilePath, FileUse, Held, Hold, Tamper, Task,
+        Above, Access, Attempt, Covers, Done, End, FileOperation, FilePath, FileUse, Held, Hold, Start,
+        Tamper, Task,
     },
 };
 
@@ -95,19 +96,13 @@ impl<S: Sink> Agent<S> {
                     Covers::Above => hides_what_is_below(&tamper.task),
                     // What is mounted by right of a user namespace of one's own comes to no other's mounts.
                     Covers::Unknown if !is_own_user_namespace(tamper.task.user_namespace) => false,
-                    Covers::Unknown if seen.truncated => {
-                        self.accounts.lose(LostHere::PathCut, 1);
-                        return Err(NotTold::Lost(LostHere::PathCut));
-                    }
-                    Covers::Unknown => {
-                        let is_same_tree = |given: &Path| match above {
-                            Some(above) if above.is_elsewhere => {
-                                !above.is_outside && is_same_tree(&tamper.task, given, &path_of(path))
-                            }
-                            _ => true,
-                        };
-                        self.hides_by_path(seen, is_same_tree, &tamper.task)
-                    }
+                    Covers::Unknown => match self.covers_by_path(seen, above.as_ref(), path, &tamper.task) {
+                        Ok(covers) => covers,
+                        Err(reason) => {
+                            self.accounts.lose(reason, 1);
+                            return Err(NotTold::Lost(reason));
+                        }
+                    },
                 };
                 if !hides {
                     return Err(self.drop_record(Dropped::MountElsewhere));
@@ -186,8 +181,19 @@ impl<S: Sink> Agent<S> {
         } else {
             return false;
         };
-        if !is_same_tree(&attempt.task, path, path) {
-            return false;
+        let is_same = match attempt.start {
+            Start::Root => is_own_tree(attempt) || leads_to_same(&attempt.task, path, path, false),
+            Start::Outside => true,
+            Start::Elsewhere => false,
+        };
+        if !is_same {
+            // Of its own program nothing else would be told.
+            let is_lost = attempt.end == End::Refused(ETXTBSY);
+            if is_lost {
+                self.accounts.received += 1;
+                self.accounts.lose(LostHere::RefusedNotFollowed, 1);
+            }
+            return is_lost;
         }
         self.tell_attempted(attempt, what);
         true
@@ -272,15 +278,34 @@ impl<S: Sink> Agent<S> {
         event
     }
 
-    /// Whether a mount hides a file of the sensor, by its path.
-    fn hides_by_path(&self, given: &FilePath, is_same_tree: impl FnOnce(&Path) -> bool, task: &Task) -> bool {
-        let given = path_of(given);
+    /// Whether a mount hides a file of the sensor, by its path, which is `theirs` for who mounts; why nobody knows.
+    fn covers_by_path(
+        &self,
+        seen: &FilePath,
+        above: Option<&Above>,
+        theirs: &FilePath,
+        task: &Task,
+    ) -> Result<bool, LostHere> {
+        if seen.truncated {
+            return Err(LostHere::PathCut);
+        }
+        let given = path_of(seen);
         let path = resolved(&given);
         let own = &self.options.own;
-        if own.holds(&path).is_some() {
-            return is_same_tree(&given);
+        if own.holds(&path).is_none() {
+            return Ok(own.hidden_below(&path).is_some() && hides_what_is_below(task));
         }
-        own.hidden_below(&path).is_some() && hides_what_is_below(task)
+        match above {
+            // It leads to another directory now; nothing says that it did then.
+            Some(above)
+                if above.is_elsewhere
+                    && (above.is_outside
+                        || !leads_to_same(task, &given, &path_of(theirs), above.is_copy)) =>
+            {
+                Err(LostHere::PathNotFollowed)
+            }
+            _ => Ok(true),
+        }
     }
 }
 
@@ -300,9 +325,15 @@ fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether a path of the sensor's means the same directory as that of a process, which most often is the same path. A process that is gone is taken to have had the host's root,
-/// where it was in the sensor's user namespace: the path is then all that is known.
-pub(super) fn is_same_tree(task: &Task, path: &Path, theirs: &Path) -> bool {
+/// Whether an attempt was made in the sensor's tree, from its root.
+fn is_own_tree(attempt: &Attempt) -> bool {
+    let own = Tree::own();
+    own.is_some_and(|own| own.mount_namespace == attempt.task.mount_namespace && own.root == attempt.root)
+}
+
+/// Whether a path of the sensor's leads a process, for which it is `theirs`, into the same directory, as that is now. Of one that cannot be looked at any more, where
+/// its tree `is_copy`: what it had mounted there is not known, but who has mounts in a user namespace of his own has no rights on the sensor's files.
+pub(super) fn leads_to_same(task: &Task, path: &Path, theirs: &Path, is_copy: bool) -> bool {
     let (Some(directory), Some(below)) = (path.parent(), theirs.parent()) else {
         return true;
     };
@@ -315,8 +346,7 @@ pub(super) fn is_same_tree(task: &Task, path: &Path, theirs: &Path) -> bool {
     // That it runs a shadow of the path proves nothing where it cannot be looked at.
     match (numbers(directory), numbers(&theirs.join(below))) {
         (Some(own), Some(theirs)) => own == theirs,
-        // Who was in a user namespace of his own had mounts of his own too, or a root, and no rights on the sensor's.
-        _ => is_own_user_namespace(task.user_namespace),
+        _ => is_copy && is_own_user_namespace(task.user_namespace),
     }
 }
 

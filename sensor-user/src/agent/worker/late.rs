@@ -91,8 +91,13 @@ impl Lates {
 mod tests {
     use std::path::PathBuf;
 
+    use claviger_sensor_common::RootPlace;
+
     use super::*;
-    use crate::{agent::messages::Run, decode::ProcessKey};
+    use crate::{
+        agent::{follow::Tree, messages::Run},
+        decode::ProcessKey,
+    };
 
     fn following(number: u64) -> Following {
         Following {
@@ -102,13 +107,16 @@ mod tests {
                 start_ticks: 1,
             },
             tid: 1,
-            mount_namespace: 1,
+            tree: Tree {
+                mount_namespace: 1,
+                root: RootPlace { mount: 1, inode: 0 },
+            },
             user: Some(1_000),
             submitted_ns: number,
             time_boot_ns: number,
             run: Run::ToCome,
-            was_refused: false,
             is_base_sure: true,
+            is_from_outside: false,
             path: PathBuf::from("/x"),
             words: PathBuf::from("/x"),
         }

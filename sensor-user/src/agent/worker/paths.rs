@@ -95,18 +95,22 @@ impl State {
         let &Following {
             process,
             tid,
-            mount_namespace,
+            tree,
             time_boot_ns,
-            was_refused,
             is_base_sure,
+            is_from_outside,
             ref path,
             ref words,
             ..
         } = following;
-        let at = SeenFrom::Process(process).reach(path);
+        let at = if is_from_outside {
+            path.clone()
+        } else {
+            SeenFrom::Process(process).reach(path)
+        };
         let theirs = path.clone();
         let followed = hands.run(&at, move |_| {
-            let mut followed = follow(process, tid, mount_namespace, &theirs);
+            let mut followed = follow(process, tid, tree, &theirs, is_from_outside);
             let lies_in = followed.lies_in();
             let secret = match &followed.leads {
                 Leads::To(held) => secret_of(held.descriptor(), lies_in.as_ref(), process),
@@ -120,10 +124,7 @@ impl State {
         if let Some((part, target)) = secret {
             return Reached::Secret(part, target);
         }
-        // A process that is gone may have had another root. One that was refused by that has got nothing.
-        let is_sure = is_base_sure
-            && (followed.by_process || was_refused)
-            && followed.stood_at(BootClock::read().wall(time_boot_ns));
+        let is_sure = is_base_sure && followed.stood_at(BootClock::read().wall(time_boot_ns));
         let held = match followed.leads {
             Leads::To(held) => held,
             Leads::Nowhere if is_sure => return Reached::Nowhere,
