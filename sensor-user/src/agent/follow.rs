@@ -6,6 +6,8 @@
 //! its end, has changed since is followed as it is now. So of every directory and link on the way the time of its last change is noted: where all were as
 //! they are now when the path was used, it led then where it leads now. Not told by that is what was mounted over one of them since.
 
+mod tree;
+
 use std::{
     collections::VecDeque,
     ffi::{OsStr, OsString},
@@ -17,12 +19,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use claviger_sensor_common::{ROOT_IS_TOP, RootPlace};
 use rustix::{
-    fs::{
-        AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, openat,
-        readlinkat, statx,
-    },
+    fs::{FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat},
     io::Errno,
 };
 
@@ -33,16 +31,15 @@ use crate::{
     decode::ProcessKey,
 };
 
+pub(super) use self::tree::Tree;
+use self::tree::{Root, is_at};
+
 /// As many as the kernel follows.
 const LINKS_MAX: usize = 40;
 /// Names of a path of 4,096 bytes, and as many more by links.
 const STEPS_MAX: usize = 8_192;
 /// include/uapi/linux/magic.h
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
-/// The same.
-const OVERLAYFS_SUPER_MAGIC: i64 = 0x794c_7630;
-/// include/uapi/linux/stat.h (6.8)
-const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
 /// include/linux/proc_ns.h
 const PROC_ROOT_INODE: u64 = 1;
 
@@ -122,25 +119,6 @@ impl Followed {
     }
 }
 
-/// The tree of files that a thread sees.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tree {
-    /// In which mount namespace it is.
-    pub(super) mount_namespace: u32,
-    /// What its root is there.
-    pub(super) root: RootPlace,
-}
-
-impl Tree {
-    /// The sensor's.
-    pub(super) fn own() -> Option<Self> {
-        Some(Self {
-            mount_namespace: ProcessDirectory::own()?.namespace("mnt")?,
-            root: Seen::of(&SeenFrom::Here.hold()?)?.place,
-        })
-    }
-}
-
 /// Where an absolute path leads for a thread of a process, which can have a root and mounts of its own, as long as it sees the tree that it
 /// saw. Once only the thread is gone, for its process; once that is gone, for the sensor, if it saw what the sensor sees.
 ///
@@ -184,61 +162,6 @@ pub(super) fn follow(process: ProcessKey, tid: u32, tree: Tree, path: &Path, fro
         }
     });
     Followed { leads, way }
-}
-
-/// The root of a thread.
-enum Root {
-    Here(OwnedFd),
-    /// It sees another tree by now.
-    Left,
-    /// It is not there, or ending: then it has none any more.
-    Gone,
-}
-
-impl Root {
-    /// Its mount namespace is asked for after the root: what it left since is not told from it before.
-    fn of(thread: &ProcessDirectory, root: Option<OwnedFd>, tree: Tree) -> Self {
-        match (root, thread.namespace("mnt")) {
-            (_, Some(namespace)) if namespace != tree.mount_namespace => Self::Left,
-            (Some(root), Some(_)) if is_at(&root, tree.root) => Self::Here(root),
-            (Some(_), Some(_)) => Self::Left,
-            _ => Self::Gone,
-        }
-    }
-}
-
-/// A root as statx(2) has it.
-struct Seen {
-    place: RootPlace,
-    /// Of an overlay its number can be another to the kernel half.
-    is_of_overlay: bool,
-}
-
-impl Seen {
-    fn of(root: &OwnedFd) -> Option<Self> {
-        let unique = StatxFlags::from_bits_retain(STATX_MNT_ID_UNIQUE);
-        let asked = StatxFlags::INO | StatxFlags::MNT_ID | unique;
-        let seen = statx(root, "", AtFlags::EMPTY_PATH, asked).ok()?;
-        let known = StatxFlags::from_bits_retain(seen.stx_mask);
-        let is_top = seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-        known.intersects(StatxFlags::MNT_ID | unique).then(|| Self {
-            place: RootPlace {
-                mount: seen.stx_mnt_id | if is_top { ROOT_IS_TOP } else { 0 },
-                inode: seen.stx_ino,
-            },
-            is_of_overlay: fstatfs(root).is_ok_and(|system| system.f_type == OVERLAYFS_SUPER_MAGIC),
-        })
-    }
-
-    fn is(&self, place: RootPlace) -> bool {
-        let is_known_by_mount = self.is_of_overlay && place.mount & ROOT_IS_TOP != 0;
-        self.place.mount == place.mount && (self.place.inode == place.inode || is_known_by_mount)
-    }
-}
-
-/// Whether a root is still this.
-fn is_at(root: &OwnedFd, place: RootPlace) -> bool {
-    Seen::of(root).is_some_and(|seen| seen.is(place))
 }
 
 /// Follows a path from its start, with absolute links from the root.
@@ -323,6 +246,8 @@ mod tests {
         fs::{self, File},
         os::unix::fs::{MetadataExt as _, symlink},
     };
+
+    use claviger_sensor_common::RootPlace;
 
     use super::*;
 
@@ -475,23 +400,6 @@ mod tests {
         Tree {
             mount_namespace: tree.mount_namespace + 1,
             ..tree
-        }
-    }
-
-    #[test]
-    fn of_an_overlay_s_root_the_mount_tells() {
-        let place = |mount, inode| RootPlace { mount, inode };
-        for (is_of_overlay, mount, is_same) in [
-            (true, 7 | ROOT_IS_TOP, true),
-            (true, 7, false),
-            (false, 7 | ROOT_IS_TOP, false),
-        ] {
-            let seen = Seen {
-                place: place(mount, 2),
-                is_of_overlay,
-            };
-            assert_eq!(seen.is(place(mount, 3)), is_same);
-            assert!(seen.is(place(mount, 2)) && !seen.is(place(mount + 1, 2)));
         }
     }
 
