@@ -32,6 +32,7 @@ macro_rules! enumeration {
 
 enumeration! {
     ActorBasis = "ACTOR_BASIS_",
+    CauseRelation = "CAUSE_RELATION_",
     EventKind = "EVENT_KIND_",
     MatchBasis = "MATCH_BASIS_",
     Operation = "OPERATION_",

@@ -40,10 +40,14 @@ pub enum Probe {
     OpenDescriptors = 15,
     /// Files opened for writing by processes that have read a credential.
     FileCopied = 16,
+    /// What processes do on the network.
+    Network = 17,
+    /// Connections to sockets of this host.
+    AgentSocket = 18,
 }
 
 /// All probes, in the order of their numbers.
-pub const PROBES: [Probe; 17] = [
+pub const PROBES: [Probe; 19] = [
     Probe::FileOpen,
     Probe::FileOpenDenied,
     Probe::ProcessExec,
@@ -61,6 +65,8 @@ pub const PROBES: [Probe; 17] = [
     Probe::SensorTamper,
     Probe::OpenDescriptors,
     Probe::FileCopied,
+    Probe::Network,
+    Probe::AgentSocket,
 ];
 
 impl Probe {
@@ -85,6 +91,8 @@ impl Probe {
             Self::SensorTamper => "sensor_tamper",
             Self::OpenDescriptors => "open_descriptors",
             Self::FileCopied => "file_copied",
+            Self::Network => "network",
+            Self::AgentSocket => "agent_socket",
         }
     }
 }

@@ -150,6 +150,8 @@ pub const REQUEST_WAY: u32 = 0xd;
 pub const REQUEST_RING_ENTERED: u32 = 0x20;
 /// Purpose: the agent has read a setting of the kernel.
 pub const REQUEST_SETTING: u32 = 0x21;
+/// Purpose: a connection of the agent's to a socket of its own is seen.
+pub const REQUEST_SOCKET: u32 = 0x22;
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,12 @@ pub const NAME_BYTES: usize = 256;
 /// System calls under way whose beginning is kept. Once that was reached, every one is taken to have begun when it ends.
 pub const BEGUN_MAX: u32 = 32_768;
 
+/// Bytes of a packet's payload in one record. What is longer takes several.
+pub const PACKET_BYTES: usize = 2_048;
+
+/// Addresses of endpoints that are known. At the bound no further one is, which the agent counts and says.
+pub const ENDPOINTS_MAX: u32 = 1_024;
+
 /// Bytes of a recorded path: a last component may begin at the end of the usable part.
 pub const PATH_BYTES: usize = PATH_USABLE_BYTES + NAME_BYTES;
 

@@ -379,6 +379,34 @@ offsets! {
     tree_node_shift,
     /// `xa_node.slots`
     tree_node_slots,
+    /// `socket.sk`
+    socket_sock,
+    /// `sock.sk_type`
+    sock_type,
+    /// `sock.sk_protocol`: 16 bits since 5.6
+    sock_protocol,
+    /// `sock.__sk_common.skc_daddr`
+    sock_destination,
+    /// `sock.__sk_common.skc_v6_daddr`; without IPv6 there is none
+    sock_destination6,
+    /// `sock.__sk_common.skc_dport`
+    sock_destination_port,
+    /// `sock.sk_peer_pid`
+    sock_peer_pid,
+    /// `sock.sk_peer_cred`
+    sock_peer_cred,
+    /// `unix_sock.addr`
+    unix_address,
+    /// `unix_sock.path.dentry`
+    unix_path_dentry,
+    /// `unix_sock.path.mnt`
+    unix_path_mnt,
+    /// `unix_sock.peer`
+    unix_peer,
+    /// `unix_address.len`
+    unix_address_length,
+    /// `unix_address.name`
+    unix_address_name,
 }
 
 /// How overlayfs keeps its layers: offsets in bytes. In a map of their own, for its module may come after the programs.

@@ -4,11 +4,11 @@
 //! all. It costs nothing at run time: no program refers to it, and its section is none that the loader makes a map of.
 
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord,
-    FileUseRecord, FileVersion, ForkRecord, FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest,
-    Look, NameKey, ObjectKey, Offsets, OverlayOffsets, PathBytes, ProcessSecretRecord, ProgramRecord,
-    ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, RootOfTask, TamperRecord, TaskSnapshot,
-    WrittenRecord,
+    AgentSocketRecord, Ancestor, AttemptRecord, ChangeOfTwoRecord, ConnectRecord, CoreDumpRecord,
+    Destination, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord,
+    FoundName, HeldRecord, KernelKeyRecord, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets,
+    OverlayOffsets, PacketRecord, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord,
+    RecordHeader, RepeatCount, RepeatKey, RootOfTask, SocketFacts, TamperRecord, TaskSnapshot, WrittenRecord,
 };
 
 /// One of each. The order means nothing.
@@ -27,10 +27,15 @@ struct Abi {
     found: FoundName,
     program_secret: ProgramSecretRecord,
     kernel_key: KernelKeyRecord,
+    agent_socket: AgentSocketRecord,
     tamper: TamperRecord,
     directory_list: DirectoryListRecord,
     written: WrittenRecord,
     held: HeldRecord,
+    connect: ConnectRecord,
+    packet: PacketRecord,
+    socket: SocketFacts,
+    destination: Destination,
     look: Look,
     repeat: RepeatKey,
     repeats: RepeatCount,

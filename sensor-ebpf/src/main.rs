@@ -17,6 +17,8 @@
 //! - [`program_secrets`]: programs started with a credential in their environment or arguments
 //! - [`core_dump`]: cores of processes that may hold a credential
 //! - [`kernel_keys`]: keys of the kernel's keyrings
+//! - [`agent_sockets`]: connections to sockets of this host
+//! - [`sockets`], [`packets`]: connections, and what is said on them in clear
 //! - [`tamper`], [`tamper_bpf`], [`tamper_hold`], [`tamper_mounts`], [`tamper_setting`]: what is done to the sensor itself
 //!
 //! What all share: where the kernel keeps things ([`offsets`]), reading them ([`read`]), who acts ([`task`]), what it has open
@@ -35,6 +37,7 @@ mod accounting;
 mod actor;
 mod again;
 mod agent_root;
+mod agent_sockets;
 mod agent_threads;
 mod arguments;
 mod attempts;
@@ -63,6 +66,7 @@ mod io_uring;
 mod ioctls;
 mod kernel_keys;
 mod labels;
+mod live_sockets;
 mod mapped;
 mod named_objects;
 mod names_asked;
@@ -70,6 +74,7 @@ mod numbers;
 mod offsets;
 mod open_descriptors;
 mod overlay;
+mod packets;
 mod path;
 mod pending_changes;
 mod process;
@@ -83,7 +88,9 @@ mod registered_rings;
 mod repeats;
 mod report;
 mod ring_ends;
+mod senders;
 mod sharers;
+mod sockets;
 mod tamper;
 mod tamper_bpf;
 mod tamper_hold;

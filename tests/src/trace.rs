@@ -50,7 +50,15 @@ impl Traced {
 /// # Panics
 /// Where the sensor cannot be started or prints what is no JSON.
 pub fn trace<S: AsRef<OsStr>>(config: &Path, command: &[S]) -> Traced {
-    run(sensor(), config, command)
+    run(sensor(), &[], config, command)
+}
+
+/// As [`trace`], with more options.
+///
+/// # Panics
+/// As [`trace`].
+pub fn trace_with<S: AsRef<OsStr>>(options: &[&str], config: &Path, command: &[S]) -> Traced {
+    run(sensor(), options, config, command)
 }
 
 /// As [`trace`], with a sensor that another command starts: its program and arguments, behind which the sensor's command line goes.
@@ -61,14 +69,15 @@ pub fn trace_by<S: AsRef<OsStr>>(wrapper: &[String], config: &Path, command: &[S
     let (program, arguments) = wrapper.split_first().expect("a wrapper");
     let mut wrapped = Command::new(program);
     wrapped.args(arguments).arg(sensor().get_program());
-    run(wrapped, config, command)
+    run(wrapped, &[], config, command)
 }
 
-fn run<S: AsRef<OsStr>>(mut sensor: Command, config: &Path, command: &[S]) -> Traced {
+fn run<S: AsRef<OsStr>>(mut sensor: Command, options: &[&str], config: &Path, command: &[S]) -> Traced {
     let _expedited = Expedited::hold();
     let output = sensor
         .args(["trace", "--json", "--config"])
         .arg(config)
+        .args(options)
         .arg("--")
         .args(command)
         .stdin(Stdio::null())

@@ -8,11 +8,12 @@ use std::mem::offset_of;
 use btf_rs::{Btf, BtfType, Type};
 use claviger_sensor::kernel::OBJECT;
 use claviger_sensor_common::{
-    Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, CoreDumpRecord, DirectoryListRecord,
-    ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, FoundName, GivenPath, HeldRecord,
-    KernelKeyRecord, KnownFile, Label, LabelRequest, Look, NameKey, ObjectKey, Offsets, OverlayOffsets,
-    PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey,
-    RootOfTask, RootPlace, TamperRecord, TaskSnapshot, WrittenRecord,
+    AgentSocketRecord, Ancestor, AttemptRecord, ChangeOfTwoRecord, ChangeRecord, ConnectRecord,
+    CoreDumpRecord, Destination, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion,
+    ForkRecord, FoundName, GivenPath, HeldRecord, KernelKeyRecord, KnownFile, Label, LabelRequest, Look,
+    NameKey, ObjectKey, Offsets, OverlayOffsets, PacketRecord, PathBytes, ProcessSecretRecord, ProgramRecord,
+    ProgramSecretRecord, RecordHeader, RepeatCount, RepeatKey, RootOfTask, RootPlace, SocketFacts,
+    TamperRecord, TaskSnapshot, WrittenRecord,
 };
 use object::{Object as _, ObjectSection as _};
 
@@ -106,11 +107,16 @@ compared! {
     CoreDumpRecord { header, task, signal, reserved, directory }
     ProcessSecretRecord { header, task, key, target, given_pid, device, since_boot_ns, pre_existing, reserved }
     KernelKeyRecord { header, task, key }
+    AgentSocketRecord { header, task, key, peer_pid, peer_uid, name_length, is_abstract, name, path }
     FoundName { hash, place, length, name }
     ProgramSecretRecord { header, task, count, left_out, unread, padding, found }
     TamperRecord { header, task, key, number, id, path }
     DirectoryListRecord { header, task, key, label, path }
     WrittenRecord { header, writer, exec_id, object, marks, reserved, path }
+    Destination { address, port }
+    SocketFacts { cookie, asked, transport }
+    ConnectRecord { header, task, socket }
+    PacketRecord { header, task, socket, peer, direction, offset, length, left, sender_is_known, bytes }
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }
@@ -144,7 +150,8 @@ compared! {
         ring_mkdir_directory, ring_mkdir_name, ring_link_old_directory, ring_link_new_directory, ring_link_old, ring_link_new,
         binprm_filename, binprm_interpreter, task_works, file_work, inode_links, dentry_hashed, ring_context, ring_setup, ring_files, ring_files_count, ring_node_file, ring_file, ring_descriptor, ring_attribute_path,
         ring_attribute_name, ring_completed, ring_completed_node, ring_own_result, ring_has_name, task_thread_pid, pid_level, pid_numbers, upid_namespace, user_ns_extents, user_ns_extents_count,
-        user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family, ring_user_data, task_flags, task_ring, task_registered_rings, task_parent_exec_id, pid_ns_ids, tree_node_shift, tree_node_slots,
+        user_ns_more_extents, buffer_socket, buffer_carried, carried_count, carried_files, socket_family, ring_user_data, task_flags, task_ring, task_registered_rings, task_parent_exec_id, pid_ns_ids, tree_node_shift, tree_node_slots, socket_sock, sock_type, sock_protocol, sock_destination, sock_destination6, sock_destination_port, sock_peer_pid, sock_peer_cred, unix_address, unix_path_dentry, unix_path_mnt, unix_peer,
+        unix_address_length, unix_address_name,
     }
 }
 

@@ -15,6 +15,7 @@ const ENUM_FIELDS: &[(&str, &str)] = &[
     ("Finding.severity", "Severity"),
     ("Program.basis", "ProgramBasis"),
     ("ProgramPlace.tree", "Tree"),
+    ("Cause.relation", "CauseRelation"),
 ];
 
 /// Timestamp fields: their JSON form is RFC 3339 with nanoseconds.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Call, Catalogue, Operation, Pattern};
 
 /// A change of what goes into the digest changes this.
-const FORM: &str = "claviger catalogue 3";
+const FORM: &str = "claviger catalogue 4";
 
 impl Catalogue {
     /// The digest, in lower-case hexadecimal.
@@ -76,6 +76,16 @@ impl Catalogue {
             text(provider.id());
             text(provider.provider());
             list(&mut text, provider.names().to_vec());
+            let addresses = provider.addresses().iter().map(ToString::to_string);
+            list(&mut text, addresses.collect());
+        }
+        text(&self.sockets.len().to_string());
+        for socket in &self.sockets {
+            let shown = |patterns: &[Pattern]| patterns.iter().map(Pattern::to_string).collect();
+            text(socket.id());
+            text(socket.kind());
+            list(&mut text, shown(socket.patterns()));
+            list(&mut text, shown(socket.abstract_names()));
         }
         hex::encode(hash.finalize())
     }
@@ -114,6 +124,7 @@ mod tests {
             "[[kind]]\nname = \"k2\"\ntitle = \"\"\n",
             "[[endpoint]]\nid = \"n\"\nprovider = \"p\"\naddresses = [\"10.0.0.1:80\"]\ncalls = [{ path = \"/a\" }]\n",
             "[[provider]]\nid = \"n\"\nprovider = \"p\"\nnames = [\"a.b\"]\n",
+            "[[provider]]\nid = \"n\"\nprovider = \"p\"\naddresses = [\"10.0.0.1:6443\"]\n",
         ] {
             assert_ne!(plain, digest(&format!("{TEXT}{more}")), "{more}");
         }

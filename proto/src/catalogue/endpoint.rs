@@ -6,10 +6,9 @@ use toml::Spanned;
 
 use super::{
     errors::{Faults, Sort},
-    parse::{ID_WORD, Place, RawCall, RawEndpoint, is_word},
+    parse::{ADDRESSES, Place, RawCall, RawEndpoint, is_word},
 };
 
-const ADDRESSES: &str = "addresses";
 const PATH: &str = "calls.path";
 const PARTS_MAX: usize = 32;
 
@@ -73,34 +72,16 @@ impl Endpoint {
     /// What is written as one; nothing where something of it is wrong.
     pub(super) fn parse(place: &Place<'_>, raw: &RawEndpoint, faults: &mut Faults) -> Option<Self> {
         let before = faults.count();
+        place.named(&raw.id, &raw.provider, faults);
         let mut wrong = |at, field, reason| faults.push(place.wrong(at, &raw.id, field, reason));
-        if !is_word(raw.id.get_ref(), '-') {
-            wrong(&raw.id, "id", ID_WORD);
-        }
-        if !is_word(raw.provider.get_ref(), '_') {
-            wrong(
-                &raw.provider,
-                "provider",
-                "a provider's name has only a-z, 0-9 and _",
-            );
-        }
         if raw.addresses.is_empty() {
             wrong(&raw.id, ADDRESSES, "it has none: write at least one");
         }
         if raw.calls.is_empty() {
             wrong(&raw.id, "calls", "it has none: write at least one");
         }
-        let mut addresses = Vec::with_capacity(raw.addresses.len());
-        for text in &raw.addresses {
-            match text.get_ref().parse() {
-                Ok(address) => addresses.push(address),
-                Err(_) => wrong(
-                    text,
-                    ADDRESSES,
-                    "an address is ADDRESS:PORT, of IPv6 [ADDRESS]:PORT",
-                ),
-            }
-        }
+        let addresses = place.addresses(&raw.id, &raw.addresses, faults);
+        let mut wrong = |at, field, reason| faults.push(place.wrong(at, &raw.id, field, reason));
         let mut calls = Vec::with_capacity(raw.calls.len());
         for call in &raw.calls {
             match Call::parse(call) {

@@ -1,8 +1,10 @@
 //! What a catalogue holds once it has been read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
-use super::{content::Content, endpoint::Endpoint, pattern::Pattern, provider::Provider, start::Start};
+use super::{
+    content::Content, endpoint::Endpoint, pattern::Pattern, provider::Provider, socket::Socket, start::Start,
+};
 use crate::v1;
 
 /// Everything that is known about places of credentials. Made by [`Catalogue::parse`], [`Catalogue::shipped`] or [`Catalogue::with`].
@@ -13,6 +15,7 @@ pub struct Catalogue {
     pub(super) starts: Vec<Arc<Start>>,
     pub(super) endpoints: Vec<Arc<Endpoint>>,
     pub(super) providers: Vec<Arc<Provider>>,
+    pub(super) sockets: Vec<Arc<Socket>>,
 }
 
 /// One place, or several of the same sort, where credentials of one kind lie.
@@ -78,6 +81,21 @@ impl Catalogue {
             .iter()
             .find(|provider| provider.has(host))
             .map(Arc::as_ref)
+    }
+
+    /// The provider that is at this address.
+    #[must_use]
+    pub fn provider_at(&self, address: SocketAddr) -> Option<&Provider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.addresses().contains(&address))
+            .map(Arc::as_ref)
+    }
+
+    /// Sockets of programs that hold keys, in the order of the file: where two name one socket, the first has it.
+    #[must_use]
+    pub fn sockets(&self) -> &[Arc<Socket>] {
+        &self.sockets
     }
 
     /// The entry with this id.

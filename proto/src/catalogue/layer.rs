@@ -4,7 +4,7 @@
 //! for. Its own entries stand before all earlier ones, so that the operator's word decides; only one that names every file stands behind the
 //! rest, which know more. A `[[kind]]` without a title adds usual readers to a known one.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use toml::Spanned;
 
@@ -14,6 +14,7 @@ use super::{
     errors::{Faults, Sort},
     parse::{Place, Raw},
     provider::Provider,
+    socket::Socket,
     start::Start,
 };
 
@@ -103,6 +104,7 @@ impl Catalogue {
             self.starts.retain(|start| start.id != *id.get_ref());
             self.endpoints.retain(|endpoint| endpoint.id != *id.get_ref());
             self.providers.retain(|provider| provider.id != *id.get_ref());
+            self.sockets.retain(|socket| socket.id != *id.get_ref());
             if self.count() == before && !faults.may_come(Sort::Entry, id.get_ref()) {
                 faults.push(place.wrong(id, id, "remove", NO_SUCH_ENTRY));
             }
@@ -119,6 +121,7 @@ impl Catalogue {
         self.lay_starts(&place, &raw, faults);
         self.lay_endpoints(&place, &raw, faults);
         self.lay_providers(&place, &raw, faults);
+        self.lay_sockets(&place, &raw, faults);
         if let Some(what) = self.too_much() {
             faults.push(CatalogueError::TooMuch {
                 file: layer.name.to_owned(),
@@ -129,7 +132,11 @@ impl Catalogue {
 
     /// Entries of all sorts.
     fn count(&self) -> usize {
-        self.entries.len() + self.starts.len() + self.endpoints.len() + self.providers.len()
+        self.entries.len()
+            + self.starts.len()
+            + self.endpoints.len()
+            + self.providers.len()
+            + self.sockets.len()
     }
 
     /// Whether an entry of any sort has this id.
@@ -138,11 +145,17 @@ impl Catalogue {
             || self.starts.iter().any(|start| start.id == id)
             || self.endpoints.iter().any(|endpoint| endpoint.id == id)
             || self.providers.iter().any(|provider| provider.id == id)
+            || self.sockets.iter().any(|socket| socket.id == id)
     }
 
     /// What there is more of than any catalogue needs.
     fn too_much(&self) -> Option<&'static str> {
-        let patterns: usize = self.entries.iter().map(|entry| entry.patterns.len()).sum();
+        let of_entries = self.entries.iter().map(|entry| entry.patterns.len());
+        let of_sockets = self
+            .sockets
+            .iter()
+            .map(|socket| socket.patterns.len() + socket.names.len());
+        let patterns: usize = of_entries.chain(of_sockets).sum();
         let names = |start: &Arc<Start>| start.variables.len() + start.options.len() + start.headers.len();
         if self.entries.len() > MAX_ENTRIES {
             Some("with it there are more than 4096 entries")
@@ -158,8 +171,14 @@ impl Catalogue {
             Some("with it there are more than 1024 addresses of endpoints")
         } else if self.endpoints.iter().map(|one| one.calls.len()).sum::<usize>() > MAX_CALLS {
             Some("with it there are more than 4096 calls of endpoints")
-        } else if self.providers.iter().map(|one| one.names.len()).sum::<usize>() > MAX_NAMES {
-            Some("with it there are more than 2048 names of providers")
+        } else if self
+            .providers
+            .iter()
+            .map(|one| one.names.len() + one.addresses.len())
+            .sum::<usize>()
+            > MAX_NAMES
+        {
+            Some("with it there are more than 2048 names and addresses of providers")
         } else if self.kinds.len() > MAX_KINDS {
             Some("with it there are more than 1024 kinds")
         } else if patterns > MAX_PATTERNS {
@@ -192,35 +211,44 @@ impl Catalogue {
     }
 
     fn lay_endpoints(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
-        let mut endpoints: Vec<Arc<Endpoint>> = Vec::with_capacity(raw.endpoint.len() + self.endpoints.len());
-        for raw in &raw.endpoint {
-            let Some(endpoint) = Endpoint::parse(place, raw, faults) else {
-                continue;
-            };
-            if self.has(&endpoint.id) || endpoints.iter().any(|other| other.id == endpoint.id) {
-                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
-                continue;
-            }
-            endpoints.push(Arc::new(endpoint));
-        }
-        endpoints.append(&mut self.endpoints);
-        self.endpoints = endpoints;
+        let new = |raw, faults: &mut Faults| Endpoint::parse(place, raw, faults);
+        let new = self.new_of(place, raw.endpoint.iter().map(|raw| (&raw.id, raw)), new, faults);
+        self.endpoints.splice(..0, new);
     }
 
     fn lay_providers(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
-        let mut providers: Vec<Arc<Provider>> = Vec::with_capacity(raw.provider.len() + self.providers.len());
-        for raw in &raw.provider {
-            let Some(provider) = Provider::parse(place, raw, faults) else {
+        let new = |raw, faults: &mut Faults| Provider::parse(place, raw, faults);
+        let new = self.new_of(place, raw.provider.iter().map(|raw| (&raw.id, raw)), new, faults);
+        self.providers.splice(..0, new);
+    }
+
+    fn lay_sockets(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {
+        let new = |raw, faults: &mut Faults| Socket::parse(place, raw, faults);
+        let new = self.new_of(place, raw.socket.iter().map(|raw| (&raw.id, raw)), new, faults);
+        self.sockets.splice(..0, new);
+    }
+
+    /// What a layer has of one sort, each under an id that nothing else has.
+    fn new_of<'a, R: 'a, T>(
+        &self,
+        place: &Place<'_>,
+        all: impl Iterator<Item = (&'a Spanned<String>, &'a R)>,
+        parse: impl Fn(&'a R, &mut Faults) -> Option<T>,
+        faults: &mut Faults,
+    ) -> Vec<Arc<T>> {
+        let mut ids = HashSet::new();
+        let mut new = Vec::new();
+        for (id, raw) in all {
+            let Some(one) = parse(raw, faults) else {
                 continue;
             };
-            if self.has(&provider.id) || providers.iter().any(|other| other.id == provider.id) {
-                faults.push(place.wrong(&raw.id, &raw.id, "id", ANOTHER_ENTRY));
+            if self.has(id.get_ref()) || !ids.insert(id.get_ref()) {
+                faults.push(place.wrong(id, id, "id", ANOTHER_ENTRY));
                 continue;
             }
-            providers.push(Arc::new(provider));
+            new.push(Arc::new(one));
         }
-        providers.append(&mut self.providers);
-        self.providers = providers;
+        new
     }
 
     fn lay_kinds(&mut self, place: &Place<'_>, raw: &Raw, faults: &mut Faults) {

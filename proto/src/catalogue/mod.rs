@@ -17,6 +17,7 @@ mod parse;
 mod pattern;
 mod provider;
 mod shipped;
+mod socket;
 mod start;
 
 pub use content::Content;
@@ -27,4 +28,5 @@ pub use errors::{CatalogueErrors, ERRORS_MAX};
 pub use layer::{Layer, Warning};
 pub use pattern::{Anchor, Component, Pattern, PatternError};
 pub use provider::Provider;
+pub use socket::Socket;
 pub use start::Start;

@@ -1,5 +1,7 @@
 //! From text to a catalogue: first what stands there, then what it means.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -13,6 +15,8 @@ use super::pattern::{Anchor, Pattern};
 
 const GLOBS: &str = "globs";
 const READERS: &str = "usual_readers";
+/// The field of what is known by where it is.
+pub(super) const ADDRESSES: &str = "addresses";
 
 /// What a file can have in it.
 const ALL: [Sort; 2] = [Sort::Entry, Sort::Kind];
@@ -39,6 +43,8 @@ pub(super) struct Raw {
     pub(super) endpoint: Vec<RawEndpoint>,
     #[serde(default)]
     pub(super) provider: Vec<RawProvider>,
+    #[serde(default)]
+    pub(super) socket: Vec<RawSocket>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +117,21 @@ fn yes() -> bool {
 pub(super) struct RawProvider {
     pub(super) id: Spanned<String>,
     pub(super) provider: Spanned<String>,
+    #[serde(default)]
     pub(super) names: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) addresses: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSocket {
+    pub(super) id: Spanned<String>,
+    pub(super) kind: Spanned<String>,
+    #[serde(default)]
+    pub(super) globs: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) abstract_names: Vec<Spanned<String>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -187,6 +207,7 @@ impl Place<'_> {
         let start = self.items(&mut table, ("start", Sort::Entry), faults);
         let endpoint = self.items(&mut table, ("endpoint", Sort::Entry), faults);
         let provider = self.items(&mut table, ("provider", Sort::Entry), faults);
+        let socket = self.items(&mut table, ("socket", Sort::Entry), faults);
         let rest = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
         match Raw::deserialize(rest) {
             Ok(rest) => Some(Raw {
@@ -195,6 +216,7 @@ impl Place<'_> {
                 start,
                 endpoint,
                 provider,
+                socket,
                 ..rest
             }),
             Err(error) => {
@@ -202,6 +224,37 @@ impl Place<'_> {
                 None
             }
         }
+    }
+
+    /// Looks at the id of an entry, and at the name of whose it is.
+    pub(super) fn named(&self, id: &Spanned<String>, provider: &Spanned<String>, faults: &mut Faults) {
+        if !is_word(id.get_ref(), '-') {
+            faults.push(self.wrong(id, id, "id", ID_WORD));
+        }
+        if !is_word(provider.get_ref(), '_') {
+            let reason = "a provider's name has only a-z, 0-9 and _";
+            faults.push(self.wrong(provider, id, "provider", reason));
+        }
+    }
+
+    /// Reads addresses.
+    pub(super) fn addresses(
+        &self,
+        id: &Spanned<String>,
+        raw: &[Spanned<String>],
+        faults: &mut Faults,
+    ) -> Vec<SocketAddr> {
+        let mut addresses = Vec::with_capacity(raw.len());
+        for text in raw {
+            match text.get_ref().parse() {
+                Ok(address) => addresses.push(address),
+                Err(_) => {
+                    let reason = "an address is ADDRESS:PORT, of IPv6 [ADDRESS]:PORT";
+                    faults.push(self.wrong(text, id, ADDRESSES, reason));
+                }
+            }
+        }
+        addresses
     }
 
     /// Takes the items of a list out of a table; what is no list of tables stays there.
@@ -339,7 +392,7 @@ impl Place<'_> {
     }
 
     /// The patterns that a text stands for; nothing where it is wrong.
-    fn pattern(
+    pub(super) fn pattern(
         &self,
         text: &Spanned<String>,
         owner: &Spanned<String>,

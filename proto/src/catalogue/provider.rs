@@ -1,8 +1,10 @@
-//! Identity providers by the names that clients ask TLS, QUIC and DNS for.
+//! Identity providers by the names that clients ask TLS, QUIC and DNS for, and, of those that have none, by their addresses.
+
+use std::net::SocketAddr;
 
 use super::{
     errors::{Faults, Sort},
-    parse::{ID_WORD, Place, RawProvider, is_word},
+    parse::{Place, RawProvider},
 };
 
 const NAMES: &str = "names";
@@ -10,12 +12,13 @@ const NAMES: &str = "names";
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
-/// Names of one provider.
+/// Names and addresses of one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     pub(super) id: String,
     pub(super) provider: String,
     pub(super) names: Vec<String>,
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 impl Provider {
@@ -37,6 +40,12 @@ impl Provider {
         &self.names
     }
 
+    /// Where it is, also for clients that ask for no name of it.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
     /// Whether a host, in lower case and without a dot at its end, is one of it.
     #[must_use]
     pub fn has(&self, host: &str) -> bool {
@@ -46,25 +55,21 @@ impl Provider {
     /// What is written as one; nothing where something of it is wrong.
     pub(super) fn parse(place: &Place<'_>, raw: &RawProvider, faults: &mut Faults) -> Option<Self> {
         let before = faults.count();
+        place.named(&raw.id, &raw.provider, faults);
         let mut wrong = |at, field, reason| faults.push(place.wrong(at, &raw.id, field, reason));
-        if !is_word(raw.id.get_ref(), '-') {
-            wrong(&raw.id, "id", ID_WORD);
-        }
-        if !is_word(raw.provider.get_ref(), '_') {
+        if raw.names.is_empty() && raw.addresses.is_empty() {
             wrong(
-                &raw.provider,
-                "provider",
-                "a provider's name has only a-z, 0-9 and _",
+                &raw.id,
+                NAMES,
+                "it has none, nor `addresses`: write at least one of either",
             );
-        }
-        if raw.names.is_empty() {
-            wrong(&raw.id, NAMES, "it has none: write at least one");
         }
         for name in &raw.names {
             if let Err(reason) = check(name.get_ref()) {
                 wrong(name, NAMES, reason);
             }
         }
+        let addresses = place.addresses(&raw.id, &raw.addresses, faults);
         if faults.count() > before {
             faults.refuse(Sort::Entry, raw.id.get_ref());
             return None;
@@ -73,6 +78,7 @@ impl Provider {
             id: raw.id.get_ref().clone(),
             provider: raw.provider.get_ref().clone(),
             names: raw.names.iter().map(|name| name.get_ref().clone()).collect(),
+            addresses,
         })
     }
 }
@@ -127,6 +133,19 @@ mod tests {
         ] {
             assert_eq!(fits(name, host), does, "{name} {host}");
         }
+    }
+
+    #[test]
+    fn one_without_a_name_is_known_by_its_address() {
+        let text = "version = 1\n[[provider]]\nid = \"api\"\nprovider = \"kubernetes\"\naddresses = [\"10.0.0.1:6443\"]\n";
+        let catalogue = Catalogue::parse(text, "own.toml").expect("right");
+        let at = |address: &str| {
+            let found = catalogue.provider_at(address.parse().expect("an address"));
+            found.map(Provider::id)
+        };
+        assert_eq!((at("10.0.0.1:6443"), at("10.0.0.1:443")), (Some("api"), None));
+        let told = Catalogue::parse(&text.replace(":6443", ""), "own.toml").expect_err("wrong");
+        assert!(told.to_string().contains("ADDRESS:PORT"), "{told}");
     }
 
     #[test]

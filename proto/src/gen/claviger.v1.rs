@@ -101,6 +101,26 @@ pub struct Event {
     #[serde(serialize_with = "crate::json::timestamp")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Which earlier uses of credentials may be behind a use on the network (token_endpoint_call, identity_provider_connection), the likeliest
+    /// first, at most 8. What is behind it is one of them, several, or none: nothing says what a process did with what it read.
+    #[prost(message, repeated, tag = "25")]
+    pub caused_by: ::prost::alloc::vec::Vec<Cause>,
+}
+/// An earlier use that may be behind another.
+#[derive(serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cause {
+    /// Its event, of the same sensor and boot.
+    #[prost(message, optional, tag = "1")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: ::core::option::Option<EventId>,
+    /// How who did it is related to who did the later one.
+    #[prost(enumeration = "CauseRelation", tag = "2")]
+    #[serde(serialize_with = "crate::json::enumeration::<CauseRelation, _>")]
+    pub relation: i32,
+    /// Whether its credential is one for the provider that the later one went to.
+    #[prost(bool, tag = "3")]
+    pub same_provider: bool,
 }
 /// Identifies an event for ever.
 #[derive(serde::Serialize)]
@@ -471,7 +491,8 @@ pub struct Endpoint {
     /// Host name, and in `name_basis` what it rests on.
     #[prost(string, tag = "5")]
     pub name: ::prost::alloc::string::String,
-    /// "sni", "quic_sni", "dns", "http_host"; empty where there is no name.
+    /// "sni", "quic_sni", "http_connect" (what a proxy was asked to connect to), "http_host", "dns" (what its address was last resolved from, which
+    /// is weaker evidence); empty where there is no name.
     #[prost(string, tag = "6")]
     pub name_basis: ::prost::alloc::string::String,
     /// HTTP method of a clear request; empty where not seen.
@@ -486,6 +507,16 @@ pub struct Endpoint {
     /// The address the packet went to, where it differs from the one the process gave.
     #[prost(string, tag = "10")]
     pub translated_address: ::prost::alloc::string::String,
+    /// True where the request is for a token or another secret; false for what such an endpoint tells besides (a region, an instance's id), and where that
+    /// is not known.
+    #[prost(bool, tag = "11")]
+    pub for_token: bool,
+    /// True where a proxy was asked to ask for it (a request in absolute form).
+    #[prost(bool, tag = "12")]
+    pub by_proxy: bool,
+    /// Version of AWS's instance metadata service: 1 without a session token, 2 with one or asking for one; 0 of others.
+    #[prost(uint32, tag = "13")]
+    pub metadata_version: u32,
 }
 /// The public part of a TLS handshake.
 #[derive(serde::Serialize)]
@@ -503,10 +534,19 @@ pub struct Tls {
     /// True where the ClientHello was encrypted; `server_name` is then the outer name.
     #[prost(bool, tag = "4")]
     pub encrypted_client_hello: bool,
+    /// Versions offered, e.g. "1.3", in order.
+    #[prost(string, repeated, tag = "5")]
+    pub versions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// True where an earlier session is to be gone on with: a ticket or a key of one is offered.
+    #[prost(bool, tag = "6")]
+    pub resumption: bool,
+    /// True where the ClientHello was cut or contradicts itself; what came before that is here.
+    #[prost(bool, tag = "7")]
+    pub incomplete: bool,
 }
 /// A key agent's or runtime's socket.
 #[derive(serde::Serialize)]
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentSocket {
     /// Kind by the catalogue, e.g. "ssh_agent", "spiffe_workload_api".
     #[prost(string, tag = "1")]
@@ -514,6 +554,20 @@ pub struct AgentSocket {
     /// Path, or the abstract name with a leading @.
     #[prost(string, tag = "2")]
     pub path: ::prost::alloc::string::String,
+    /// Who listens there: the process that called listen(2), which may have made the socket for another one.
+    #[prost(message, optional, tag = "3")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: ::core::option::Option<Process>,
+    /// Its workload.
+    #[prost(message, optional, tag = "4")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_workload: ::core::option::Option<Workload>,
+    /// True where that process is another user's, and not the superuser's.
+    #[prost(bool, tag = "5")]
+    pub of_another_user: bool,
+    /// Why the peer is not known; empty where it is.
+    #[prost(string, tag = "6")]
+    pub unknown_reason: ::prost::alloc::string::String,
 }
 /// A key of the kernel's keyrings.
 #[derive(serde::Serialize)]
@@ -730,6 +784,47 @@ pub struct Amendment {
     /// The identities, where they are known now.
     #[prost(message, repeated, tag = "3")]
     pub identities: ::prost::alloc::vec::Vec<Identity>,
+}
+/// How the process of an earlier use is related to that of a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CauseRelation {
+    /// Never sent.
+    Unspecified = 0,
+    /// It is the same.
+    SameProcess = 1,
+    /// It is an ancestor, and had done so before it created that process or one of those between.
+    Ancestor = 2,
+    /// It is a descendant: a helper that hands a credential back.
+    Descendant = 3,
+    /// Both were created by one process, e.g. by a shell.
+    Sibling = 4,
+}
+impl CauseRelation {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAUSE_RELATION_UNSPECIFIED",
+            Self::SameProcess => "CAUSE_RELATION_SAME_PROCESS",
+            Self::Ancestor => "CAUSE_RELATION_ANCESTOR",
+            Self::Descendant => "CAUSE_RELATION_DESCENDANT",
+            Self::Sibling => "CAUSE_RELATION_SIBLING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAUSE_RELATION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAUSE_RELATION_SAME_PROCESS" => Some(Self::SameProcess),
+            "CAUSE_RELATION_ANCESTOR" => Some(Self::Ancestor),
+            "CAUSE_RELATION_DESCENDANT" => Some(Self::Descendant),
+            "CAUSE_RELATION_SIBLING" => Some(Self::Sibling),
+            _ => None,
+        }
+    }
 }
 /// What kind of event. The JSON form is the name in lower case without the prefix, e.g. "credential_access".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

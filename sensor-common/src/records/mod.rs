@@ -1,5 +1,6 @@
 //! The records of the ring buffer. Every record begins with a [`RecordHeader`] that says which it is.
 
+mod agent_socket;
 mod attempt;
 mod change;
 mod core_dump;
@@ -7,6 +8,7 @@ mod directory_list;
 mod file_use;
 mod held;
 mod kernel_key;
+mod network;
 mod process;
 mod process_secret;
 mod program;
@@ -17,6 +19,7 @@ mod written;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+pub use agent_socket::{AgentSocketRecord, SOCKET_NAME_BYTES};
 pub use attempt::{AttemptRecord, ROOT_IS_TOP, RootPlace};
 pub use change::{
     ABOVE_COPY, ABOVE_ELSEWHERE, ABOVE_NOTHING, ABOVE_OUTSIDE, ABOVE_ROOT, ABOVE_UNKNOWN, CHANGE_APPEARED,
@@ -33,6 +36,7 @@ pub use file_use::{
 };
 pub use held::{HeldRecord, Look};
 pub use kernel_key::KernelKeyRecord;
+pub use network::{ConnectRecord, Destination, PACKET_RECEIVED, PACKET_SENT, PacketRecord, SocketFacts};
 pub use process::{ExecRecord, ExitRecord, ForkRecord, RootOfTask};
 pub use process_secret::{
     PART_ADVICE, PART_BLOCK_DEVICE, PART_DESCRIPTOR, PART_ENVIRON, PART_KERNEL_MEMORY, PART_MAPS, PART_MEM,
@@ -47,7 +51,8 @@ pub use program::{
 pub use program_secret::{FoundName, PLACE_HEADER, PLACE_OPTION, PLACE_VARIABLE, ProgramSecretRecord};
 pub use repeat_key::{
     OPERATION_HOLD, OPERATION_INHERIT, OPERATION_KEY, OPERATION_LIST, OPERATION_MAP, OPERATION_OPEN,
-    OPERATION_REACH, OPERATION_RECEIVE, OPERATION_TAMPER, REACHED_BY_AT, RepeatCount, RepeatKey,
+    OPERATION_REACH, OPERATION_RECEIVE, OPERATION_SOCKET, OPERATION_TAMPER, REACHED_BY_AT, RepeatCount,
+    RepeatKey,
 };
 pub use tamper::{
     COVERS_ABOVE, COVERS_OWN, TAMPER_CGROUP, TAMPER_FREEZE, TAMPER_LIMIT, TAMPER_LINK, TAMPER_MAP,
@@ -82,6 +87,13 @@ pub const RECORD_PROGRAM_SECRET: u32 = 9;
 pub const RECORD_KERNEL_KEY: u32 = 10;
 /// [`RecordHeader::kind`] of a [`TamperRecord`].
 pub const RECORD_TAMPER: u32 = 11;
+
+/// [`RecordHeader::kind`] of a [`ConnectRecord`].
+pub const RECORD_CONNECT: u32 = 15;
+/// [`RecordHeader::kind`] of a [`PacketRecord`].
+pub const RECORD_PACKET: u32 = 16;
+/// [`RecordHeader::kind`] of an [`AgentSocketRecord`].
+pub const RECORD_AGENT_SOCKET: u32 = 17;
 
 /// [`RecordHeader::kind`] of a [`ProgramRecord`].
 pub const RECORD_PROGRAM: u32 = 20;

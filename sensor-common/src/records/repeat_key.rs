@@ -26,6 +26,8 @@ pub const OPERATION_TAMPER: u32 = 64;
 pub const OPERATION_KEY: u32 = 96;
 /// [`RepeatKey::operation`]: a directory was listed.
 pub const OPERATION_LIST: u32 = 112;
+/// [`RepeatKey::operation`]: connecting to a socket of this host.
+pub const OPERATION_SOCKET: u32 = 113;
 
 /// What repeats are counted under: one use by one program run, never merged with another.
 #[repr(C)]

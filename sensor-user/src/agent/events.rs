@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     attribute::{
-        CgroupRole, Cgroups, Place, ProcessFacts, ProcessTable, Sought, Users, WorkloadContext, classify,
-        workload,
+        CgroupRole, Cgroups, Place, ProcessFacts, ProcessTable, Sought, Users, WorkloadContext, cgroup_of,
+        classify, workload,
     },
     decode::{Access, FilePath, ProcessKey, ProgramRun, Task},
     kernel::{ProbeAccounts, ProbeState, kernel_losses},
@@ -140,18 +140,7 @@ impl Facts {
             Err(reason) if process.unknown_reason.is_empty() => process.unknown_reason = (*reason).to_owned(),
             Err(_) => {}
         }
-        let owner = match cgroup.as_deref().map(classify) {
-            Ok(CgroupRole::Unit { user, .. } | CgroupRole::Session { user, .. }) => user,
-            _ => None,
-        };
-        let user = owner.and_then(|uid| self.users.name(uid)).map(str::to_owned);
-        let workload = workload(&WorkloadContext {
-            host: &self.host,
-            cgroup: Some(cgroup.as_deref().map_err(|reason| *reason)),
-            program: program_path(&process),
-            exe_path: &process.exe_path,
-            user: user.as_deref(),
-        });
+        let workload = self.workload_in(cgroup.as_deref().map_err(|reason| *reason), &process);
         let ancestors = task
             .ancestors
             .iter()
@@ -169,6 +158,30 @@ impl Facts {
             },
             workload,
         )
+    }
+
+    /// The workload of a process in a cgroup, or of which it is said why that is not known.
+    fn workload_in(&mut self, cgroup: Result<&str, &str>, process: &Process) -> Workload {
+        let owner = match cgroup.map(classify) {
+            Ok(CgroupRole::Unit { user, .. } | CgroupRole::Session { user, .. }) => user,
+            _ => None,
+        };
+        let user = owner.and_then(|uid| self.users.name(uid)).map(str::to_owned);
+        workload(&WorkloadContext {
+            host: &self.host,
+            cgroup: Some(cgroup),
+            program: program_path(process),
+            exe_path: &process.exe_path,
+            user: user.as_deref(),
+        })
+    }
+
+    /// A process that another one has to do with, and its workload, as they are now.
+    pub(super) fn other(&mut self, key: ProcessKey) -> (Process, Workload) {
+        let process = self.process_of(key, "");
+        let cgroup = cgroup_of(key);
+        let workload = self.workload_in(cgroup.as_deref().ok_or(ENDED), &process);
+        (process, workload)
     }
 
     /// Takes away what is said of the program where the kernel says that another one runs, and marks the one that does as the kernel has it now.

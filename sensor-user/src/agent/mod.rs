@@ -15,6 +15,7 @@ mod asks;
 mod balance;
 mod boot_clock;
 mod bounds;
+mod chains;
 mod condition;
 mod control;
 mod copies;
@@ -79,7 +80,7 @@ pub use remembered::{
 };
 pub use self_test::SelfTestReport;
 pub use self_usage::SelfUsage;
-pub use sink::{Delivered, Evidence, EvidenceStatus, Sink};
+pub use sink::{Delivered, Evidence, EvidenceStatus, Ids, Sink};
 pub use thread::run_on_thread;
 pub use watched_until::WatchedUntil;
 pub use worker::QUEUE_MAX;

@@ -27,6 +27,8 @@ pub struct AgentOptions {
     pub extra_homes: Vec<PathBuf>,
     /// What is watched.
     pub policy: Policy,
+    /// Whether every TLS session is told, not only those with identity providers.
+    pub all_tls: bool,
     /// How the probes are tested while they run; nothing for an agent that does not live long enough.
     pub self_test: Option<SelfTestOptions>,
     /// The sensor's own files.

@@ -8,6 +8,7 @@ use std::{
 
 use claviger_proto::v1::{Event, EventId, Identity, Process};
 
+use super::chains::Link;
 use crate::attribute::{Place, Sought};
 
 /// Events waiting. At the bound the oldest go out as they are.
@@ -36,6 +37,27 @@ struct Waiting {
     since: Duration,
     /// Programs in it whose places it waits for.
     to_place: Vec<Sought>,
+    /// Its number, where it may be behind others.
+    number: Option<u64>,
+    /// What may be behind it, as long as one of these has no id.
+    links: Vec<Link>,
+}
+
+/// Events that go out.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// In their order.
+    pub(super) events: Vec<Event>,
+    /// The questions that they still wait for, by their place.
+    pub(super) tokens: Vec<(usize, u64)>,
+    /// The numbers of those that may be behind others, by their place.
+    pub(super) numbers: Vec<(usize, u64)>,
+}
+
+impl Waiting {
+    fn has_causes(&self) -> bool {
+        self.links.iter().all(|link| link.cause.event.is_some())
+    }
 }
 
 /// The queue.
@@ -58,7 +80,31 @@ impl Pending {
             order: self.last_token,
             since: now,
             to_place: Vec::new(),
+            number: None,
+            links: Vec::new(),
         });
+    }
+
+    /// The event that was taken up last has this number, and waits until these have an id.
+    pub(super) fn link(&mut self, number: Option<u64>, links: Vec<Link>) {
+        if let Some(waiting) = self.waiting.back_mut() {
+            (waiting.number, waiting.links) = (number, links);
+        }
+    }
+
+    /// What has this number got this id, or none.
+    pub(super) fn sealed(&mut self, number: u64, id: Option<&EventId>) {
+        for waiting in &mut self.waiting {
+            match id {
+                Some(id) => {
+                    let mut those = waiting.links.iter_mut().filter(|link| link.number == number);
+                    if let Some(link) = those.next() {
+                        link.cause.event = Some(id.clone());
+                    }
+                }
+                None => waiting.links.retain(|link| link.number != number),
+            }
+        }
     }
 
     /// The event that was taken up last waits for this too.
@@ -118,7 +164,9 @@ impl Pending {
     /// When the oldest has waited long enough.
     #[must_use]
     pub(super) fn due(&self, delay: Duration) -> Option<Duration> {
-        self.waiting.front().map(|waiting| waiting.since + delay)
+        // What waits for another's id is ripe when that comes.
+        let first = self.waiting.iter().find(|waiting| waiting.has_causes());
+        first.map(|waiting| waiting.since + delay)
     }
 
     /// Takes up an answer.
@@ -145,37 +193,33 @@ impl Pending {
         self.late.remove(&token).map_or(Settled::Unknown, Settled::Late)
     }
 
-    /// Those that go out now: at most `limit`, in their order; those that are answered, and those that have waited for `delay`. The
-    /// second part are the tokens that the sealed events still wait for, by their place in the first.
-    pub(super) fn take(
-        &mut self,
-        now: Duration,
-        delay: Duration,
-        limit: usize,
-    ) -> (Vec<Event>, Vec<(usize, u64)>) {
+    /// Those that go out now: at most `limit`, in their order; those that are answered, and those that have waited for `delay`.
+    pub(super) fn take(&mut self, now: Duration, delay: Duration, limit: usize) -> Taken {
         let crowded = self.waiting.len() > PENDING_MAX;
-        let mut events = Vec::new();
-        let mut tokens = Vec::new();
+        let mut taken = Taken::default();
         let mut passed_over = Vec::new();
-        while events.len() < limit
-            && let Some(waiting) = self.waiting.pop_front()
+        while taken.events.len() < limit
+            && let Some(mut waiting) = self.waiting.pop_front()
         {
             let answered = waiting.token.is_none() && waiting.to_place.is_empty();
-            let ripe = answered || crowded || waiting.since + delay <= now;
-            if !ripe {
+            // What is behind it goes out before it, and its id comes back.
+            let ripe = (answered || waiting.since + delay <= now) && waiting.has_causes();
+            if !ripe && !crowded {
                 passed_over.push(waiting);
                 continue;
             }
             self.unplaced += u64::from(!waiting.to_place.is_empty());
-            if let Some(token) = waiting.token {
-                tokens.push((events.len(), token));
-            }
-            events.push(waiting.event);
+            let place = taken.events.len();
+            taken.tokens.extend(waiting.token.map(|token| (place, token)));
+            taken.numbers.extend(waiting.number.map(|number| (place, number)));
+            let causes = waiting.links.into_iter().map(|link| link.cause);
+            waiting.event.caused_by = causes.filter(|cause| cause.event.is_some()).collect();
+            taken.events.push(waiting.event);
         }
         for waiting in passed_over.into_iter().rev() {
             self.waiting.push_front(waiting);
         }
-        (events, tokens)
+        taken
     }
 
     /// Remembers that the answer to `token` amends a sealed event. Returns false where an older one had to be forgotten for it.
@@ -206,7 +250,7 @@ fn put_in_place(process: &mut Process, sought: &Sought, place: &Place) {
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{Actor, Credential};
+    use claviger_proto::v1::{Actor, Cause, Credential};
     use claviger_sensor_common::TaskSnapshot;
     use zerocopy::FromZeros as _;
 
@@ -240,12 +284,12 @@ mod tests {
         let mut pending = Pending::default();
         pending.push(event(1), Some(7), at(0));
         assert_eq!(
-            pending.take(at(50), DELAY, 10).0.len(),
+            pending.take(at(50), DELAY, 10).events.len(),
             0,
             "it still may be answered"
         );
         assert_eq!(pending.settle(7, &[identity()], None), Settled::InTime);
-        let (events, tokens) = pending.take(at(50), DELAY, 10);
+        let Taken { events, tokens, .. } = pending.take(at(50), DELAY, 10);
         assert_eq!(
             events[0].credential.as_ref().expect("kept").identities,
             [identity()]
@@ -274,7 +318,7 @@ mod tests {
             );
         }
         assert_eq!(pending.settle(2, &[identity()], None), Settled::Unknown);
-        let (events, _) = pending.take(at(0), DELAY, 10);
+        let Taken { events, .. } = pending.take(at(0), DELAY, 10);
         let identified: Vec<_> = events
             .iter()
             .filter(|event| {
@@ -293,7 +337,7 @@ mod tests {
         let mut pending = Pending::default();
         pending.push(event(1), Some(7), at(0));
         pending.push(event(2), Some(8), at(90));
-        let (events, tokens) = pending.take(at(100), DELAY, 10);
+        let Taken { events, tokens, .. } = pending.take(at(100), DELAY, 10);
         assert_eq!((events.len(), tokens), (1, vec![(0, 7)]));
         assert_eq!(pending.due(DELAY), Some(at(190)));
         let id = EventId {
@@ -324,7 +368,7 @@ mod tests {
         for sequence in 0..5 {
             pending.push(event(sequence), None, at(0));
         }
-        let (first, _) = pending.take(at(0), DELAY, 3);
+        let Taken { events: first, .. } = pending.take(at(0), DELAY, 3);
         assert_eq!(
             first
                 .iter()
@@ -355,11 +399,14 @@ mod tests {
         let mut pending = Pending::default();
         pending.push(event, None, at(0));
         pending.await_place(sought.clone());
-        assert!(pending.take(at(1), DELAY, 10).0.is_empty());
+        assert!(pending.take(at(1), DELAY, 10).events.is_empty());
         pending.placed(&Sought::of(&task, "/usr/bin/other", (1, 2)), &Place::hangs());
-        assert!(pending.take(at(1), DELAY, 10).0.is_empty(), "that was another's");
+        assert!(
+            pending.take(at(1), DELAY, 10).events.is_empty(),
+            "that was another's"
+        );
         pending.placed(&sought, &Place::hangs());
-        let (events, _) = pending.take(at(1), DELAY, 10);
+        let Taken { events, .. } = pending.take(at(1), DELAY, 10);
         assert_eq!(pending.unplaced(), 0);
         let process = events[0].actor.as_ref().and_then(|actor| actor.process.as_ref());
         assert_eq!(
@@ -369,7 +416,40 @@ mod tests {
         );
         pending.push(Event::default(), None, at(1));
         pending.await_place(sought);
-        assert_eq!(pending.take(at(1) + DELAY, DELAY, 10).0.len(), 1);
+        assert_eq!(pending.take(at(1) + DELAY, DELAY, 10).events.len(), 1);
         assert_eq!(pending.unplaced(), 1, "it went out before");
+    }
+
+    #[test]
+    fn what_is_behind_an_event_goes_out_before_it() {
+        let mut pending = Pending::default();
+        let link = |number| Link {
+            number,
+            cause: Cause::default(),
+        };
+        pending.push(event(1), None, at(0));
+        pending.link(Some(1), Vec::new());
+        pending.push(event(2), None, at(0));
+        pending.link(None, vec![link(1), link(2)]);
+        let first = pending.take(at(200), DELAY, 10);
+        assert_eq!((first.events.len(), first.numbers), (1, vec![(0, 1)]));
+        let id = EventId {
+            sequence: 9,
+            ..EventId::default()
+        };
+        pending.sealed(1, Some(&id));
+        assert_eq!(
+            pending.take(at(200), DELAY, 10).events.len(),
+            0,
+            "the other one has none yet"
+        );
+        pending.sealed(2, None);
+        let second = pending.take(at(200), DELAY, 10);
+        let causes: Vec<_> = second.events[0]
+            .caused_by
+            .iter()
+            .map(|cause| cause.event.clone())
+            .collect();
+        assert_eq!(causes, [Some(id)]);
     }
 }

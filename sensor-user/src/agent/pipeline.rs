@@ -1,5 +1,6 @@
 //! The loop: records in, events out.
 
+mod agent_sockets;
 mod answers;
 mod changes;
 mod condition;
@@ -12,6 +13,7 @@ mod keeping;
 mod keys;
 mod listings;
 mod moves;
+mod network;
 mod own_changed;
 mod recognising;
 mod reconciling;
@@ -47,6 +49,7 @@ use super::{
     accounts::growth,
     balance::{Balance, Taken},
     boot_clock::{BootClock, timestamp},
+    chains::Chains,
     condition::{Condition, PolicyReport},
     control::{Answer, Asked, CpuReport, Flushed, ProbeReport, Request, Status, close, listen},
     events::{BLIND, Facts, NOT_LABELLED, NOT_WATCHING, UNBALANCED, at, gap, losses_of, sensor_status},
@@ -69,7 +72,7 @@ use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
+    kernel::{Attached, Endpoints, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
 use keeping::Keeping;
@@ -133,6 +136,8 @@ pub struct Agent<S> {
     reached_by_path: secrets::ReachedByPath,
     followed: following::Followed,
     just_found: held::JustFound,
+    network: network::Network,
+    chains: Chains,
     looks: Option<Looks>,
     placing: Placing,
     on_fork: Box<dyn FnMut(ProcessKey, ProcessKey) + Send>,
@@ -155,6 +160,7 @@ struct Watched {
     accounts: crate::kernel::Accounts,
     repeats: crate::kernel::Repeats,
     secret_names: SecretNames,
+    endpoints: Endpoints,
     own: OwnBpf,
     probes: Vec<ProbeState>,
     release: String,
@@ -227,6 +233,7 @@ impl<S: Sink> Agent<S> {
                 () = wait_until(look_again) => {}
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
+                    self.tell_unanswered(false);
                     let kernel = self.kernel_accounts();
                     self.tell_losses(&kernel);
                     self.reconcile(&kernel);
@@ -238,6 +245,7 @@ impl<S: Sink> Agent<S> {
                         self.tell_status("periodic");
                     }
                     self.tell_some_repeats();
+                    self.tell_repeated_on_network(false);
                     if Instant::now() >= next_stamp {
                         next_stamp = Instant::now() + STAMP_INTERVAL;
                         self.renew_stamp();
@@ -282,6 +290,8 @@ impl<S: Sink> Agent<S> {
         while !self.keeper.is_idle() {
             let delivered = self.keeper.next().await.ok_or(AgentError::KeeperGone)?;
             self.kept(&delivered);
+            // What it is behind has waited for it.
+            self.deliver_ripe(Ripe::All);
         }
         self.answer_flushes();
         self.worker.end().await;
@@ -293,6 +303,8 @@ impl<S: Sink> Agent<S> {
     fn tell_all(&mut self) {
         while self.drain() == DRAIN_MAX {}
         self.tell_found(true);
+        self.tell_unanswered(true);
+        self.tell_repeated_on_network(true);
         self.tell_repeats();
         let kernel = self.kernel_accounts();
         self.tell_losses(&kernel);
@@ -314,6 +326,9 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::CoreDump(dump)) => self.core_written(&dump),
                 Ok(Record::ProgramSecret(program)) => self.started_with(&program),
                 Ok(Record::KernelKey(key)) => self.key_used(*key),
+                Ok(Record::AgentSocket(socket)) => self.connected_to_socket(&socket),
+                Ok(Record::Connect(connect)) => self.connects(&connect),
+                Ok(Record::Packet(packet)) => self.packet(&packet),
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
                 Ok(Record::Written(written)) => self.written(&written),
@@ -364,11 +379,11 @@ impl<S: Sink> Agent<S> {
             if ripe == Ripe::Due && !due {
                 return;
             }
-            let (events, tokens) = self.pending.take(now, delay, limit);
-            if events.is_empty() {
+            let taken = self.pending.take(now, delay, limit);
+            if taken.events.is_empty() {
                 return;
             }
-            self.deliver(events, tokens);
+            self.deliver(taken);
         }
     }
 }

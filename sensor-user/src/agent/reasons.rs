@@ -56,6 +56,8 @@ reasons! {
         SignalToAnother = "signal_to_another",
         /// A mount hides nothing of the sensor.
         MountElsewhere = "mount_elsewhere",
+        /// A packet, or a connection that was asked for: what it says is told, and counted, by itself.
+        Packet = "packet",
         /// What was slowed down, limited or moved is not the sensor.
         AnotherProcessHeld = "another_process_held",
     }

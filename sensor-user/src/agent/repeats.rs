@@ -14,7 +14,7 @@ use std::{
 use claviger_sensor_common::{REPEATS_MAX, RepeatKey};
 
 use crate::decode::{
-    DirectoryList, FilePath, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Target, Task,
+    AgentSocket, DirectoryList, FilePath, FileUse, KernelKey, ProcessKey, ProcessSecret, Tamper, Target, Task,
 };
 
 /// What was first reported under a key.
@@ -26,6 +26,8 @@ pub(super) enum First {
     Secret(Box<ProcessSecret>),
     /// The use of a key of the kernel's keyrings.
     Key(Box<KernelKey>),
+    /// A connection to a socket of this host.
+    Socket(Box<AgentSocket>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
     /// The listing of a directory.

@@ -35,6 +35,15 @@ pub struct Ids {
 }
 
 impl Ids {
+    /// So many, from this one on.
+    #[must_use]
+    pub fn starting(first: EventId, count: u64) -> Self {
+        Self {
+            first: Some(first),
+            count,
+        }
+    }
+
     /// That of the event at a place, counted from 0.
     #[must_use]
     pub fn get(&self, place: u64) -> Option<EventId> {

@@ -37,7 +37,7 @@ pub use keys::{KeyFacts, key_facts};
 pub use mounted::{DeviceNumber, devices_of, is_mounted};
 pub use open_files::open_file_of;
 pub use proc_fs::{
-    boot_id, is_ending, is_own_mount_namespace, is_own_pid_namespace, is_own_user_namespace,
+    boot_id, cgroup_of, is_ending, is_own_mount_namespace, is_own_pid_namespace, is_own_user_namespace,
     mount_namespace_of, own_pid_namespace, process_in_namespace, process_of_thread, program_of, root_of,
     start_ticks_of, thread_of,
 };

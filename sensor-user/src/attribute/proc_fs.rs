@@ -188,6 +188,15 @@ pub fn program_of(pid: u32) -> Option<(ProcessKey, (u64, u64))> {
     Some((key, (exe.st_dev, exe.st_ino)))
 }
 
+/// The path of a process's cgroup in the unified hierarchy, as cgroups(7) has it; nothing where it has ended.
+#[must_use]
+pub fn cgroup_of(process: ProcessKey) -> Option<String> {
+    let directory = ProcessDirectory::of(process.pid)?;
+    let cgroups = directory.text("cgroup")?;
+    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    (start_ticks_of(process.pid)? == process.start_ticks).then(|| path.to_owned())
+}
+
 /// The root of a process, held; nothing where it is gone.
 #[must_use]
 pub fn root_of(process: ProcessKey) -> Option<OwnedFd> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     agent::ControlError,
     attribute::Cgroups,
-    config::Config,
+    config::{Config, Network},
     kernel::{Kernel, LoadOptions, ProbeState},
 };
 
@@ -51,6 +51,7 @@ impl Check {
         let options = LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
             compat_calls: config.probes.compat_calls,
+            network: config.probes.network != Network::Off,
             ring_bytes: config.probes.ring_bytes,
             max_labelled_files: config.catalogue.max_labelled_files,
             canary_command: canary::command(),

@@ -19,7 +19,7 @@ use crate::{
         Agent, AgentOptions, Control, Evidence, LockError, Own, RememberedFile, RunLock, SelfTestOptions,
         WatchedUntil, run_on_thread,
     },
-    config::{Config, Policy},
+    config::{Config, Network, Policy},
     forward::Outbox,
     kernel::{Kernel, LoadOptions},
     metrics::{Listener, Published},
@@ -71,6 +71,7 @@ async fn serve(
     let kernel = Kernel::load(&LoadOptions {
         file_open_hooks: config.probes.file_open_hooks.clone(),
         compat_calls: config.probes.compat_calls,
+        network: config.probes.network != Network::Off,
         ring_bytes: config.probes.ring_bytes,
         max_labelled_files: config.catalogue.max_labelled_files,
         canary_command: canary::command(),
@@ -92,6 +93,7 @@ async fn serve(
             look_interval: Some(config.probes.look_interval),
             extra_homes: config.catalogue.extra_homes.clone(),
             policy,
+            all_tls: config.probes.network == Network::All,
             self_test: Some(SelfTestOptions {
                 interval: config.probes.self_test_interval,
                 canary_command: canary::command(),

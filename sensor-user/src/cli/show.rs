@@ -1,89 +1,207 @@
 //! An event as a person reads it on a terminal.
 
-use std::fmt::{self, Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
 use anstyle::{AnsiColor, Style};
 use claviger_proto::{
     program_notes, program_words,
-    v1::{Event, EventKind, Outcome},
+    v1::{Actor, Cause, CauseRelation, Credential, Endpoint, Event, EventKind, Outcome},
 };
 
 use super::output::clean;
+
+/// Headlines that are kept. At the bound the oldest is forgotten, and told by its number.
+const HEADS_MAX: usize = 4_096;
 
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const DENIED: Style = AnsiColor::Yellow.on_default();
 
-/// The event in a few aligned lines, with colour codes for a terminal (anstream takes them off elsewhere).
-pub(super) fn event(event: &Event) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _infallible = write(&mut text, event);
-    text
+/// Events that may be behind others: their headlines.
+#[derive(Default)]
+pub(super) struct Earlier {
+    heads: BTreeMap<u64, String>,
 }
 
-fn write(out: &mut String, event: &Event) -> fmt::Result {
-    let kind = EventKind::try_from(event.kind).unwrap_or_default().word();
-    let outcome = Outcome::try_from(event.outcome).unwrap_or_default();
-    let Some(credential) = &event.credential else {
-        write!(out, "{STRONG}{kind}{STRONG:#}")?;
-        if let Some(discovery) = &event.discovery {
-            write!(out, " {}", clean(&discovery.path))?;
+impl Earlier {
+    /// The event in a few aligned lines, with colour codes for a terminal (anstream takes them off elsewhere).
+    pub(super) fn event(&mut self, event: &Event) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _infallible = write(&mut text, event, self);
+        if let Some(id) = event.id.as_ref().filter(|_| event.actor.is_some()) {
+            let mut line = String::new();
+            let _infallible = head(&mut line, event);
+            if self.heads.len() >= HEADS_MAX {
+                self.heads.pop_first();
+            }
+            self.heads.insert(id.sequence, line);
         }
-        return Ok(());
-    };
-    let done = match &event.change {
-        Some(change) => clean(&change.what),
-        None => credential.operation().word(),
-    };
-    write!(
-        out,
-        "{STRONG}{done} {}{STRONG:#} ({})",
-        clean(&credential.path),
-        clean(&credential.kind)
-    )?;
-    if let Some(change) = &event.change
-        && !(change.before.is_empty() && change.after.is_empty())
-    {
-        write!(out, " {} → {}", clean(&change.before), clean(&change.after))?;
+        text
     }
-    if outcome == Outcome::Denied {
+}
+
+fn write(out: &mut String, event: &Event, earlier: &Earlier) -> fmt::Result {
+    head(out, event)?;
+    if Outcome::try_from(event.outcome).unwrap_or_default() == Outcome::Denied {
         write!(out, " {DENIED}denied, errno {}{DENIED:#}", event.errno)?;
     }
     if let Some(actor) = &event.actor {
-        if let Some(process) = &actor.process {
-            let uid = process
-                .uid
-                .map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
-            write!(
-                out,
-                "\n  by        {} (pid {}, {uid}",
-                clean(&program_words(process)),
-                process.pid
-            )?;
-            for note in program_notes(process) {
-                write!(out, ", {}", clean(&note))?;
-            }
-            write!(out, ")")?;
+        who(out, actor)?;
+    }
+    if let Some(credential) = &event.credential {
+        identities(out, credential)?;
+    }
+    for cause in &event.caused_by {
+        after(out, cause, earlier)?;
+    }
+    if let Some(workload) = &event.workload {
+        let id = match &*workload.id {
+            "" => "not known".to_owned(),
+            id => clean(id),
+        };
+        write!(out, "\n  workload  {id}")?;
+    }
+    if let Some(observation) = event.observation.as_ref().filter(|_| event.actor.is_some()) {
+        write!(out, "\n  {DIM}seen by   {}{DIM:#}", observation.hook)?;
+    }
+    Ok(())
+}
+
+/// What may be behind it.
+fn after(out: &mut String, cause: &Cause, earlier: &Earlier) -> fmt::Result {
+    let sequence = cause.event.as_ref().map(|id| id.sequence).unwrap_or_default();
+    let by = match cause.relation() {
+        CauseRelation::Unspecified => "",
+        CauseRelation::SameProcess => ", by itself",
+        CauseRelation::Ancestor => ", by an ancestor",
+        CauseRelation::Descendant => ", by a descendant",
+        CauseRelation::Sibling => ", by another of the same parent",
+    };
+    match earlier.heads.get(&sequence) {
+        Some(head) => write!(out, "\n  after     {head}{by}"),
+        None => write!(out, "\n  after     event {sequence}{by}"),
+    }
+}
+
+/// What was done, and to what.
+fn head(out: &mut String, event: &Event) -> fmt::Result {
+    let kind = EventKind::try_from(event.kind).unwrap_or_default().word();
+    if let Some(credential) = &event.credential {
+        let done = match &event.change {
+            Some(change) => clean(&change.what),
+            None => credential.operation().word(),
+        };
+        let (path, kind) = (clean(&credential.path), clean(&credential.kind));
+        write!(out, "{STRONG}{done} {path}{STRONG:#} ({kind})")?;
+        if let Some(change) = &event.change
+            && !(change.before.is_empty() && change.after.is_empty())
+        {
+            write!(out, " {} → {}", clean(&change.before), clean(&change.after))?;
         }
-        for (name, processes) in [("started by", &actor.ancestors), ("created by", &actor.creators)] {
-            let chain: Vec<String> = processes
-                .iter()
-                .take(6)
-                .map(|process| format!("{} ({})", clean(&process.comm), process.pid))
-                .collect();
-            if !chain.is_empty() {
-                write!(out, "\n  {name} {}", chain.join(" ← "))?;
-            }
+        return Ok(());
+    }
+    write!(out, "{STRONG}{kind}{STRONG:#}")?;
+    if let Some(discovery) = &event.discovery {
+        write!(out, " {}", clean(&discovery.path))?;
+    }
+    if let Some(endpoint) = &event.endpoint {
+        place(out, endpoint)?;
+    }
+    if let Some(tls) = &event.tls {
+        write!(out, ", TLS {}", clean(&tls.versions.join(", ")))?;
+        if tls.encrypted_client_hello {
+            write!(out, ", encrypted hello")?;
         }
     }
-    for identity in &credential.identities {
+    if let Some(socket) = &event.agent_socket {
+        write!(out, " {} ({})", clean(&socket.path), clean(&socket.kind))?;
+        if let Some(peer) = &socket.peer {
+            write!(
+                out,
+                ", answered by {} (pid {})",
+                clean(&program_words(peer)),
+                peer.pid
+            )?;
+        }
+        if socket.of_another_user {
+            write!(out, ", {DENIED}another user's{DENIED:#}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Where on the network, and what was asked there.
+fn place(out: &mut String, endpoint: &Endpoint) -> fmt::Result {
+    if !endpoint.method.is_empty() {
         write!(
             out,
-            "\n  identity  {} {STRONG}{}{STRONG:#}",
-            clean(&identity.kind),
-            clean(&identity.id)
+            " {} {}",
+            clean(&endpoint.method),
+            clean(&endpoint.path_class)
         )?;
+    }
+    let host = match &*endpoint.address {
+        address if address.contains(':') => format!("[{address}]"),
+        address => address.to_owned(),
+    };
+    write!(out, " at {}:{}", clean(&host), endpoint.port)?;
+    let about = [
+        clean(&endpoint.name),
+        clean(&endpoint.provider),
+        match endpoint.metadata_version {
+            0 => String::new(),
+            version => format!("IMDSv{version}"),
+        },
+        if endpoint.for_token { "for a token" } else { "" }.to_owned(),
+        if endpoint.by_proxy { "by a proxy" } else { "" }.to_owned(),
+    ];
+    let about: Vec<&str> = about
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !word.is_empty())
+        .collect();
+    if !about.is_empty() {
+        write!(out, " ({})", about.join(", "))?;
+    }
+    if endpoint.status != 0 {
+        write!(out, " → {}", endpoint.status)?;
+    }
+    Ok(())
+}
+
+fn who(out: &mut String, actor: &Actor) -> fmt::Result {
+    if let Some(process) = &actor.process {
+        let uid = process
+            .uid
+            .map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
+        let program = clean(&program_words(process));
+        write!(out, "\n  by        {program} (pid {}, {uid}", process.pid)?;
+        for note in program_notes(process) {
+            write!(out, ", {}", clean(&note))?;
+        }
+        write!(out, ")")?;
+    }
+    for (name, processes) in [("started by", &actor.ancestors), ("created by", &actor.creators)] {
+        let chain: Vec<String> = processes
+            .iter()
+            .take(6)
+            .map(|process| format!("{} ({})", clean(&process.comm), process.pid))
+            .collect();
+        if !chain.is_empty() {
+            write!(out, "\n  {name} {}", chain.join(" ← "))?;
+        }
+    }
+    Ok(())
+}
+
+fn identities(out: &mut String, credential: &Credential) -> fmt::Result {
+    for identity in &credential.identities {
+        let (kind, id) = (clean(&identity.kind), clean(&identity.id));
+        write!(out, "\n  identity  {kind} {STRONG}{id}{STRONG:#}")?;
         let attributes: Vec<String> = identity
             .attributes
             .iter()
@@ -94,32 +212,15 @@ fn write(out: &mut String, event: &Event) -> fmt::Result {
         }
     }
     if credential.identities.is_empty() {
-        write!(
-            out,
-            "\n  identity  not known: {}",
-            clean(&credential.unknown_reason)
-        )?;
-    }
-    if let Some(workload) = &event.workload {
-        write!(
-            out,
-            "\n  workload  {}",
-            if workload.id.is_empty() {
-                "not known".to_owned()
-            } else {
-                clean(&workload.id)
-            }
-        )?;
-    }
-    if let Some(observation) = &event.observation {
-        write!(out, "\n  {DIM}seen by   {}{DIM:#}", observation.hook)?;
+        let reason = clean(&credential.unknown_reason);
+        write!(out, "\n  identity  not known: {reason}")?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{Actor, Change, Credential, Identity, Operation, Process};
+    use claviger_proto::v1::{AgentSocket, Change, EventId, Identity, Operation, Process, Tls};
 
     use super::*;
 
@@ -140,7 +241,7 @@ mod tests {
             })),
             ..Event::default()
         };
-        let plain = anstream::adapter::strip_str(&event(&sample)).to_string();
+        let plain = anstream::adapter::strip_str(&Earlier::default().event(&sample)).to_string();
         assert_eq!(
             plain,
             "mode /root/.ssh/id_rsa (ssh_private_key) 0600 → 0644\n  identity  not known: it is new"
@@ -184,11 +285,115 @@ mod tests {
             }),
             ..Event::default()
         };
-        let plain = anstream::adapter::strip_str(&event(&sample)).to_string();
+        let plain = anstream::adapter::strip_str(&Earlier::default().event(&sample)).to_string();
         assert_eq!(
             plain,
             "read /home/demo/.aws/credentials (aws_access_key) denied, errno 13\n  by        /usr/bin/cat (pid 42, uid 1000)\n  \
              started by sh (41)\n  identity  aws_access_key_id AKIAIOSFODNN7EXAMPLE (profile default)"
+        );
+    }
+
+    #[test]
+    fn uses_on_the_network_read_well() {
+        let endpoint = Endpoint {
+            address: "fd00:ec2::254".into(),
+            port: 80,
+            provider: "aws".into(),
+            method: "GET".into(),
+            path_class: "/latest/meta-data/iam/security-credentials/web".into(),
+            metadata_version: 1,
+            for_token: true,
+            status: 200,
+            ..Endpoint::default()
+        };
+        let call = Event {
+            kind: EventKind::TokenEndpointCall.into(),
+            endpoint: Some(Box::new(endpoint)),
+            ..Event::default()
+        };
+        let plain =
+            |event_: &Event| anstream::adapter::strip_str(&Earlier::default().event(event_)).to_string();
+        assert_eq!(
+            plain(&call),
+            "token_endpoint_call GET /latest/meta-data/iam/security-credentials/web at [fd00:ec2::254]:80 (aws, IMDSv1, for a token) → 200"
+        );
+        let connection = Event {
+            kind: EventKind::IdentityProviderConnection.into(),
+            endpoint: Some(Box::new(Endpoint {
+                address: "192.0.2.1".into(),
+                port: 443,
+                name: "sts.amazonaws.com".into(),
+                provider: "aws".into(),
+                ..Endpoint::default()
+            })),
+            tls: Some(Box::new(Tls {
+                versions: vec!["1.3".into(), "1.2".into()],
+                ..Tls::default()
+            })),
+            ..Event::default()
+        };
+        assert_eq!(
+            plain(&connection),
+            "identity_provider_connection at 192.0.2.1:443 (sts.amazonaws.com, aws), TLS 1.3, 1.2"
+        );
+        let socket = Event {
+            kind: EventKind::AgentSocketConnect.into(),
+            agent_socket: Some(Box::new(AgentSocket {
+                kind: "ssh_agent".into(),
+                path: "/tmp/ssh-x/agent.1".into(),
+                peer: Some(Process {
+                    pid: 7,
+                    exe_path: "/usr/bin/ssh-agent".into(),
+                    ..Process::default()
+                }),
+                of_another_user: true,
+                ..AgentSocket::default()
+            })),
+            ..Event::default()
+        };
+        assert_eq!(
+            plain(&socket),
+            "agent_socket_connect /tmp/ssh-x/agent.1 (ssh_agent), answered by /usr/bin/ssh-agent (pid 7), another user's"
+        );
+    }
+
+    #[test]
+    fn what_may_be_behind_a_use_is_told_by_what_it_was() {
+        let id = |sequence| EventId {
+            sequence,
+            ..EventId::default()
+        };
+        let read = Event {
+            id: Some(id(3)),
+            actor: Some(Actor::default().into()),
+            credential: Some(Credential {
+                kind: "aws_access_key".into(),
+                path: "/home/demo/.aws/credentials".into(),
+                operation: Operation::Read.into(),
+                ..Credential::default()
+            }),
+            ..Event::default()
+        };
+        let cause = |sequence, relation: CauseRelation| Cause {
+            event: Some(id(sequence)),
+            relation: relation.into(),
+            same_provider: true,
+        };
+        let connection = Event {
+            kind: EventKind::IdentityProviderConnection.into(),
+            caused_by: vec![
+                cause(3, CauseRelation::SameProcess),
+                cause(4, CauseRelation::Ancestor),
+            ],
+            ..Event::default()
+        };
+        let mut earlier = Earlier::default();
+        earlier.event(&read);
+        let plain = anstream::adapter::strip_str(&earlier.event(&connection)).to_string();
+        assert_eq!(
+            plain,
+            "identity_provider_connection\n  after     read /home/demo/.aws/credentials (aws_access_key), by itself\n  \
+             after     event 4, by an ancestor"
         );
     }
 }

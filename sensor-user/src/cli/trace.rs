@@ -25,12 +25,14 @@ use super::{
     canary, log,
     output::{NotCreated, NotWritten, counted},
     program::{ConfigFile, runtime},
-    show,
+    show::Earlier,
 };
 use crate::{
-    agent::{Agent, AgentOptions, Control, ControlError, Delivered, Own, Request, Sink, ask, run_on_thread},
+    agent::{
+        Agent, AgentOptions, Control, ControlError, Delivered, Ids, Own, Request, Sink, ask, run_on_thread,
+    },
     attribute::{boot_id, program_of},
-    config::{Config, Policy},
+    config::{Config, Network, Policy},
     decode::ProcessKey,
     kernel::{Kernel, LoadOptions},
 };
@@ -80,6 +82,8 @@ impl Trace {
         let kernel = Kernel::load(&LoadOptions {
             file_open_hooks: config.probes.file_open_hooks.clone(),
             compat_calls: config.probes.compat_calls,
+            // What a command does with a credential is a part of what it is asked about.
+            network: true,
             ring_bytes: config.probes.ring_bytes,
             max_labelled_files: config.catalogue.max_labelled_files,
             canary_command: canary::command(),
@@ -100,6 +104,8 @@ impl Trace {
             all: self.all,
             tree: Arc::clone(&tree),
             boot_id: boot_id()?,
+            sequence: 0,
+            earlier: Earlier::default(),
             shown: 0,
             others: 0,
             not_written: None,
@@ -118,6 +124,7 @@ impl Trace {
                 look_interval: None,
                 extra_homes: config.catalogue.extra_homes.clone(),
                 policy,
+                all_tls: config.probes.network == Network::All,
                 self_test: None,
                 own: Own::default(),
                 runtime_dir: None,
@@ -309,6 +316,9 @@ struct Show {
     all: bool,
     tree: Arc<Mutex<Tree>>,
     boot_id: String,
+    /// Of the last event, shown or not.
+    sequence: u64,
+    earlier: Earlier,
     shown: u64,
     others: u64,
     /// Why events could not be written; the first reason.
@@ -317,7 +327,11 @@ struct Show {
 
 impl Sink for Show {
     fn deliver(&mut self, events: Vec<Event>, _losses: Vec<LossCount>) -> Delivered {
+        let first = self.next_id();
+        let count = events.len() as u64;
         for mut event in events {
+            let id = self.next_id();
+            self.sequence += 1;
             if event.actor.is_some() {
                 let actor = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
                 let ours = actor.is_some_and(|process| {
@@ -332,18 +346,13 @@ impl Sink for Show {
                 }
             }
             self.shown += u64::from(event.actor.is_some());
-            let sequence = self.shown;
-            event.id = Some(EventId {
-                sensor_id: TRACE_SENSOR_ID.into(),
-                boot_id: self.boot_id.clone(),
-                sequence,
-            });
+            event.id = Some(id);
             let written = if self.json {
                 serde_json::to_writer(&mut self.out, &json!({"event": event}))
                     .map_err(io::Error::from)
                     .and_then(|()| self.out.write_all(b"\n"))
             } else {
-                writeln!(self.out, "{}", show::event(&event))
+                writeln!(self.out, "{}", self.earlier.event(&event))
             };
             match written.and_then(|()| self.out.flush()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -353,7 +362,20 @@ impl Sink for Show {
                 _ => {}
             }
         }
-        Delivered::default()
+        Delivered {
+            ids: Ids::starting(first, count),
+            ..Delivered::default()
+        }
+    }
+}
+
+impl Show {
+    fn next_id(&self) -> EventId {
+        EventId {
+            sensor_id: TRACE_SENSOR_ID.into(),
+            boot_id: self.boot_id.clone(),
+            sequence: self.sequence + 1,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ impl Config {
                 file_open_hooks: said(self.probes.file_open_hooks.clone()),
                 self_test_interval_ms: said(milliseconds(self.probes.self_test_interval)),
                 compat_calls: said(self.probes.compat_calls),
+                network: said(self.probes.network),
                 ring_bytes: said(self.probes.ring_bytes.into()),
                 priority_boost: said(self.probes.priority_boost.into()),
                 look_interval_ms: said(milliseconds(self.probes.look_interval)),

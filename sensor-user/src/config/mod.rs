@@ -28,6 +28,6 @@ pub use error::{ConfigError, WrongValue};
 pub use load::DEFAULT_PATH;
 pub use policy::{DEFAULT_DIRECTORY, Policy};
 pub use settings::{
-    Batch, Catalogue, Config, Detector, FileOpenHook, Log, LogFormat, LogLevel, Metrics, Probes, Spool,
-    WhenFull,
+    Batch, Catalogue, Config, Detector, FileOpenHook, Log, LogFormat, LogLevel, Metrics, Network, Probes,
+    Spool, WhenFull,
 };

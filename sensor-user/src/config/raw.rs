@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::settings::{FileOpenHook, LogFormat, LogLevel, WhenFull};
+use super::settings::{FileOpenHook, LogFormat, LogLevel, Network, WhenFull};
 
 /// A value that may be left out.
 pub(super) type Field<T> = Option<Spanned<T>>;
@@ -53,6 +53,7 @@ pub(super) struct RawProbes {
     pub(super) self_test_interval_ms: Field<u64>,
     pub(super) look_interval_ms: Field<u64>,
     pub(super) compat_calls: Field<bool>,
+    pub(super) network: Field<Network>,
     pub(super) ring_bytes: Field<u64>,
     pub(super) priority_boost: Field<u64>,
 }

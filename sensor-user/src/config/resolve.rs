@@ -131,6 +131,10 @@ pub(super) fn resolve(raw: RawConfig) -> (Config, Vec<Refused>) {
                 1_000..=3_600_000,
                 60_000,
             ),
+            network: raw
+                .probes
+                .network
+                .map_or(default.probes.network, Spanned::into_inner),
             compat_calls: raw
                 .probes
                 .compat_calls

@@ -87,12 +87,26 @@ pub struct Probes {
     pub look_interval: Duration,
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
     pub compat_calls: bool,
+    /// Which connections are told, at a price on every connection. Default none.
+    pub network: Network,
     /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
     /// which is counted. A record of a use takes 2 KiB. Default 16 MiB.
     pub ring_bytes: u32,
     /// By how much the nice value of the threads that take records and keep what comes of them is lowered, 0 to 20: where a host is busy, records would
     /// wait for them until the ring is full. Default 20.
     pub priority_boost: u8,
+}
+
+/// Which connections are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// None: nothing is watched.
+    Off,
+    /// Those to token endpoints and identity providers of the catalogue. Of others nothing is kept.
+    Known,
+    /// Also every other TLS session, with the name that was asked for.
+    All,
 }
 
 /// A hook that sees files being opened.
@@ -205,6 +219,7 @@ impl Default for Config {
                 self_test_interval: Duration::from_secs(60),
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
+                network: Network::Off,
                 ring_bytes: RING_BYTES,
                 priority_boost: 20,
             },

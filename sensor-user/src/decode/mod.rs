@@ -3,6 +3,7 @@
 //! - Pure and total: any bytes give a record or an error, never a panic (property test and fuzz target).
 //! - Nothing of the kernel's encoding leaves this room: device numbers, ticks, unknown ids and paths come out as user space knows them.
 
+mod agent_socket;
 mod arguments;
 mod change;
 mod core_dump;
@@ -12,6 +13,7 @@ mod given;
 mod held;
 mod hold;
 mod kernel_key;
+mod network;
 mod numbers;
 mod options;
 mod path;
@@ -24,6 +26,7 @@ mod tamper;
 mod task;
 mod written;
 
+pub use agent_socket::{AgentSocket, SocketName};
 pub use change::{Attributes, Change, Changed, End, Known, Paths};
 pub use core_dump::CoreDump;
 pub use directory_list::DirectoryList;
@@ -32,6 +35,7 @@ pub use given::Above;
 pub use held::Held;
 pub use hold::Hold;
 pub use kernel_key::{KernelKey, KeyOperation};
+pub use network::{Connect, Packet, Socket, Transport};
 pub use numbers::{NANOSECONDS_PER_TICK, ticks};
 pub use path::{FilePath, display};
 pub use process_secret::{Came, ProcessSecret, SecretPart, Target};

@@ -7,16 +7,17 @@ use claviger_sensor_common::{
     DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord,
     MATCHED_BELOW, MATCHED_DIRECTORY_PATTERN, MATCHED_NAME, MATCHED_OBJECT, OPENED_FOR_READING,
     OPENED_FOR_WRITING, OPERATION_HOLD, OPERATION_INHERIT, OPERATION_MAP, OPERATION_OPEN, OPERATION_RECEIVE,
-    ObjectKey, ProcessSecretRecord, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST,
-    RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY,
-    RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN,
-    RecordHeader, RepeatKey, RootPlace, WrittenRecord,
+    ObjectKey, ProcessSecretRecord, RECORD_AGENT_SOCKET, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CONNECT,
+    RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK,
+    RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PACKET, RECORD_PROCESS_SECRET, RECORD_PROGRAM,
+    RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, RecordHeader, RepeatKey, RootPlace, WrittenRecord,
 };
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::{
-    Change, CoreDump, DecodeError, DirectoryList, End, FilePath, Held, KernelKey, Marks, ProcessKey,
-    ProcessSecret, Program, ProgramSecret, Runs, Tamper, Task, Written, numbers::stat_device,
+    AgentSocket, Change, Connect, CoreDump, DecodeError, DirectoryList, End, FilePath, Held, KernelKey,
+    Marks, Packet, ProcessKey, ProcessSecret, Program, ProgramSecret, Runs, Tamper, Task, Written,
+    numbers::stat_device,
 };
 
 /// One record.
@@ -36,6 +37,12 @@ pub enum Record {
     ProgramSecret(Box<ProgramSecret>),
     /// A key of the kernel's keyrings was used.
     KernelKey(Box<KernelKey>),
+    /// A connection to a socket of this host.
+    AgentSocket(Box<AgentSocket>),
+    /// An endpoint of the catalogue was asked for.
+    Connect(Box<Connect>),
+    /// A packet of a socket that is watched.
+    Packet(Box<Packet>),
     /// Something was done to the sensor.
     Tamper(Box<Tamper>),
     /// A directory of credentials was listed.
@@ -314,7 +321,19 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_PROGRAM_SECRET => Ok(Record::ProgramSecret(Box::new(ProgramSecret::from_record(
             &prefix(bytes, header.kind)?,
         )?))),
+        RECORD_AGENT_SOCKET => Ok(Record::AgentSocket(Box::new(AgentSocket::from_record(&prefix(
+            bytes,
+            RECORD_AGENT_SOCKET,
+        )?)?))),
         RECORD_KERNEL_KEY => Ok(Record::KernelKey(Box::new(KernelKey::from_record(&prefix(
+            bytes,
+            header.kind,
+        )?)?))),
+        RECORD_CONNECT => Ok(Record::Connect(Box::new(Connect::from_record(&prefix(
+            bytes,
+            header.kind,
+        )?)?))),
+        RECORD_PACKET => Ok(Record::Packet(Box::new(Packet::from_record(&prefix(
             bytes,
             header.kind,
         )?)?))),

@@ -5,18 +5,18 @@ use std::ffi::OsString;
 use aya::{
     Btf, Ebpf,
     programs::{
-        BtfTracePoint, CgroupAttachMode, CgroupSysctl, FEntry, FExit, Lsm, ProgramError, ProgramFd,
-        TracePoint,
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSockAddr, CgroupSysctl,
+        FEntry, FExit, Lsm, ProgramError, ProgramFd, TracePoint,
     },
 };
 use claviger_sensor_common::{Calls, Probe};
 
 use super::{
-    HookTrial, KernelError, Labeller, ProbeState,
+    HookTrial, KernelError, Labeller, ProbeState, agent_sockets,
     attached::{Attached, Link},
     begun, canary, changes,
     hook::{self, Either, Hook, Point, Program},
-    hooks, tamper, topmost_cgroup,
+    hooks, network, tamper, topmost_cgroup,
 };
 use crate::{config::FileOpenHook, error::in_one_line};
 
@@ -94,11 +94,12 @@ impl<'a> Attacher<'a> {
         };
         let denied = self.first_of(Probe::FileOpenDenied, denied, labeller);
         let (copied, changed) = (hooks::copied(level), changes::at(level));
-        let hooks: [(Probe, &[Hook]); 8] = [
+        let hooks: [(Probe, &[Hook]); 9] = [
             (Probe::FileReceived, hooks::of_received(level)),
             (Probe::FileMapped, hooks::of_mapped(level)),
             (Probe::ProcessSecret, &[hooks::REACHED]),
             (Probe::KernelKey, &[hooks::KEYS]),
+            (Probe::AgentSocket, agent_sockets::at(level)),
             (Probe::SensorTamper, &[tamper::TAMPER]),
             (Probe::DirectoryList, &[hooks::LISTED]),
             (Probe::FileCopied, std::slice::from_ref(&copied)),
@@ -120,6 +121,11 @@ impl<'a> Attacher<'a> {
                 .extend(unknown.iter().map(|file| format!("opens of {file}")));
         }
         states
+    }
+
+    /// Connections.
+    pub(super) fn network(&mut self, level: FileOpenHook, labeller: &mut Labeller) -> ProbeState {
+        self.first_of(Probe::Network, network::at(level), labeller)
     }
 
     /// Programs started, processes created and ended.
@@ -298,6 +304,25 @@ impl<'a> Attacher<'a> {
                     program.load()?;
                     let topmost = topmost_cgroup::topmost()?.directory;
                     let link = program.attach(topmost, CgroupAttachMode::Single)?;
+                    keep(Box::new(program.take_link(link)?));
+                }
+                Point::Addresses => {
+                    let program: &mut CgroupSockAddr = loaded.try_into()?;
+                    program.load()?;
+                    let topmost = topmost_cgroup::topmost()?.directory;
+                    let link = program.attach(topmost, CgroupAttachMode::Single)?;
+                    keep(Box::new(program.take_link(link)?));
+                }
+                Point::Egress | Point::Ingress => {
+                    let program: &mut CgroupSkb = loaded.try_into()?;
+                    program.load()?;
+                    let topmost = topmost_cgroup::topmost()?.directory;
+                    let direction = if point == Point::Egress {
+                        CgroupSkbAttachType::Egress
+                    } else {
+                        CgroupSkbAttachType::Ingress
+                    };
+                    let link = program.attach(topmost, direction, CgroupAttachMode::Single)?;
                     keep(Box::new(program.take_link(link)?));
                 }
                 Point::Exits(calls) => to_calls(loaded, &mut keep, "exit", calls, &[])?,

@@ -19,6 +19,12 @@ pub(super) enum Point {
     Exits(&'static [&'static str]),
     /// `cgroup/sysctl` on the topmost cgroup of v2
     Settings,
+    /// `cgroup/connect4` and its like there
+    Addresses,
+    /// `cgroup_skb/egress` there
+    Egress,
+    /// `cgroup_skb/ingress` there
+    Ingress,
     /// `tracepoint/syscalls/sys_enter_NAME` for each name
     Enters(&'static [&'static str]),
     /// As [`Point::Exits`], with calls that only newer kernels have

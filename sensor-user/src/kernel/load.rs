@@ -3,13 +3,13 @@
 use std::{ffi::OsString, io, path::PathBuf};
 
 use aya::{Btf, Ebpf, EbpfLoader, maps::RingBuf};
-use claviger_sensor_common::{OBJECTS_MAX, RING_BYTES};
+use claviger_sensor_common::{OBJECTS_MAX, Probe, RING_BYTES};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Accounts, Attached, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors, OwnBpf,
-    ProbeState, Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
+    Accounts, Attached, Endpoints, Fill, KernelError, Labeller, Layers, NO_LAYERS, OBJECT, OpenDescriptors,
+    OwnBpf, ProbeState, Records, Repeats, SecretNames, attach::Attacher, canary::judge_process_probes,
     functions::with_read_only_cast, offsets, open_descriptors, own_threads, preconditions,
     private_mounts::with_private_mounts,
 };
@@ -22,6 +22,8 @@ pub struct LoadOptions {
     pub file_open_hooks: Vec<FileOpenHook>,
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints: it costs something on every system call.
     pub compat_calls: bool,
+    /// Whether connections are watched: it costs something on every one.
+    pub network: bool,
     /// Bytes of the ring of records: a power of two, and a multiple of the page size.
     pub ring_bytes: u32,
     /// Files labelled at once.
@@ -37,6 +39,7 @@ impl Default for LoadOptions {
         Self {
             file_open_hooks: vec![FileOpenHook::Lsm, FileOpenHook::Fentry, FileOpenHook::Tracepoint],
             compat_calls: false,
+            network: false,
             ring_bytes: RING_BYTES,
             max_labelled_files: OBJECTS_MAX,
             canary_command: vec!["/bin/true".into()],
@@ -61,6 +64,8 @@ pub struct Kernel {
     pub repeats: Repeats,
     /// Sets the names of credentials in environments and arguments.
     pub secret_names: SecretNames,
+    /// Sets where token endpoints are.
+    pub endpoints: Endpoints,
     /// How full the maps are.
     pub fill: Fill,
     /// What of the kernel's is the sensor's own.
@@ -95,6 +100,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            endpoints,
             fill,
             own,
             open_descriptors,
@@ -112,6 +118,7 @@ impl Kernel {
             let ring = take_ring(&mut ebpf)?;
             let mut labeller = Labeller::new(&mut ebpf)?;
             let secret_names = SecretNames::new(&mut ebpf)?;
+            let mut endpoints = Endpoints::new(&mut ebpf)?;
             let layers = Layers::new(&mut ebpf, options.btf.clone())?;
             let btf = Btf::from_sys_fs()
                 .map_err(|source| KernelError::Object(Box::new(aya::EbpfError::BtfError(source))))?;
@@ -124,7 +131,17 @@ impl Kernel {
             let mut probes = vec![file_open];
             probes.extend(attach.others(level, &mut labeller));
             probes.extend(attach.process(&options.canary_command));
+            if options.network {
+                probes.push(attach.network(level, &mut labeller));
+            }
             let (attached, programs) = attach.finish();
+            if let Some(network) = probes
+                .iter_mut()
+                .find(|state| state.probe == Probe::Network && state.hook.is_some())
+            {
+                let unseen = endpoints.with_live_sockets(&mut ebpf, &btf);
+                network.cannot_see.extend(unseen.map(str::to_owned));
+            }
             own_threads::announce(&mut ebpf)?;
             let accounts = Accounts::new(&mut ebpf, programs)?;
             let repeats = Repeats::new(&mut ebpf)?;
@@ -147,6 +164,7 @@ impl Kernel {
                 accounts,
                 repeats,
                 secret_names,
+                endpoints,
                 fill,
                 own,
                 open_descriptors,
@@ -162,6 +180,7 @@ impl Kernel {
             accounts,
             repeats,
             secret_names,
+            endpoints,
             fill,
             own,
             open_descriptors,

@@ -7,6 +7,7 @@
 //!   are seen by one thread of its own that has ended when loading is done.
 
 mod accounts;
+mod agent_sockets;
 mod attach;
 mod attached;
 mod begun;
@@ -14,6 +15,7 @@ pub mod canary;
 mod changes;
 #[cfg(feature = "debug-logs")]
 mod debug_logs;
+mod endpoints;
 mod error;
 mod fill;
 mod functions;
@@ -24,6 +26,7 @@ mod labeller;
 mod layers;
 mod left_opens;
 mod load;
+mod network;
 mod object;
 mod offsets;
 mod open_descriptors;
@@ -41,6 +44,7 @@ mod types;
 
 pub use accounts::{Accounts, CpuAccounts, ProbeAccounts, kernel_losses};
 pub use attached::Attached;
+pub use endpoints::{Endpoints, EndpointsError};
 pub use error::KernelError;
 pub use fill::{Fill, MAPS, MapFill};
 pub use handle::{FileHandle, hold_by_number};

@@ -250,6 +250,20 @@ impl Types<'_> {
             pid_ns_ids: optional(self.of("pid_namespace", "idr.idr_rt.xa_head"))?,
             tree_node_shift: optional(self.of("xa_node", "shift"))?,
             tree_node_slots: optional(self.of("xa_node", "slots"))?,
+            socket_sock: self.of("socket", "sk")?,
+            sock_type: self.of("sock", "sk_type")?,
+            sock_protocol: self.of("sock", "sk_protocol")?,
+            sock_destination: self.of("sock_common", "skc_daddr")?,
+            sock_destination6: optional(self.of("sock_common", "skc_v6_daddr"))?,
+            sock_destination_port: self.of("sock_common", "skc_dport")?,
+            sock_peer_pid: self.of("sock", "sk_peer_pid")?,
+            sock_peer_cred: self.of("sock", "sk_peer_cred")?,
+            unix_address: self.of("unix_sock", "addr")?,
+            unix_path_dentry: self.of("unix_sock", "path.dentry")?,
+            unix_path_mnt: self.of("unix_sock", "path.mnt")?,
+            unix_peer: self.of("unix_sock", "peer")?,
+            unix_address_length: self.of("unix_address", "len")?,
+            unix_address_name: self.of("unix_address", "name")?,
         })
     }
 

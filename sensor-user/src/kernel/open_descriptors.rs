@@ -83,7 +83,7 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf, labeller: &mut Labeller) -> Probe
     }
 }
 
-fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<(), String> {
+pub(super) fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<(), String> {
     let program = ebpf
         .program_mut(name)
         .ok_or_else(|| format!("program {name} is not in the object"))?;
@@ -95,7 +95,7 @@ fn load_one(ebpf: &mut Ebpf, btf: &Btf, (name, kind): (&str, &str)) -> Result<()
 }
 
 /// A loaded iterator that outlives the object it came from.
-fn own(ebpf: &Ebpf, (name, _): (&'static str, &str)) -> Result<Iter, LookError> {
+pub(super) fn own(ebpf: &Ebpf, (name, _): (&'static str, &str)) -> Result<Iter, LookError> {
     let program = ebpf.program(name).ok_or(ProgramError::NotLoaded);
     program
         .and_then(Program::info)
@@ -104,7 +104,7 @@ fn own(ebpf: &Ebpf, (name, _): (&'static str, &str)) -> Result<Iter, LookError> 
 }
 
 /// Runs an iterator from begin to end. What it writes is nothing; it is the running that counts.
-fn run(iterator: &mut Iter) -> Result<(), LookError> {
+pub(super) fn run(iterator: &mut Iter) -> Result<(), LookError> {
     let link = iterator
         .attach()
         .and_then(|link| iterator.take_link(link))

@@ -49,8 +49,10 @@ impl ProbeState {
             Probe::DirectoryList => "listings of directories of credentials",
             Probe::ProgramSecrets => "credentials in the environment or arguments of programs",
             Probe::KernelKey => "uses of keys of the kernel's keyrings",
+            Probe::AgentSocket => "connections to sockets of programs that hold keys",
             Probe::CoreDump => "core dumps of processes that may hold a credential",
             Probe::SensorTamper => "what is done to the sensor",
+            Probe::Network => "connections to token endpoints and identity providers",
             Probe::FileCopied => "copies of credentials",
             Probe::OpenDescriptors => "descriptors that were open before, or came by ways that no hook sees",
         };

@@ -1,6 +1,7 @@
 //! The whole way: a process opens a credential file, the detector stores a finding.
 
 mod accounts;
+mod agent_sockets;
 mod answered;
 mod arrival;
 mod cores;
@@ -10,6 +11,7 @@ mod host;
 mod hotplug;
 mod metrics;
 mod neighbours;
+mod network;
 mod raced;
 mod refusals;
 mod removal;

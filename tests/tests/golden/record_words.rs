@@ -46,12 +46,31 @@ pub(super) fn words(bytes: &[u8]) -> Value {
             "left_out": program.left_out,
             "unread": program.unread,
         }),
+        Record::AgentSocket(socket) => json!({
+            "time_boot_ns": socket.time_boot_ns,
+            "task": task_words(&socket.task),
+            "name": format!("{:?}", socket.name),
+            "peer_pid": socket.peer_pid,
+            "peer_uid": socket.peer_uid,
+            "errno": socket.errno,
+        }),
         Record::KernelKey(key) => json!({
             "time_boot_ns": key.time_boot_ns,
             "task": task_words(&key.task),
             "serial": key.serial,
             "operation": format!("{:?}", key.operation),
             "errno": key.errno,
+        }),
+        Record::Connect(connect) => json!({
+            "time_boot_ns": connect.time_boot_ns,
+            "task": task_words(&connect.task),
+            "socket": format!("{:?}", connect.socket),
+        }),
+        Record::Packet(packet) => json!({
+            "time_boot_ns": packet.time_boot_ns,
+            "task": task_words(&packet.task),
+            "packet": format!("{packet:?}"),
+            "bytes": String::from_utf8_lossy(&packet.bytes),
         }),
         Record::Tamper(tamper) => json!({
             "time_boot_ns": tamper.time_boot_ns,

@@ -2,17 +2,19 @@
 //! that a change of it was meant.
 
 use claviger_sensor_common::{
-    ABOVE_OUTSIDE, ABOVE_ROOT, ANCESTORS_MAX, Ancestor, AttemptRecord, CHANGE_RENAMED, ChangeOfTwoRecord,
-    CoreDumpRecord, DirectoryListRecord, ExecRecord, ExitRecord, FileUseRecord, FileVersion, ForkRecord,
-    HeldRecord, KernelKeyRecord, KnownFile, Label, MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER,
-    MATCHED_OBJECT, NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING, OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST,
-    OPERATION_OPEN, OPERATION_REACH, OPERATION_TAMPER, ObjectKey, PART_BLOCK_DEVICE, PLACE_OPTION,
-    PLACE_VARIABLE, PROGRAM_SCRIPT_FILE, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord,
-    REACHED_BY_AT, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CORE_DUMP, RECORD_DIRECTORY_LIST, RECORD_EXEC,
-    RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD, RECORD_KERNEL_KEY, RECORD_PROCESS_SECRET,
-    RECORD_PROGRAM, RECORD_PROGRAM_SECRET, RECORD_TAMPER, RECORD_WRITTEN, ROOT_IS_TOP, RUNS_INTERPRETER,
-    RecordHeader, RepeatKey, RootOfTask, RootPlace, SECRET_NAME_MASK, TAMPER_MOUNT, TamperRecord,
-    TaskSnapshot, UNKNOWN_ID, WrittenRecord, secret_name_hash,
+    ABOVE_OUTSIDE, ABOVE_ROOT, ANCESTORS_MAX, AgentSocketRecord, Ancestor, AttemptRecord, CHANGE_RENAMED,
+    ChangeOfTwoRecord, ConnectRecord, CoreDumpRecord, Destination, DirectoryListRecord, ExecRecord,
+    ExitRecord, FileUseRecord, FileVersion, ForkRecord, HeldRecord, KernelKeyRecord, KnownFile, Label,
+    MARK_DELETED, MARK_MEMFD, MARK_UPPER_LAYER, MATCHED_OBJECT, NOT_TOLD_NO_ARGUMENT, OPENED_FOR_READING,
+    OPERATION_HOLD, OPERATION_KEY, OPERATION_LIST, OPERATION_OPEN, OPERATION_REACH, OPERATION_SOCKET,
+    OPERATION_TAMPER, ObjectKey, PACKET_RECEIVED, PART_BLOCK_DEVICE, PLACE_OPTION, PLACE_VARIABLE,
+    PROGRAM_SCRIPT_FILE, PacketRecord, PathBytes, ProcessSecretRecord, ProgramRecord, ProgramSecretRecord,
+    REACHED_BY_AT, RECORD_AGENT_SOCKET, RECORD_ATTEMPT, RECORD_CHANGE, RECORD_CONNECT, RECORD_CORE_DUMP,
+    RECORD_DIRECTORY_LIST, RECORD_EXEC, RECORD_EXIT, RECORD_FILE_USE, RECORD_FORK, RECORD_HELD,
+    RECORD_KERNEL_KEY, RECORD_PACKET, RECORD_PROCESS_SECRET, RECORD_PROGRAM, RECORD_PROGRAM_SECRET,
+    RECORD_TAMPER, RECORD_WRITTEN, ROOT_IS_TOP, RUNS_INTERPRETER, RecordHeader, RepeatKey, RootOfTask,
+    RootPlace, SECRET_NAME_MASK, SocketFacts, TAMPER_MOUNT, TamperRecord, TaskSnapshot, UNKNOWN_ID,
+    WrittenRecord, secret_name_hash,
 };
 use zerocopy::{FromZeros, IntoBytes as _};
 
@@ -169,6 +171,60 @@ pub(crate) const KERNEL_KEY: Format = format("record_kernel_key", || {
         header: header(RECORD_KERNEL_KEY),
         task: task(),
         key,
+    };
+    record.as_bytes().to_vec()
+});
+
+fn socket() -> SocketFacts {
+    SocketFacts {
+        cookie: 4711,
+        asked: Destination {
+            address: std::net::Ipv4Addr::new(169, 254, 169, 254)
+                .to_ipv6_mapped()
+                .octets(),
+            port: 80,
+        },
+        transport: 6,
+    }
+}
+
+pub(crate) const CONNECT: Format = format("record_connect", || {
+    let record = ConnectRecord {
+        header: header(RECORD_CONNECT),
+        task: task(),
+        socket: socket(),
+    };
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const PACKET: Format = format("record_packet", || {
+    let mut record = PacketRecord {
+        header: header(RECORD_PACKET),
+        task: task(),
+        socket: socket(),
+        peer: Destination {
+            address: std::net::Ipv4Addr::new(192, 0, 2, 9).to_ipv6_mapped().octets(),
+            port: 8080,
+        },
+        direction: PACKET_RECEIVED,
+        offset: 100,
+        length: 12,
+        left: 3,
+        ..FromZeros::new_zeroed()
+    };
+    record.bytes[..12].copy_from_slice(b"HTTP/1.1 200");
+    record.as_bytes().to_vec()
+});
+
+pub(crate) const AGENT_SOCKET: Format = format("record_agent_socket", || {
+    let record = AgentSocketRecord {
+        header: header(RECORD_AGENT_SOCKET),
+        task: task(),
+        key: key(OPERATION_SOCKET, 0),
+        peer_pid: 812,
+        peer_uid: 1_000,
+        path: path(b"S.gpg-agent.ssh\0.gnupg\0demo\0home\0", 0),
+        ..FromZeros::new_zeroed()
     };
     record.as_bytes().to_vec()
 });

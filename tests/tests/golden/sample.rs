@@ -3,9 +3,9 @@
 //! Fixed for ever: a field that is added later is set in a sample of its own. No value here is anyone's; the key id is AWS's own example.
 
 use claviger_proto::v1::{
-    Actor, ActorBasis, AgentSocket, Amendment, Change, Credential, Discovery, Endpoint, EnvironmentCode,
-    Event, EventId, EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis, Namespaces,
-    Observation, Operation, Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis,
+    Actor, ActorBasis, AgentSocket, Amendment, Cause, CauseRelation, Change, Credential, Discovery, Endpoint,
+    EnvironmentCode, Event, EventId, EventKind, Evidence, Gap, Identity, KernelKey, LossCount, MatchBasis,
+    Namespaces, Observation, Operation, Outcome, ProbeStatus, Process, ProcessSecret, Program, ProgramBasis,
     ProgramPlace, SensorStatus, Tamper, Tls, Tree, Workload, WorkloadKind,
 };
 use prost_types::Timestamp;
@@ -37,12 +37,25 @@ pub(crate) fn events() -> Vec<Event> {
         Event {
             endpoint: Some(Box::new(endpoint("2001:db8::7", 443))),
             tls: Some(Box::new(tls())),
+            caused_by: vec![Cause {
+                event: Some(EventId {
+                    sensor_id: "0191f7a0-0000-7000-8000-000000000001".into(),
+                    boot_id: "0191f7a0-0000-7000-8000-0000000000b0".into(),
+                    sequence: 4_711,
+                }),
+                relation: CauseRelation::Descendant.into(),
+                same_provider: true,
+            }],
             ..sent(EventKind::IdentityProviderConnection, ActorBasis::SocketOpener)
         },
         Event {
             agent_socket: Some(Box::new(AgentSocket {
                 kind: "ssh_agent".into(),
                 path: "/tmp/ssh-XXXXXXdecoy/agent.77".into(),
+                peer: Some(process(77)),
+                peer_workload: Some(workload()),
+                of_another_user: true,
+                unknown_reason: "who made the socket has ended".into(),
             })),
             ..used(EventKind::AgentSocketConnect)
         },
@@ -303,6 +316,9 @@ fn endpoint(address: &str, port: u32) -> Endpoint {
         path_class: "/latest/api/token".into(),
         status: 200,
         translated_address: "192.0.2.9".into(),
+        for_token: true,
+        by_proxy: true,
+        metadata_version: 2,
     }
 }
 
@@ -312,6 +328,9 @@ fn tls() -> Tls {
         alpn: vec!["h2".into(), "http/1.1".into()],
         ja4: "t13d1516h2_8daaf6152771_02713d6af862".into(),
         encrypted_client_hello: true,
+        versions: vec!["1.3".into(), "1.2".into()],
+        resumption: true,
+        incomplete: true,
     }
 }
 

@@ -18,6 +18,7 @@ mod hook;
 mod interrupt;
 mod looping;
 mod mix;
+mod network;
 mod peer;
 mod programs;
 mod results;
@@ -44,10 +45,13 @@ struct Cli {
 enum Verb {
     Clock(clock::Options),
     Flood(flood::Options),
+    Network(network::Options),
     #[command(hide = true)]
     Child(child::Options),
     #[command(hide = true)]
     Empty(empty::Options),
+    #[command(hide = true)]
+    Hold(network::many::Options),
     #[command(hide = true)]
     Loop(looping::Options),
     #[command(hide = true)]
@@ -61,8 +65,10 @@ fn main() -> ExitCode {
         match Cli::parse().verb {
             Verb::Clock(options) => clock::run(&options),
             Verb::Flood(options) => flood::run(&options),
+            Verb::Network(options) => network::run(&options),
             Verb::Child(options) => child::run(&options),
             Verb::Empty(options) => empty::run(&options),
+            Verb::Hold(_) => network::many::hold(),
             Verb::Loop(options) => looping::run(&options),
             Verb::Use(options) => flood::worker::run(&options),
         }

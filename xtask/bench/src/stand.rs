@@ -31,6 +31,14 @@ pub(crate) struct Stand {
     homes: Vec<String>,
     labelled: usize,
     detector: Running,
+    network: Network,
+}
+
+/// Which connections the sensor watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    Off,
+    Known,
 }
 
 /// A sensor at work.
@@ -63,9 +71,15 @@ impl Stand {
             labelled: decoys.credentials().len(),
             directory,
             detector,
+            network: Network::Off,
         };
         stand.enrol(&data)?;
         Ok(stand)
+    }
+
+    /// Has the sensor watch connections, once it is started.
+    pub(crate) fn watching(self, network: Network) -> Self {
+        Self { network, ..self }
     }
 
     pub(crate) fn detector_pid(&self) -> u32 {
@@ -96,7 +110,18 @@ impl Stand {
             ),
             (
                 "probes",
-                table(vec![("file_open_hooks", vec![hook.name()].into())]).into(),
+                table(vec![
+                    ("file_open_hooks", vec![hook.name()].into()),
+                    (
+                        "network",
+                        match self.network {
+                            Network::Off => "off",
+                            Network::Known => "known",
+                        }
+                        .into(),
+                    ),
+                ])
+                .into(),
             ),
         ]);
         fs::write(self.config(), config.to_string())

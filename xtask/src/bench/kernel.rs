@@ -91,7 +91,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
     Err(command.exec()).with_context(|| format!("starting {}", bench.display()))
 }
 
-fn build_bench(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+pub(super) fn build_bench(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "--locked", "--package", "claviger-bench"]);
     step::must(workspace, "compiling claviger-bench", "build-bench", &mut cargo)?;

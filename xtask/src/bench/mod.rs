@@ -7,6 +7,7 @@
 mod counts;
 mod instructions;
 mod kernel;
+mod network;
 mod peers;
 mod recorded;
 mod summary;
@@ -27,10 +28,12 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 enum What {
     Kernel(kernel::Options),
+    Network(network::Options),
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
     match &options.what {
         What::Kernel(options) => kernel::run(workspace, options),
+        What::Network(options) => network::run(workspace, options),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use claviger_ebpf_build::{Compiler, find_compiler, find_linker};
 
@@ -32,6 +33,12 @@ pub(crate) struct Facts {
     pub(super) ruby: bool,
     pub(super) php: bool,
     pub(super) lua: bool,
+    pub(super) python: bool,
+    pub(super) curl: bool,
+    pub(super) openssl: bool,
+    pub(super) nginx: bool,
+    pub(super) iproute: bool,
+    pub(super) ssh_client: bool,
 }
 
 impl Facts {
@@ -57,8 +64,25 @@ impl Facts {
             ruby: find_program("ruby").is_some(),
             php: find_program("php").is_some(),
             lua: find_program("lua5.4").is_some(),
+            python: has_python(),
+            curl: find_program("curl").is_some(),
+            openssl: find_program("openssl").is_some(),
+            nginx: find_program("nginx").is_some(),
+            iproute: find_program("ip").is_some(),
+            ssh_client: find_program("ssh-agent").is_some(),
         }
     }
+}
+
+/// Whether there is a Python that can make environments.
+fn has_python() -> bool {
+    find_program("python3").is_some_and(|python| {
+        Command::new(python)
+            .args(["-c", "import venv, ensurepip"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
 }
 
 /// Whether this process is root.

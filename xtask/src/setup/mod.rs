@@ -2,9 +2,10 @@
 //!
 //! - Nothing is installed before it has been named.
 //! - Only apt, as root on Debian or Ubuntu, and `cargo install` change the machine. Elsewhere each missing thing is a line that says what
-//!   to do.
+//!   to do. What pip brings stays below the target directory.
 //! - What is there is left alone: a second run installs nothing and takes no time.
 
+mod clients;
 mod facts;
 mod install;
 mod plan;
@@ -60,6 +61,12 @@ pub(crate) enum Changed {
 /// # Errors
 /// Names what is missing and cannot be installed here, a line each.
 pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> anyhow::Result<Changed> {
+    let machine = ensure_machine(workspace, needs)?;
+    let has_clients = needs.contains(&Need::Tests) && clients::ensure(workspace)?;
+    Ok(if has_clients { Changed::Installed } else { machine })
+}
+
+fn ensure_machine(workspace: &Workspace, needs: &[Need]) -> anyhow::Result<Changed> {
     let facts = Facts::gather();
     let plan = plan::plan(&facts, needs);
     if plan.is_empty() {

@@ -86,6 +86,13 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.ruby, &["ruby"]);
         plan.package(facts.php, &["php-cli"]);
         plan.package(facts.lua, &["lua5.4"]);
+        // Clients and servers on the network.
+        plan.package(facts.python, &["python3-venv"]);
+        plan.package(facts.curl, &["curl"]);
+        plan.package(facts.openssl, &["openssl"]);
+        plan.package(facts.nginx, &["nginx-light"]);
+        plan.package(facts.iproute, &["iproute2"]);
+        plan.package(facts.ssh_client, &["openssh-client"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
         }
@@ -162,7 +169,17 @@ impl Plan {
                 line(&format!("{package}: install {package}"));
             }
         }
-        for (package, program) in [("ruby", "Ruby"), ("php-cli", "PHP"), ("lua5.4", "Lua 5.4")] {
+        for (package, program) in [
+            ("ruby", "Ruby"),
+            ("php-cli", "PHP"),
+            ("lua5.4", "Lua 5.4"),
+            ("python3-venv", "Python 3 with venv"),
+            ("curl", "curl"),
+            ("openssl", "OpenSSL"),
+            ("nginx-light", "nginx"),
+            ("iproute2", "ip"),
+            ("openssh-client", "OpenSSH"),
+        ] {
             if self.packages.contains(&package) {
                 line(&format!("{program}: install {package}"));
             }
@@ -200,6 +217,12 @@ mod tests {
             ruby: true,
             php: true,
             lua: true,
+            python: true,
+            curl: true,
+            openssl: true,
+            nginx: true,
+            iproute: true,
+            ssh_client: true,
         }
     }
 

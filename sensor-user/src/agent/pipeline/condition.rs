@@ -85,6 +85,7 @@ impl<S: Sink> Agent<S> {
             ..PolicyReport::of(&policy)
         };
         self.watch_names(&policy.catalogue);
+        self.watch_endpoints(&policy.catalogue);
         self.options.policy = policy;
         if self.options.report_itself {
             self.tell_status("policy_changed");

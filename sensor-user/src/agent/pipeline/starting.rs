@@ -16,6 +16,7 @@ impl<S: Sink> Agent<S> {
             accounts,
             repeats,
             secret_names,
+            endpoints,
             fill,
             own,
             open_descriptors,
@@ -101,6 +102,7 @@ impl<S: Sink> Agent<S> {
                 accounts,
                 repeats,
                 secret_names,
+                endpoints,
                 own,
                 probes,
                 release,
@@ -139,11 +141,14 @@ impl<S: Sink> Agent<S> {
             reached_by_path: secrets::ReachedByPath::default(),
             followed: following::Followed::default(),
             just_found: held::JustFound::default(),
+            network: network::Network::default(),
+            chains: Chains::default(),
             looks,
             placing,
             on_fork: Box::new(|_, _| {}),
         };
         agent.watch_names(&names_from);
+        agent.watch_endpoints(&names_from);
         Ok(agent)
     }
 }

@@ -9,6 +9,7 @@ mod reach;
 mod rings;
 mod settings;
 mod signal;
+mod sockets;
 
 use std::{
     ffi::OsString,
@@ -39,6 +40,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::CredentialChange => Some(changes::change_seen),
         Probe::ProcessSecret => Some(reach::reach_seen),
         Probe::KernelKey => Some(keys::key_call_seen),
+        Probe::AgentSocket => Some(sockets::connection_seen),
         Probe::SensorTamper => Some(signal::signal_seen),
         Probe::DirectoryList => Some(listing::listing_seen),
         _ => None,

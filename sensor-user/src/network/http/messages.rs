@@ -83,6 +83,9 @@ impl Messages {
 
     /// So many bytes were sent and not seen.
     pub fn miss(&mut self, count: u64) {
+        if count == 0 {
+            return;
+        }
         match &mut self.body {
             Body::Length(left) if self.head.is_empty() && *left >= count => *left -= count,
             Body::Rest => {}

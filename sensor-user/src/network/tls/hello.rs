@@ -14,6 +14,9 @@ mod extension {
     pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
+/// Versions that are told, at most.
+const VERSIONS_MAX: usize = 16;
+
 /// What of a ClientHello is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
@@ -40,6 +43,29 @@ pub struct ClientHello {
 }
 
 impl ClientHello {
+    /// Versions of TLS offered, in order: "1.3", "1.2", …, those that are not known as numbers. Without GREASE (RFC 8701).
+    #[must_use]
+    pub fn version_words(&self) -> Vec<String> {
+        let legacy = [self.legacy_version];
+        let offered = if self.versions.is_empty() {
+            &legacy[..]
+        } else {
+            &self.versions
+        };
+        let is_grease = |version: &&u16| *version & 0x0f0f == 0x0a0a;
+        let word = |version: &u16| match version {
+            0x0300 => "SSL 3.0".to_owned(),
+            0x0301..=0x0304 => format!("1.{}", version - 0x0301),
+            other => format!("{other:#06x}"),
+        };
+        offered
+            .iter()
+            .filter(|version| !is_grease(version))
+            .map(word)
+            .take(VERSIONS_MAX)
+            .collect()
+    }
+
     /// Reads the body of a handshake message of the type client_hello. Nothing where it is none from its first bytes on.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {

@@ -1,0 +1,295 @@
+//! Sockets that are watched: what the process asked for, who it was, and how far its stream was looked at. Kept by the kernel with the socket, and gone with it.
+//!
+//! A socket is taken down where its process says where it is to go: `cgroup/connect4`, `connect6`, and for each datagram of one that is not connected
+//! `cgroup/sendmsg4`, `sendmsg6` (4.18), on the topmost cgroup of v2. That is before the kernel's packet filters, and beside other programs on the same hooks
+//! sees what the process gave where it runs first.
+
+use aya_ebpf::{
+    bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
+    btf_maps::SkStorage,
+    helpers::generated::{bpf_get_socket_cookie, bpf_probe_read_kernel, bpf_sk_storage_get},
+    macros::{btf_map, cgroup_sock_addr, map},
+    maps::HashMap,
+    programs::SockAddrContext,
+};
+use claviger_sensor_common::{
+    ConnectRecord, Destination, ENDPOINTS_MAX, Probe, RECORD_CONNECT, SocketFacts, TaskSnapshot,
+};
+
+use crate::{
+    offsets::{agent_pid, offset},
+    read::{Read, Typed},
+    report::submit,
+    task,
+};
+
+/// What a program here answers: it goes on as the kernel has it.
+const ALLOWED: i32 = 1;
+
+/// IANA protocol numbers.
+pub const TCP: u32 = 6;
+pub const UDP: u32 = 17;
+
+pub const DNS_PORT: u32 = 53;
+
+/// Nothing of it was sent yet.
+pub const NEW: u32 = 0;
+/// Nothing more is to be learned.
+pub const DONE: u32 = 1;
+/// It begins as a TLS session does, and is taken until the ClientHello is complete.
+pub const HELLO: u32 = 2;
+/// It begins as a request to a proxy does; as many bytes as [`Socket::needed`] are taken.
+pub const PROXIED: u32 = 3;
+/// It leads to an endpoint of the catalogue: the beginning of each packet is taken, both ways.
+pub const ENDPOINT: u32 = 4;
+/// It leads to a resolver: answers are taken.
+pub const RESOLVER: u32 = 5;
+/// Datagrams that may begin a QUIC connection are taken.
+pub const DATAGRAMS: u32 = 6;
+
+/// What the kernel keeps with a socket.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Socket {
+    /// Who asked.
+    pub task: TaskSnapshot,
+    /// Behind it, as in records.
+    pub facts: SocketFacts,
+    /// [`NEW`] and what follows.
+    pub state: u32,
+    /// 1 once [`Socket::first`] is known.
+    pub has_sent: u32,
+    /// Of TCP: the sequence number of the first byte that was sent.
+    pub first: u32,
+    /// How many bytes were looked at from there.
+    pub next: u32,
+    /// How many are to be taken.
+    pub needed: u32,
+    /// 1 once [`Socket::first_received`] is known.
+    pub has_received: u32,
+    /// The same of what came in.
+    pub first_received: u32,
+    pub next_received: u32,
+    /// The process that sent last; 0 where that is not seen.
+    pub sender: u32,
+    pub reserved: u32,
+}
+
+/// Who asked, and for what: a helper copies both at once. Copied by instructions, the verifier would go through each byte.
+const OWNER_BYTES: u32 = (size_of::<TaskSnapshot>() + size_of::<SocketFacts>()) as u32;
+
+impl Socket {
+    /// Writes who asked, and for what, to the member of a record that takes who, and to the one behind.
+    #[inline(always)]
+    pub fn copy_owner(&self, to: *mut TaskSnapshot) {
+        // SAFETY: the helper copies from any address and reports a fault instead of taking it; `to` points into a reservation of the ring in which both lie.
+        let _read = unsafe { bpf_probe_read_kernel(to.cast(), OWNER_BYTES, (&raw const self.task).cast()) };
+    }
+}
+
+#[btf_map]
+static SOCKETS: SkStorage<Socket> = SkStorage::new();
+
+/// Where endpoints of the catalogue are.
+#[map]
+static ENDPOINTS: HashMap<Destination, u32> = HashMap::with_max_entries(ENDPOINTS_MAX, 0);
+
+/// What is kept with a socket of a context; null where nothing is.
+///
+/// # Safety
+/// `socket` is what a context gave, or null.
+#[inline(always)]
+pub unsafe fn of(socket: *mut core::ffi::c_void) -> *mut Socket {
+    // SAFETY: of the caller.
+    unsafe { get_in(&SOCKETS, socket) }
+}
+
+/// The same, made where there is none: all zeros, which is a value of it.
+///
+/// # Safety
+/// As of [`of`].
+#[inline(always)]
+pub unsafe fn make(socket: *mut core::ffi::c_void) -> *mut Socket {
+    // SAFETY: of the caller.
+    unsafe { make_in(&SOCKETS, socket) }
+}
+
+/// What is kept with a socket in a map; null where nothing is.
+///
+/// # Safety
+/// As of [`of`].
+#[inline(always)]
+pub unsafe fn get_in<T>(map: &'static SkStorage<T>, socket: *mut core::ffi::c_void) -> *mut T {
+    // SAFETY: the verifier admits what a context gave, once it was compared with null.
+    unsafe {
+        bpf_sk_storage_get(
+            (&raw const *map).cast_mut().cast(),
+            socket,
+            core::ptr::null_mut(),
+            0,
+        )
+    }
+    .cast()
+}
+
+/// The same, made where there is none.
+///
+/// # Safety
+/// As of [`of`].
+#[inline(always)]
+pub unsafe fn make_in<T>(map: &'static SkStorage<T>, socket: *mut core::ffi::c_void) -> *mut T {
+    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+    // SAFETY: as above.
+    unsafe {
+        bpf_sk_storage_get(
+            (&raw const *map).cast_mut().cast(),
+            socket,
+            core::ptr::null_mut(),
+            create,
+        )
+    }
+    .cast()
+}
+
+#[cgroup_sock_addr(connect4)]
+pub fn connect4(ctx: SockAddrContext) -> i32 {
+    let destination = destination4(&ctx);
+    asked(&ctx, &destination);
+    ALLOWED
+}
+
+#[cgroup_sock_addr(connect6)]
+pub fn connect6(ctx: SockAddrContext) -> i32 {
+    let destination = destination6(&ctx);
+    asked(&ctx, &destination);
+    ALLOWED
+}
+
+#[cgroup_sock_addr(sendmsg4)]
+pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
+    let destination = destination4(&ctx);
+    sends(&ctx, &destination);
+    ALLOWED
+}
+
+#[cgroup_sock_addr(sendmsg6)]
+pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
+    let destination = destination6(&ctx);
+    sends(&ctx, &destination);
+    ALLOWED
+}
+
+/// The address of IPv4 as IPv4-mapped IPv6.
+#[inline(always)]
+pub fn mapped(address: u32) -> [u8; 16] {
+    let [a, b, c, d] = address.to_ne_bytes();
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+}
+
+#[inline(always)]
+fn destination4(ctx: &SockAddrContext) -> Destination {
+    // SAFETY: the context of this kind of program; the verifier admits loads of these members.
+    let (address, port) = unsafe { ((*ctx.sock_addr).user_ip4, (*ctx.sock_addr).user_port) };
+    Destination {
+        address: mapped(address),
+        port: u32::from(u16::from_be(port as u16)),
+    }
+}
+
+#[inline(always)]
+fn destination6(ctx: &SockAddrContext) -> Destination {
+    let from: *const bpf_sock_addr = ctx.sock_addr;
+    let mut address = [0u8; 16];
+    // SAFETY: as above; four bytes at a time is what it admits.
+    let port = unsafe {
+        for at in 0..4 {
+            let word = (&raw const (*from).user_ip6[at]).read_volatile();
+            address[4 * at..4 * at + 4].copy_from_slice(&word.to_ne_bytes());
+        }
+        (*from).user_port
+    };
+    Destination {
+        address,
+        port: u32::from(u16::from_be(port as u16)),
+    }
+}
+
+#[inline(always)]
+fn is_own() -> bool {
+    Typed::read::<u32>(task::current(), offset!(task_tgid)) == agent_pid()
+}
+
+/// A connection is asked for.
+#[inline(always)]
+fn asked(ctx: &SockAddrContext, destination: &Destination) {
+    // SAFETY: as above.
+    let transport = unsafe { (*ctx.sock_addr).protocol };
+    if (transport != TCP && transport != UDP) || is_own() {
+        return;
+    }
+    let Some(socket) = take(ctx, destination, transport) else {
+        return;
+    };
+    if socket.state == ENDPOINT {
+        submit::<ConnectRecord>(Probe::Network as u32, RECORD_CONNECT, |record| {
+            // SAFETY: `record` is a reservation of this size.
+            let record = unsafe { &mut *record };
+            socket.copy_owner(&raw mut record.task);
+            true
+        });
+    }
+}
+
+/// A datagram is sent from a socket that is not connected.
+#[inline(always)]
+fn sends(ctx: &SockAddrContext, destination: &Destination) {
+    if is_own() {
+        return;
+    }
+    // SAFETY: as above.
+    let socket = unsafe { of((*ctx.sock_addr).__bindgen_anon_1.sk.cast()) };
+    // SAFETY: a value of the map, or null.
+    if let Some(socket) = unsafe { socket.as_mut() }
+        && socket.facts.asked == *destination
+        && socket.task.pid == Typed::read::<u32>(task::current(), offset!(task_tgid))
+    {
+        return;
+    }
+    take(ctx, destination, UDP);
+}
+
+/// Takes down a socket, or what it is to do now.
+#[inline(always)]
+fn take<'a>(ctx: &SockAddrContext, destination: &Destination, transport: u32) -> Option<&'a mut Socket> {
+    // SAFETY: as above.
+    let socket = unsafe { make((*ctx.sock_addr).__bindgen_anon_1.sk.cast()) };
+    // SAFETY: a value of the map, or null.
+    let socket = unsafe { socket.as_mut() }?;
+    // SAFETY: the helper takes the context of this kind of program.
+    socket.facts.cookie = unsafe { bpf_get_socket_cookie(ctx.sock_addr.cast()) };
+    socket.facts.asked = *destination;
+    socket.facts.transport = transport;
+    socket.has_sent = 0;
+    socket.next = 0;
+    socket.needed = 0;
+    socket.has_received = 0;
+    socket.next_received = 0;
+    socket.sender = 0;
+    socket.state = state_of(destination, transport);
+    task::snapshot(&raw mut socket.task);
+    Some(socket)
+}
+
+/// What is to be learned of a socket that leads there.
+#[inline(always)]
+pub fn state_of(destination: &Destination, transport: u32) -> u32 {
+    // SAFETY: the value is not looked at.
+    let is_endpoint = || unsafe { ENDPOINTS.get(destination) }.is_some();
+    match transport {
+        UDP if destination.port == DNS_PORT => RESOLVER,
+        UDP => DATAGRAMS,
+        TCP if is_endpoint() => ENDPOINT,
+        TCP => NEW,
+        _ => DONE,
+    }
+}

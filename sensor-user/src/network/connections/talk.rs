@@ -1,0 +1,224 @@
+//! One connection: how far what is said on it was followed.
+
+use super::{Asked, Said};
+use crate::{
+    decode::Packet,
+    network::{
+        dns::Answer,
+        http::{Messages, Request, Response},
+        quic::Initials,
+        tls::{HelloReader, Progress, Transport},
+    },
+};
+
+/// Bytes of a DNS answer, at most (RFC 6891, 6.2.5: what is usual is less).
+const ANSWER_MAX: usize = 8 * 1_024;
+
+/// What it is.
+#[derive(Default)]
+pub(super) struct Talk {
+    sent: Stream,
+    received: Stream,
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    /// Nothing was said yet.
+    #[default]
+    New,
+    /// A ClientHello, as far as it is there; behind a proxy's consent, to this host.
+    Hello(HelloReader, Option<String>),
+    /// Requests, and what is answered.
+    Http(Box<(Messages, Messages)>),
+    /// A proxy was asked for a connection to this host, and what follows is that connection's.
+    Tunnel(Option<String>),
+    /// Datagrams: a QUIC connection's first, or answers of a resolver.
+    Datagrams(Box<Initials>, Vec<u8>),
+    /// Nothing more is to be learned.
+    Over,
+}
+
+/// One direction of a stream.
+#[derive(Default)]
+struct Stream {
+    next: u32,
+}
+
+impl Stream {
+    /// What of a packet was not taken before, and how many bytes are missing before it.
+    fn new_of<'a>(&mut self, packet: &'a Packet) -> (u32, &'a [u8]) {
+        let ahead = packet.offset.wrapping_sub(self.next).cast_signed();
+        let length = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
+        let end = packet.offset.wrapping_add(length);
+        if ahead >= 0 {
+            self.next = end;
+            return (ahead.unsigned_abs(), &packet.bytes);
+        }
+        let known = usize::try_from(ahead.unsigned_abs()).unwrap_or(usize::MAX);
+        match packet.bytes.get(known..) {
+            Some(new) if !new.is_empty() => {
+                self.next = end;
+                (0, new)
+            }
+            _ => (0, &[]),
+        }
+    }
+}
+
+impl Talk {
+    pub(super) fn datagrams() -> Self {
+        Self {
+            state: State::Datagrams(Box::default(), Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Takes a packet. Adds to `lost` where a part that was needed is missing.
+    pub(super) fn take(&mut self, packet: &Packet, lost: &mut u64) -> Vec<Said> {
+        if let State::Datagrams(initials, answer) = &mut self.state {
+            let said = if packet.is_received {
+                answered(answer, packet)
+            } else {
+                begins(initials, packet)
+            };
+            return said.into_iter().collect();
+        }
+        let stream = if packet.is_received {
+            &mut self.received
+        } else {
+            &mut self.sent
+        };
+        let (missing, bytes) = stream.new_of(packet);
+        if packet.is_received {
+            self.comes(missing, bytes)
+        } else {
+            self.goes(missing, bytes, lost)
+        }
+    }
+
+    /// Bytes that come in.
+    fn comes(&mut self, missing: u32, bytes: &[u8]) -> Vec<Said> {
+        let State::Http(both) = &mut self.state else {
+            return Vec::new();
+        };
+        both.1.miss(u64::from(missing));
+        let responses: Vec<Response> = both.1.take(bytes);
+        // What goes before an answer is none.
+        let is_final = |response: &Response| response.status >= 200;
+        let statuses = responses.iter().filter(|response| is_final(response));
+        statuses.map(|response| Said::Answered(response.status)).collect()
+    }
+
+    /// Bytes that go out.
+    fn goes(&mut self, missing: u32, bytes: &[u8], lost: &mut u64) -> Vec<Said> {
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        if missing > 0 && matches!(self.state, State::New | State::Hello(..) | State::Tunnel(_)) {
+            *lost += 1;
+            let cut = match &self.state {
+                State::Hello(reader, host) => hello(reader.cut(), host),
+                _ => None,
+            };
+            self.state = State::Over;
+            return cut.into_iter().collect();
+        }
+        if let State::New = self.state {
+            self.state = if bytes.first() == Some(&0x16) {
+                State::Hello(HelloReader::default(), None)
+            } else {
+                State::Http(Box::default())
+            };
+        }
+        if let State::Tunnel(host) = &mut self.state {
+            if bytes.first() != Some(&0x16) {
+                self.state = State::Over;
+                return Vec::new();
+            }
+            self.state = State::Hello(HelloReader::default(), host.take());
+        }
+        match &mut self.state {
+            State::Hello(reader, host) => match reader.take(bytes) {
+                Progress::More => Vec::new(),
+                progress => {
+                    let said = hello(progress, host);
+                    self.state = State::Over;
+                    said.into_iter().collect()
+                }
+            },
+            State::Http(both) => {
+                both.0.miss(u64::from(missing));
+                let requests: Vec<Request> = both.0.take(bytes);
+                if let Some(connect) = requests.iter().find(|request| request.method == "CONNECT") {
+                    let host = connect
+                        .target
+                        .rsplit_once(':')
+                        .map_or(&*connect.target, |(host, _)| host);
+                    let host = crate::network::tls::host(host.trim_matches(['[', ']']).as_bytes());
+                    self.state = State::Tunnel(host);
+                    return Vec::new();
+                }
+                let asked = |request: Request| {
+                    let by_proxy = !request.target.starts_with('/');
+                    Said::Asked(Asked { request, by_proxy })
+                };
+                requests.into_iter().map(asked).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn hello(progress: Progress, host: &Option<String>) -> Option<Said> {
+    match progress {
+        Progress::Hello(hello) => Some(Said::Hello {
+            hello,
+            over: Transport::Tcp,
+            through_proxy_to: host.clone(),
+        }),
+        Progress::More | Progress::NoHello => None,
+    }
+}
+
+/// A client's datagram.
+fn begins(initials: &mut Initials, packet: &Packet) -> Option<Said> {
+    match initials.take(&packet.bytes) {
+        Progress::Hello(hello) => {
+            *initials = Initials::default();
+            Some(Said::Hello {
+                hello,
+                over: Transport::Quic,
+                through_proxy_to: None,
+            })
+        }
+        Progress::More => None,
+        Progress::NoHello => {
+            *initials = Initials::default();
+            None
+        }
+    }
+}
+
+/// A part of a resolver's datagram.
+fn answered(answer: &mut Vec<u8>, packet: &Packet) -> Option<Said> {
+    if packet.offset == 0 {
+        answer.clear();
+    }
+    let is_next = usize::try_from(packet.offset).is_ok_and(|offset| offset == answer.len());
+    if !is_next || answer.len() + packet.bytes.len() > ANSWER_MAX {
+        answer.clear();
+        return None;
+    }
+    answer.extend_from_slice(&packet.bytes);
+    if packet.left > 0 {
+        return None;
+    }
+    let said = Answer::parse(answer).map(Said::Named);
+    answer.clear();
+    said
+}

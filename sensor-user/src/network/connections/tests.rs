@@ -1,0 +1,182 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use claviger_sensor_common::TaskSnapshot;
+use zerocopy::FromZeros as _;
+
+use super::*;
+use crate::{decode::Task, network::http::Mark};
+
+/// What OpenSSL sends first.
+const HELLO: &[u8] = include_bytes!("../../../../tests/fuzz/seeds/client_hello/openssl");
+const TOKEN: &[u8] =
+    b"PUT /latest/api/token HTTP/1.1\r\nHost: 169.254.169.254\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\ncontent-length: 0\r\n\r\n";
+const ROLE: &[u8] =
+    b"GET /latest/meta-data/iam/security-credentials/web HTTP/1.1\r\nHost: 169.254.169.254\r\nX-aws-ec2-metadata-token: hunter2\r\n\r\n";
+
+fn packet(cookie: u64, offset: u32, bytes: &[u8]) -> Packet {
+    let to: SocketAddr = "169.254.169.254:80".parse().expect("an address");
+    Packet {
+        time_boot_ns: 1,
+        task: Arc::new(Task::from(&TaskSnapshot::new_zeroed())),
+        is_sender: false,
+        socket: Socket {
+            cookie,
+            asked: to,
+            transport: Transport::Tcp,
+        },
+        peer: to,
+        is_received: false,
+        offset,
+        left: 0,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn received(cookie: u64, offset: u32, bytes: &[u8]) -> Packet {
+    Packet {
+        is_received: true,
+        ..packet(cookie, offset, bytes)
+    }
+}
+
+fn targets(said: &[Said]) -> Vec<String> {
+    let target = |said: &Said| match said {
+        Said::Asked(asked) => asked.request.target.clone(),
+        Said::Answered(status) => status.to_string(),
+        Said::Hello { hello, .. } => format!("{:?}", hello.server_name),
+        Said::Named(answer) => answer.name.clone(),
+    };
+    said.iter().map(target).collect()
+}
+
+/// The hello without the byte that the seed begins with.
+fn hello() -> &'static [u8] {
+    &HELLO[1..]
+}
+
+#[test]
+fn each_request_of_a_kept_connection_is_told_and_how_it_was_answered() {
+    let mut connections = Connections::default();
+    let asked = connections.take(&packet(1, 0, TOKEN));
+    assert_eq!(targets(&asked), ["/latest/api/token"]);
+    let Said::Asked(Asked { request, by_proxy }) = &asked[0] else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(
+        (&request.marks[..], by_proxy),
+        (&[Mark::AwsTokenLifetime][..], &false)
+    );
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
+    assert_eq!(connections.take(&received(1, 0, answer)), [Said::Answered(200)]);
+    let next = u32::try_from(TOKEN.len()).expect("short");
+    let both = [ROLE, ROLE].concat();
+    assert_eq!(connections.take(&packet(1, next, &both)).len(), 2);
+    // Sent once more.
+    assert_eq!(connections.take(&packet(1, next, &both)), []);
+    assert_eq!(connections.lost(), 0);
+}
+
+#[test]
+fn a_stream_may_be_cut_anywhere() {
+    for at in 1..TOKEN.len() {
+        let mut connections = Connections::default();
+        let (one, other) = TOKEN.split_at(at);
+        let mut said = connections.take(&packet(1, 0, one));
+        said.extend(connections.take(&packet(1, u32::try_from(at).expect("short"), other)));
+        assert_eq!(targets(&said), ["/latest/api/token"], "cut at {at}");
+    }
+    for at in 1..hello().len() {
+        let mut connections = Connections::default();
+        let (one, other) = hello().split_at(at);
+        let mut said = connections.take(&packet(1, 0, one));
+        said.extend(connections.take(&packet(1, u32::try_from(at).expect("short"), other)));
+        assert_eq!(said.len(), 1, "cut at {at}");
+        assert!(connections.is_empty(), "nothing more is to be learned");
+    }
+}
+
+#[test]
+fn what_is_missing_is_counted_and_what_came_before_is_told() {
+    let mut connections = Connections::default();
+    let (one, other) = hello().split_at(hello().len() - 20);
+    assert_eq!(connections.take(&packet(1, 0, one)), []);
+    let far = u32::try_from(hello().len()).expect("short");
+    let said = connections.take(&packet(1, far, other));
+    let [Said::Hello { hello, .. }] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert!(hello.incomplete);
+    assert_eq!(connections.lost(), 1);
+}
+
+#[test]
+fn a_hello_behind_a_proxy_is_told_with_the_host_that_it_was_asked_for() {
+    let mut connections = Connections::default();
+    let connect = b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: sts.amazonaws.com:443\r\n\r\n";
+    assert_eq!(connections.take(&packet(1, 0, connect)), []);
+    let behind = u32::try_from(connect.len()).expect("short");
+    let said = connections.take(&packet(1, behind, hello()));
+    let [Said::Hello { through_proxy_to, .. }] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(through_proxy_to.as_deref(), Some("sts.amazonaws.com"));
+}
+
+#[test]
+fn a_request_that_a_proxy_is_to_make_is_known_as_one() {
+    let mut connections = Connections::default();
+    let said = connections.take(&packet(
+        1,
+        0,
+        b"GET http://169.254.169.254/latest/user-data HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n",
+    ));
+    let [Said::Asked(Asked { by_proxy: true, .. })] = &said[..] else {
+        panic!("{said:?}");
+    };
+}
+
+#[test]
+fn a_socket_that_is_connected_anew_begins_anew() {
+    let mut connections = Connections::default();
+    let (one, _) = TOKEN.split_at(10);
+    connections.take(&packet(1, 0, one));
+    let mut elsewhere = packet(1, 0, ROLE);
+    elsewhere.socket.asked = "169.254.170.2:80".parse().expect("an address");
+    assert_eq!(connections.take(&elsewhere).len(), 1);
+}
+
+#[test]
+fn the_quietest_is_forgotten_for_another_one() {
+    let mut connections = Connections::default();
+    let (one, other) = TOKEN.split_at(10);
+    let all = u64::try_from(CONNECTIONS_MAX).expect("few");
+    for cookie in 0..=all {
+        connections.take(&packet(cookie, 0, one));
+    }
+    assert_eq!(connections.len(), CONNECTIONS_MAX);
+    assert_eq!(connections.lost(), 1);
+    assert_eq!(connections.take(&packet(all, 10, other)).len(), 1);
+    assert_eq!(
+        targets(&connections.take(&packet(0, 10, other))),
+        Vec::<String>::new()
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_packets_are_taken(packets in proptest::collection::vec(
+        (0..3u64, proptest::bool::ANY, 0..600u32, proptest::collection::vec(proptest::num::u8::ANY, 0..60)), 0..40)
+    ) {
+        let mut connections = Connections::default();
+        for (cookie, is_received, offset, bytes) in packets {
+            let mut packet = packet(cookie, offset, &bytes);
+            packet.is_received = is_received;
+            if cookie == 2 {
+                packet.socket.transport = Transport::Udp;
+            }
+            connections.take(&packet);
+        }
+        proptest::prop_assert!(connections.len() <= 3);
+    }
+}

@@ -1,0 +1,14 @@
+#!/bin/sh
+# A network and mounts of its own, in which endpoints and identity providers have their addresses and names; then the servers, until standard input ends.
+# Run by `unshare --net --mount`: network.sh DIRECTORY COMMAND...
+set -eu
+directory="$1"
+shift
+ip link set lo up
+for address in 169.254.169.254/32 169.254.170.23/32; do
+    ip address add "$address" dev lo
+done
+ip -6 address add fd00:ec2::254/128 dev lo 2>/dev/null || true
+mount --make-rprivate /
+mount --bind "$directory/hosts" /etc/hosts
+exec "$@"

@@ -1,0 +1,235 @@
+"""Servers as clients of clouds meet them, on loopback: servers.py DIRECTORY NAME...
+
+Says "ready" once all listen, and ends when standard input does. DIRECTORY/hosts has to be in force; certificates are put into DIRECTORY.
+"""
+
+import asyncio
+import datetime
+import http.server
+import ipaddress
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+NAMES = [
+    "sts.eu-central-1.amazonaws.com",
+    "sts.amazonaws.com",
+    "secretsmanager.eu-central-1.amazonaws.com",
+    "oauth2.googleapis.com",
+    "login.microsoftonline.com",
+    "api.cluster.example",
+    "auth.docker.io",
+]
+ADDRESSES = ["127.0.0.2", "127.0.0.3"]
+
+
+def certificates(directory):
+    """A CA that clients are told to trust, and a certificate for all names."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def signed(name, key, issuer, issuer_key, *extensions):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=5))
+            .not_valid_after(now + datetime.timedelta(days=1))
+        )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(issuer_key, hashes.SHA256())
+
+    def called(name):
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = signed(
+        called("decoy authority"),
+        authority_key,
+        called("decoy authority"),
+        authority_key,
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), False),
+        (
+            x509.KeyUsage(
+                digital_signature=True,
+                key_cert_sign=True,
+                crl_sign=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            True,
+        ),
+    )
+    alternatives = [x509.DNSName(name) for name in NAMES]
+    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
+    server = signed(
+        called("decoy server"),
+        key,
+        authority.subject,
+        authority_key,
+        (x509.SubjectAlternativeName(alternatives), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), False),
+    )
+    pem = serialization.Encoding.PEM
+    (directory / "ca.crt").write_bytes(authority.public_bytes(pem))
+    (directory / "server.crt").write_bytes(server.public_bytes(pem))
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / "server.key").write_bytes(secret)
+
+
+def answering(answers):
+    """Answers by the beginning of the path, and by none an empty object."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found = (body for path, body in answers.items() if self.path.startswith(path))
+            body = json.dumps(next(found, {})).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Metadata-Flavor", "Google")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = answer
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
+
+
+def serve(address, port, handler, context=None):
+    server = http.server.ThreadingHTTPServer((address, port), handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def tls(directory):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.crt", directory / "server.key")
+    return context
+
+
+def aws(directory):
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    application = DomainDispatcherApplication(create_backend_app)
+    for address, port, context in [("169.254.169.254", 80, None), ("127.0.0.2", 443, tls(directory))]:
+        server = make_server(address, port, application, threaded=True, ssl_context=context)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+TOKEN = {"access_token": "decoy-token", "token_type": "Bearer", "expires_in": 3600}
+
+
+def google(directory):
+    accounts = "/computeMetadata/v1/instance/service-accounts/default"
+    account = {"aliases": ["default"], "email": "web@decoy.iam.gserviceaccount.com", "scopes": ["a"]}
+    serve("169.254.169.254", 80, answering({f"{accounts}/token": TOKEN, accounts: account}))
+    serve("127.0.0.2", 443, answering({"/token": TOKEN}), tls(directory))
+
+
+def azure(directory):
+    token = TOKEN | {"expires_in": "3600", "expires_on": "4102444800", "resource": "https://vault.azure.net"}
+    serve("169.254.169.254", 80, answering({"/metadata/identity/oauth2/token": token}))
+    host = "https://login.microsoftonline.com"
+    tenant = f"{host}/decoy-tenant"
+    metadata = {
+        "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
+        "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+        "issuer": f"{tenant}/v2.0",
+        "tenant_discovery_endpoint": f"{tenant}/v2.0/.well-known/openid-configuration",
+        "metadata": [],
+    }
+    answers = {
+        "/common/discovery": metadata,
+        "/decoy-tenant/v2.0/.well-known": metadata,
+        "/decoy-tenant/oauth2/v2.0/token": TOKEN,
+    }
+    serve("127.0.0.2", 443, answering(answers), tls(directory))
+
+
+def kubernetes(directory):
+    pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
+    serve("127.0.0.3", 6443, answering({"/api/v1/namespaces/payments/pods": pods}), tls(directory))
+
+
+def nginx(directory):
+    """nginx as a peer of all versions of TLS that it still has."""
+    configuration = directory / "nginx.conf"
+    configuration.write_text(
+        f"""daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+    server {{
+        listen 127.0.0.2:443 ssl;
+        ssl_certificate {directory}/server.crt; ssl_certificate_key {directory}/server.key;
+        ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;
+        location / {{ return 200 "decoy\\n"; }}
+    }}
+}}
+"""
+    )
+    server = subprocess.Popen(["nginx", "-c", configuration, "-e", directory / "nginx.log"])
+    while server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.2", 443), 1).close()
+            return server
+        except OSError:
+            pass
+    sys.exit((directory / "nginx.log").read_text())
+
+
+def quic(directory):
+    from aioquic.asyncio import serve as serve_quic
+    from aioquic.quic.configuration import QuicConfiguration
+
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
+    configuration.load_cert_chain(directory / "server.crt", directory / "server.key")
+    listening = threading.Event()
+
+    async def forever():
+        await serve_quic("127.0.0.2", 443, configuration=configuration)
+        listening.set()
+        await asyncio.Event().wait()
+
+    threading.Thread(target=lambda: asyncio.run(forever()), daemon=True).start()
+    listening.wait()
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    certificates(directory)
+    started = [globals()[name](directory) for name in sys.argv[2:]]
+    print("ready", flush=True)
+    sys.stdin.read()
+    for process in filter(None, started):
+        process.terminate()
+        process.wait()
+
+
+main()

@@ -1,0 +1,105 @@
+//! TLS and QUIC of clients that are in use.
+
+use claviger_tests::{Traced, can_load};
+use serde_json::{Value, json};
+
+use crate::network::{Network, of_kind};
+
+const NAME: &str = "sts.amazonaws.com";
+
+fn hello(traced: &Traced) -> &Value {
+    let connections = of_kind(traced, "identity_provider_connection");
+    let [event] = &connections[..] else {
+        panic!("{connections:#?}\n{}", traced.stderr);
+    };
+    assert_eq!(event["endpoint"]["name"], NAME, "{event:#}");
+    assert_eq!(event["endpoint"]["provider"], "aws", "{event:#}");
+    &event["tls"]
+}
+
+#[test]
+fn openssl_and_curl_are_told_in_all_versions_of_tls() {
+    if !can_load() {
+        return;
+    }
+    let Some(network) = Network::with(&["nginx"]) else {
+        return;
+    };
+    for (option, version, ja4) in [
+        ("-tls1", "1.0", "t10d"),
+        ("-tls1_1", "1.1", "t11d"),
+        ("-tls1_2", "1.2", "t12d"),
+        ("-tls1_3", "1.3", "t13d"),
+    ] {
+        let script = format!(
+            "echo | openssl s_client -connect 127.0.0.2:443 -servername {NAME} {option} -cipher ALL:@SECLEVEL=0 -CAfile $SSL_CERT_FILE > /dev/null 2>&1"
+        );
+        let traced = network.trace("", &["sh", "-c", &script]);
+        let tls = hello(&traced);
+        assert_eq!(tls["versions"], json!([version]), "{tls:#}");
+        assert!(
+            tls["ja4"].as_str().is_some_and(|seen| seen.starts_with(ja4)),
+            "{tls:#}"
+        );
+    }
+    for (option, versions) in [("--tls-max 1.2", json!(["1.2"])), ("--tlsv1.3", json!(["1.3"]))] {
+        let script = format!("curl -s -o /dev/null {option} https://{NAME}/");
+        let traced = network.trace("", &["sh", "-c", &script]);
+        let tls = hello(&traced);
+        assert_eq!(tls["versions"], versions, "{tls:#}");
+        assert_eq!(tls["incomplete"], false, "{tls:#}");
+    }
+}
+
+#[test]
+fn a_session_that_is_taken_up_again_is_told_so() {
+    if !can_load() {
+        return;
+    }
+    let Some(network) = Network::with(&["nginx"]) else {
+        return;
+    };
+    let ask = |session: &str, version: &str| {
+        format!(
+            "(sleep 0.5) | openssl s_client -connect 127.0.0.2:443 -servername {NAME} {version} {session} {} > /dev/null 2>&1",
+            "-CAfile $SSL_CERT_FILE"
+        )
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        let kept = network.path("session");
+        let script = format!(
+            "{}; {}",
+            ask(&format!("-sess_out {kept}"), version),
+            ask(&format!("-sess_in {kept}"), version)
+        );
+        let traced = network.trace("", &["sh", "-c", &script]);
+        let told: Vec<_> = of_kind(&traced, "identity_provider_connection")
+            .into_iter()
+            .map(|event| event["tls"]["resumption"].clone())
+            .collect();
+        assert_eq!(told, [json!(false), json!(true)], "{version} {}", traced.stdout);
+    }
+}
+
+#[test]
+fn quic_is_told_in_both_versions() {
+    if !can_load() {
+        return;
+    }
+    let Some(network) = Network::with(&["quic"]) else {
+        return;
+    };
+    for version in ["VERSION_1", "VERSION_2"] {
+        let traced = network.script("quic_ping.py", &[NAME, version]);
+        let tls = hello(&traced);
+        assert_eq!(tls["server_name"], NAME, "{tls:#}");
+        assert_eq!(tls["alpn"], json!(["h3"]), "{tls:#}");
+        assert!(
+            tls["ja4"].as_str().is_some_and(|seen| seen.starts_with("q13d")),
+            "{tls:#}"
+        );
+        let event = of_kind(&traced, "identity_provider_connection")[0];
+        assert_eq!(event["endpoint"]["name_basis"], "quic_sni", "{event:#}");
+        assert_eq!(event["endpoint"]["transport"], 17, "{event:#}");
+    }
+}
