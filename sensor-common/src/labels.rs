@@ -152,6 +152,8 @@ pub const REQUEST_RING_ENTERED: u32 = 0x20;
 pub const REQUEST_SETTING: u32 = 0x21;
 /// Purpose: a connection of the agent's to a socket of its own is seen.
 pub const REQUEST_SOCKET: u32 = 0x22;
+/// Purpose: a connection of the agent's to an address is seen.
+pub const REQUEST_CONNECT: u32 = 0x23;
 
 #[cfg(test)]
 mod tests {

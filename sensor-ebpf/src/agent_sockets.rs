@@ -47,9 +47,9 @@ pub fn sys_exit_connect(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     let arguments = Arguments::current();
     if result == 0 {
-        by_descriptor(arguments.first() as u32);
+        by_descriptor(arguments.first() as u32, arguments.second());
     } else if is_refusal(result) {
-        refused(-result as u32, arguments.second());
+        by_name(-result as u32, arguments.second(), 0);
     }
     0
 }
@@ -59,14 +59,15 @@ pub fn sys_exit_connect(ctx: TracePointContext) -> u32 {
 pub fn sys_exit_connect_denied(ctx: TracePointContext) -> u32 {
     let result = result(&ctx);
     if is_refusal(result) {
-        refused(-result as u32, Arguments::current().second());
+        by_name(-result as u32, Arguments::current().second(), 0);
     }
     0
 }
 
-/// The socket of a descriptor has been connected, if it is a stream of this host. Its peer has the name of the one that listens.
+/// The socket of a descriptor has been connected, if it is a stream of this host. Its peer has the name of the one that listens, until whoever answers closes it:
+/// then the name is the one that was asked for.
 #[inline(always)]
-fn by_descriptor(descriptor: u32) {
+fn by_descriptor(descriptor: u32, address: u64) {
     let file = descriptors::checked_file(descriptor);
     // A file that is no socket keeps something else there; only a socket can have been connected.
     let socket = pointer::<Probed>(file, offset!(file_private));
@@ -77,7 +78,23 @@ fn by_descriptor(descriptor: u32) {
         return;
     }
     let peer = pointer::<Probed>(own, offset!(unix_peer));
-    connected(peer as u64, own as u64);
+    if has_left_path(peer) {
+        by_name(0, address, own as u64);
+    } else {
+        connected(peer as u64, own as u64);
+    }
+}
+
+/// Whether a socket was bound to a path, and has let go of it.
+#[inline(always)]
+fn has_left_path(named: *const u8) -> bool {
+    if named.is_null() {
+        return true;
+    }
+    let address = pointer::<Probed>(named, offset!(unix_address));
+    pointer::<Probed>(named, offset!(unix_path_dentry)).is_null()
+        && !address.is_null()
+        && Probed::read::<u8>(address, offset!(unix_address_name) + FAMILY_BYTES) != 0
 }
 
 /// The current task is connected to a socket that has the name of `named`; `knows` is one that knows who listens. Global, so that what it takes of the stack is free
@@ -149,22 +166,29 @@ fn abstract_name(named: *const u8, to: &mut [u8; SOCKET_NAME_BYTES]) -> Option<u
     (read == 0).then_some(length)
 }
 
+/// The process and the user that a socket has for those of the one that listens; 0 and `u32::MAX` where it knows none.
+#[inline(always)]
+fn peer(knows: *const u8) -> (u32, u32) {
+    if knows.is_null() {
+        return (0, u32::MAX);
+    }
+    let pid = pointer::<Probed>(knows, offset!(sock_peer_pid));
+    let cred = pointer::<Probed>(knows, offset!(sock_peer_cred));
+    let number = if pid.is_null() {
+        0
+    } else {
+        Probed::read(pid, offset!(pid_numbers))
+    };
+    (number, Probed::read(cred, offset!(cred_euid)))
+}
+
 #[inline(always)]
 fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
     submit::<AgentSocketRecord>(Probe::AgentSocket as u32, RECORD_AGENT_SOCKET, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         record.key = *key;
-        let pid = pointer::<Probed>(knows, offset!(sock_peer_pid));
-        record.peer_pid = if pid.is_null() {
-            0
-        } else {
-            Probed::read(pid, offset!(pid_numbers))
-        };
-        record.peer_uid = Probed::read(
-            pointer::<Probed>(knows, offset!(sock_peer_cred)),
-            offset!(cred_euid),
-        );
+        (record.peer_pid, record.peer_uid) = peer(knows);
         record.name_length = 0;
         record.is_abstract = 0;
         record.path.length = 0;
@@ -185,10 +209,11 @@ fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
     })
 }
 
-/// A connection to a path was refused. Global, for the same reason.
+/// A connection to a path was refused, or has succeeded and is known by its name alone; `knows` knows who listens, and is 0 where nothing does. Global, for the same
+/// reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn refused(errno: u32, address: u64) -> u32 {
+extern "C" fn by_name(errno: u32, address: u64, knows: u64) -> u32 {
     let family = address as *const u16;
     // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
     if task::current_pid() == agent_pid() || unsafe { bpf_probe_read_user(family) } != Ok(AF_UNIX) {
@@ -203,8 +228,7 @@ extern "C" fn refused(errno: u32, address: u64) -> u32 {
             generation: 0,
         };
         record.key = repeats::key(OPERATION_SOCKET, object, 0, errno);
-        record.peer_pid = 0;
-        record.peer_uid = u32::MAX;
+        (record.peer_pid, record.peer_uid) = peer(knows as *const u8);
         record.is_abstract = 0;
         record.path.length = 0;
         record.path.truncated = 0;

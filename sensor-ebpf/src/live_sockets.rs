@@ -10,13 +10,9 @@ use crate::{
     numbers::untyped,
     offsets::{agent_pid, offset},
     read::{Probed, Read, Typed, pointer},
-    sockets::{self, ENDPOINT, RESOLVER, mapped},
+    sockets::{self, AF_INET, AF_INET6, ENDPOINT, RESOLVER, mapped},
     task,
 };
-
-/// include/linux/socket.h
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// `struct bpf_iter__task_file`
 #[repr(C)]
@@ -80,6 +76,7 @@ fn connected(task: *const u8, sock: *const u8) {
         return;
     }
     socket.facts.asked = destination;
+    socket.facts.directed = destination;
     socket.facts.transport = transport;
     socket.state = state;
     // SAFETY: the same socket.

@@ -111,6 +111,10 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
     if socket.has_sent == 0 {
         socket.has_sent = 1;
         socket.first = packet.sequence;
+        // Another program, or a packet filter, has it go to an endpoint.
+        if socket.state == NEW && packet.peer != socket.facts.directed {
+            socket.state = sockets::state_of(&packet.peer, TCP);
+        }
     }
     packet.offset = packet.sequence.wrapping_sub(socket.first);
     let skipped = seen_before(socket.next, &packet);

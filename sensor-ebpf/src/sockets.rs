@@ -1,22 +1,29 @@
 //! Sockets that are watched: what the process asked for, who it was, and how far its stream was looked at. Kept by the kernel with the socket, and gone with it.
 //!
 //! A socket is taken down where its process says where it is to go: `cgroup/connect4`, `connect6`, and for each datagram of one that is not connected
-//! `cgroup/sendmsg4`, `sendmsg6` (4.18), on the topmost cgroup of v2. That is before the kernel's packet filters, and beside other programs on the same hooks
-//! sees what the process gave where it runs first.
+//! `cgroup/sendmsg4`, `sendmsg6` (4.18), on the topmost cgroup of v2. That is before the kernel's packet filters. Other programs on the same hooks may have
+//! rewritten the address before, those of cgroups below always: so what the process gave is read from the memory that its system call names. The process may have changed
+//! that since; so both addresses are known, and either makes a connection one to an endpoint.
 
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_addr},
     btf_maps::SkStorage,
-    helpers::generated::{bpf_get_socket_cookie, bpf_probe_read_kernel, bpf_sk_storage_get},
+    helpers::{
+        bpf_probe_read_user,
+        generated::{bpf_get_socket_cookie, bpf_probe_read_kernel, bpf_sk_storage_get},
+    },
     macros::{btf_map, cgroup_sock_addr, map},
     maps::HashMap,
     programs::SockAddrContext,
 };
 use claviger_sensor_common::{
-    ConnectRecord, Destination, ENDPOINTS_MAX, Probe, RECORD_CONNECT, SocketFacts, TaskSnapshot,
+    ConnectRecord, Destination, ENDPOINTS_MAX, Probe, RECORD_CONNECT, REQUEST_CONNECT, SocketFacts,
+    TaskSnapshot,
 };
 
 use crate::{
+    arguments::{Arguments, call_number},
+    labels,
     offsets::{agent_pid, offset},
     read::{Read, Typed},
     report::submit,
@@ -25,6 +32,10 @@ use crate::{
 
 /// What a program here answers: it goes on as the kernel has it.
 const ALLOWED: i32 = 1;
+
+/// include/linux/socket.h
+pub const AF_INET: u16 = 2;
+pub const AF_INET6: u16 = 10;
 
 /// IANA protocol numbers.
 pub const TCP: u32 = 6;
@@ -224,8 +235,11 @@ fn is_own() -> bool {
 fn asked(ctx: &SockAddrContext, destination: &Destination) {
     // SAFETY: as above.
     let transport = unsafe { (*ctx.sock_addr).protocol };
-    if (transport != TCP && transport != UDP) || is_own() {
+    if transport != TCP && transport != UDP {
         return;
+    }
+    if is_own() {
+        return labels::answer_seen(REQUEST_CONNECT);
     }
     let Some(socket) = take(ctx, destination, transport) else {
         return;
@@ -250,7 +264,7 @@ fn sends(ctx: &SockAddrContext, destination: &Destination) {
     let socket = unsafe { of((*ctx.sock_addr).__bindgen_anon_1.sk.cast()) };
     // SAFETY: a value of the map, or null.
     if let Some(socket) = unsafe { socket.as_mut() }
-        && socket.facts.asked == *destination
+        && socket.facts.directed == *destination
         && socket.task.pid == Typed::read::<u32>(task::current(), offset!(task_tgid))
     {
         return;
@@ -267,7 +281,8 @@ fn take<'a>(ctx: &SockAddrContext, destination: &Destination, transport: u32) ->
     let socket = unsafe { socket.as_mut() }?;
     // SAFETY: the helper takes the context of this kind of program.
     socket.facts.cookie = unsafe { bpf_get_socket_cookie(ctx.sock_addr.cast()) };
-    socket.facts.asked = *destination;
+    socket.facts.directed = *destination;
+    socket.facts.asked = given(destination);
     socket.facts.transport = transport;
     socket.has_sent = 0;
     socket.next = 0;
@@ -275,9 +290,41 @@ fn take<'a>(ctx: &SockAddrContext, destination: &Destination, transport: u32) ->
     socket.has_received = 0;
     socket.next_received = 0;
     socket.sender = 0;
-    socket.state = state_of(destination, transport);
+    socket.state = state_of(&socket.facts.asked, transport);
+    if socket.state != ENDPOINT && socket.facts.asked != *destination {
+        socket.state = state_of(destination, transport);
+    }
     task::snapshot(&raw mut socket.task);
     Some(socket)
+}
+
+/// Where the process has asked to go, by its system call. Where that names no address, or is another one (io_uring's), what is seen here is taken for it.
+#[inline(always)]
+fn given(seen: &Destination) -> Destination {
+    const CONNECT: u32 = 42;
+    const SENDTO: u32 = 44;
+    let address = match call_number() {
+        CONNECT => Arguments::current().second(),
+        SENDTO => Arguments::current().fifth(),
+        _ => return *seen,
+    };
+    let mut destination = *seen;
+    // SAFETY: the helper copies from any user address and reports a fault instead of taking it.
+    let head = unsafe { bpf_probe_read_user(address as *const [u16; 4]) };
+    let Ok([family, port, high, low]) = head else {
+        return *seen;
+    };
+    destination.port = u32::from(u16::from_be(port));
+    destination.address = match family {
+        AF_INET => mapped(u32::from(high) | u32::from(low) << 16),
+        // SAFETY: as above.
+        AF_INET6 => match unsafe { bpf_probe_read_user((address + 8) as *const [u8; 16]) } {
+            Ok(address) => address,
+            Err(_) => return *seen,
+        },
+        _ => return *seen,
+    };
+    destination
 }
 
 /// What is to be learned of a socket that leads there.

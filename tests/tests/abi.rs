@@ -114,7 +114,7 @@ compared! {
     DirectoryListRecord { header, task, key, label, path }
     WrittenRecord { header, writer, exec_id, object, marks, reserved, path }
     Destination { address, port }
-    SocketFacts { cookie, asked, transport }
+    SocketFacts { cookie, asked, directed, transport, reserved }
     ConnectRecord { header, task, socket }
     PacketRecord { header, task, socket, peer, direction, offset, length, left, sender_is_known, bytes }
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }

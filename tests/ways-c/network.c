@@ -1,5 +1,5 @@
 /* What is asked of token endpoints, in a network namespace of the way's own, where they have their addresses. A child answers each request with 200 and no body. */
-#include "ways.h"
+#include "network.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -19,12 +19,12 @@ struct in6_ifreq {
 
 static const char token[] = "PUT /latest/api/token HTTP/1.1\r\nHost: 169.254.169.254\r\n"
                             "X-aws-ec2-metadata-token-ttl-seconds: 60\r\nContent-Length: 0\r\n\r\n";
-static const char role[] = "GET /latest/meta-data/iam/security-credentials/billing HTTP/1.1\r\nHost: 169.254.169.254\r\n"
+const char role[] = "GET /latest/meta-data/iam/security-credentials/billing HTTP/1.1\r\nHost: 169.254.169.254\r\n"
                            "X-aws-ec2-metadata-token: wJalrXUtnFEMIK7MDENGDECOYTOKEN\r\n\r\n";
 static const char region[] = "GET /latest/meta-data/placement/region HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n";
 
 /* The loopback device with both addresses of the endpoint. */
-static void own_network(void) {
+void own_network(void) {
     must("a network namespace", unshare(CLONE_NEWNET));
     int any = (int)must("socket", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -62,7 +62,7 @@ static void serve(int listener) {
 }
 
 /* A server on all addresses; it ends with its parent. */
-static void server_at(uint16_t port) {
+void server_at(uint16_t port) {
     int listener = (int)must("socket", socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     struct sockaddr_in6 all = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     int off = 0;
@@ -86,7 +86,7 @@ static int connected4_at(uint16_t port) {
     must("connect", connect(to, (struct sockaddr *)&address, sizeof address));
     return to;
 }
-static int connected4(void) { return connected4_at(80); }
+int connected4(void) { return connected4_at(80); }
 
 static int connected6(const char *text) {
     int to = (int)must("socket", socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -97,7 +97,7 @@ static int connected6(const char *text) {
 }
 
 /* Waits for so many answers. */
-static void answered(int to, int count) {
+void answered(int to, int count) {
     char answer[4096];
     size_t held = 0;
     while (count > 0) {
@@ -113,7 +113,7 @@ static void answered(int to, int count) {
     }
 }
 
-static void asks(int to, const char *request) { must("write", write(to, request, strlen(request))); }
+void asks(int to, const char *request) { must("write", write(to, request, strlen(request))); }
 
 static void token_call(void) {
     own_network();
@@ -283,7 +283,32 @@ static void token_inherited(void) {
     say(0);
 }
 
+/* What an operator has told of: Vault in clear, and a name that nobody knows at an address of his. */
+static void vault_login(void) {
+    static const char login[] = "POST /v1/auth/kubernetes/login HTTP/1.1\r\nHost: vault.example:8200\r\nContent-Length: 57\r\n\r\n"
+                                "{\"role\":\"billing\",\"jwt\":\"wJalrXUtnFEMIK7MDENGDECOYTOKEN\"}";
+    own_network();
+    server_at(8200);
+    actor();
+    int to = connected4_at(8200);
+    asks(to, login);
+    answered(to, 1);
+    say(0);
+}
+static void tls_to_vault(void) {
+    own_network();
+    server_at(8201);
+    actor();
+    unsigned char bytes[512];
+    size_t length = hello(bytes, "vault.example");
+    int to = connected4_at(8201);
+    must("write", write(to, bytes, length));
+    say(0);
+}
+
 const struct way network_ways[] = {
+    {"vault_login", vault_login},
+    {"tls_to_vault", tls_to_vault},
     {"token_inherited", token_inherited},
     {"tls_named_by_dns", tls_named_by_dns},
     {"tls_named_by_dns_unconnected", tls_named_by_dns_unconnected},

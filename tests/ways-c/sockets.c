@@ -1,10 +1,13 @@
 /* Sockets of programs that hold keys. OBJECT is where one is to be, or its name in the abstract namespace behind an @. A child listens there and answers nothing. */
 #include "ways.h"
 
+#include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static struct sockaddr_un address;
 static socklen_t address_length;
@@ -72,7 +75,65 @@ static void denied_agent_socket(void) {
     say(connects());
 }
 
+/* An agent that goes into the background, as most do: who made the socket has ended, and TARGET is who answers. */
+static void agent_socket_forked(void) {
+    int ready[2];
+    pid_t child, answers = 0;
+    named(object);
+    must("pipe", pipe2(ready, O_CLOEXEC));
+    if (part(&child)) {
+        int listens = (int)must("socket", socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        must("bind", bind(listens, (struct sockaddr *)&address, address_length));
+        must("listen", listen(listens, 16));
+        pid_t behind = (pid_t)must("fork", fork());
+        if (behind != 0)
+            _exit(0);
+        pid_t own = getpid();
+        must("write", write(ready[1], &own, sizeof own));
+        close(ready[1]);
+        /* It ends with the client, which closes what it was connected by, and connects no more. */
+        char nothing;
+        alarm(60);
+        int client = (int)must("accept", accept4(listens, NULL, NULL, SOCK_CLOEXEC));
+        while (read(client, &nothing, 1) > 0) {
+        }
+        _exit(0);
+    }
+    must("read", read(ready[0], &answers, sizeof answers));
+    must("its maker has ended", waitpid(child, NULL, 0));
+    target = answers;
+    actor();
+    say(connects());
+}
+/* Of one user, used by another one. */
+static void agent_socket_of_another_user(void) {
+    int ready[2], answer = 0;
+    pid_t child;
+    named(object);
+    must("pipe", pipe2(ready, O_CLOEXEC));
+    if (part(&child)) {
+        int listens = (int)must("socket", socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        must("bind", bind(listens, (struct sockaddr *)&address, address_length));
+        must("anybody may connect", chmod(object, 0777));
+        must("another group", setresgid(1000, 1000, 1000));
+        must("another user", setresuid(1000, 1000, 1000));
+        /* The kernel forgets this with the user. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        must("listen", listen(listens, 16));
+        must("write", write(ready[1], &answer, sizeof answer));
+        for (;;)
+            close(accept4(listens, NULL, NULL, SOCK_CLOEXEC));
+    }
+    must("read", read(ready[0], &answer, sizeof answer));
+    target = child;
+    actor();
+    nobody();
+    say(connects());
+}
+
 const struct way socket_ways[] = {
+    {"agent_socket_forked", agent_socket_forked},
+    {"agent_socket_of_another_user", agent_socket_of_another_user},
     {"agent_socket", agent_socket},
     {"agent_socket_again", agent_socket_again},
     {"agent_socket_relative", agent_socket_relative},

@@ -554,7 +554,8 @@ pub struct AgentSocket {
     /// Path, or the abstract name with a leading @.
     #[prost(string, tag = "2")]
     pub path: ::prost::alloc::string::String,
-    /// Who listens there: the process that called listen(2), which may have made the socket for another one.
+    /// Who answers there: a process that has the listening socket open. That is the one that called listen(2), or, where that has ended or is a service
+    /// manager, the oldest of the others.
     #[prost(message, optional, tag = "3")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: ::core::option::Option<Process>,

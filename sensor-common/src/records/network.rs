@@ -26,10 +26,14 @@ pub struct Destination {
 pub struct SocketFacts {
     /// The kernel's number of the socket, which no other has on this boot.
     pub cookie: u64,
-    /// Where the process asked to go, before anything rewrote it.
+    /// Where the process asked to go, by its system call where that could be read, before anything rewrote it. Else as [`Self::directed`].
     pub asked: Destination,
+    /// Where it was to go when the sensor's program ran: another one may have rewritten it before.
+    pub directed: Destination,
     /// IANA protocol number: 6 TCP, 17 UDP.
     pub transport: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// A process asked for a connection to an endpoint of the catalogue.

@@ -7,6 +7,7 @@ use claviger_sensor_common::ObjectKey;
 
 use super::{copies::Suspect, follow::Tree, hands::Changed, seen_from::SeenFrom, self_test::Tested};
 use crate::{
+    attribute::Answering,
     credential::{Home, Parsed, ScanResult},
     decode::{ProcessKey, SecretPart, Target},
 };
@@ -82,6 +83,19 @@ pub(super) struct Following {
     pub words: PathBuf,
 }
 
+/// A question: who answers at this socket?
+#[derive(Debug)]
+pub(super) struct Listening {
+    /// Names the answer.
+    pub number: u64,
+    /// Its path, or its name in the abstract namespace behind an `@`.
+    pub name: Vec<u8>,
+    /// Who has connected to it.
+    pub client: ProcessKey,
+    /// Who called `listen`.
+    pub maker: Option<u32>,
+}
+
 /// Whether an open has run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Run {
@@ -136,6 +150,8 @@ pub(super) enum Ask {
     Question(Question),
     /// Where a path leads.
     Follow(Following),
+    /// Who answers at a socket.
+    Listening(Listening),
     /// To take another catalogue.
     Catalogue(Arc<Catalogue>),
     /// To label what was found elsewhere.
@@ -202,6 +218,13 @@ pub(super) enum Answer {
         number: u64,
         /// Where.
         reached: Reached,
+    },
+    /// Who answers at a socket.
+    Answering {
+        /// The question's.
+        number: u64,
+        /// Who.
+        who: Answering,
     },
     /// A scan is done.
     Scanned(ScanCounts),

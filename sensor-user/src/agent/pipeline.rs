@@ -137,6 +137,7 @@ pub struct Agent<S> {
     followed: following::Followed,
     just_found: held::JustFound,
     network: network::Network,
+    answerers: agent_sockets::Answerers,
     chains: Chains,
     looks: Option<Looks>,
     placing: Placing,
@@ -281,6 +282,7 @@ impl<S: Sink> Agent<S> {
         self.sweep_repeats(true);
         self.give_up_arrivals();
         self.give_up_following();
+        self.give_up_answerers();
         self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");

@@ -33,7 +33,7 @@ use super::{
     knowledge::Knowledge,
     labelling::{Labelling, Looked, homes_of_host},
     labels::Meaning,
-    messages::{Answer, Ask, Following, Question, Reached, ScanCounts},
+    messages::{Answer, Ask, Following, Listening, Question, Reached, ScanCounts},
     publicly::{Opened, Public},
     remembered::RememberedFile,
     search,
@@ -44,6 +44,7 @@ use late::Lates;
 use turns::State;
 
 use crate::{
+    attribute::who_answers,
     credential::{Held, Home, Places},
     decode::{ProcessKey, RootId},
     kernel::{Labeller, Layers, Purpose, canary},
@@ -214,6 +215,11 @@ impl Worker {
     /// Asks where a path leads; false where too many questions are under way.
     pub(super) fn follow(&self, following: Following) -> bool {
         self.asks.try_send(Ask::Follow(following))
+    }
+
+    /// Asks who answers at a socket; false where too many questions are under way.
+    pub(super) fn who_answers(&self, listening: Listening) -> bool {
+        self.asks.try_send(Ask::Listening(listening))
     }
 
     /// Has it find out whether a file is a copy; false where too many questions are under way.

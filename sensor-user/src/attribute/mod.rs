@@ -17,6 +17,7 @@ mod code_in_environment;
 mod core_pattern;
 mod kept_to_itself;
 mod keys;
+mod listening;
 mod mounted;
 mod open_files;
 mod proc_fs;
@@ -34,6 +35,7 @@ pub use code_in_environment::{CODE_COMING_MAX, CodeInEnvironment};
 pub use core_pattern::{Dumped, core_path};
 pub use kept_to_itself::{part_of, secret_of};
 pub use keys::{KeyFacts, key_facts};
+pub use listening::{Answering, who_answers};
 pub use mounted::{DeviceNumber, devices_of, is_mounted};
 pub use open_files::open_file_of;
 pub use proc_fs::{

@@ -87,7 +87,7 @@ pub struct Probes {
     pub look_interval: Duration,
     /// Whether opens by 32-bit system calls are looked for where opens are seen by tracepoints, at a price on every system call. Default no.
     pub compat_calls: bool,
-    /// Which connections are told, at a price on every connection. Default none.
+    /// Which connections are told, at a price on every connection. Default those that the catalogue names.
     pub network: Network,
     /// Bytes of the ring in which records wait for the agent, a power of two from 64 KiB to 64 MiB: how long a burst may last before uses are lost,
     /// which is counted. A record of a use takes 2 KiB. Default 16 MiB.
@@ -219,7 +219,7 @@ impl Default for Config {
                 self_test_interval: Duration::from_secs(60),
                 look_interval: Duration::from_millis(1_500),
                 compat_calls: false,
-                network: Network::Off,
+                network: Network::Known,
                 ring_bytes: RING_BYTES,
                 priority_boost: 20,
             },

@@ -18,6 +18,8 @@ pub struct Socket {
     pub cookie: u64,
     /// Where the process asked to go. IPv4-mapped IPv6 is IPv4.
     pub asked: SocketAddr,
+    /// Where it was to go when the kernel half saw it: something may have rewritten it before.
+    pub directed: SocketAddr,
     /// How.
     pub transport: Transport,
 }
@@ -124,6 +126,7 @@ impl Socket {
         Ok(Self {
             cookie: facts.cookie,
             asked: address(&facts.asked)?,
+            directed: address(&facts.directed)?,
             transport: match facts.transport {
                 6 => Transport::Tcp,
                 17 => Transport::Udp,

@@ -125,7 +125,11 @@ impl<'a> Attacher<'a> {
 
     /// Connections.
     pub(super) fn network(&mut self, level: FileOpenHook, labeller: &mut Labeller) -> ProbeState {
-        self.first_of(Probe::Network, network::at(level), labeller)
+        let mut state = self.first_of(Probe::Network, network::at(level), labeller);
+        if state.hook.is_some() && !topmost_cgroup::topmost().is_ok_and(|topmost| topmost.is_root) {
+            state.cannot_see.push(network::ELSEWHERE.to_owned());
+        }
+        state
     }
 
     /// Programs started, processes created and ended.

@@ -11,6 +11,9 @@ pub(super) const fn at(level: FileOpenHook) -> &'static [Hook] {
     }
 }
 
+/// What programs on a cgroup that is not the root of the hierarchy do not see.
+pub(super) const ELSEWHERE: &str = "connections outside of the cgroups that the sensor is shown";
+
 const NAME: &str = "cgroup/connect4";
 const PROGRAMS: &[Program] = &[program("connect4", Point::Addresses)];
 const CANNOT_SEE: &[&str] = &["packets of raw sockets"];

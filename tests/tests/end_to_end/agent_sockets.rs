@@ -46,7 +46,12 @@ fn who_connects_to_an_agent_is_told_with_who_answers() {
         .to_str()
         .expect("plain")
         .to_owned();
-    for way in ["agent_socket", "agent_socket_relative"] {
+    for way in [
+        "agent_socket",
+        "agent_socket_relative",
+        "agent_socket_forked",
+        "agent_socket_of_another_user",
+    ] {
         let (events, listens) = told(&mut host, way, &socket);
         let [event] = &events[..] else {
             panic!("{way}: {events:#?}");
@@ -54,7 +59,12 @@ fn who_connects_to_an_agent_is_told_with_who_answers() {
         let told = &event["agent_socket"];
         assert_eq!(told["kind"], "ssh_agent", "{event:#}");
         assert_eq!(told["path"], socket, "{event:#}");
-        assert_eq!(told["peer"]["pid"], listens, "{event:#}");
+        assert_eq!(told["peer"]["pid"], listens, "{way}: {event:#}");
+        assert_eq!(
+            told["of_another_user"],
+            way == "agent_socket_of_another_user",
+            "{way}: {event:#}"
+        );
         assert_eq!(told["peer_workload"]["id"], event["workload"]["id"], "{event:#}");
         assert_eq!(event["outcome"], "succeeded", "{event:#}");
         std::fs::remove_file(&socket).expect("removed");

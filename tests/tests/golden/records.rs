@@ -178,13 +178,17 @@ pub(crate) const KERNEL_KEY: Format = format("record_kernel_key", || {
 fn socket() -> SocketFacts {
     SocketFacts {
         cookie: 4711,
-        asked: Destination {
-            address: std::net::Ipv4Addr::new(169, 254, 169, 254)
-                .to_ipv6_mapped()
-                .octets(),
-            port: 80,
-        },
+        asked: destination([169, 254, 169, 254], 80),
+        directed: destination([127, 0, 0, 1], 8_080),
         transport: 6,
+        reserved: 0,
+    }
+}
+
+fn destination(address: [u8; 4], port: u32) -> Destination {
+    Destination {
+        address: std::net::Ipv4Addr::from(address).to_ipv6_mapped().octets(),
+        port,
     }
 }
 

@@ -240,7 +240,7 @@ fn numbers_are_those_of_the_status() {
     );
     assert_eq!(
         value("claviger_sensor_accounts_unbalanced", &["agent"]),
-        Some(Number::Whole(20))
+        Some(Number::Whole(21))
     );
 }
 

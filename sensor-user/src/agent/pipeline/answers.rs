@@ -17,6 +17,7 @@ impl<S: Sink> Agent<S> {
             Found::NotLookedAt => self.not_looked_at(),
             Found::Hanging(changed) => self.hangs_or_answers(changed),
             Found::Reached { number, reached } => self.path_led_to(number, reached),
+            Found::Answering { number, who } => self.answers(number, who),
             Found::Tested(tested) => self.tested(tested),
             Found::Identified { token, parsed } => {
                 if let Some(parsed) = self.keeping.put_by(token, parsed) {

@@ -25,7 +25,8 @@ impl<S: Sink> Agent<S> {
 
     /// Whether nothing more is to be told of directories that have come, or it was waited for long enough.
     pub(super) fn has_settled(&self) -> bool {
-        (self.arrivals.is_empty() && self.followed.is_empty()) || Instant::now() >= self.flush_by
+        let is_settled = self.arrivals.is_empty() && self.followed.is_empty() && self.answerers.is_empty();
+        is_settled || Instant::now() >= self.flush_by
     }
 
     /// Answers who waits for a flush, once nothing waits any more.

@@ -107,11 +107,15 @@ impl<S: Sink> Agent<S> {
     pub(super) fn connects(&mut self, connect: &Connect) {
         self.taken_apart();
         let catalogue = Arc::clone(&self.options.policy.catalogue);
-        let asked = connect.socket.asked;
-        let Some(endpoint) = at_address(&catalogue, asked).next() else {
+        let Socket { asked, directed, .. } = connect.socket;
+        let Some(endpoint) = [asked, directed]
+            .into_iter()
+            .find_map(|address| at_address(&catalogue, address).next())
+        else {
             return;
         };
-        let place = place(&connect.socket, asked, endpoint.provider());
+        let mut place = place(&connect.socket, asked, endpoint.provider());
+        place.translated_address = translated(asked, directed);
         let event = self.network_event(
             EventKind::TokenEndpointCall,
             (&connect.task, ActorBasis::SocketOpener, connect.time_boot_ns),
@@ -144,7 +148,9 @@ impl<S: Sink> Agent<S> {
                     through_proxy_to,
                 } => self.said_hello(packet, &hello, over, through_proxy_to),
                 // What says to be from elsewhere than the resolver that was asked is not its answer.
-                Said::Named(answer) if packet.peer == packet.socket.asked => {
+                Said::Named(answer)
+                    if [packet.socket.asked, packet.socket.directed].contains(&packet.peer) =>
+                {
                     let namespace = packet.task.network_namespace;
                     self.network.names.take(namespace, &answer, packet.time_boot_ns);
                 }
@@ -162,17 +168,21 @@ impl<S: Sink> Agent<S> {
     /// Something is asked for in clear.
     fn asked(&mut self, packet: &Packet, asked: &Asked) {
         let catalogue = Arc::clone(&self.options.policy.catalogue);
-        let (address, target) = if asked.by_proxy {
+        let (addresses, target) = if asked.by_proxy {
             let Some((address, target)) = of_url(&asked.request.target) else {
                 return;
             };
-            (address, target)
+            ([address; 3], target)
         } else {
-            (packet.socket.asked, &*asked.request.target)
+            (addresses_of(packet), &*asked.request.target)
         };
-        let Some((endpoint, call, class)) = meant(&catalogue, address, &asked.request, target) else {
+        let found = addresses
+            .into_iter()
+            .find_map(|address| meant(&catalogue, address, &asked.request, target));
+        let Some((endpoint, call, class)) = found else {
             return;
         };
+        let [address, ..] = addresses;
         // The connection is told with it.
         self.network.silent.remove(&packet.socket.cookie);
         let mut place = place(&packet.socket, address, endpoint.provider());
@@ -185,8 +195,8 @@ impl<S: Sink> Agent<S> {
             place.name.clone_from(host);
             "http_host".clone_into(&mut place.name_basis);
         }
-        if !asked.by_proxy && packet.peer != packet.socket.asked {
-            place.translated_address = packet.peer.to_string();
+        if !asked.by_proxy {
+            place.translated_address = translated(address, packet.peer);
         }
         let event = self.network_event(
             EventKind::TokenEndpointCall,
@@ -261,8 +271,10 @@ impl<S: Sink> Agent<S> {
         };
         let by_dns = || {
             let names = &self.network.names;
-            let address = packet.socket.asked.ip();
-            let name = names.of(packet.task.network_namespace, address, packet.time_boot_ns)?;
+            let namespace = packet.task.network_namespace;
+            let name = addresses_of(packet)
+                .into_iter()
+                .find_map(|address| names.of(namespace, address.ip(), packet.time_boot_ns))?;
             Some((name.to_owned(), "dns"))
         };
         // An encrypted hello shows the name of who decrypts it.
@@ -274,7 +286,10 @@ impl<S: Sink> Agent<S> {
             .unwrap_or_default();
         let provider = catalogue
             .provider_of(&name)
-            .or_else(|| catalogue.provider_at(packet.socket.asked))
+            .or_else(|| {
+                let mut addresses = addresses_of(packet).into_iter();
+                addresses.find_map(|address| catalogue.provider_at(address))
+            })
             .map(Provider::provider);
         if provider.is_none() && !self.options.all_tls {
             return;
@@ -282,9 +297,7 @@ impl<S: Sink> Agent<S> {
         let mut place = place(&packet.socket, packet.socket.asked, provider.unwrap_or_default());
         place.name = name;
         basis.clone_into(&mut place.name_basis);
-        if packet.peer != packet.socket.asked {
-            place.translated_address = packet.peer.to_string();
-        }
+        place.translated_address = translated(packet.socket.asked, packet.peer);
         let mut event = self.network_event(
             EventKind::IdentityProviderConnection,
             (&packet.task, basis_of(packet), packet.time_boot_ns),
@@ -370,6 +383,20 @@ fn basis_of(packet: &Packet) -> ActorBasis {
         ActorBasis::Sender
     } else {
         ActorBasis::SocketOpener
+    }
+}
+
+/// Where a packet's connection leads: as the process asked, as the kernel half saw it, and as the packet has it.
+const fn addresses_of(packet: &Packet) -> [SocketAddr; 3] {
+    [packet.socket.asked, packet.socket.directed, packet.peer]
+}
+
+/// Where it truly goes, in words, where that is not where the process asked to go.
+fn translated(asked: SocketAddr, goes: SocketAddr) -> String {
+    if goes == asked {
+        String::new()
+    } else {
+        goes.to_string()
     }
 }
 

@@ -142,6 +142,7 @@ impl<S: Sink> Agent<S> {
             followed: following::Followed::default(),
             just_found: held::JustFound::default(),
             network: network::Network::default(),
+            answerers: agent_sockets::Answerers::default(),
             chains: Chains::default(),
             looks,
             placing,

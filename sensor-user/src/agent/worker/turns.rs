@@ -130,6 +130,15 @@ impl State {
         let tell = |told| answer.blocking_send(told).is_ok();
         match ask {
             Ask::Follow(following) => self.take_up_path(following).is_none_or(tell),
+            Ask::Listening(Listening {
+                number,
+                name,
+                client,
+                maker,
+            }) => tell(Answer::Answering {
+                number,
+                who: who_answers(&name, client, maker),
+            }),
             Ask::Question(Question {
                 token,
                 object,

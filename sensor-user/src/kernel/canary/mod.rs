@@ -1,6 +1,7 @@
 //! The observed thing, done by the sensor itself: a hook that does not see it does not work, whatever attaching said.
 
 mod changes;
+mod connections;
 mod descriptors;
 mod keys;
 mod listing;
@@ -41,6 +42,7 @@ pub fn of(probe: Probe) -> Option<Canary> {
         Probe::ProcessSecret => Some(reach::reach_seen),
         Probe::KernelKey => Some(keys::key_call_seen),
         Probe::AgentSocket => Some(sockets::connection_seen),
+        Probe::Network => Some(connections::connection_seen),
         Probe::SensorTamper => Some(signal::signal_seen),
         Probe::DirectoryList => Some(listing::listing_seen),
         _ => None,

@@ -23,6 +23,7 @@ fn packet(cookie: u64, offset: u32, bytes: &[u8]) -> Packet {
         socket: Socket {
             cookie,
             asked: to,
+            directed: to,
             transport: Transport::Tcp,
         },
         peer: to,
@@ -143,6 +144,7 @@ fn a_socket_that_is_connected_anew_begins_anew() {
     connections.take(&packet(1, 0, one));
     let mut elsewhere = packet(1, 0, ROLE);
     elsewhere.socket.asked = "169.254.170.2:80".parse().expect("an address");
+    elsewhere.socket.directed = elsewhere.socket.asked;
     assert_eq!(connections.take(&elsewhere).len(), 1);
 }
 
