@@ -2,8 +2,8 @@
 //!
 //! `proto/claviger/v1/*.proto` define it; [`v1`] is the code made from them. Beside it stand the things that both ends must do alike
 //! and that protobuf cannot say: the JSON form ([`json`]), the signed envelope ([`envelope`]), what credentials there are
-//! ([`catalogue`]), which file a process truly runs ([`program_path`]), and by which
-//! variables a program loads code ([`code_variables`]).
+//! ([`catalogue`]), which file a process truly runs ([`program_path`]), by which
+//! variables a program loads code ([`code_variables`]), and in which words people are told what is told by both ([`endpoint_words`]).
 //!
 //! This crate does no input or output.
 #![forbid(unsafe_code)]
@@ -12,10 +12,12 @@ pub mod catalogue;
 pub mod envelope;
 mod environment_code;
 pub mod json;
+mod network_words;
 mod program;
 mod shared;
 
 pub use environment_code::{LIBRARY_PATH, code_variable, code_variables, loads_code_by};
+pub use network_words::{agent_socket_words, asked_words, endpoint_words, relation_words};
 pub use program::{carried, program_notes, program_path, program_words};
 pub use shared::Shared;
 

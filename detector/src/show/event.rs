@@ -1,6 +1,7 @@
 //! An event for people.
 
 use claviger_proto::v1::{Event, EventId, EventKind, Gap, LossCount, Outcome, SensorStatus};
+use claviger_proto::{agent_socket_words, asked_words, endpoint_words, relation_words};
 
 use super::clean;
 use super::parts::{Lines, done, place};
@@ -61,25 +62,7 @@ fn details(event: &Event) -> String {
             format!("{} of {} (pid {pid}){to}", clean(&secret.part), clean(comm))
         }),
     );
-    lines.add_some(
-        "to",
-        event.endpoint.as_ref().map(|endpoint| {
-            format!(
-                "{}:{} {} {}",
-                clean(&endpoint.address),
-                endpoint.port,
-                clean(&endpoint.name),
-                clean(&endpoint.provider)
-            )
-        }),
-    );
-    lines.add_some(
-        "socket",
-        event
-            .agent_socket
-            .as_ref()
-            .map(|s| format!("{} ({})", clean(&s.path), clean(&s.kind))),
-    );
+    add_network(&mut lines, event);
     lines.add_some(
         "key",
         event
@@ -117,6 +100,13 @@ fn details(event: &Event) -> String {
     if let Some(credential) = &event.credential {
         lines.add_identities(credential);
     }
+    for cause in &event.caused_by {
+        let by = match relation_words(cause.relation()) {
+            "" => String::new(),
+            by => format!(", {by}"),
+        };
+        lines.add_some("after", cause.event.as_ref().map(|event| id(event) + &by));
+    }
     if let Some(status) = &event.sensor_status {
         add_status(&mut lines, status);
     }
@@ -137,6 +127,39 @@ fn details(event: &Event) -> String {
     );
     lines.add_some("event", event.id.as_ref().map(|event| in_style(FAINT, id(event))));
     lines.finish()
+}
+
+/// What was asked of whom.
+fn add_network(lines: &mut Lines, event: &Event) {
+    if let Some(endpoint) = &event.endpoint {
+        if let Some((asked, status)) = asked_words(endpoint) {
+            let status = status.map(|status| format!(" → {status}")).unwrap_or_default();
+            lines.add("asked", &(clean(&asked).into_owned() + &status));
+        }
+        lines.add("to", &clean(&endpoint_words(endpoint)));
+    }
+    lines.add_some(
+        "TLS",
+        event.tls.as_ref().map(|tls| {
+            let hidden = if tls.encrypted_client_hello {
+                ", encrypted hello"
+            } else {
+                ""
+            };
+            clean(&tls.versions.join(", ")).into_owned() + hidden
+        }),
+    );
+    lines.add_some(
+        "socket",
+        event.agent_socket.as_ref().map(|socket| {
+            let another = if socket.of_another_user {
+                ", another user's"
+            } else {
+                ""
+            };
+            clean(&agent_socket_words(socket)).into_owned() + another
+        }),
+    );
 }
 
 /// An event's id as `watch` takes it: `SENSOR/BOOT/SEQUENCE`.

@@ -1,6 +1,6 @@
 use claviger_proto::v1::{
-    Actor, Credential, Event, EventId, EventKind, Gap, Identity, Observation, Operation, Outcome, Process,
-    Workload,
+    Actor, AgentSocket, Cause, CauseRelation, Credential, Endpoint, Event, EventId, EventKind, Gap, Identity,
+    Observation, Operation, Outcome, Process, Tls, Workload,
 };
 
 use super::*;
@@ -129,6 +129,68 @@ fn an_event_reads_like_this() {
     event       s/b/7
 ";
     assert_eq!(plain(&show::event(&example().0)), expected);
+}
+
+#[test]
+fn uses_on_the_network_read_like_this() {
+    let (mut event, _) = example();
+    event.credential = None;
+    event.set_kind(EventKind::TokenEndpointCall);
+    event.endpoint = Some(Box::new(Endpoint {
+        address: "169.254.169.254".into(),
+        port: 80,
+        provider: "aws".into(),
+        name: "169.254.169.254".into(),
+        method: "GET".into(),
+        path_class: "/latest/user-data".into(),
+        status: 200,
+        metadata_version: 1,
+        ..Endpoint::default()
+    }));
+    let call = plain(&show::event(&event));
+    let expected = "\
+2026-11-18 11:06:40 UTC  token_endpoint_call  succeeded
+    asked       GET /latest/user-data → 200
+    to          169.254.169.254:80 (aws, IMDSv1)
+";
+    assert!(call.starts_with(expected), "{call}");
+
+    event.set_kind(EventKind::IdentityProviderConnection);
+    event.endpoint = Some(Box::new(Endpoint {
+        address: "192.0.2.1".into(),
+        port: 443,
+        provider: "aws".into(),
+        name: "sts.amazonaws.com".into(),
+        ..Endpoint::default()
+    }));
+    event.tls = Some(Box::new(Tls {
+        versions: vec!["1.3".into(), "1.2".into()],
+        ..Tls::default()
+    }));
+    event.caused_by = vec![Cause {
+        event: event.id.clone(),
+        relation: CauseRelation::SameProcess.into(),
+        same_provider: true,
+    }];
+    let connection = plain(&show::event(&event));
+    for line in [
+        "    to          192.0.2.1:443 (sts.amazonaws.com, aws)\n    TLS         1.3, 1.2\n",
+        "    after       s/b/7, by itself\n",
+    ] {
+        assert!(connection.contains(line), "{line} in {connection}");
+    }
+
+    event.set_kind(EventKind::AgentSocketConnect);
+    event.endpoint = None;
+    event.agent_socket = Some(Box::new(AgentSocket {
+        kind: "ssh_agent".into(),
+        path: "/tmp/ssh-x/agent.1".into(),
+        of_another_user: true,
+        ..AgentSocket::default()
+    }));
+    let socket = plain(&show::event(&event));
+    let line = "    socket      /tmp/ssh-x/agent.1 (ssh_agent), another user's\n";
+    assert!(socket.contains(line), "{socket}");
 }
 
 #[test]

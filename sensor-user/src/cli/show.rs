@@ -1,14 +1,14 @@
 //! An event as a person reads it on a terminal.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt::{self, Write as _},
 };
 
 use anstyle::{AnsiColor, Style};
 use claviger_proto::{
-    program_notes, program_words,
-    v1::{Actor, Cause, CauseRelation, Credential, Endpoint, Event, EventKind, Outcome},
+    agent_socket_words, asked_words, endpoint_words, program_notes, program_words, relation_words,
+    v1::{Actor, Cause, Credential, Endpoint, Event, EventKind, Outcome},
 };
 
 use super::output::clean;
@@ -16,38 +16,93 @@ use super::output::clean;
 /// Headlines that are kept. At the bound the oldest is forgotten, and told by its number.
 const HEADS_MAX: usize = 4_096;
 
+/// Uses that are known to have been told. At the bound the oldest is forgotten, and told at length when it comes again.
+const TOLD_MAX: usize = 256;
+
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const DENIED: Style = AnsiColor::Yellow.on_default();
 
-/// Events that may be behind others: their headlines.
+/// What was told before: the headlines of events that may be behind others, and whose repeats are told in short.
 #[derive(Default)]
 pub(super) struct Earlier {
     heads: BTreeMap<u64, String>,
+    told: VecDeque<(ProcessKey, String)>,
 }
+
+/// Who does it, and since when it runs.
+type ProcessKey = (u32, u64);
 
 impl Earlier {
     /// The event in a few aligned lines, with colour codes for a terminal (anstream takes them off elsewhere).
     pub(super) fn event(&mut self, event: &Event) -> String {
-        let mut text = String::new();
+        let mut line = String::new();
         // Writing to a String cannot fail.
-        let _infallible = write(&mut text, event, self);
+        let _infallible = headline(&mut line, event);
+        let mut text = line.clone();
+        if self.is_again(event, &line) {
+            let _infallible = again(&mut text, event);
+        } else {
+            let _infallible = details(&mut text, event, self);
+        }
         if let Some(id) = event.id.as_ref().filter(|_| event.actor.is_some()) {
-            let mut line = String::new();
-            let _infallible = head(&mut line, event);
             if self.heads.len() >= HEADS_MAX {
                 self.heads.pop_first();
             }
+            let mut line = String::new();
+            let _infallible = head(&mut line, event);
             self.heads.insert(id.sequence, line);
         }
         text
     }
+
+    /// Whether the same was told of the same run of a program, with the same identities.
+    fn is_again(&mut self, event: &Event, line: &str) -> bool {
+        let actor = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
+        let Some(process) = actor else {
+            return false;
+        };
+        let mut what = format!("{line}\n{}", program_words(process));
+        if let Some(credential) = &event.credential {
+            let _infallible = identities(&mut what, credential);
+        }
+        let one = ((process.pid, process.start_time_ticks), what);
+        if self.told.contains(&one) {
+            return true;
+        }
+        if self.told.len() >= TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(one);
+        false
+    }
 }
 
-fn write(out: &mut String, event: &Event, earlier: &Earlier) -> fmt::Result {
+/// What happened, and how it ended where it did not succeed.
+fn headline(out: &mut String, event: &Event) -> fmt::Result {
     head(out, event)?;
     if Outcome::try_from(event.outcome).unwrap_or_default() == Outcome::Denied {
         write!(out, " {DENIED}denied, errno {}{DENIED:#}", event.errno)?;
+    }
+    Ok(())
+}
+
+/// What was told already, by whom: how often it was done since.
+fn again(out: &mut String, event: &Event) -> fmt::Result {
+    match event.count {
+        0 | 1 => write!(out, ", again")?,
+        count => write!(out, ", {count} times again")?,
+    }
+    if let Some(process) = event.actor.as_ref().and_then(|actor| actor.process.as_ref()) {
+        let program = clean(&program_words(process));
+        write!(out, "\n  by        {program} (pid {})", process.pid)?;
+    }
+    Ok(())
+}
+
+fn details(out: &mut String, event: &Event, earlier: &Earlier) -> fmt::Result {
+    if event.count > 1 {
+        write!(out, ", {} times", event.count)?;
     }
     if let Some(actor) = &event.actor {
         who(out, actor)?;
@@ -74,12 +129,9 @@ fn write(out: &mut String, event: &Event, earlier: &Earlier) -> fmt::Result {
 /// What may be behind it.
 fn after(out: &mut String, cause: &Cause, earlier: &Earlier) -> fmt::Result {
     let sequence = cause.event.as_ref().map(|id| id.sequence).unwrap_or_default();
-    let by = match cause.relation() {
-        CauseRelation::Unspecified => "",
-        CauseRelation::SameProcess => ", by itself",
-        CauseRelation::Ancestor => ", by an ancestor",
-        CauseRelation::Descendant => ", by a descendant",
-        CauseRelation::Sibling => ", by another of the same parent",
+    let by = match relation_words(cause.relation()) {
+        "" => String::new(),
+        by => format!(", {by}"),
     };
     match earlier.heads.get(&sequence) {
         Some(head) => write!(out, "\n  after     {head}{by}"),
@@ -118,15 +170,7 @@ fn head(out: &mut String, event: &Event) -> fmt::Result {
         }
     }
     if let Some(socket) = &event.agent_socket {
-        write!(out, " {} ({})", clean(&socket.path), clean(&socket.kind))?;
-        if let Some(peer) = &socket.peer {
-            write!(
-                out,
-                ", answered by {} (pid {})",
-                clean(&program_words(peer)),
-                peer.pid
-            )?;
-        }
+        write!(out, " {}", clean(&agent_socket_words(socket)))?;
         if socket.of_another_user {
             write!(out, ", {DENIED}another user's{DENIED:#}")?;
         }
@@ -136,39 +180,13 @@ fn head(out: &mut String, event: &Event) -> fmt::Result {
 
 /// Where on the network, and what was asked there.
 fn place(out: &mut String, endpoint: &Endpoint) -> fmt::Result {
-    if !endpoint.method.is_empty() {
-        write!(
-            out,
-            " {} {}",
-            clean(&endpoint.method),
-            clean(&endpoint.path_class)
-        )?;
+    let (asked, status) = asked_words(endpoint).unwrap_or_default();
+    if !asked.is_empty() {
+        write!(out, " {}", clean(&asked))?;
     }
-    let host = match &*endpoint.address {
-        address if address.contains(':') => format!("[{address}]"),
-        address => address.to_owned(),
-    };
-    write!(out, " at {}:{}", clean(&host), endpoint.port)?;
-    let about = [
-        clean(&endpoint.name),
-        clean(&endpoint.provider),
-        match endpoint.metadata_version {
-            0 => String::new(),
-            version => format!("IMDSv{version}"),
-        },
-        if endpoint.for_token { "for a token" } else { "" }.to_owned(),
-        if endpoint.by_proxy { "by a proxy" } else { "" }.to_owned(),
-    ];
-    let about: Vec<&str> = about
-        .iter()
-        .map(String::as_str)
-        .filter(|word| !word.is_empty())
-        .collect();
-    if !about.is_empty() {
-        write!(out, " ({})", about.join(", "))?;
-    }
-    if endpoint.status != 0 {
-        write!(out, " → {}", endpoint.status)?;
+    write!(out, " at {}", clean(&endpoint_words(endpoint)))?;
+    if let Some(status) = status {
+        write!(out, " → {status}")?;
     }
     Ok(())
 }
@@ -220,7 +238,9 @@ fn identities(out: &mut String, credential: &Credential) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use claviger_proto::v1::{AgentSocket, Change, EventId, Identity, Operation, Process, Tls};
+    use claviger_proto::v1::{
+        AgentSocket, CauseRelation, Change, EventId, Identity, Operation, Process, Tls,
+    };
 
     use super::*;
 
@@ -291,6 +311,56 @@ mod tests {
             "read /home/demo/.aws/credentials (aws_access_key) denied, errno 13\n  by        /usr/bin/cat (pid 42, uid 1000)\n  \
              started by sh (41)\n  identity  aws_access_key_id AKIAIOSFODNN7EXAMPLE (profile default)"
         );
+    }
+
+    #[test]
+    fn what_comes_again_is_told_in_short() {
+        let mut sample = Event {
+            kind: EventKind::CredentialAccess.into(),
+            count: 1,
+            actor: Some(
+                Actor {
+                    process: Some(Process {
+                        pid: 42,
+                        exe_path: "/usr/bin/ssh".into(),
+                        uid: Some(1000),
+                        ..Process::default()
+                    }),
+                    ..Actor::default()
+                }
+                .into(),
+            ),
+            credential: Some(Credential {
+                kind: "ssh_private_key".into(),
+                path: "/root/.ssh/id_rsa".into(),
+                operation: Operation::Read.into(),
+                unknown_reason: "encrypted".into(),
+                ..Credential::default()
+            }),
+            ..Event::default()
+        };
+        let mut earlier = Earlier::default();
+        let mut plain = |event: &Event| anstream::adapter::strip_str(&earlier.event(event)).to_string();
+        let first = plain(&sample);
+        assert!(first.contains("identity  not known"), "{first}");
+        assert_eq!(
+            plain(&sample),
+            "read /root/.ssh/id_rsa (ssh_private_key), again\n  by        /usr/bin/ssh (pid 42)"
+        );
+        sample.count = 7;
+        assert_eq!(
+            plain(&sample),
+            "read /root/.ssh/id_rsa (ssh_private_key), 7 times again\n  by        /usr/bin/ssh (pid 42)"
+        );
+        if let Some(credential) = &mut sample.credential {
+            credential.unknown_reason = "too large".into();
+        }
+        let other = plain(&sample);
+        assert!(
+            other.starts_with("read /root/.ssh/id_rsa (ssh_private_key), 7 times\n"),
+            "{other}"
+        );
+        assert!(other.contains("too large"), "{other}");
     }
 
     #[test]
