@@ -90,10 +90,14 @@ impl Trace {
             ..LoadOptions::default()
         })?;
         let out: Box<dyn Write + Send> = match &self.output {
-            Some(path) => Box::new(File::create(path).map_err(|source| NotCreated {
-                path: path.clone(),
-                source,
-            })?),
+            Some(path) => {
+                let file = File::create(path).map_err(|source| NotCreated {
+                    path: path.clone(),
+                    source,
+                })?;
+                // A file is no terminal: no colour codes.
+                Box::new(anstream::StripStream::new(file))
+            }
             None if self.json => Box::new(io::stdout()),
             None => Box::new(anstream::stderr()),
         };
