@@ -11,4 +11,5 @@ done
 ip -6 address add fd00:ec2::254/128 dev lo 2>/dev/null || true
 mount --make-rprivate /
 mount --bind "$directory/hosts" /etc/hosts
+mount --bind "$directory/passwd" /etc/passwd
 exec "$@"

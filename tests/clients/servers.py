@@ -1,19 +1,23 @@
 """Servers as clients of clouds meet them, on loopback: servers.py DIRECTORY NAME...
 
-Says "ready" once all listen, and ends when standard input does. DIRECTORY/hosts has to be in force; certificates are put into DIRECTORY.
+Says "ready" once all listen, and ends when standard input does. DIRECTORY/hosts and DIRECTORY/passwd have to be in force; certificates are put into DIRECTORY.
 """
 
 import asyncio
 import datetime
+import http.client
 import http.server
 import ipaddress
 import json
+import os
 import pathlib
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
+import urllib.parse
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +31,7 @@ NAMES = [
     "login.microsoftonline.com",
     "api.cluster.example",
     "auth.docker.io",
+    "registry-1.docker.io",
 ]
 ADDRESSES = ["127.0.0.2", "127.0.0.3"]
 
@@ -172,14 +177,112 @@ def azure(directory):
 
 def kubernetes(directory):
     pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
-    serve("127.0.0.3", 6443, answering({"/api/v1/namespaces/payments/pods": pods}), tls(directory))
+    kind = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["get", "list"]}
+    answers = {
+        "/api/v1/namespaces/payments/pods": pods,
+        "/api/v1": {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": [kind]},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+        "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
+    }
+    serve("127.0.0.3", 6443, answering(answers), tls(directory))
+
+
+def registry(directory):
+    """A registry of images, and who gives tokens for it to whom it knows."""
+    tags = {"name": "decoy/app", "tags": ["1"]}
+
+    class Handler(answering({"/token": {"token": "decoy-token"}, "/v2/decoy/app/tags/list": tags})):
+        def answer(self):
+            if self.path.startswith("/token") or self.headers.get("Authorization") == "Bearer decoy-token":
+                return super().answer()
+            self.send_response(401)
+            realm = "https://auth.docker.io/token"
+            self.send_header("WWW-Authenticate", f'Bearer realm="{realm}",service="registry.docker.io"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST = answer
+
+    serve("127.0.0.2", 443, Handler, tls(directory))
+
+
+def proxy(_):
+    """A proxy: asks for what it is asked for in absolute form, and connects to what it is asked to connect to."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            url = urllib.parse.urlsplit(self.path)
+            there = http.client.HTTPConnection(url.netloc, timeout=10)
+            there.request("GET", url.path, headers={"Host": url.netloc})
+            answer = there.getresponse()
+            body = answer.read()
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            there.close()
+
+        def do_CONNECT(self):
+            host, port = self.path.rsplit(":", 1)
+            there = socket.create_connection((host, int(port)), 10)
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=carry, args=(there, self.connection), daemon=True)
+            back.start()
+            carry(self.connection, there)
+            back.join()
+            there.close()
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    serve("127.0.0.4", 3128, Handler)
+
+
+def carry(here, there):
+    """What comes here goes there, to its end."""
+    try:
+        while said := here.recv(65536):
+            there.sendall(said)
+        there.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def ssh(directory):
+    """An SSH server, whose users and their keys are those of /etc/passwd, and a repository behind it."""
+    key = directory / "host_key"
+    subprocess.run(["dropbearkey", "-t", "ed25519", "-f", key], check=True, stdout=subprocess.DEVNULL)
+    shown = subprocess.run(["dropbearkey", "-y", "-f", key], check=True, stdout=subprocess.PIPE, text=True)
+    public = next(line for line in shown.stdout.splitlines() if line.startswith("ssh-ed25519 "))
+    (directory / "known_hosts").write_text(f"git.example {public}\n")
+    none_of_ours = {"PATH": os.environ["PATH"], "HOME": str(directory)}
+    repository = directory / "repository.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True, env=none_of_ours)
+    listens = ["-p", "127.0.0.5:22", "-P", directory / "dropbear.pid"]
+    return serving(["dropbear", "-F", "-E", "-s", "-r", key, *listens], ("127.0.0.5", 22))
+
+
+def serving(command, address):
+    """A server as a process of its own, once it listens. What it has to say is in its log."""
+    server = subprocess.Popen(command)
+    while server.poll() is None:
+        try:
+            socket.create_connection(address, 1).close()
+            return server
+        except OSError:
+            time.sleep(0.02)
+    sys.exit(f"{command} ended")
 
 
 def nginx(directory):
     """nginx as a peer of all versions of TLS that it still has."""
     configuration = directory / "nginx.conf"
     configuration.write_text(
-        f"""daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log;
+        f"""daemon off; master_process off; pid {directory}/nginx.pid; error_log stderr;
 events {{}}
 http {{
     access_log off;
@@ -194,14 +297,7 @@ http {{
 }}
 """
     )
-    server = subprocess.Popen(["nginx", "-c", configuration, "-e", directory / "nginx.log"])
-    while server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.2", 443), 1).close()
-            return server
-        except OSError:
-            pass
-    sys.exit((directory / "nginx.log").read_text())
+    return serving(["nginx", "-c", configuration, "-e", "stderr"], ("127.0.0.2", 443))
 
 
 def quic(directory):

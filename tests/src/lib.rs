@@ -20,4 +20,4 @@ pub use disk::Disk;
 pub use openmetrics::Exposition;
 pub use programs::{can_load, detector, expected_hook, sensor, vm};
 pub use service::{Detector, PATIENCE, Sensor, crash, lines_until};
-pub use trace::{Traced, trace, trace_by, trace_with};
+pub use trace::{Told, Traced, told, trace, trace_by, trace_with};

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     path::Path,
     process::{Command, Stdio},
 };
@@ -42,6 +43,43 @@ impl Traced {
     pub fn only(&self) -> &Value {
         assert_eq!(self.events.len(), 1, "{self:#?}");
         &self.events[0]
+    }
+}
+
+/// What a trace told people.
+#[derive(Debug)]
+pub struct Told {
+    /// The exit status; nothing where a signal ended it.
+    pub status: Option<i32>,
+    /// What was told of uses.
+    pub words: String,
+    /// Standard error: the command's, and what is said at the end.
+    pub stderr: String,
+}
+
+/// What a trace of a command tells people, with a configuration.
+///
+/// # Panics
+/// Where the sensor cannot be started or tells nothing.
+pub fn told<S: AsRef<OsStr>>(config: &Path, command: &[S]) -> Told {
+    let _expedited = Expedited::hold();
+    let directory = tempfile::tempdir().expect("a directory");
+    let words = directory.path().join("words");
+    let output = sensor()
+        .args(["trace", "--config"])
+        .arg(config)
+        .arg("--output")
+        .arg(&words)
+        .arg("--")
+        .args(command)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the sensor starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Told {
+        status: output.status.code(),
+        words: fs::read_to_string(&words).unwrap_or_else(|error| panic!("{error}\n{stderr}")),
+        stderr,
     }
 }
 

@@ -7,14 +7,16 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use claviger_tests::{Decoy, Traced, trace, trace_with};
+use claviger_tests::{Decoy, Told, Traced, told, trace, trace_with};
 use serde_json::Value;
 
 /// What is resolved there.
 const HOSTS: &str = "127.0.0.1 localhost\n\
     127.0.0.2 sts.eu-central-1.amazonaws.com sts.amazonaws.com secretsmanager.eu-central-1.amazonaws.com oauth2.googleapis.com \
-    login.microsoftonline.com auth.docker.io\n\
+    login.microsoftonline.com auth.docker.io registry-1.docker.io\n\
     127.0.0.3 api.cluster.example\n\
+    127.0.0.4 proxy.example\n\
+    127.0.0.5 git.example\n\
     169.254.169.254 metadata.google.internal\n";
 
 /// Servers that end with it.
@@ -32,7 +34,9 @@ impl Network {
             return None;
         };
         let directory = tempfile::tempdir().expect("a directory");
+        let decoy = Decoy::new();
         fs::write(directory.path().join("hosts"), HOSTS).expect("written");
+        fs::write(directory.path().join("passwd"), users(&decoy.home())).expect("written");
         let log = fs::File::create(directory.path().join("servers.log")).expect("a log");
         let mut child = Command::new("unshare")
             .args(["--net", "--mount", "sh"])
@@ -56,7 +60,7 @@ impl Network {
         Some(Self {
             servers: child,
             directory,
-            decoy: Decoy::new(),
+            decoy,
         })
     }
 
@@ -68,11 +72,21 @@ impl Network {
         traced
     }
 
+    /// What a trace tells people of a command there.
+    pub(crate) fn tell(&self, tables: &str, command: &[&str]) -> Told {
+        let config = self.decoy.config("", tables);
+        let told = told(&config, &self.inside(command));
+        assert_eq!(told.status, Some(0), "{}", told.stderr);
+        told
+    }
+
     /// A command line that runs a command there.
     fn inside(&self, command: &[&str]) -> Vec<String> {
         let namespace = |name: &str| format!("/proc/{}/ns/{name}", self.servers.id());
         let home = self.decoy.home();
         let authority = self.path("ca.crt");
+        let clients = python().expect("it was there");
+        let clients = clients.parent().expect("in a directory").display();
         let mut all = vec![
             "nsenter".to_owned(),
             format!("--net={}", namespace("net")),
@@ -80,7 +94,7 @@ impl Network {
             "--".to_owned(),
             "env".to_owned(),
             "-i".to_owned(),
-            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            format!("PATH={clients}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
             format!("HOME={}", home.display()),
         ];
         for name in [
@@ -135,6 +149,23 @@ impl Network {
         self.trace(catalogue, &command)
     }
 
+    /// Lines for the catalogue's table by which an operator names a cluster there.
+    pub(crate) fn with_provider(&self, named: &str) -> String {
+        let catalogue = self.decoy.beside("catalogue.d");
+        fs::create_dir_all(&catalogue).expect("a directory");
+        let text =
+            format!("version = 1\n[[provider]]\nid = \"cluster\"\nprovider = \"kubernetes\"\n{named}\n");
+        fs::write(catalogue.join("own.toml"), text).expect("written");
+        format!("directory = {:?}", catalogue.display().to_string())
+    }
+
+    /// One of the programs that are installed for tests.
+    pub(crate) fn client(name: &str) -> String {
+        let python = python().expect("it was there");
+        let directory = python.parent().expect("in a directory").canonicalize();
+        directory.expect("it was there").join(name).display().to_string()
+    }
+
     /// A path in its directory.
     pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
@@ -147,6 +178,18 @@ impl Drop for Network {
         drop(self.servers.stdin.take());
         let _ended = self.servers.wait();
     }
+}
+
+/// Who is known there: programs that do not ask for HOME have the decoys' home for root's too.
+fn users(home: &Path) -> String {
+    let home = home.display();
+    let real = fs::read_to_string("/etc/passwd").expect("users");
+    let others = real.lines().filter(|line| !line.starts_with("root:"));
+    ["root", "git"]
+        .into_iter()
+        .map(|name| format!("{name}:x:0:0::{home}:/bin/sh\n"))
+        .chain(others.map(|line| format!("{line}\n")))
+        .collect()
 }
 
 /// Events of a kind.

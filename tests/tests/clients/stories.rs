@@ -168,15 +168,8 @@ fn a_kubernetes_client_is_told_by_the_address_that_the_operator_names() {
             network.path("ca.crt")
         ),
     );
-    let catalogue = network.decoy.beside("catalogue.d");
-    std::fs::create_dir_all(&catalogue).expect("a directory");
-    std::fs::write(
-        catalogue.join("own.toml"),
-        "version = 1\n[[provider]]\nid = \"cluster\"\nprovider = \"kubernetes\"\naddresses = [\"127.0.0.3:6443\"]\n",
-    )
-    .expect("written");
+    let tables = network.with_provider("addresses = [\"127.0.0.3:6443\"]");
     let kubeconfig = format!("KUBECONFIG={}", network.decoy.path(".kube/config").display());
-    let tables = format!("directory = {:?}", catalogue.display().to_string());
     let traced = network.script_with(&tables, &[&kubeconfig], "pods.py", &[]);
     let event = connection(&traced);
     assert_eq!(event["endpoint"]["provider"], "kubernetes", "{event:#}");

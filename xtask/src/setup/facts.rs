@@ -39,6 +39,9 @@ pub(crate) struct Facts {
     pub(super) nginx: bool,
     pub(super) iproute: bool,
     pub(super) ssh_client: bool,
+    pub(super) ssh_server: bool,
+    pub(super) git: bool,
+    pub(super) skopeo: bool,
 }
 
 impl Facts {
@@ -70,6 +73,9 @@ impl Facts {
             nginx: find_program("nginx").is_some(),
             iproute: find_program("ip").is_some(),
             ssh_client: find_program("ssh-agent").is_some(),
+            ssh_server: find_program("dropbear").is_some() && find_program("dropbearkey").is_some(),
+            git: find_program("git").is_some(),
+            skopeo: find_program("skopeo").is_some(),
         }
     }
 }

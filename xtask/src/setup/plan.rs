@@ -93,6 +93,11 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.nginx, &["nginx-light"]);
         plan.package(facts.iproute, &["iproute2"]);
         plan.package(facts.ssh_client, &["openssh-client"]);
+        // OpenSSH's server would be started by its package, on the host; this package starts nothing.
+        plan.package(facts.ssh_server, &["dropbear-bin"]);
+        plan.package(facts.git, &["git"]);
+        // Docker's client comes with its daemon.
+        plan.package(facts.skopeo, &["skopeo"]);
         if !facts.nextest {
             plan.programs.push(NEXTEST);
         }
@@ -179,6 +184,9 @@ impl Plan {
             ("nginx-light", "nginx"),
             ("iproute2", "ip"),
             ("openssh-client", "OpenSSH"),
+            ("dropbear-bin", "dropbear"),
+            ("git", "git"),
+            ("skopeo", "skopeo"),
         ] {
             if self.packages.contains(&package) {
                 line(&format!("{program}: install {package}"));
@@ -223,6 +231,9 @@ mod tests {
             nginx: true,
             iproute: true,
             ssh_client: true,
+            ssh_server: true,
+            git: true,
+            skopeo: true,
         }
     }
 
