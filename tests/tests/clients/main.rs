@@ -1,6 +1,5 @@
-//! What real clients do with credentials on the network, as a trace tells it: the SDKs of clouds, aws, kubectl, git, skopeo, curl, OpenSSL,
-//! OpenSSH and a QUIC client, against servers in a network
-//! namespace of the test's own.
+//! What real clients do with credentials on the network, as a trace tells it: the SDKs of clouds, aws, kubectl, git, skopeo, curl, OpenSSL, OpenSSH and a QUIC client,
+//! against servers in a network namespace of the test's own.
 //!
 //! They are put under `target/clients` by `cargo xtask test`; without them nothing is tried here.
 
