@@ -13,7 +13,10 @@ use claviger_sensor_common::{
 use crate::{
     report::{lose, submit_if_room},
     senders,
-    sockets::{self, DNS_PORT, DONE, ENDPOINT, HELLO, NEW, PROXIED, RESOLVER, Socket, TCP, UDP, mapped},
+    sockets::{
+        self, DNS_PORT, DONE, ENDPOINT, HELLO, NEW, PROXIED, RECEIVED, RESOLVER, SENT, Socket, TCP, UDP,
+        mapped,
+    },
 };
 
 /// What a program here answers: the packet goes on.
@@ -108,8 +111,8 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
         }
         return None;
     }
-    if socket.has_sent == 0 {
-        socket.has_sent = 1;
+    if socket.known & SENT == 0 {
+        socket.known |= SENT;
         socket.first = packet.sequence;
         // Another program, or a packet filter, has it go to an endpoint.
         if socket.state == NEW && packet.peer != socket.facts.directed {
@@ -124,7 +127,7 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
     socket.next = packet.offset.wrapping_add(packet.length);
     if socket.state == NEW {
         let begins = begins(skb, &raw const packet);
-        (socket.state, socket.needed) = (begins as u32, (begins >> 32) as u32);
+        (socket.state, socket.needed) = (begins as u16, (begins >> 32) as u32);
     }
     if socket.state != DONE {
         take(skb, socket, &packet, skipped);
@@ -153,14 +156,14 @@ unsafe fn received(skb: *mut __sk_buff) -> Option<()> {
         }
         return None;
     }
-    if socket.has_received == 0 {
-        socket.has_received = 1;
+    if socket.known & RECEIVED == 0 {
+        socket.known |= RECEIVED;
         socket.first_received = packet.sequence;
     }
     packet.offset = packet.sequence.wrapping_sub(socket.first_received);
-    let skipped = seen_before(socket.next_received, &packet);
+    let skipped = seen_before(socket.needed, &packet);
     if skipped < packet.length {
-        socket.next_received = packet.offset.wrapping_add(packet.length);
+        socket.needed = packet.offset.wrapping_add(packet.length);
         take(skb, socket, &packet, skipped);
     }
     None
@@ -186,7 +189,7 @@ extern "C" fn begins(skb: *mut __sk_buff, packet: *const Packet) -> u64 {
 }
 
 #[inline(always)]
-fn begins_as(ctx: *mut __sk_buff, packet: &Packet) -> (u32, u32) {
+fn begins_as(ctx: *mut __sk_buff, packet: &Packet) -> (u16, u32) {
     let mut head = [0u8; 16];
     let is_whole = packet.length >= head.len() as u32;
     let read = if is_whole {
@@ -224,18 +227,24 @@ fn begins_as(ctx: *mut __sk_buff, packet: &Packet) -> (u32, u32) {
         }
         b'C' | b'D' | b'G' | b'H' | b'O' | b'P' if !is_whole => (PROXIED, PROXIED_BYTES),
         b'C' if head.starts_with(b"CONNECT ") => (PROXIED, PROXIED_BYTES),
-        b'D' if head.starts_with(b"DELETE http://") => (ENDPOINT, 0),
-        b'G' if head.starts_with(b"GET http://") => (ENDPOINT, 0),
-        b'H' if head.starts_with(b"HEAD http://") => (ENDPOINT, 0),
-        b'O' if head.starts_with(b"OPTIONS http://") => (ENDPOINT, 0),
-        b'P' if head.starts_with(b"PUT http://")
-            || head.starts_with(b"POST http://")
-            || head.starts_with(b"PATCH http://") =>
+        b'D' if head.starts_with(b"DELETE ") && is_scheme(head[7]) => (ENDPOINT, 0),
+        b'G' if head.starts_with(b"GET ") && is_scheme(head[4]) => (ENDPOINT, 0),
+        b'H' if head.starts_with(b"HEAD ") && is_scheme(head[5]) => (ENDPOINT, 0),
+        b'O' if head.starts_with(b"OPTIONS ") && is_scheme(head[8]) => (ENDPOINT, 0),
+        b'P' if (head.starts_with(b"PUT ") && is_scheme(head[4]))
+            || (head.starts_with(b"POST ") && is_scheme(head[5]))
+            || (head.starts_with(b"PATCH ") && is_scheme(head[6])) =>
         {
             (ENDPOINT, 0)
         }
         _ => (DONE, 0),
     }
+}
+
+/// Whether a target may begin so that says by which scheme it is to be asked for, as one for a proxy does: `http`, in letters of either case.
+#[inline(always)]
+const fn is_scheme(first: u8) -> bool {
+    first | 0x20 == b'h'
 }
 
 /// What a datagram tells of those behind it.
@@ -273,6 +282,39 @@ fn load<const N: usize>(skb: *mut __sk_buff, at: u32, to: &mut [u8; N]) -> bool 
     unsafe { bpf_skb_load_bytes(skb.cast(), at, to.as_mut_ptr().cast(), N as u32) == 0 }
 }
 
+/// The same of what nearly every packet is, by loads from the packet itself: TCP over IPv4 without options. Nothing of others.
+#[inline(always)]
+fn look_directly(skb: *mut __sk_buff, packet: &mut Packet, is_sent: bool) -> Option<u32> {
+    /// RFC 791, 3.1, and RFC 9293, 3.1: both headers without options.
+    const HEADERS: usize = 40;
+    // SAFETY: the context of this kind of program; the verifier admits loads of these members.
+    let (data, end, all) = unsafe { ((*skb).data as usize, (*skb).data_end as usize, (*skb).len) };
+    if data + HEADERS > end {
+        return None;
+    }
+    // SAFETY: so many bytes are there, which the verifier has seen.
+    let header = unsafe { &*(data as *const [u8; HEADERS]) };
+    if header[0] != 0x45 || header[9] != TCP as u8 {
+        return None;
+    }
+    let payload = 20 + u32::from(header[32] >> 4) * 4;
+    packet.length = all.saturating_sub(payload);
+    if packet.length == 0 {
+        return Some(0);
+    }
+    packet.payload = payload;
+    packet.transport = TCP;
+    let word = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
+    let port = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let address = if is_sent { word(16) } else { word(12) };
+    packet.peer.address = mapped(u32::from_ne_bytes(address));
+    packet.source_port = port(20);
+    packet.peer.port = if is_sent { port(22) } else { packet.source_port };
+    // What comes with the first packet of a connection stands behind its number.
+    packet.sequence = u32::from_be_bytes(word(24)).wrapping_add(u32::from(header[33] & 2 != 0));
+    Some(packet.length)
+}
+
 /// Reads the headers; 0 where there is no payload. Global, for the same reason.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -282,11 +324,14 @@ extern "C" fn look(skb: *mut __sk_buff, packet: *mut Packet) -> u32 {
     }
     // SAFETY: what the caller gave, which is not null.
     let packet = unsafe { &mut *packet };
+    let is_sent = packet.direction == PACKET_SENT;
+    if let Some(length) = look_directly(skb, packet, is_sent) {
+        return length;
+    }
     let mut first = [0u8; 1];
     if !load(skb, 0, &mut first) {
         return 0;
     }
-    let is_sent = packet.direction == PACKET_SENT;
     let headers = match first[0] >> 4 {
         4 => {
             let mut header = [0u8; 20];

@@ -44,19 +44,19 @@ pub const UDP: u32 = 17;
 pub const DNS_PORT: u32 = 53;
 
 /// Nothing of it was sent yet.
-pub const NEW: u32 = 0;
+pub const NEW: u16 = 0;
 /// Nothing more is to be learned.
-pub const DONE: u32 = 1;
+pub const DONE: u16 = 1;
 /// It begins as a TLS session does, and is taken until the ClientHello is complete.
-pub const HELLO: u32 = 2;
+pub const HELLO: u16 = 2;
 /// It begins as a request to a proxy does; as many bytes as [`Socket::needed`] are taken.
-pub const PROXIED: u32 = 3;
+pub const PROXIED: u16 = 3;
 /// It leads to an endpoint of the catalogue: the beginning of each packet is taken, both ways.
-pub const ENDPOINT: u32 = 4;
+pub const ENDPOINT: u16 = 4;
 /// It leads to a resolver: answers are taken.
-pub const RESOLVER: u32 = 5;
+pub const RESOLVER: u16 = 5;
 /// Datagrams that may begin a QUIC connection are taken.
-pub const DATAGRAMS: u32 = 6;
+pub const DATAGRAMS: u16 = 6;
 
 /// What the kernel keeps with a socket.
 #[repr(C)]
@@ -67,24 +67,28 @@ pub struct Socket {
     /// Behind it, as in records.
     pub facts: SocketFacts,
     /// [`NEW`] and what follows.
-    pub state: u32,
-    /// 1 once [`Socket::first`] is known.
-    pub has_sent: u32,
+    pub state: u16,
+    /// [`SENT`] once [`Socket::first`] is known, and [`RECEIVED`] once [`Socket::first_received`] is.
+    pub known: u16,
     /// Of TCP: the sequence number of the first byte that was sent.
     pub first: u32,
     /// How many bytes were looked at from there.
     pub next: u32,
-    /// How many are to be taken.
+    /// How many are to be taken; of an endpoint, how many bytes of what came in were looked at.
     pub needed: u32,
-    /// 1 once [`Socket::first_received`] is known.
-    pub has_received: u32,
-    /// The same of what came in.
+    /// As [`Socket::first`], of what came in.
     pub first_received: u32,
-    pub next_received: u32,
     /// The process that sent last; 0 where that is not seen.
     pub sender: u32,
-    pub reserved: u32,
 }
+
+/// What the kernel has before a value, of its allocation of 512 bytes (`struct bpf_local_storage_elem`): with one byte more it takes 1,024.
+const STORAGE_BYTES: usize = 72;
+const _: () = assert!(size_of::<Socket>() + STORAGE_BYTES <= 512);
+
+/// Bits of [`Socket::known`].
+pub const SENT: u16 = 1;
+pub const RECEIVED: u16 = 2;
 
 /// Who asked, and for what: a helper copies both at once. Copied by instructions, the verifier would go through each byte.
 const OWNER_BYTES: u32 = (size_of::<TaskSnapshot>() + size_of::<SocketFacts>()) as u32;
@@ -284,11 +288,9 @@ fn take<'a>(ctx: &SockAddrContext, destination: &Destination, transport: u32) ->
     socket.facts.directed = *destination;
     socket.facts.asked = given(destination);
     socket.facts.transport = transport;
-    socket.has_sent = 0;
+    socket.known = 0;
     socket.next = 0;
     socket.needed = 0;
-    socket.has_received = 0;
-    socket.next_received = 0;
     socket.sender = 0;
     socket.state = state_of(&socket.facts.asked, transport);
     if socket.state != ENDPOINT && socket.facts.asked != *destination {
@@ -329,7 +331,7 @@ fn given(seen: &Destination) -> Destination {
 
 /// What is to be learned of a socket that leads there.
 #[inline(always)]
-pub fn state_of(destination: &Destination, transport: u32) -> u32 {
+pub fn state_of(destination: &Destination, transport: u32) -> u16 {
     // SAFETY: the value is not looked at.
     let is_endpoint = || unsafe { ENDPOINTS.get(destination) }.is_some();
     match transport {

@@ -69,6 +69,7 @@ impl Catalogue {
             text(endpoint.provider());
             let addresses = endpoint.addresses().iter().map(ToString::to_string);
             list(&mut text, addresses.collect());
+            list(&mut text, endpoint.names().to_vec());
             list(&mut text, endpoint.calls().iter().map(Call::to_string).collect());
         }
         text(&self.providers.len().to_string());

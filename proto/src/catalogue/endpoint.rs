@@ -18,6 +18,7 @@ pub struct Endpoint {
     pub(super) id: String,
     pub(super) provider: String,
     pub(super) addresses: Vec<SocketAddr>,
+    pub(super) names: Vec<String>,
     pub(super) calls: Vec<Call>,
 }
 
@@ -63,6 +64,12 @@ impl Endpoint {
         &self.addresses
     }
 
+    /// What it is called, in lower case, by those who ask a proxy for it.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// What it is asked for, the first that fits.
     #[must_use]
     pub fn calls(&self) -> &[Call] {
@@ -82,6 +89,12 @@ impl Endpoint {
         }
         let addresses = place.addresses(&raw.id, &raw.addresses, faults);
         let mut wrong = |at, field, reason| faults.push(place.wrong(at, &raw.id, field, reason));
+        let names = raw.names.iter().map(|name| name.get_ref().clone()).collect();
+        for name in &raw.names {
+            if !is_host(name.get_ref()) {
+                wrong(name, "names", "a name is a host name in lower case");
+            }
+        }
         let mut calls = Vec::with_capacity(raw.calls.len());
         for call in &raw.calls {
             match Call::parse(call) {
@@ -97,9 +110,20 @@ impl Endpoint {
             id: raw.id.get_ref().clone(),
             provider: raw.provider.get_ref().clone(),
             addresses,
+            names,
             calls,
         })
     }
+}
+
+/// Of a name in DNS (RFC 1035, 2.3.4).
+const NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+fn is_host(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = |label: &str| (1..=LABEL_MAX).contains(&label.len()) && label.chars().all(is_letter);
+    name.len() <= NAME_MAX && name.split('.').all(is_label)
 }
 
 impl Call {

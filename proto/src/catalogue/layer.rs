@@ -164,11 +164,11 @@ impl Catalogue {
         } else if self
             .endpoints
             .iter()
-            .map(|one| one.addresses.len())
+            .map(|one| one.addresses.len() + one.names.len())
             .sum::<usize>()
             > MAX_ADDRESSES
         {
-            Some("with it there are more than 1024 addresses of endpoints")
+            Some("with it there are more than 1024 addresses and names of endpoints")
         } else if self.endpoints.iter().map(|one| one.calls.len()).sum::<usize>() > MAX_CALLS {
             Some("with it there are more than 4096 calls of endpoints")
         } else if self

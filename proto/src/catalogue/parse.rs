@@ -93,6 +93,8 @@ pub(super) struct RawEndpoint {
     pub(super) id: Spanned<String>,
     pub(super) provider: Spanned<String>,
     pub(super) addresses: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) names: Vec<Spanned<String>>,
     pub(super) calls: Vec<RawCall>,
 }
 

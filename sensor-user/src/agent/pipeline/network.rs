@@ -1,25 +1,24 @@
 //! What processes do on the network: token endpoints that are asked, and connections to identity providers.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
-};
+use std::collections::{HashMap, VecDeque};
 
 use claviger_proto::{
-    catalogue::{Call, Catalogue, Endpoint, Provider},
+    catalogue::{Call, Catalogue, Provider},
     v1::{ActorBasis, Endpoint as Place, Tls},
 };
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+mod meant;
+
+use self::meant::{Meant, Where, addresses_of, at_address, meant, metadata_version, place, translated};
 use super::*;
 use crate::{
-    decode::{Connect, Packet, Socket, Task, Transport, display},
+    decode::{Connect, Packet, Socket, Task, display},
     error::in_one_line,
     network::{
         connections::{Asked, Connections, Said},
-        http::{Mark, Request},
         names::Names,
         tls::{self, ClientHello},
     },
@@ -141,6 +140,7 @@ impl<S: Sink> Agent<S> {
         for said in self.network.connections.take(packet) {
             match said {
                 Said::Asked(asked) => self.asked(packet, &asked),
+                Said::Unreadable => self.asked_something(packet),
                 Said::Answered(status) => self.was_answered(packet.socket.cookie, status),
                 Said::Hello {
                     hello,
@@ -168,36 +168,42 @@ impl<S: Sink> Agent<S> {
     /// Something is asked for in clear.
     fn asked(&mut self, packet: &Packet, asked: &Asked) {
         let catalogue = Arc::clone(&self.options.policy.catalogue);
-        let (addresses, target) = if asked.by_proxy {
-            let Some((address, target)) = of_url(&asked.request.target) else {
-                return;
-            };
-            ([address; 3], target)
-        } else {
-            (addresses_of(packet), &*asked.request.target)
-        };
-        let found = addresses
-            .into_iter()
-            .find_map(|address| meant(&catalogue, address, &asked.request, target));
-        let Some((endpoint, call, class)) = found else {
+        let Some(Meant {
+            endpoint,
+            call,
+            class,
+            at,
+            by_proxy,
+        }) = meant(&catalogue, packet, asked)
+        else {
             return;
         };
-        let [address, ..] = addresses;
         // The connection is told with it.
         self.network.silent.remove(&packet.socket.cookie);
-        let mut place = place(&packet.socket, address, endpoint.provider());
+        let mut place = match at {
+            Where::At(address) => place(&packet.socket, address, endpoint.provider()),
+            Where::Named(name, port) => Place {
+                name: name.to_owned(),
+                name_basis: "http_proxy".to_owned(),
+                port: port.into(),
+                transport: 6,
+                provider: endpoint.provider().to_owned(),
+                ..Place::default()
+            },
+        };
         place.method.clone_from(&asked.request.method);
         place.path_class = class;
         place.for_token = call.is_some_and(Call::is_for_token);
-        place.by_proxy = asked.by_proxy;
+        place.by_proxy = by_proxy;
         place.metadata_version = metadata_version(endpoint, &asked.request);
-        if let Some(host) = &asked.request.host {
+        if let (Some(host), true) = (&asked.request.host, place.name.is_empty()) {
             place.name.clone_from(host);
             "http_host".clone_into(&mut place.name_basis);
         }
-        if !asked.by_proxy {
-            place.translated_address = translated(address, packet.peer);
-        }
+        place.translated_address = match at {
+            Where::At(address) => translated(address, packet.peer),
+            Where::Named(..) => packet.peer.to_string(),
+        };
         let event = self.network_event(
             EventKind::TokenEndpointCall,
             (&packet.task, basis_of(packet), packet.time_boot_ns),
@@ -211,6 +217,25 @@ impl<S: Sink> Agent<S> {
         self.network.waiting += 1;
         let of_connection = self.network.unanswered.entry(packet.socket.cookie).or_default();
         of_connection.push_back((now, Box::new(event)));
+    }
+
+    /// Something is asked for in clear that cannot be read: of an endpoint, that is told.
+    fn asked_something(&mut self, packet: &Packet) {
+        let catalogue = Arc::clone(&self.options.policy.catalogue);
+        let mut addresses = addresses_of(packet).into_iter();
+        let Some(endpoint) = addresses.find_map(|address| at_address(&catalogue, address).next()) else {
+            return;
+        };
+        self.network.silent.remove(&packet.socket.cookie);
+        let mut place = place(&packet.socket, packet.socket.asked, endpoint.provider());
+        place.translated_address = translated(packet.socket.asked, packet.peer);
+        let event = self.network_event(
+            EventKind::TokenEndpointCall,
+            (&packet.task, basis_of(packet), packet.time_boot_ns),
+            (Outcome::Unknown, 0),
+            place,
+        );
+        self.tell_use(event);
     }
 
     /// What was asked for first on a connection was answered.
@@ -261,7 +286,7 @@ impl<S: Sink> Agent<S> {
         packet: &Packet,
         hello: &ClientHello,
         over: tls::Transport,
-        through_proxy_to: Option<String>,
+        through_proxy_to: Option<Option<String>>,
     ) {
         let catalogue = Arc::clone(&self.options.policy.catalogue);
         let asked = hello.server_name.as_ref().and_then(|name| name.host());
@@ -279,9 +304,10 @@ impl<S: Sink> Agent<S> {
         };
         // An encrypted hello shows the name of who decrypts it.
         let outer = hello.encrypted.then(by_dns).flatten();
+        let by_proxy = through_proxy_to.is_some();
         let (name, basis) = outer
             .or_else(|| asked.map(|name| (name.to_owned(), basis)))
-            .or_else(|| through_proxy_to.map(|name| (name, "http_connect")))
+            .or_else(|| through_proxy_to.flatten().map(|name| (name, "http_connect")))
             .or_else(by_dns)
             .unwrap_or_default();
         let provider = catalogue
@@ -297,6 +323,7 @@ impl<S: Sink> Agent<S> {
         let mut place = place(&packet.socket, packet.socket.asked, provider.unwrap_or_default());
         place.name = name;
         basis.clone_into(&mut place.name_basis);
+        place.by_proxy = by_proxy;
         place.translated_address = translated(packet.socket.asked, packet.peer);
         let mut event = self.network_event(
             EventKind::IdentityProviderConnection,
@@ -383,167 +410,5 @@ fn basis_of(packet: &Packet) -> ActorBasis {
         ActorBasis::Sender
     } else {
         ActorBasis::SocketOpener
-    }
-}
-
-/// Where a packet's connection leads: as the process asked, as the kernel half saw it, and as the packet has it.
-const fn addresses_of(packet: &Packet) -> [SocketAddr; 3] {
-    [packet.socket.asked, packet.socket.directed, packet.peer]
-}
-
-/// Where it truly goes, in words, where that is not where the process asked to go.
-fn translated(asked: SocketAddr, goes: SocketAddr) -> String {
-    if goes == asked {
-        String::new()
-    } else {
-        goes.to_string()
-    }
-}
-
-/// Endpoints at an address.
-fn at_address(catalogue: &Catalogue, address: SocketAddr) -> impl Iterator<Item = &Endpoint> {
-    catalogue
-        .endpoints()
-        .iter()
-        .map(Arc::as_ref)
-        .filter(move |endpoint| endpoint.addresses().contains(&address))
-}
-
-/// Which endpoint is meant, by which call, and what of its target may be told. Where no call is known that fits, the first endpoint at that address, and nothing of the
-/// target.
-fn meant<'a>(
-    catalogue: &'a Catalogue,
-    address: SocketAddr,
-    request: &Request,
-    target: &str,
-) -> Option<(&'a Endpoint, Option<&'a Call>, String)> {
-    let calls = at_address(catalogue, address)
-        .flat_map(|endpoint| endpoint.calls().iter().map(move |call| (endpoint, call)));
-    let fits = |call: &Call| call.method().is_none_or(|method| method == request.method);
-    let known = calls
-        .filter(|(_, call)| fits(call))
-        .find_map(|(endpoint, call)| Some((endpoint, Some(call), call.class_of(target)?)));
-    known.or_else(|| Some((at_address(catalogue, address).next()?, None, String::new())))
-}
-
-/// 2 where the token of AWS's second version is asked for or shown, 1 where it is not; 0 of others.
-fn metadata_version(endpoint: &Endpoint, request: &Request) -> u32 {
-    if endpoint.id() != "aws-instance-metadata" {
-        return 0;
-    }
-    let is_second = [Mark::AwsToken, Mark::AwsTokenLifetime]
-        .iter()
-        .any(|mark| request.marks.contains(mark));
-    if is_second { 2 } else { 1 }
-}
-
-/// The address and the path of a URL that names an address; nothing for one that names a host.
-fn of_url(url: &str) -> Option<(SocketAddr, &str)> {
-    let rest = url.strip_prefix("http://")?;
-    let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-    let path = rest
-        .get(authority.len()..)
-        .filter(|path| !path.is_empty())
-        .unwrap_or("/");
-    let address = authority
-        .parse()
-        .or_else(|_| format!("{authority}:80").parse())
-        .ok()?;
-    Some((address, path))
-}
-
-fn place(socket: &Socket, address: SocketAddr, provider: &str) -> Place {
-    Place {
-        address: address.ip().to_string(),
-        port: u32::from(address.port()),
-        transport: match socket.transport {
-            Transport::Tcp => 6,
-            Transport::Udp => 17,
-        },
-        provider: provider.to_owned(),
-        ..Place::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(method: &str, target: &str, marks: &[Mark]) -> Request {
-        Request {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            host: None,
-            marks: marks.to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_request_tells_which_of_the_services_of_an_address_is_meant() {
-        let address = "169.254.169.254:80".parse().expect("an address");
-        for (method, target, endpoint, class, for_token) in [
-            (
-                "PUT",
-                "/latest/api/token",
-                "aws-instance-metadata",
-                "/latest/api/token",
-                true,
-            ),
-            (
-                "GET",
-                "/latest/meta-data/iam/security-credentials/billing",
-                "aws-instance-metadata",
-                "/latest/meta-data/iam/security-credentials/billing",
-                true,
-            ),
-            (
-                "GET",
-                "/latest/meta-data/placement/region",
-                "aws-instance-metadata",
-                "/latest/meta-data/**",
-                false,
-            ),
-            (
-                "GET",
-                "/computeMetadata/v1/instance/service-accounts/default/token",
-                "gcp-instance-metadata",
-                "/computeMetadata/v1/instance/service-accounts/default/token",
-                true,
-            ),
-            (
-                "GET",
-                "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net",
-                "azure-instance-metadata",
-                "/metadata/identity/oauth2/token?resource=https%3A%2F%2Fvault.azure.net",
-                true,
-            ),
-            ("GET", "/secret-path", "aws-instance-metadata", "", false),
-        ] {
-            let request = request(method, target, &[]);
-            let (found, call, told) =
-                meant(Catalogue::shipped(), address, &request, target).expect("an endpoint");
-            assert_eq!((found.id(), &*told), (endpoint, class), "{target}");
-            assert_eq!(call.is_some_and(Call::is_for_token), for_token, "{target}");
-        }
-        let elsewhere = "10.0.0.1:80".parse().expect("an address");
-        let plain = request("GET", "/latest/api/token", &[]);
-        assert!(meant(Catalogue::shipped(), elsewhere, &plain, &plain.target).is_none());
-    }
-
-    #[test]
-    fn a_url_is_of_an_address_or_of_none() {
-        assert_eq!(
-            of_url("http://169.254.169.254/latest/user-data"),
-            Some((
-                "169.254.169.254:80".parse().expect("an address"),
-                "/latest/user-data"
-            ))
-        );
-        assert_eq!(
-            of_url("http://[fd00:ec2::254]:80"),
-            Some(("[fd00:ec2::254]:80".parse().expect("an address"), "/"))
-        );
-        assert_eq!(of_url("http://metadata.google.internal/x"), None);
-        assert_eq!(of_url("/latest"), None);
     }
 }

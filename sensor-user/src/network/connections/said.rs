@@ -15,11 +15,13 @@ pub enum Said {
         hello: Box<ClientHello>,
         /// Over this.
         over: Transport,
-        /// The host that a proxy was asked to connect to, where one was.
-        through_proxy_to: Option<String>,
+        /// Where a proxy was asked for the connection, the host that it was asked to connect to, if that is one.
+        through_proxy_to: Option<Option<String>>,
     },
     /// Something is asked for in clear.
     Asked(Asked),
+    /// Something is asked for in clear that could not be read.
+    Unreadable,
     /// What was asked for first of what is not answered yet was answered, with this status.
     Answered(u16),
     /// A name has addresses.
@@ -31,6 +33,6 @@ pub enum Said {
 pub struct Asked {
     /// What for.
     pub request: Request,
-    /// Whether a proxy is asked to ask for it.
-    pub by_proxy: bool,
+    /// Where a proxy was asked to connect to before, as it was asked (`HOST:PORT`): what is asked is asked there.
+    pub through: Option<String>,
 }

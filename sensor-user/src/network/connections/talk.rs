@@ -27,12 +27,12 @@ enum State {
     /// Nothing was said yet.
     #[default]
     New,
-    /// A ClientHello, as far as it is there; behind a proxy's consent, to this host.
+    /// A ClientHello, as far as it is there; behind a proxy's consent, to this place.
     Hello(HelloReader, Option<String>),
-    /// Requests, and what is answered.
-    Http(Box<(Messages, Messages)>),
-    /// A proxy was asked for a connection to this host, and what follows is that connection's.
-    Tunnel(Option<String>),
+    /// Requests, and what is answered; behind a proxy's consent, by this place.
+    Http(Box<(Messages, Messages)>, Option<String>),
+    /// A proxy was asked for a connection to this place, and what follows is that connection's.
+    Tunnel(String),
     /// Datagrams: a QUIC connection's first, or answers of a resolver.
     Datagrams(Box<Initials>, Vec<u8>),
     /// Nothing more is to be learned.
@@ -103,7 +103,7 @@ impl Talk {
 
     /// Bytes that come in.
     fn comes(&mut self, missing: u32, bytes: &[u8]) -> Vec<Said> {
-        let State::Http(both) = &mut self.state else {
+        let State::Http(both, _) = &mut self.state else {
             return Vec::new();
         };
         both.1.miss(u64::from(missing));
@@ -122,7 +122,7 @@ impl Talk {
         if missing > 0 && matches!(self.state, State::New | State::Hello(..) | State::Tunnel(_)) {
             *lost += 1;
             let cut = match &self.state {
-                State::Hello(reader, host) => hello(reader.cut(), host),
+                State::Hello(reader, through) => hello(reader.cut(), through),
                 _ => None,
             };
             self.state = State::Over;
@@ -132,54 +132,66 @@ impl Talk {
             self.state = if bytes.first() == Some(&0x16) {
                 State::Hello(HelloReader::default(), None)
             } else {
-                State::Http(Box::default())
+                State::Http(Box::default(), None)
             };
         }
-        if let State::Tunnel(host) = &mut self.state {
-            if bytes.first() != Some(&0x16) {
-                self.state = State::Over;
-                return Vec::new();
-            }
-            self.state = State::Hello(HelloReader::default(), host.take());
+        if let State::Tunnel(place) = &mut self.state {
+            let place = Some(std::mem::take(place));
+            self.state = if bytes.first() == Some(&0x16) {
+                State::Hello(HelloReader::default(), place)
+            } else {
+                State::Http(Box::default(), place)
+            };
         }
         match &mut self.state {
-            State::Hello(reader, host) => match reader.take(bytes) {
+            State::Hello(reader, through) => match reader.take(bytes) {
                 Progress::More => Vec::new(),
                 progress => {
-                    let said = hello(progress, host);
+                    let said = hello(progress, through);
                     self.state = State::Over;
                     said.into_iter().collect()
                 }
             },
-            State::Http(both) => {
+            State::Http(both, through) => {
                 both.0.miss(u64::from(missing));
+                let unread = both.0.unread();
                 let requests: Vec<Request> = both.0.take(bytes);
-                if let Some(connect) = requests.iter().find(|request| request.method == "CONNECT") {
-                    let host = connect
-                        .target
-                        .rsplit_once(':')
-                        .map_or(&*connect.target, |(host, _)| host);
-                    let host = crate::network::tls::host(host.trim_matches(['[', ']']).as_bytes());
-                    self.state = State::Tunnel(host);
-                    return Vec::new();
+                let is_unread = both.0.unread() > unread;
+                let mut through = through.clone();
+                let mut tunnel = None;
+                let mut said = Vec::with_capacity(requests.len());
+                for request in requests {
+                    if request.method == "CONNECT" {
+                        tunnel = Some(request.target.clone());
+                        through.clone_from(&tunnel);
+                    } else {
+                        let through = through.clone();
+                        said.push(Said::Asked(Asked { request, through }));
+                    }
                 }
-                let asked = |request: Request| {
-                    let by_proxy = !request.target.starts_with('/');
-                    Said::Asked(Asked { request, by_proxy })
-                };
-                requests.into_iter().map(asked).collect()
+                said.extend(is_unread.then_some(Said::Unreadable));
+                if let Some(place) = tunnel {
+                    self.state = State::Tunnel(place);
+                }
+                said
             }
             _ => Vec::new(),
         }
     }
 }
 
-fn hello(progress: Progress, host: &Option<String>) -> Option<Said> {
+/// The host of a place (`HOST:PORT`); nothing where that is none.
+fn host_of(place: &str) -> Option<String> {
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+    crate::network::tls::host(host.trim_matches(['[', ']']).as_bytes())
+}
+
+fn hello(progress: Progress, through: &Option<String>) -> Option<Said> {
     match progress {
         Progress::Hello(hello) => Some(Said::Hello {
             hello,
             over: Transport::Tcp,
-            through_proxy_to: host.clone(),
+            through_proxy_to: through.as_deref().map(host_of),
         }),
         Progress::More | Progress::NoHello => None,
     }

@@ -44,6 +44,7 @@ fn received(cookie: u64, offset: u32, bytes: &[u8]) -> Packet {
 fn targets(said: &[Said]) -> Vec<String> {
     let target = |said: &Said| match said {
         Said::Asked(asked) => asked.request.target.clone(),
+        Said::Unreadable => "?".to_owned(),
         Said::Answered(status) => status.to_string(),
         Said::Hello { hello, .. } => format!("{:?}", hello.server_name),
         Said::Named(answer) => answer.name.clone(),
@@ -61,12 +62,12 @@ fn each_request_of_a_kept_connection_is_told_and_how_it_was_answered() {
     let mut connections = Connections::default();
     let asked = connections.take(&packet(1, 0, TOKEN));
     assert_eq!(targets(&asked), ["/latest/api/token"]);
-    let Said::Asked(Asked { request, by_proxy }) = &asked[0] else {
+    let Said::Asked(Asked { request, through }) = &asked[0] else {
         panic!("{asked:?}");
     };
     assert_eq!(
-        (&request.marks[..], by_proxy),
-        (&[Mark::AwsTokenLifetime][..], &false)
+        (&request.marks[..], through),
+        (&[Mark::AwsTokenLifetime][..], &None)
     );
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
     assert_eq!(connections.take(&received(1, 0, answer)), [Said::Answered(200)]);
@@ -121,20 +122,43 @@ fn a_hello_behind_a_proxy_is_told_with_the_host_that_it_was_asked_for() {
     let [Said::Hello { through_proxy_to, .. }] = &said[..] else {
         panic!("{said:?}");
     };
-    assert_eq!(through_proxy_to.as_deref(), Some("sts.amazonaws.com"));
+    assert_eq!(through_proxy_to, &Some(Some("sts.amazonaws.com".to_owned())));
 }
 
 #[test]
-fn a_request_that_a_proxy_is_to_make_is_known_as_one() {
+fn what_is_asked_behind_a_proxy_s_consent_is_asked_there() {
+    let mut connections = Connections::default();
+    let connect = b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n";
+    // At once, as a client does that does not wait, and behind it.
+    let said = connections.take(&packet(1, 0, &[&connect[..], ROLE].concat()));
+    let [Said::Asked(Asked { through, .. })] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(through.as_deref(), Some("169.254.169.254:80"));
+    let behind = u32::try_from(connect.len() + ROLE.len()).expect("short");
+    let said = connections.take(&packet(1, behind, TOKEN));
+    let [Said::Asked(Asked { through, .. })] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(through.as_deref(), Some("169.254.169.254:80"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_as_that() {
+    let mut connections = Connections::default();
+    let said = connections.take(&packet(1, 0, b"GET \0 /latest HTTP/9\r\n\r\n"));
+    assert_eq!(targets(&said), ["?"]);
+}
+
+#[test]
+fn a_request_that_a_proxy_is_to_make_is_told_as_it_was_made() {
     let mut connections = Connections::default();
     let said = connections.take(&packet(
         1,
         0,
         b"GET http://169.254.169.254/latest/user-data HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n",
     ));
-    let [Said::Asked(Asked { by_proxy: true, .. })] = &said[..] else {
-        panic!("{said:?}");
-    };
+    assert_eq!(targets(&said), ["http://169.254.169.254/latest/user-data"]);
 }
 
 #[test]

@@ -82,9 +82,6 @@ impl Head for Request {
                 name => marks.extend(mark(name, header.value)),
             }
         }
-        if method == "CONNECT" {
-            body = Body::Rest;
-        }
         marks.sort_unstable();
         let request = Self {
             method: method.to_owned(),

@@ -71,12 +71,12 @@ fn bodies_are_passed_over() {
 }
 
 #[test]
-fn a_tunnel_is_another_protocol() {
+fn what_follows_the_request_for_a_tunnel_is_read_too() {
     let found = requests(&[
         b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
     ]);
-    assert_eq!(lines(&found), ["CONNECT sts.amazonaws.com:443"]);
+    assert_eq!(lines(&found), ["CONNECT sts.amazonaws.com:443", "GET /"]);
 }
 
 #[test]
