@@ -7,6 +7,8 @@ use crate::v1::{AgentSocket, CauseRelation, Endpoint};
 #[must_use]
 pub fn endpoint_words(endpoint: &Endpoint) -> String {
     let host = match &*endpoint.address {
+        // A proxy is to find it.
+        "" => endpoint.name.clone(),
         address if address.contains(':') => format!("[{address}]"),
         address => address.to_owned(),
     };
@@ -16,12 +18,18 @@ pub fn endpoint_words(endpoint: &Endpoint) -> String {
     };
     // A client that was given an address asks for that.
     let is_address = endpoint.name == endpoint.address || endpoint.name == host;
+    let way = match (endpoint.by_proxy, &*endpoint.translated_address) {
+        (false, "") => String::new(),
+        (true, "") => "by a proxy".to_owned(),
+        (true, proxy) => format!("by the proxy at {proxy}"),
+        (false, address) => format!("went to {address}"),
+    };
     let about = [
         if is_address { "" } else { &*endpoint.name },
         &*endpoint.provider,
         &*version,
         if endpoint.for_token { "for a token" } else { "" },
-        if endpoint.by_proxy { "by a proxy" } else { "" },
+        &*way,
     ];
     let about: Vec<&str> = about.into_iter().filter(|word| !word.is_empty()).collect();
     let port = endpoint.port;
@@ -106,6 +114,26 @@ mod tests {
         assert_eq!(
             endpoint_words(&named),
             "192.0.2.1:443 (sts.amazonaws.com, aws, by a proxy)"
+        );
+        let by_name = Endpoint {
+            port: 80,
+            name: "metadata.google.internal".into(),
+            provider: "gcp".into(),
+            by_proxy: true,
+            translated_address: "192.0.2.9:3128".into(),
+            ..Endpoint::default()
+        };
+        assert_eq!(
+            endpoint_words(&by_name),
+            "metadata.google.internal:80 (gcp, by the proxy at 192.0.2.9:3128)"
+        );
+        let rewritten = Endpoint {
+            translated_address: "127.0.0.1:8080".into(),
+            ..metadata()
+        };
+        assert_eq!(
+            endpoint_words(&rewritten),
+            "[fd00:ec2::254]:80 (aws, IMDSv1, for a token, went to 127.0.0.1:8080)"
         );
         let bare = Endpoint {
             address: "192.0.2.1".into(),

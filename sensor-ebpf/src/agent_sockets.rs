@@ -204,7 +204,8 @@ fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
             record.name_length = abstract_name(named, &mut record.name).unwrap_or_default();
             return record.name_length != 0;
         }
-        path::walk(&place, &mut record.path);
+        // Whatever the process has for its root: a name is the catalogue's by where it lies.
+        path::walk_below(&Place::NOWHERE, &place, &mut record.path);
         true
     })
 }
@@ -239,9 +240,12 @@ extern "C" fn by_name(errno: u32, address: u64, knows: u64) -> u32 {
             return false;
         };
         record.name_length = given.len() as u32;
-        if record.name[0] != b'/' {
-            path::walk(&path::working_directory(), &mut record.path);
-        }
+        let begins = if record.name[0] == b'/' {
+            path::root::<Probed>(task::current())
+        } else {
+            path::working_directory()
+        };
+        path::walk_below(&Place::NOWHERE, &begins, &mut record.path);
         record.name_length != 0
     });
     0

@@ -14,8 +14,8 @@ use crate::{
     report::{lose, submit_if_room},
     senders,
     sockets::{
-        self, DNS_PORT, DONE, ENDPOINT, HELLO, NEW, PROXIED, RECEIVED, RESOLVER, SENT, Socket, TCP, UDP,
-        mapped,
+        self, DNS_PORT, DONE, ENDPOINT, HELLO, NEW, PROXIED, PROXY, RECEIVED, RESOLVER, SENT, Socket, TCP,
+        UDP, mapped,
     },
 };
 
@@ -24,12 +24,18 @@ const ALLOWED: i32 = 1;
 
 /// Records of one packet: of what is longer the rest is left.
 const PARTS_MAX: u32 = 8;
+/// Extension headers of IPv6 that are passed over: as many as a sender may put before TCP, each once, and one more of options.
+const EXTENSIONS_MAX: u32 = 4;
 /// What is taken of a stream that begins as a request to a proxy does: the request, and a ClientHello behind it.
 const PROXIED_BYTES: u32 = 8_192;
 /// What is taken of a TLS session whose first message does not say how long it is in its first packet.
 const HELLO_BYTES: u32 = 16_640;
 /// A handshake message, and the records that it comes in where they are split.
 const HELLO_BYTES_MAX: u32 = 33_000;
+
+/// Bits of TCP's header (RFC 9293, 3.1).
+const SYN: u8 = 2;
+const URG: u8 = 0x20;
 
 /// A packet as far as it was looked at.
 #[repr(C)]
@@ -46,6 +52,8 @@ struct Packet {
     /// Of TCP: the sequence number of its first byte.
     sequence: u32,
     source_port: u32,
+    /// Of TCP: which byte of the payload is urgent, from 1 on; 0 where none is.
+    urgent: u32,
     /// The other end.
     peer: Destination,
 }
@@ -59,6 +67,7 @@ impl Packet {
         length: 0,
         sequence: 0,
         source_port: 0,
+        urgent: 0,
         peer: Destination {
             address: [0; 16],
             port: 0,
@@ -105,7 +114,7 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
     }
     if packet.transport == UDP {
         match begins_quic(skb, &packet) {
-            Begins::Quic => take(skb, socket, &packet, 0),
+            Begins::Quic => take(skb, socket, &packet, 0, PARTS_MAX),
             Begins::MayYet => {}
             Begins::Nothing => socket.state = DONE,
         }
@@ -129,8 +138,12 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
         let begins = begins(skb, &raw const packet);
         (socket.state, socket.needed) = (begins as u16, (begins >> 32) as u32);
     }
+    // To a proxy anything may be sent; what is asked of it begins in a packet of its own.
+    if socket.state == PROXY && begins(skb, &raw const packet) as u16 != PROXY {
+        return None;
+    }
     if socket.state != DONE {
-        take(skb, socket, &packet, skipped);
+        take(skb, socket, &packet, skipped, PARTS_MAX);
     }
     if (socket.state == HELLO || socket.state == PROXIED) && socket.next >= socket.needed {
         socket.state = DONE;
@@ -142,7 +155,7 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
 unsafe fn received(skb: *mut __sk_buff) -> Option<()> {
     // SAFETY: of the caller.
     let socket = unsafe { watched(skb) }?;
-    if socket.state != ENDPOINT && socket.state != RESOLVER {
+    if socket.state != ENDPOINT && socket.state != RESOLVER && socket.state != PROXY {
         return None;
     }
     let mut packet = Packet::NONE;
@@ -152,7 +165,7 @@ unsafe fn received(skb: *mut __sk_buff) -> Option<()> {
     }
     if packet.transport == UDP {
         if socket.state == RESOLVER && packet.source_port == DNS_PORT {
-            take(skb, socket, &packet, 0);
+            take(skb, socket, &packet, 0, PARTS_MAX);
         }
         return None;
     }
@@ -164,9 +177,19 @@ unsafe fn received(skb: *mut __sk_buff) -> Option<()> {
     let skipped = seen_before(socket.needed, &packet);
     if skipped < packet.length {
         socket.needed = packet.offset.wrapping_add(packet.length);
-        take(skb, socket, &packet, skipped);
+        // An answer begins in a packet of its own; what is answered is not looked at.
+        if socket.state == ENDPOINT || is_answer(skb, packet.payload) {
+            take(skb, socket, &packet, skipped, 1);
+        }
     }
     None
+}
+
+/// Whether a packet begins as an answer of HTTP/1 does.
+#[inline(always)]
+fn is_answer(skb: *mut __sk_buff, payload: u32) -> bool {
+    let mut head = [0u8; 4];
+    load(skb, payload, &mut head) && head == *b"HTTP"
 }
 
 /// How many bytes of a packet were seen before: it was sent once more. Where some are missing before it, they are not to be had.
@@ -207,6 +230,8 @@ fn begins_as(ctx: *mut __sk_buff, packet: &Packet) -> (u16, u32) {
     match head[0] {
         // RFC 8446, 5.1 and 4: a record of a handshake, and a ClientHello in it.
         0x16 if !is_whole => (HELLO, HELLO_BYTES),
+        // One without content comes before it.
+        0x16 if head[1] == 3 && head[3] == 0 && head[4] == 0 => (HELLO, HELLO_BYTES),
         0x16 if head[1] == 3 && head[5] == 1 => {
             let record = u32::from(head[3]) << 8 | u32::from(head[4]);
             let message = 4 + (u32::from(head[6]) << 16 | u32::from(head[7]) << 8 | u32::from(head[8]));
@@ -227,15 +252,15 @@ fn begins_as(ctx: *mut __sk_buff, packet: &Packet) -> (u16, u32) {
         }
         b'C' | b'D' | b'G' | b'H' | b'O' | b'P' if !is_whole => (PROXIED, PROXIED_BYTES),
         b'C' if head.starts_with(b"CONNECT ") => (PROXIED, PROXIED_BYTES),
-        b'D' if head.starts_with(b"DELETE ") && is_scheme(head[7]) => (ENDPOINT, 0),
-        b'G' if head.starts_with(b"GET ") && is_scheme(head[4]) => (ENDPOINT, 0),
-        b'H' if head.starts_with(b"HEAD ") && is_scheme(head[5]) => (ENDPOINT, 0),
-        b'O' if head.starts_with(b"OPTIONS ") && is_scheme(head[8]) => (ENDPOINT, 0),
+        b'D' if head.starts_with(b"DELETE ") && is_scheme(head[7]) => (PROXY, 0),
+        b'G' if head.starts_with(b"GET ") && is_scheme(head[4]) => (PROXY, 0),
+        b'H' if head.starts_with(b"HEAD ") && is_scheme(head[5]) => (PROXY, 0),
+        b'O' if head.starts_with(b"OPTIONS ") && is_scheme(head[8]) => (PROXY, 0),
         b'P' if (head.starts_with(b"PUT ") && is_scheme(head[4]))
             || (head.starts_with(b"POST ") && is_scheme(head[5]))
             || (head.starts_with(b"PATCH ") && is_scheme(head[6])) =>
         {
-            (ENDPOINT, 0)
+            (PROXY, 0)
         }
         _ => (DONE, 0),
     }
@@ -249,11 +274,11 @@ const fn is_scheme(first: u8) -> bool {
 
 /// What a datagram tells of those behind it.
 enum Begins {
-    /// It is a client's first of a QUIC connection, or may be: a long header (RFC 9000, 17.2) of version 1, or of 2 (RFC 9369, 3.2), of type Initial.
+    /// It is of a QUIC handshake, or may be: a long header (RFC 9000, 17.2) of version 1, or of 2 (RFC 9369, 3.2). An Initial may stand behind another one in it.
     Quic,
-    /// One that comes before or between these.
+    /// One that comes before, between or behind these: on one socket another connection may begin.
     MayYet,
-    /// The handshake is over, or it is something else.
+    /// It is something else.
     Nothing,
 }
 
@@ -263,16 +288,17 @@ fn begins_quic(ctx: *mut __sk_buff, packet: &Packet) -> Begins {
     if packet.length < head.len() as u32 || !load(ctx, packet.payload, &mut head) {
         return Begins::MayYet;
     }
-    let initial = match u32::from_be_bytes([head[1], head[2], head[3], head[4]]) {
-        1 => 0xc0,
-        0x6b33_43cf => 0xd0,
-        _ if head[0] & 0xc0 == 0xc0 => return Begins::MayYet,
-        _ => return Begins::Nothing,
+    // The types behind the form and the fixed bit; a Retry is the server's.
+    let retry = match u32::from_be_bytes([head[1], head[2], head[3], head[4]]) {
+        1 => 0xf0,
+        0x6b33_43cf => 0xc0,
+        _ if head[0] & 0xc0 == 0x80 => return Begins::Nothing,
+        _ => return Begins::MayYet,
     };
-    match head[0] & 0xf0 {
-        first if first == initial => Begins::Quic,
-        first if first & 0xc0 == 0xc0 => Begins::MayYet,
-        _ => Begins::Nothing,
+    if head[0] & 0xc0 == 0xc0 && head[0] & 0xf0 != retry {
+        Begins::Quic
+    } else {
+        Begins::MayYet
     }
 }
 
@@ -311,7 +337,8 @@ fn look_directly(skb: *mut __sk_buff, packet: &mut Packet, is_sent: bool) -> Opt
     packet.source_port = port(20);
     packet.peer.port = if is_sent { port(22) } else { packet.source_port };
     // What comes with the first packet of a connection stands behind its number.
-    packet.sequence = u32::from_be_bytes(word(24)).wrapping_add(u32::from(header[33] & 2 != 0));
+    packet.sequence = u32::from_be_bytes(word(24)).wrapping_add(u32::from(header[33] & SYN != 0));
+    packet.urgent = if header[33] & URG != 0 { port(38) } else { 0 };
     Some(packet.length)
 }
 
@@ -350,8 +377,21 @@ extern "C" fn look(skb: *mut __sk_buff, packet: *mut Packet) -> u32 {
             if !load(skb, 6, &mut next) || !load(skb, at, &mut packet.peer.address) {
                 return 0;
             }
+            let mut at = 40;
+            for _ in 0..EXTENSIONS_MAX {
+                // RFC 8200, 4: hop-by-hop options, routing, destination options.
+                if !matches!(next[0], 0 | 43 | 60) {
+                    break;
+                }
+                let mut extension = [0u8; 2];
+                if !load(skb, at, &mut extension) {
+                    return 0;
+                }
+                next[0] = extension[0];
+                at += 8 + u32::from(extension[1]) * 8;
+            }
             packet.transport = u32::from(next[0]);
-            40
+            at
         }
         _ => return 0,
     };
@@ -373,7 +413,11 @@ extern "C" fn look(skb: *mut __sk_buff, packet: *mut Packet) -> u32 {
             }
             let sequence = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
             // What comes with the first packet of a connection stands behind its number.
-            packet.sequence = sequence.wrapping_add(u32::from(header[9] & 2 != 0));
+            packet.sequence = sequence.wrapping_add(u32::from(header[9] & SYN != 0));
+            let mut urgent = [0u8; 2];
+            if header[9] & URG != 0 && load(skb, headers + 18, &mut urgent) {
+                packet.urgent = u32::from(u16::from_be_bytes(urgent));
+            }
             headers + u32::from(header[8] >> 4) * 4
         }
         UDP => headers + 8,
@@ -387,16 +431,16 @@ extern "C" fn look(skb: *mut __sk_buff, packet: *mut Packet) -> u32 {
 
 /// Tells what is behind the first `skipped` bytes, in as many records as it takes.
 #[inline(always)]
-fn take(skb: *mut __sk_buff, socket: &Socket, packet: &Packet, skipped: u32) {
+fn take(skb: *mut __sk_buff, socket: &Socket, packet: &Packet, skipped: u32, parts: u32) {
     let mut at = skipped;
-    for _ in 0..PARTS_MAX {
-        if at >= packet.length {
-            return;
+    for number in 0..PARTS_MAX {
+        if at >= packet.length || number >= parts {
+            break;
         }
         part(skb, socket, packet, at);
         at += PACKET_BYTES as u32;
     }
-    if at < packet.length && socket.state != ENDPOINT {
+    if at < packet.length && socket.state != ENDPOINT && socket.state != PROXY {
         lose(Probe::Network, Counter::LostUnreadable);
     }
 }
@@ -429,6 +473,13 @@ extern "C" fn part(skb: *mut __sk_buff, socket: *const Socket, packet: *const Pa
         record.offset = packet.offset.wrapping_add(at);
         record.length = length;
         record.left = left - length;
+        // The pointer leads to behind it (RFC 9293, 3.8.5, as Linux has it).
+        record.urgent = if packet.urgent > at && packet.urgent - at <= length {
+            packet.urgent - at
+        } else {
+            0
+        };
+        record.reserved = 0;
         record.sender_is_known = u32::from(socket.sender != 0);
         // SAFETY: the verifier admits a load of this member.
         let sock = unsafe { (*skb).__bindgen_anon_2.sk };

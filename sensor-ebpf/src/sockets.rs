@@ -55,6 +55,8 @@ pub const PROXIED: u16 = 3;
 pub const ENDPOINT: u16 = 4;
 /// It leads to a resolver: answers are taken.
 pub const RESOLVER: u16 = 5;
+/// It leads to a proxy that is asked in clear: the beginnings of packets that begin a request, or an answer, are taken.
+pub const PROXY: u16 = 7;
 /// Datagrams that may begin a QUIC connection are taken.
 pub const DATAGRAMS: u16 = 6;
 

@@ -116,7 +116,7 @@ compared! {
     Destination { address, port }
     SocketFacts { cookie, asked, directed, transport, reserved }
     ConnectRecord { header, task, socket }
-    PacketRecord { header, task, socket, peer, direction, offset, length, left, sender_is_known, bytes }
+    PacketRecord { header, task, socket, peer, direction, offset, length, left, sender_is_known, urgent, reserved, bytes }
     HeldRecord { header, task, key, label, matched, pre_existing, since_boot_ns, path }
     Look { before_boot_ns, number, reserved }
     RepeatKey { pid, operation, start_boottime_ns, exec_id, object, access, errno }

@@ -491,11 +491,11 @@ pub struct Endpoint {
     /// Host name, and in `name_basis` what it rests on.
     #[prost(string, tag = "5")]
     pub name: ::prost::alloc::string::String,
-    /// "sni", "quic_sni", "http_connect" (what a proxy was asked to connect to), "http_host", "dns" (what its address was last resolved from, which
+    /// "sni", "quic_sni", "http_connect" (what a proxy was asked to connect to), "http_host", "http_proxy" (what a proxy was asked to ask), "dns" (what its address was last resolved from, which
     /// is weaker evidence); empty where there is no name.
     #[prost(string, tag = "6")]
     pub name_basis: ::prost::alloc::string::String,
-    /// HTTP method of a clear request; empty where not seen.
+    /// HTTP method of a clear request; empty where not seen, "other" for one that HTTP does not know.
     #[prost(string, tag = "7")]
     pub method: ::prost::alloc::string::String,
     /// Path of a clear request with all but the catalogue's public parts removed.
@@ -504,14 +504,15 @@ pub struct Endpoint {
     /// HTTP status of the answer; 0 where not seen.
     #[prost(uint32, tag = "9")]
     pub status: u32,
-    /// The address the packet went to, where it differs from the one the process gave.
+    /// The address the packet went to, where it differs from the one the process gave; of a request to a proxy, the proxy's.
     #[prost(string, tag = "10")]
     pub translated_address: ::prost::alloc::string::String,
     /// True where the request is for a token or another secret; false for what such an endpoint tells besides (a region, an instance's id), and where that
     /// is not known.
     #[prost(bool, tag = "11")]
     pub for_token: bool,
-    /// True where a proxy was asked to ask for it (a request in absolute form).
+    /// True where a proxy was asked to ask for it (a request in absolute form), or to connect to it (CONNECT). Of a TLS session behind that the address is
+    /// the proxy's. Where a proxy was asked for a host by its name, there is no address.
     #[prost(bool, tag = "12")]
     pub by_proxy: bool,
     /// Version of AWS's instance metadata service: 1 without a session token, 2 with one or asking for one; 0 of others.

@@ -27,6 +27,6 @@ pub struct AgentSocketRecord {
     pub is_abstract: u32,
     /// What stands behind `name_length` means nothing.
     pub name: [u8; SOCKET_NAME_BYTES],
-    /// Where the socket lies, as the process's root shows it.
+    /// Where the socket lies, as the root of its mount namespace shows it.
     pub path: PathBytes,
 }

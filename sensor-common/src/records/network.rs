@@ -70,6 +70,10 @@ pub struct PacketRecord {
     pub left: u32,
     /// 1 where `task` is who sent last, and 0 where it is who opened the socket, or sent from it last where it is not connected, for nobody sees who sends.
     pub sender_is_known: u32,
+    /// Of TCP: which of these bytes is urgent, from 1 on, so that the other end does not have it in the stream; 0 where none is.
+    pub urgent: u32,
+    /// 0.
+    pub reserved: u32,
     /// The payload.
     pub bytes: [u8; PACKET_BYTES],
 }

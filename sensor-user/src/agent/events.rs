@@ -187,7 +187,7 @@ impl Facts {
     /// Takes away what is said of the program where the kernel says that another one runs, and marks the one that does as the kernel has it now.
     /// Where the start of that very run was seen, no other does: the process has only said so, and what it was started from stays.
     fn confirm_program(&self, process: &mut Process, task: &Task) {
-        let facts = self.processes.last_known(task.process);
+        let facts = self.processes.known_best(task.run());
         let runs_it = |facts: &ProcessFacts| task.exe.is_none_or(|(_, inode)| facts.may_run(inode));
         let runs_it = facts.is_none_or(runs_it);
         if !runs_it

@@ -88,6 +88,8 @@ reasons! {
         PathReadLate = "path_read_late",
         /// Only a part of the path was seen by which it would be known.
         PathCut = "path_cut",
+        /// What was said on a connection could not be followed: a part of it is missing, or too many connections were watched.
+        ConnectionNotFollowed = "connection_not_followed",
         /// Credentials that were moved with their directory, of too many.
         TooManyMoved = "too_many_moved",
         /// Directories that came to where credentials can lie, of too many.

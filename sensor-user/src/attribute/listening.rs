@@ -60,10 +60,12 @@ struct Named {
     is_exact: bool,
 }
 
-/// Those of a table (`/proc/net/unix`) that may be the one of this name.
+/// Those of a table (`/proc/net/unix`) that may be the one of this name. A name may hold any byte, and stands there as it is: also the end of a line, and what looks
+/// like another one.
 fn listening<'a>(table: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Named> + 'a {
+    let exact = lines_of(table, name);
     let lines = table.split(|&byte| byte == b'\n').skip(1);
-    lines.filter_map(move |line| {
+    exact.into_iter().chain(lines).filter_map(move |line| {
         // Address, references, protocol, flags, type, state, inode; then, behind one space, the name, which may hold any byte.
         let mut rest = line;
         let mut fields = [&line[..0]; 7];
@@ -81,6 +83,22 @@ fn listening<'a>(table: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Named>
         let may_be_it = is_exact || (is_path(bound) && is_path(name) && last(bound) == last(name));
         (flags & SO_ACCEPTCON != 0 && may_be_it).then_some(Named { inode, is_exact })
     })
+}
+
+/// Lines that end in a name of more than one line.
+fn lines_of<'a>(table: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
+    if !name.contains(&b'\n') {
+        return Vec::new();
+    }
+    let ends = table
+        .windows(name.len())
+        .enumerate()
+        .filter(|(_, window)| *window == name);
+    ends.filter_map(|(at, _)| {
+        let begins = table[..at].iter().rposition(|&byte| byte == b'\n')? + 1;
+        table.get(begins..at + name.len())
+    })
+    .collect()
 }
 
 fn last(path: &[u8]) -> &[u8] {
@@ -196,6 +214,17 @@ mod tests {
         assert_eq!(inodes(b"@agent.sock"), [(77003, true)]);
         assert_eq!(inodes(b"/run/other"), []);
         assert_eq!(inodes(b""), []);
+        let table = b"Num\nffff: 00000002 00000000 00010000 0001 01 7 /run/a\nffff: 00000002 00000000 00010000 0001 01 8 /run/b\n";
+        let found = |name: &[u8]| {
+            listening(table, name)
+                .filter(|socket| socket.is_exact)
+                .map(|socket| socket.inode)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            found(b"/run/a\nffff: 00000002 00000000 00010000 0001 01 8 /run/b"),
+            [7]
+        );
     }
 
     fn holder(inode: u64, pid: u32, is_manager: bool) -> Holder {

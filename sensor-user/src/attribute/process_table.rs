@@ -29,6 +29,9 @@ pub const FRUITLESS_MAX: usize = 4_096;
 /// What was told of program starts that are not told yet themselves: the one follows the other. At the bound all are let go, and said to be lost.
 pub const COMING_MAX: usize = 1_024;
 
+/// Runs of programs kept that their processes have left for another: what is told of a socket may be of whoever opened it. The oldest goes first.
+pub const LEFT_MAX: usize = 4_096;
+
 /// Creators of a process that are told, as many as the kernel half tells ancestors.
 pub const CREATORS_MAX: usize = claviger_sensor_common::ANCESTORS_MAX;
 
@@ -47,6 +50,8 @@ pub struct ProcessTable {
     coming: HashMap<ProgramRun, Program>,
     /// The same of what their environments have them load.
     pub(super) coming_code: HashMap<ProgramRun, CodeInEnvironment>,
+    left: HashMap<ProgramRun, Box<ProcessFacts>>,
+    left_first: VecDeque<ProgramRun>,
     not_kept: u64,
     pub(super) changes: u64,
 }
@@ -125,9 +130,28 @@ impl ProcessTable {
             is_creator: before.is_some_and(|facts| facts.is_creator),
         };
         self.fruitless.remove(&process);
+        self.leave(exec.task.run());
         self.keep(process, facts);
         if let Some(code) = self.coming_code.remove(&exec.task.run()) {
             self.started_with_code(exec.task.run(), code);
+        }
+    }
+
+    /// A process leaves the program that it runs for that of the next run.
+    fn leave(&mut self, next: ProgramRun) {
+        let Some(facts) = self.facts.remove(&next.process) else {
+            return;
+        };
+        // The kernel counts one by one.
+        let exec_id = facts.exec_id.unwrap_or_else(|| next.exec_id.wrapping_sub(1));
+        let run = ProgramRun { exec_id, ..next };
+        if self.left.insert(run, facts).is_none() {
+            self.left_first.push_back(run);
+        }
+        if self.left_first.len() > LEFT_MAX
+            && let Some(first) = self.left_first.pop_front()
+        {
+            self.left.remove(&first);
         }
     }
 
@@ -158,6 +182,9 @@ impl ProcessTable {
     pub fn describe(&mut self, run: ProgramRun) -> Option<&ProcessFacts> {
         let process = run.process;
         let known = self.facts.get(&process);
+        if self.left.contains_key(&run) && known.is_none_or(|facts| !facts.is_of(run)) {
+            return self.left.get(&run).map(|facts| &**facts);
+        }
         let is_known = known.is_some_and(|facts| !facts.exe_path.is_empty() && facts.is_of(run));
         if !is_known && !self.fruitless.contains(&process) {
             let created_by = known.and_then(|facts| facts.parent);
@@ -201,6 +228,14 @@ impl ProcessTable {
         std::iter::successors(creator(&process), creator)
             .take(CREATORS_MAX)
             .collect()
+    }
+
+    /// What is known of a process in one of its program runs, without asking procfs; else of whichever program it ran last.
+    #[must_use]
+    pub fn known_best(&self, run: ProgramRun) -> Option<&ProcessFacts> {
+        let last = self.last_known(run.process).filter(|facts| facts.is_of(run));
+        let left = || self.left.get(&run).map(|facts| &**facts);
+        last.or_else(left).or_else(|| self.last_known(run.process))
     }
 
     /// What is known of a creator, of whichever program it ran last.
@@ -308,6 +343,33 @@ mod tests {
         table.fork(key(2), key(1));
         let facts = table.describe(run(key(2))).expect("kept");
         assert_eq!((facts.exe_path.as_str(), facts.parent), ("/bin/sh", Some(key(1))));
+    }
+
+    #[test]
+    fn what_a_process_ran_before_is_told_of_what_it_did_then() {
+        let mut table = ProcessTable::default();
+        let facts = |path: &str, exec_id| ProcessFacts {
+            exe_path: path.into(),
+            exec_id: Some(exec_id),
+            ..ProcessFacts::default()
+        };
+        table.keep(key(1), facts("/usr/bin/python3", 3));
+        let at = |exec_id| ProgramRun {
+            process: key(1),
+            exec_id,
+        };
+        table.leave(at(4));
+        table.keep(key(1), facts("/bin/dash", 4));
+        for (exec_id, path) in [(3, "/usr/bin/python3"), (4, "/bin/dash")] {
+            let known = table.known_best(at(exec_id)).expect("kept");
+            assert_eq!(known.exe_path, path);
+            assert_eq!(table.describe(at(exec_id)).expect("kept").exe_path, path);
+        }
+        for exec_id in 5..5 + u32::try_from(LEFT_MAX).expect("small") {
+            table.leave(at(exec_id));
+            table.keep(key(1), facts("/bin/true", exec_id));
+        }
+        assert_eq!((table.left.len(), table.left_first.len()), (LEFT_MAX, LEFT_MAX));
     }
 
     #[test]

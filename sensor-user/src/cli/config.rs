@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use claviger_proto::catalogue::Entry;
+use claviger_proto::catalogue::{Endpoint, Entry, Pattern, Provider, Socket};
 use serde_json::json;
 
 use super::exit::CONFIG;
@@ -38,11 +38,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List what is watched: every entry of the catalogue that holds, with its kind and patterns
+    /// List what is watched: every entry of the catalogue that holds, with its kind and patterns; token endpoints, identity
+    /// providers, and sockets of programs that hold keys
     Catalogue {
         #[command(flatten)]
         file: ConfigFile,
-        /// Print one JSON object a line, {"entry":{…}}
+        /// Print one JSON object a line: {"entry":{…}}, {"endpoint":{…}}, {"provider":{…}} or {"socket":{…}}
         #[arg(long)]
         json: bool,
     },
@@ -62,8 +63,18 @@ impl ConfigCommand {
             }
             Command::Catalogue { file, json } => {
                 let (_, policy) = Config::load_with_policy(file.config.as_deref())?;
-                for entry in policy.catalogue.entries() {
+                let catalogue = &policy.catalogue;
+                for entry in catalogue.entries() {
                     say_entry(entry, json)?;
+                }
+                for endpoint in catalogue.endpoints() {
+                    say_endpoint(endpoint, json)?;
+                }
+                for provider in catalogue.providers() {
+                    say_provider(provider, json)?;
+                }
+                for socket in catalogue.sockets() {
+                    say_socket(socket, json)?;
                 }
             }
         }
@@ -132,6 +143,61 @@ fn say_entry(entry: &Entry, as_json: bool) -> anyhow::Result<()> {
         if !content.is_empty() {
             say!("    where the content is: {}", content.join(", "));
         }
+    }
+    Ok(())
+}
+
+fn say_endpoint(endpoint: &Endpoint, as_json: bool) -> anyhow::Result<()> {
+    let (id, provider, names) = (endpoint.id(), endpoint.provider(), endpoint.names());
+    let addresses: Vec<String> = endpoint.addresses().iter().map(ToString::to_string).collect();
+    let calls: Vec<String> = endpoint.calls().iter().map(ToString::to_string).collect();
+    if as_json {
+        let endpoint =
+            json!({"id": id, "provider": provider, "addresses": addresses, "names": names, "calls": calls});
+        say!("{}", json!({ "endpoint": endpoint }));
+        return Ok(());
+    }
+    say!("{id} (token endpoint of {provider})");
+    say!("    at {}", addresses.join(", "));
+    if !names.is_empty() {
+        say!("    by a proxy as {}", names.join(", "));
+    }
+    for call in calls {
+        say!("    {call}");
+    }
+    Ok(())
+}
+
+fn say_provider(provider: &Provider, as_json: bool) -> anyhow::Result<()> {
+    let (id, of, names) = (provider.id(), provider.provider(), provider.names());
+    let addresses: Vec<String> = provider.addresses().iter().map(ToString::to_string).collect();
+    if as_json {
+        let provider = json!({"id": id, "provider": of, "names": names, "addresses": addresses});
+        say!("{}", json!({ "provider": provider }));
+        return Ok(());
+    }
+    say!("{id} (identity provider of {of})");
+    for place in names.iter().chain(&addresses) {
+        say!("    {place}");
+    }
+    Ok(())
+}
+
+fn say_socket(socket: &Socket, as_json: bool) -> anyhow::Result<()> {
+    let shown = |patterns: &[Pattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (globs, names) = (shown(socket.patterns()), shown(socket.abstract_names()));
+    if as_json {
+        let socket =
+            json!({"id": socket.id(), "kind": socket.kind(), "globs": globs, "abstract_names": names});
+        say!("{}", json!({ "socket": socket }));
+        return Ok(());
+    }
+    say!("{} (socket, {})", socket.id(), socket.kind());
+    for glob in globs {
+        say!("    {glob}");
+    }
+    for name in names {
+        say!("    @{name}");
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub struct AgentSocket {
 /// What a socket is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketName {
-    /// By the path of its file, as the process's root shows it.
+    /// By the path of its file, as the root of its mount namespace shows it.
     Path(FilePath),
     /// In the abstract namespace, without its zero.
     Abstract(Vec<u8>),
@@ -36,11 +36,16 @@ impl AgentSocket {
     pub(super) fn from_record(record: &AgentSocketRecord) -> Result<Self, DecodeError> {
         let name = used(&record.name, "name_length", record.name_length)?;
         let name = match record.is_abstract {
-            0 => SocketName::Path(if name.is_empty() {
-                FilePath::from_record(&record.path)?
-            } else {
-                FilePath::from_record(&record.path)?.join(name)
-            }),
+            0 => {
+                let path = FilePath::from_record(&record.path)?;
+                SocketName::Path(if name.is_empty() {
+                    path
+                } else {
+                    // Where it begins is the path: the process's root, or its directory.
+                    let below = name.iter().position(|byte| *byte != b'/').unwrap_or(name.len());
+                    path.join(&name[below..])
+                })
+            }
             1 => SocketName::Abstract(name.to_vec()),
             value => {
                 return Err(DecodeError::OutOfRange {

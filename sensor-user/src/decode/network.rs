@@ -63,6 +63,8 @@ pub struct Packet {
     pub offset: u32,
     /// Bytes of the packet behind these that are not here.
     pub left: u32,
+    /// Which of the bytes is urgent, and not in the stream to the other end.
+    pub urgent: Option<usize>,
     /// The payload. It may hold secrets.
     pub bytes: Vec<u8>,
 }
@@ -116,6 +118,9 @@ impl Packet {
             is_received,
             offset: record.offset,
             left: record.left,
+            urgent: usize::try_from(record.urgent)
+                .ok()
+                .and_then(|urgent| urgent.checked_sub(1)),
             bytes: bytes.to_vec(),
         })
     }

@@ -312,7 +312,7 @@ fn what_goes_through_a_proxy_is_told_as_what_it_is_for() {
         &told,
         &[
             "token_endpoint_call GET /latest/meta-data/iam/security-credentials/default-role at 169.254.169.254:80 \
-             (aws, IMDSv1, for a token, by a proxy) → 200",
+             (aws, IMDSv1, for a token, by the proxy at 127.0.0.4:3128) → 200",
             "  by        /usr/bin/curl",
         ],
     );
@@ -335,7 +335,7 @@ fn what_goes_through_a_proxy_is_told_as_what_it_is_for() {
             &read,
             "  by        /usr/bin/cat",
             "  identity  aws_access_key_id AKIAIOSFODNN7EXAMPLE (profile default, temporary false)",
-            "identity_provider_connection at 127.0.0.4:3128 (sts.amazonaws.com, aws)",
+            "identity_provider_connection at 127.0.0.4:3128 (sts.amazonaws.com, aws, by a proxy)",
             "  by        /usr/bin/curl",
             &format!("  after     {read}, by another of the same parent"),
         ],

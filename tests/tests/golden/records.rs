@@ -214,6 +214,7 @@ pub(crate) const PACKET: Format = format("record_packet", || {
         offset: 100,
         length: 12,
         left: 3,
+        urgent: 2,
         ..FromZeros::new_zeroed()
     };
     record.bytes[..12].copy_from_slice(b"HTTP/1.1 200");

@@ -45,13 +45,12 @@ pub(super) enum Tests {
 }
 
 /// Run in every boot.
-const OF_HOOKS: &str =
-    "hooks/the_hook_in_use/overlayfs_is_followed,ways,end_to_end/what_is_asked_of_an_endpoint";
+const OF_HOOKS: &str = "hooks/the_hook_in_use/overlayfs_is_followed,ways";
 /// What else depends on the kernel, in two halves that take about as long.
 const HALVES: [&str; 2] = [
-    "hooks/a_hook_that/every_other/whatever_its_descriptor,end_to_end/every_use_arrives/a_flood_is_delivered/connections_to_identity,\
+    "hooks/a_hook_that/every_other/whatever_its_descriptor,end_to_end/every_use_arrives/a_flood_is_delivered/what_is_asked_of_an_endpoint,\
      trace/a_process_that_is_gone/repeats_are_counted",
-    "hooks/without_root/hard_link,end_to_end/the_accounts_hold_while_a_cpu/who_connects_to_an_agent,attribution/what_truly_runs,limits/nfs",
+    "hooks/without_root/hard_link,end_to_end/the_accounts_hold_while_a_cpu/who_connects_to_an_agent/connections_to_identity,attribution/what_truly_runs,limits/nfs",
 ];
 
 impl Tests {

@@ -69,13 +69,16 @@ impl Repeated {
     }
 }
 
+/// Since when a request waits, and what is told of it, if that is.
+type Unanswered = (Duration, Option<Box<Event>>);
+
 /// What is said on connections, and what is not answered yet.
 #[derive(Default)]
 pub(super) struct Network {
     connections: Connections,
     names: Names,
-    /// Requests by connection, first to last, and since when they wait.
-    unanswered: HashMap<u64, VecDeque<(Duration, Box<Event>)>>,
+    /// Requests by connection, first to last, and since when they wait; nothing in the place of one that is not told.
+    unanswered: HashMap<u64, VecDeque<Unanswered>>,
     waiting: usize,
     /// Endpoints that were asked for, on connections on which nothing was said yet.
     silent: HashMap<u64, (Duration, Box<Event>)>,
@@ -137,7 +140,14 @@ impl<S: Sink> Agent<S> {
     /// A packet of a connection that is watched.
     pub(super) fn packet(&mut self, packet: &Packet) {
         self.taken_apart();
-        for said in self.network.connections.take(packet) {
+        let lost = self.network.connections.lost();
+        let said = self.network.connections.take(packet);
+        let lost = self.network.connections.lost() - lost;
+        if lost > 0 {
+            self.accounts.received += lost;
+            self.accounts.lose(LostHere::ConnectionNotFollowed, lost);
+        }
+        for said in said {
             match said {
                 Said::Asked(asked) => self.asked(packet, &asked),
                 Said::Unreadable => self.asked_something(packet),
@@ -151,8 +161,8 @@ impl<S: Sink> Agent<S> {
                 Said::Named(answer)
                     if [packet.socket.asked, packet.socket.directed].contains(&packet.peer) =>
                 {
-                    let namespace = packet.task.network_namespace;
-                    self.network.names.take(namespace, &answer, packet.time_boot_ns);
+                    let whose = whose(packet);
+                    self.network.names.take(whose, &answer, packet.time_boot_ns);
                 }
                 Said::Named(_) => {}
             }
@@ -176,7 +186,7 @@ impl<S: Sink> Agent<S> {
             by_proxy,
         }) = meant(&catalogue, packet, asked)
         else {
-            return;
+            return self.await_answer(packet.socket.cookie, None);
         };
         // The connection is told with it.
         self.network.silent.remove(&packet.socket.cookie);
@@ -191,11 +201,13 @@ impl<S: Sink> Agent<S> {
                 ..Place::default()
             },
         };
-        place.method.clone_from(&asked.request.method);
+        asked.request.known_method().clone_into(&mut place.method);
         place.path_class = class;
         place.for_token = call.is_some_and(Call::is_for_token);
         place.by_proxy = by_proxy;
-        place.metadata_version = metadata_version(endpoint, &asked.request);
+        if call.is_some() {
+            place.metadata_version = metadata_version(endpoint, &asked.request);
+        }
         if let (Some(host), true) = (&asked.request.host, place.name.is_empty()) {
             place.name.clone_from(host);
             "http_host".clone_into(&mut place.name_basis);
@@ -210,13 +222,28 @@ impl<S: Sink> Agent<S> {
             (Outcome::Succeeded, 0),
             place,
         );
+        self.await_answer(packet.socket.cookie, Some(Box::new(event)));
+    }
+
+    /// A request waits for its answer.
+    fn await_answer(&mut self, cookie: u64, event: Option<Box<Event>>) {
         if self.network.waiting >= WAITING_MAX {
-            return self.tell_use(event);
+            return event
+                .into_iter()
+                .for_each(|event| self.tell_unanswered_one(*event));
         }
         let now = self.started.elapsed();
         self.network.waiting += 1;
-        let of_connection = self.network.unanswered.entry(packet.socket.cookie).or_default();
-        of_connection.push_back((now, Box::new(event)));
+        let of_connection = self.network.unanswered.entry(cookie).or_default();
+        of_connection.push_back((now, event));
+    }
+
+    /// Whether a server has taken a request is not known where nothing has answered.
+    fn tell_unanswered_one(&mut self, mut event: Event) {
+        if event.kind() == EventKind::TokenEndpointCall {
+            event.outcome = Outcome::Unknown.into();
+        }
+        self.tell_use(event);
     }
 
     /// Something is asked for in clear that cannot be read: of an endpoint, that is told.
@@ -243,13 +270,16 @@ impl<S: Sink> Agent<S> {
         let Some(waiting) = self.network.unanswered.get_mut(&cookie) else {
             return;
         };
-        let Some((_, mut event)) = waiting.pop_front() else {
+        let Some((_, event)) = waiting.pop_front() else {
             return;
         };
         if waiting.is_empty() {
             self.network.unanswered.remove(&cookie);
         }
         self.network.waiting -= 1;
+        let Some(mut event) = event else {
+            return;
+        };
         if let Some(place) = &mut event.endpoint {
             place.status = u32::from(status);
         }
@@ -260,14 +290,15 @@ impl<S: Sink> Agent<S> {
     pub(super) fn tell_unanswered(&mut self, all: bool) {
         let now = self.started.elapsed();
         let is_ripe = |since: Duration| all || since + ANSWER <= now;
-        let mut ripe = Vec::new();
+        let (mut ripe, mut gone) = (Vec::new(), 0);
         self.network.unanswered.retain(|_, waiting| {
             while waiting.front().is_some_and(|(since, _)| is_ripe(*since)) {
-                ripe.extend(waiting.pop_front().map(|(_, event)| event));
+                gone += 1;
+                ripe.extend(waiting.pop_front().and_then(|(_, event)| event));
             }
             !waiting.is_empty()
         });
-        self.network.waiting -= ripe.len();
+        self.network.waiting -= gone;
         self.network.silent.retain(|_, (since, event)| {
             let is_ripe = is_ripe(*since);
             if is_ripe {
@@ -276,7 +307,7 @@ impl<S: Sink> Agent<S> {
             !is_ripe
         });
         for event in ripe {
-            self.tell_use(*event);
+            self.tell_unanswered_one(*event);
         }
     }
 
@@ -296,10 +327,10 @@ impl<S: Sink> Agent<S> {
         };
         let by_dns = || {
             let names = &self.network.names;
-            let namespace = packet.task.network_namespace;
+            let whose = whose(packet);
             let name = addresses_of(packet)
                 .into_iter()
-                .find_map(|address| names.of(namespace, address.ip(), packet.time_boot_ns))?;
+                .find_map(|address| names.of(whose, address.ip(), packet.time_boot_ns))?;
             Some((name.to_owned(), "dns"))
         };
         // An encrypted hello shows the name of who decrypts it.
@@ -403,6 +434,14 @@ impl<S: Sink> Agent<S> {
         event.endpoint = Some(Box::new(place));
         event
     }
+}
+
+/// In which network namespace, and by which user; nobody's where that is not known.
+fn whose(packet: &Packet) -> (u32, u32) {
+    (
+        packet.task.network_namespace,
+        packet.task.euid.unwrap_or(u32::MAX),
+    )
 }
 
 fn basis_of(packet: &Packet) -> ActorBasis {

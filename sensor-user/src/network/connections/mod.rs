@@ -95,8 +95,8 @@ impl Connections {
             return;
         }
         if let Some((_, cookie)) = self.order.pop_first() {
-            self.known.remove(&cookie);
-            self.lost += 1;
+            let gone = self.known.remove(&cookie);
+            self.lost += u64::from(gone.is_some_and(|gone| !gone.talk.is_passed()));
         }
     }
 }

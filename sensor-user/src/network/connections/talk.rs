@@ -35,6 +35,8 @@ enum State {
     Tunnel(String),
     /// Datagrams: a QUIC connection's first, or answers of a resolver.
     Datagrams(Box<Initials>, Vec<u8>),
+    /// Nothing more is to be learned, and more may come: of what is said to a proxy the beginning is taken, whatever it is.
+    Passed,
     /// Nothing more is to be learned.
     Over,
 }
@@ -75,7 +77,17 @@ impl Talk {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+        match &self.state {
+            State::Over => true,
+            // Nothing is known of what comes next.
+            State::Datagrams(initials, answer) => answer.is_empty() && initials.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is lost with it.
+    pub(super) fn is_passed(&self) -> bool {
+        matches!(self.state, State::Passed)
     }
 
     /// Takes a packet. Adds to `lost` where a part that was needed is missing.
@@ -94,6 +106,18 @@ impl Talk {
             &mut self.sent
         };
         let (missing, bytes) = stream.new_of(packet);
+        // Whoever receives has it beside the stream.
+        let known = packet.bytes.len() - bytes.len();
+        let mut without = Vec::new();
+        let urgent = packet.urgent.and_then(|urgent| urgent.checked_sub(known));
+        let bytes = match urgent.and_then(|urgent| bytes.split_at_checked(urgent)) {
+            Some((before, [_, behind @ ..])) => {
+                without.extend_from_slice(before);
+                without.extend_from_slice(behind);
+                &without
+            }
+            _ => bytes,
+        };
         if packet.is_received {
             self.comes(missing, bytes)
         } else {
@@ -119,7 +143,7 @@ impl Talk {
         if bytes.is_empty() {
             return Vec::new();
         }
-        if missing > 0 && matches!(self.state, State::New | State::Hello(..) | State::Tunnel(_)) {
+        if missing > 0 && matches!(self.state, State::Hello(..) | State::Tunnel(_)) {
             *lost += 1;
             let cut = match &self.state {
                 State::Hello(reader, through) => hello(reader.cut(), through),
@@ -129,7 +153,9 @@ impl Talk {
             return cut.into_iter().collect();
         }
         if let State::New = self.state {
-            self.state = if bytes.first() == Some(&0x16) {
+            // One that was forgotten for another is found again where a request begins.
+            *lost += u64::from(missing > 0);
+            self.state = if bytes.first() == Some(&0x16) && missing == 0 {
                 State::Hello(HelloReader::default(), None)
             } else {
                 State::Http(Box::default(), None)
@@ -148,7 +174,11 @@ impl Talk {
                 Progress::More => Vec::new(),
                 progress => {
                     let said = hello(progress, through);
-                    self.state = State::Over;
+                    self.state = if through.is_some() {
+                        State::Passed
+                    } else {
+                        State::Over
+                    };
                     said.into_iter().collect()
                 }
             },

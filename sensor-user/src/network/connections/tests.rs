@@ -30,6 +30,7 @@ fn packet(cookie: u64, offset: u32, bytes: &[u8]) -> Packet {
         is_received: false,
         offset,
         left: 0,
+        urgent: None,
         bytes: bytes.to_vec(),
     }
 }
@@ -123,6 +124,13 @@ fn a_hello_behind_a_proxy_is_told_with_the_host_that_it_was_asked_for() {
         panic!("{said:?}");
     };
     assert_eq!(through_proxy_to, &Some(Some("sts.amazonaws.com".to_owned())));
+    // What follows is within TLS, and taken as far as the beginning goes.
+    let behind = behind + u32::try_from(hello().len()).expect("short");
+    assert_eq!(
+        connections.take(&packet(1, behind, b"\x14\x03\x03\x00\x01\x01")),
+        []
+    );
+    assert_eq!(connections.lost(), 0);
 }
 
 #[test]
@@ -146,7 +154,7 @@ fn what_is_asked_behind_a_proxy_s_consent_is_asked_there() {
 #[test]
 fn what_cannot_be_read_is_told_as_that() {
     let mut connections = Connections::default();
-    let said = connections.take(&packet(1, 0, b"GET \0 /latest HTTP/9\r\n\r\n"));
+    let said = connections.take(&packet(1, 0, b"\xff\xfe /latest\r\n\r\n"));
     assert_eq!(targets(&said), ["?"]);
 }
 
@@ -187,6 +195,42 @@ fn the_quietest_is_forgotten_for_another_one() {
         targets(&connections.take(&packet(0, 10, other))),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn one_that_was_forgotten_is_found_again_where_a_request_begins() {
+    let mut connections = Connections::default();
+    assert_eq!(targets(&connections.take(&packet(1, 4_711, ROLE))), [role()]);
+    assert_eq!(connections.lost(), 1, "what came before");
+    let mut connections = Connections::default();
+    assert_eq!(connections.take(&packet(1, 4_711, b"a body")), []);
+    let behind = 4_711 + 6;
+    assert_eq!(targets(&connections.take(&packet(1, behind, ROLE))), [role()]);
+}
+
+fn role() -> &'static str {
+    "/latest/meta-data/iam/security-credentials/web"
+}
+
+#[test]
+fn an_urgent_byte_is_none_of_the_stream() {
+    let mut connections = Connections::default();
+    let mut odd = packet(1, 0, &[&hello()[..20], b"X", &hello()[20..]].concat());
+    odd.urgent = Some(20);
+    let [Said::Hello { hello, .. }] = &connections.take(&odd)[..] else {
+        panic!("no hello");
+    };
+    assert!(!hello.incomplete);
+}
+
+#[test]
+fn datagrams_of_which_nothing_is_to_come_take_no_room() {
+    let mut connections = Connections::default();
+    let mut datagram = packet(1, 0, b"no answer of a resolver");
+    datagram.socket.transport = Transport::Udp;
+    datagram.is_received = true;
+    connections.take(&datagram);
+    assert!(connections.is_empty());
 }
 
 proptest::proptest! {

@@ -17,6 +17,9 @@ pub trait Head: Sized {
 
     /// Whether a head may begin so: by what a stream is found again by.
     fn may_begin(bytes: &[u8]) -> bool;
+
+    /// What can be told of a head that is none by the letter, or too long, and yet one to a lenient server; and how long it is, where that is known.
+    fn parse_leniently(bytes: &[u8]) -> Option<(Self, Option<usize>)>;
 }
 
 /// These bytes begin no head.
@@ -50,7 +53,9 @@ impl Messages {
     /// Takes the bytes that come next; the heads that are whole by then.
     pub fn take<H: Head>(&mut self, mut bytes: &[u8]) -> Vec<H> {
         let mut heads = Vec::new();
-        if self.is_lost && H::may_begin(bytes) {
+        // What looks like a head where a body should go on is one to a server that takes the body for shorter, or for none.
+        let is_head = || matches!(H::parse(bytes), Ok(Some(_)));
+        if H::may_begin(bytes) && (self.is_lost || (!self.body.is_over() && is_head())) {
             *self = Self {
                 unread: self.unread,
                 ..Self::default()
@@ -75,7 +80,17 @@ impl Messages {
                     heads.push(head);
                 }
                 Ok(None) if self.head.len() < HEAD_MAX => return heads,
-                Ok(None) | Err(NoHead) => self.lose(),
+                Ok(None) | Err(NoHead) => match H::parse_leniently(&self.head) {
+                    Some((head, length)) => {
+                        heads.push(head);
+                        self.head.clear();
+                        match length {
+                            Some(length) => bytes = &bytes[length.saturating_sub(before)..],
+                            None => self.lose(),
+                        }
+                    }
+                    None => self.lose(),
+                },
             }
         }
         heads

@@ -4,7 +4,8 @@ use super::body::{Body, Chunk};
 use super::messages::{Head, NoHead};
 use crate::network::tls::host;
 
-const HEADERS_MAX: usize = 64;
+/// As many as servers take.
+const HEADERS_MAX: usize = 256;
 /// Methods that a head may begin with where a stream was lost.
 const METHODS: [&[u8]; 8] = [
     b"GET ",
@@ -59,6 +60,22 @@ impl std::fmt::Debug for Request {
     }
 }
 
+impl Request {
+    /// Its method, where that is one that HTTP knows: in the place of another anything can stand, a secret too.
+    #[must_use]
+    pub fn known_method(&self) -> &str {
+        const TRACE: &str = "TRACE";
+        let mut known = METHODS
+            .iter()
+            .filter_map(|method| std::str::from_utf8(method).ok());
+        match known.find(|known| known.trim_end() == self.method) {
+            Some(known) => known.trim_end(),
+            None if self.method == TRACE => TRACE,
+            None => "other",
+        }
+    }
+}
+
 impl Head for Request {
     fn parse(bytes: &[u8]) -> Result<Option<(Self, usize, Body)>, NoHead> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -95,6 +112,51 @@ impl Head for Request {
     fn may_begin(bytes: &[u8]) -> bool {
         METHODS.iter().any(|method| bytes.starts_with(method))
     }
+
+    fn parse_leniently(bytes: &[u8]) -> Option<(Self, Option<usize>)> {
+        let end = ends(bytes);
+        let mut lines = bytes[..end.unwrap_or(bytes.len())].split(|byte| *byte == b'\n');
+        let mut words = lines
+            .next()?
+            .split(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+            .filter(|word| !word.is_empty());
+        let (method, target) = (words.next()?, words.next()?);
+        let is_method = method.len() <= METHOD_MAX && method.iter().all(u8::is_ascii_alphabetic);
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        let mut request = Self {
+            method: text(method).filter(|_| is_method)?,
+            target: text(target)?,
+            host: None,
+            marks: Vec::new(),
+        };
+        for line in lines {
+            let mut halves = line.splitn(2, |byte| *byte == b':');
+            let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
+                continue;
+            };
+            let (name, value) = (name.trim_ascii().to_ascii_lowercase(), value.trim_ascii());
+            match std::str::from_utf8(&name) {
+                Ok("host") if request.host.is_none() => request.host = host(without_port(value)),
+                Ok(name) => request.marks.extend(mark(name, value)),
+                Err(_) => {}
+            }
+        }
+        request.marks.sort_unstable();
+        Some((request, end))
+    }
+}
+
+/// Letters of a method, at most.
+const METHOD_MAX: usize = 16;
+
+/// Where a head ends: behind an empty line.
+fn ends(bytes: &[u8]) -> Option<usize> {
+    let behind = |end: &[u8]| {
+        let at = bytes.windows(end.len()).position(|window| window == end)?;
+        Some(at + end.len())
+    };
+    let ends = [behind(b"\r\n\r\n"), behind(b"\n\n")];
+    ends.into_iter().flatten().min()
 }
 
 fn mark(name: &str, value: &[u8]) -> Option<Mark> {

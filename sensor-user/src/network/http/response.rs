@@ -40,4 +40,8 @@ impl Head for Response {
     fn may_begin(bytes: &[u8]) -> bool {
         bytes.starts_with(b"HTTP/1.")
     }
+
+    fn parse_leniently(_: &[u8]) -> Option<(Self, Option<usize>)> {
+        None
+    }
 }

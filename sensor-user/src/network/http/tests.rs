@@ -99,25 +99,27 @@ fn what_was_not_seen_is_counted_and_the_next_request_is_found() {
 }
 
 #[test]
-fn a_head_of_a_megabyte_is_let_go() {
+fn a_head_of_a_megabyte_is_told_by_its_first_line() {
     let mut stream = Messages::default();
     let mut found = stream.take::<Request>(b"GET / HTTP/1.1\r\nX: ");
     for _ in 0..1024 {
         found.extend(stream.take::<Request>(&[b'a'; 1024]));
     }
-    assert!(found.is_empty());
+    assert_eq!(lines(&found), ["GET /"]);
     assert_eq!(stream.unread(), 1);
     assert_eq!(lines(&stream.take(TOKEN)).len(), 1);
 }
 
 #[test]
-fn what_contradicts_itself_is_no_head() {
+fn what_contradicts_itself_is_told_by_its_first_line_and_what_has_none_is_counted() {
     for bytes in [
         &b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"[..],
         b"GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
-        b"\x16\x03\x01",
         b"GET / HTTP/9\r\n\r\n",
     ] {
+        assert_eq!(lines(&requests(&[bytes])), ["GET /"]);
+    }
+    for bytes in [&b"\x16\x03\x01"[..], b"\xff\r\n\r\n"] {
         let mut stream = Messages::default();
         assert!(stream.take::<Request>(bytes).is_empty());
         assert_eq!(stream.unread(), 1, "{bytes:?}");
@@ -145,4 +147,44 @@ proptest! {
             answers.take::<Response>(piece);
         }
     }
+}
+
+#[test]
+fn what_a_lenient_server_takes_is_read() {
+    let many: String = (0..300).map(|number| format!("h{number}: v\r\n")).collect();
+    let long = format!("GET /latest HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+    for head in [
+        "GET /latest HTTP/1.1\r\nA : b\r\n\r\n".to_owned(),
+        "GET /latest HTTP/1.1\r\nA: b\r\n folded\r\n\r\n".to_owned(),
+        "GET /latest HTTP/1.2\r\n\r\n".to_owned(),
+        "GET /latest HTTP/2.0\r\n\r\n".to_owned(),
+        "GET /latest\r\n\r\n".to_owned(),
+        "GET\t/latest HTTP/1.1\r\n\r\n".to_owned(),
+        "GET  /latest HTTP/1.1\r\n\r\n".to_owned(),
+        format!("GET /latest HTTP/1.1\r\n{many}\r\n"),
+        long,
+    ] {
+        let found = requests(&[head.as_bytes(), b"GET /next HTTP/1.1\r\n\r\n"]);
+        assert_eq!(lines(&found), ["GET /latest", "GET /next"], "{head:.60}");
+    }
+    let marked =
+        requests(&[b"GET /latest HTTP/9\r\nX-Aws-Ec2-Metadata-Token : t\r\nHost: a.example:80\r\n\r\n"]);
+    assert_eq!(marked[0].marks, [Mark::AwsToken]);
+    assert_eq!(marked[0].host.as_deref(), Some("a.example"));
+}
+
+#[test]
+fn a_request_where_a_body_should_go_on_is_one() {
+    let found = requests(&[
+        b"GET /one HTTP/1.1\r\nContent-Length: 500\r\n\r\n",
+        b"GET /two HTTP/1.1\r\n\r\n",
+    ]);
+    assert_eq!(lines(&found), ["GET /one", "GET /two"]);
+}
+
+#[test]
+fn a_method_that_is_none_is_not_told() {
+    let found = requests(&[b"SECRET / HTTP/1.1\r\n\r\n"]);
+    assert_eq!(found[0].known_method(), "other");
+    assert_eq!(requests(&[b"PUT / HTTP/1.1\r\n\r\n"])[0].known_method(), "PUT");
 }

@@ -39,6 +39,12 @@ impl std::fmt::Debug for Initials {
 }
 
 impl Initials {
+    /// Whether nothing of a connection was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_none() && self.read.is_empty() && self.waiting.is_empty()
+    }
+
     /// Takes a datagram of the client's.
     pub fn take(&mut self, datagram: &[u8]) -> Progress {
         let mut left = datagram;

@@ -55,8 +55,8 @@ impl HelloReader {
                 self.header.clear();
                 self.left = usize::from(u16::from_be_bytes([high, low]));
                 self.records += 1;
-                // A handshake record with nothing in it is forbidden.
-                if self.left == 0 || self.left > RECORD_MAX || self.records > RECORDS_MAX {
+                // One with nothing in it is forbidden, and passed over by servers.
+                if self.left > RECORD_MAX || self.records > RECORDS_MAX {
                     return Progress::NoHello;
                 }
             }
@@ -88,10 +88,10 @@ impl HelloReader {
     }
 }
 
-/// Whether these can be the first bytes of a record that a hello lies in.
+/// Whether these can be the first bytes of a record that a hello lies in. The lower half of its version is to be ignored (RFC 8446, 5.1).
 fn begins_record(header: &[u8]) -> bool {
     let is = |at: usize, byte: u8| header.get(at).is_none_or(|found| *found == byte);
-    is(0, HANDSHAKE) && is(1, 3) && header.get(2).is_none_or(|minor| *minor <= 4)
+    is(0, HANDSHAKE) && is(1, 3)
 }
 
 /// A hello by the first bytes of a handshake.

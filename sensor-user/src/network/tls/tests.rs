@@ -110,8 +110,6 @@ fn what_is_no_hello_is_known_at_its_first_bytes() {
     for bytes in [
         &b"GET / HTTP/1.1\r\n"[..],
         b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"\x16\x03\x01\x00\x00",
-        b"\x16\x03\x09",
         b"\x16\x02",
         b"\x17\x03\x03\x00\x10",
         // A handshake that begins with another message.
@@ -123,6 +121,18 @@ fn what_is_no_hello_is_known_at_its_first_bytes() {
     }
     assert_eq!(read(b""), Progress::More);
     assert_eq!(read(b"\x16\x03"), Progress::More);
+}
+
+#[test]
+fn what_servers_pass_over_hides_no_hello() {
+    let plain = built(&[]);
+    let hello = |bytes: &[u8]| matches!(read(bytes), Progress::Hello(_));
+    assert!(hello(&plain));
+    // A record with nothing in it, and a version in the header that says nothing.
+    assert!(hello(&[&b"\x16\x03\x01\x00\x00"[..], &plain].concat()));
+    let mut odd = plain;
+    odd[2] = 0xff;
+    assert!(hello(&odd));
 }
 
 /// A hello with these extensions, as a record.

@@ -121,9 +121,20 @@ fn call_of<'a>(
         let mut calls = calls.iter();
         calls.find_map(|(endpoint, call)| Some((*endpoint, Some(*call), call.class_of(target)?)))
     };
-    of(target)
-        .or_else(|| of(&plain(target)))
-        .or_else(|| Some((*endpoints.first()?, None, String::new())))
+    // As it is written; else as a server may take it. A call for a token is not to pass for another one.
+    let plain = plain(target);
+    let trimmed = plain.strip_suffix('/').unwrap_or(&plain).to_owned();
+    let lower = plain.to_ascii_lowercase();
+    let mut found: Vec<_> = [target, &plain, &trimmed, &lower]
+        .into_iter()
+        .filter_map(of)
+        .collect();
+    let is_for_token = |(_, call, _): &(_, Option<&Call>, _)| call.is_some_and(Call::is_for_token);
+    let best = found.iter().position(is_for_token).unwrap_or_default();
+    if best < found.len() {
+        return Some(found.swap_remove(best));
+    }
+    Some((*endpoints.first()?, None, String::new()))
 }
 
 /// 2 where the token of AWS's second version is asked for or shown, 1 where it is not; 0 of others.
@@ -257,6 +268,7 @@ mod tests {
             is_received: false,
             offset: 0,
             left: 0,
+            urgent: None,
             bytes: Vec::new(),
         }
     }
