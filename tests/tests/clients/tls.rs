@@ -25,29 +25,33 @@ fn openssl_and_curl_are_told_in_all_versions_of_tls() {
     let Some(network) = Network::with(&["nginx"]) else {
         return;
     };
-    for (option, version, ja4) in [
+    let by_openssl = [
         ("-tls1", "1.0", "t10d"),
         ("-tls1_1", "1.1", "t11d"),
         ("-tls1_2", "1.2", "t12d"),
         ("-tls1_3", "1.3", "t13d"),
-    ] {
-        let script = format!(
+    ];
+    let by_curl = [("--tls-max 1.2", "1.2", "t12d"), ("--tlsv1.3", "1.3", "t13d")];
+    // One after the other under one sensor: to start it takes longer than all of them.
+    let openssl = by_openssl.map(|(option, ..)| {
+        format!(
             "echo | openssl s_client -connect 127.0.0.2:443 -servername {NAME} {option} -cipher ALL:@SECLEVEL=0 -CAfile $SSL_CERT_FILE > /dev/null 2>&1"
-        );
-        let traced = network.trace("", &["sh", "-c", &script]);
-        let tls = hello(&traced);
-        assert_eq!(tls["versions"], json!([version]), "{tls:#}");
-        assert!(
-            tls["ja4"].as_str().is_some_and(|seen| seen.starts_with(ja4)),
-            "{tls:#}"
-        );
-    }
-    for (option, versions) in [("--tls-max 1.2", json!(["1.2"])), ("--tlsv1.3", json!(["1.3"]))] {
-        let script = format!("curl -s -o /dev/null {option} https://{NAME}/");
-        let traced = network.trace("", &["sh", "-c", &script]);
-        let tls = hello(&traced);
-        assert_eq!(tls["versions"], versions, "{tls:#}");
-        assert_eq!(tls["incomplete"], false, "{tls:#}");
+        )
+    });
+    let curl = by_curl.map(|(option, ..)| format!("curl -s -o /dev/null {option} https://{NAME}/"));
+    let script = [&openssl[..], &curl].concat().join("; ");
+    let traced = network.trace("", &["sh", "-c", &script]);
+    let connections = of_kind(&traced, "identity_provider_connection");
+    let wanted = by_openssl.into_iter().chain(by_curl);
+    assert_eq!(connections.len(), 6, "{connections:#?}\n{}", traced.stderr);
+    for (event, (option, version, ja4)) in connections.into_iter().zip(wanted) {
+        assert_eq!(event["endpoint"]["name"], NAME, "{option}: {event:#}");
+        assert_eq!(event["endpoint"]["provider"], "aws", "{option}: {event:#}");
+        let tls = &event["tls"];
+        assert_eq!(tls["versions"], json!([version]), "{option}: {tls:#}");
+        assert_eq!(tls["incomplete"], false, "{option}: {tls:#}");
+        let seen = tls["ja4"].as_str().expect("a fingerprint");
+        assert!(seen.starts_with(ja4), "{option}: {tls:#}");
     }
 }
 
