@@ -300,7 +300,7 @@ http {{
     return serving(["nginx", "-c", configuration, "-e", "stderr"], ("127.0.0.2", 443))
 
 
-def quic(directory):
+def quic(directory, retry=False):
     from aioquic.asyncio import serve as serve_quic
     from aioquic.quic.configuration import QuicConfiguration
 
@@ -309,12 +309,16 @@ def quic(directory):
     listening = threading.Event()
 
     async def forever():
-        await serve_quic("127.0.0.2", 443, configuration=configuration)
+        await serve_quic("127.0.0.2", 443, configuration=configuration, retry=retry)
         listening.set()
         await asyncio.Event().wait()
 
     threading.Thread(target=lambda: asyncio.run(forever()), daemon=True).start()
     listening.wait()
+
+
+def quic_retry(directory):
+    quic(directory, retry=True)
 
 
 def main():

@@ -52,6 +52,34 @@ fn aws_is_told_with_the_key_that_it_read() {
     );
 }
 
+#[test]
+fn aws_that_asks_for_a_secret_is_told_with_where_it_asked() {
+    if !can_load() {
+        return;
+    }
+    let Some(network) = Network::with(&["aws"]) else {
+        return;
+    };
+    let command = [
+        "aws",
+        "secretsmanager",
+        "list-secrets",
+        "--region",
+        "eu-central-1",
+    ];
+    let traced = network.trace("", &command);
+    let [event] = &of_kind(&traced, "identity_provider_connection")[..] else {
+        panic!("{}", traced.stdout);
+    };
+    assert_eq!(
+        event["endpoint"]["name"], "secretsmanager.eu-central-1.amazonaws.com",
+        "{event:#}"
+    );
+    assert_eq!(event["endpoint"]["provider"], "aws", "{event:#}");
+    let (read, _) = &behind(&traced, event)[0];
+    assert_eq!(read["credential"]["kind"], "aws_access_key", "{read:#}");
+}
+
 /// Asserts that this key was used, once or repeatedly, and nothing else; the first use.
 fn assert_key<'a>(traced: &'a Traced, fingerprint: &str) -> &'a Value {
     for event in &traced.events {
