@@ -3,6 +3,7 @@
 //!
 //! They are put under `target/clients` by `cargo xtask test`; without them nothing is tried here.
 
+mod browsers;
 mod keys;
 mod network;
 mod parsers;

@@ -14,6 +14,7 @@ use serde_json::Value;
 const HOSTS: &str = "127.0.0.1 localhost\n\
     127.0.0.2 sts.eu-central-1.amazonaws.com sts.amazonaws.com secretsmanager.eu-central-1.amazonaws.com oauth2.googleapis.com \
     login.microsoftonline.com auth.docker.io registry-1.docker.io\n\
+    127.0.0.2 hidden.example\n\
     127.0.0.3 api.cluster.example\n\
     127.0.0.4 proxy.example\n\
     127.0.0.5 git.example\n\
@@ -29,10 +30,10 @@ pub(crate) struct Network {
 impl Network {
     /// With these servers of `tests/clients/servers.py`; nothing where the clients are not installed.
     pub(crate) fn with(servers: &[&str]) -> Option<Self> {
-        let Some(python) = python() else {
-            eprintln!("not tested: no clients are installed (cargo xtask test does)");
+        if !Self::has_clients() {
             return None;
-        };
+        }
+        let python = python().expect("it is there");
         let directory = tempfile::tempdir().expect("a directory");
         let decoy = Decoy::new();
         fs::write(directory.path().join("hosts"), HOSTS).expect("written");
@@ -62,6 +63,15 @@ impl Network {
             directory,
             decoy,
         })
+    }
+
+    /// Whether clients are installed; says so where not.
+    pub(crate) fn has_clients() -> bool {
+        let has = python().is_some();
+        if !has {
+            eprintln!("not tested: no clients are installed (cargo xtask test does)");
+        }
+        has
     }
 
     /// What a trace tells of a command there, with more lines of its configuration.
@@ -151,11 +161,16 @@ impl Network {
 
     /// Lines for the catalogue's table by which an operator names a cluster there.
     pub(crate) fn with_provider(&self, named: &str) -> String {
+        self.with_catalogue(&format!(
+            "[[provider]]\nid = \"cluster\"\nprovider = \"kubernetes\"\n{named}\n"
+        ))
+    }
+
+    /// Lines for the catalogue's table by which it has these of an operator too.
+    pub(crate) fn with_catalogue(&self, entries: &str) -> String {
         let catalogue = self.decoy.beside("catalogue.d");
         fs::create_dir_all(&catalogue).expect("a directory");
-        let text =
-            format!("version = 1\n[[provider]]\nid = \"cluster\"\nprovider = \"kubernetes\"\n{named}\n");
-        fs::write(catalogue.join("own.toml"), text).expect("written");
+        fs::write(catalogue.join("own.toml"), format!("version = 1\n{entries}")).expect("written");
         format!("directory = {:?}", catalogue.display().to_string())
     }
 
@@ -164,6 +179,11 @@ impl Network {
         let python = python().expect("it was there");
         let directory = python.parent().expect("in a directory").canonicalize();
         directory.expect("it was there").join(name).display().to_string()
+    }
+
+    /// A script of `tests/clients`.
+    pub(crate) fn of_clients(name: &str) -> String {
+        of_clients(name).display().to_string()
     }
 
     /// A path in its directory.
