@@ -4,10 +4,12 @@
 //! They are put under `target/clients` by `cargo xtask test`; without them nothing is tried here.
 
 mod browsers;
+mod capture;
 mod keys;
 mod network;
 mod parsers;
 mod stories;
 mod tls;
 mod tools;
+mod tshark;
 mod words;

@@ -15,7 +15,7 @@ use tls_parser::{
 const NAME: &str = "sts.amazonaws.com";
 
 /// The first message that a command sends to a port of this host, which is closed then.
-fn sent(command: &str) -> Vec<u8> {
+pub(crate) fn sent(command: &str) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let mut client = Command::new("sh")
@@ -44,7 +44,7 @@ fn sent(command: &str) -> Vec<u8> {
     bytes
 }
 
-fn ours(bytes: &[u8]) -> ClientHello {
+pub(crate) fn ours(bytes: &[u8]) -> ClientHello {
     match HelloReader::default().take(bytes) {
         Progress::Hello(hello) => *hello,
         other => panic!("{other:?}"),

@@ -92,6 +92,8 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.openssl, &["openssl"]);
         plan.package(facts.nginx, &["nginx-light"]);
         plan.package(facts.iproute, &["iproute2"]);
+        // Another reader of what clients say: 20 s.
+        plan.package(facts.tshark, &["tshark"]);
         plan.package(facts.ssh_client, &["openssh-client"]);
         // OpenSSH's server would be started by its package, on the host; this package starts nothing.
         plan.package(facts.ssh_server, &["dropbear-bin"]);
@@ -183,6 +185,7 @@ impl Plan {
             ("openssl", "OpenSSL"),
             ("nginx-light", "nginx"),
             ("iproute2", "ip"),
+            ("tshark", "tshark"),
             ("openssh-client", "OpenSSH"),
             ("dropbear-bin", "dropbear"),
             ("git", "git"),
@@ -230,6 +233,7 @@ mod tests {
             openssl: true,
             nginx: true,
             iproute: true,
+            tshark: true,
             ssh_client: true,
             ssh_server: true,
             git: true,
