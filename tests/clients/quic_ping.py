@@ -1,4 +1,4 @@
-"""Opens a QUIC connection: quic_ping.py HOST [VERSION]."""
+"""Opens a QUIC connection: quic_ping.py HOST [VERSIONS [PROTOCOLS]], which are offered, in order and with commas."""
 
 import asyncio
 import os
@@ -8,15 +8,19 @@ from aioquic.asyncio import connect
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.packet import QuicProtocolVersion
 
-configuration = QuicConfiguration(alpn_protocols=["h3"], server_name=sys.argv[1])
+host, versions, protocols = sys.argv[1:] + ["VERSION_1", "h3"][len(sys.argv) - 2 :]
+versions = [QuicProtocolVersion[version] for version in versions.split(",")]
+configuration = QuicConfiguration(
+    alpn_protocols=protocols.split(","),
+    original_version=versions[0],
+    server_name=host,
+    supported_versions=versions,
+)
 configuration.load_verify_locations(os.environ["SSL_CERT_FILE"])
-if len(sys.argv) > 2:
-    configuration.original_version = QuicProtocolVersion[sys.argv[2]]
-    configuration.supported_versions = [configuration.original_version]
 
 
 async def ping():
-    async with connect(sys.argv[1], 443, configuration=configuration) as protocol:
+    async with connect(host, 443, configuration=configuration) as protocol:
         await protocol.ping()
 
 

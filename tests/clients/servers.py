@@ -300,16 +300,27 @@ http {{
     return serving(["nginx", "-c", configuration, "-e", "stderr"], ("127.0.0.2", 443))
 
 
-def quic(directory, retry=False):
+def quic(directory, retry=False, **more):
     from aioquic.asyncio import serve as serve_quic
     from aioquic.quic.configuration import QuicConfiguration
 
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
     configuration.load_cert_chain(directory / "server.crt", directory / "server.key")
     listening = threading.Event()
+    tickets = {}
+
+    def keep(ticket):
+        tickets[ticket.ticket] = ticket
 
     async def forever():
-        await serve_quic("127.0.0.2", 443, configuration=configuration, retry=retry)
+        await serve_quic(
+            "127.0.0.2",
+            443,
+            configuration=configuration,
+            retry=retry,
+            session_ticket_fetcher=tickets.get,
+            session_ticket_handler=keep,
+        )
         listening.set()
         await asyncio.Event().wait()
 
@@ -319,6 +330,12 @@ def quic(directory, retry=False):
 
 def quic_retry(directory):
     quic(directory, retry=True)
+
+
+def quic_of_one_version(directory):
+    from aioquic.quic.packet import QuicProtocolVersion
+
+    quic(directory, supported_versions=[QuicProtocolVersion.VERSION_1])
 
 
 def main():

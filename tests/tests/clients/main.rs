@@ -8,6 +8,7 @@ mod capture;
 mod keys;
 mod network;
 mod parsers;
+mod quic;
 mod stories;
 mod tls;
 mod tools;
