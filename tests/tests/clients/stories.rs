@@ -92,6 +92,68 @@ fn boto3_with_an_instance_role_is_told_with_the_token_that_it_asked_for() {
 }
 
 #[test]
+fn boto3_that_asks_for_a_secret_is_told_with_what_it_showed() {
+    if !can_load() {
+        return;
+    }
+    let Some(network) = Network::with(&["aws"]) else {
+        return;
+    };
+    let ask = |name: &str| {
+        let python = Network::client("python");
+        format!("{python} -B {} {name}", Network::of_clients("secret.py"))
+    };
+    // By the key in a file, and without it by the instance's role.
+    let script = format!(
+        "{} && rm $HOME/.aws/credentials && {}",
+        ask("first"),
+        ask("second")
+    );
+    let traced = network.trace("", &["sh", "-c", &script]);
+    let mut connections = of_kind(&traced, "identity_provider_connection");
+    for event in &connections {
+        let name = "secretsmanager.eu-central-1.amazonaws.com";
+        assert_eq!(to(event), ("aws", name), "{event:#}");
+        assert_eq!(event["endpoint"]["name_basis"], "sni", "{event:#}");
+        assert_eq!(event["tls"]["server_name"], name, "{event:#}");
+    }
+    // It is connected to for each request.
+    let mut known = Vec::new();
+    connections.retain(|event| {
+        let pid = &event["actor"]["process"]["pid"];
+        let is_new = !known.contains(&pid);
+        known.push(pid);
+        is_new
+    });
+    let [by_file, by_role] = &connections[..] else {
+        panic!("{}", traced.stdout);
+    };
+    let by_itself = |event: &Value| {
+        let mut causes = behind(&traced, event);
+        causes.retain(|(_, relation)| relation == "same_process");
+        causes.into_iter().map(|(cause, _)| cause).collect::<Vec<_>>()
+    };
+    let [read] = by_itself(by_file)[..] else {
+        panic!("{by_file:#}");
+    };
+    assert_eq!(
+        read["credential"]["identities"][0]["id"], "AKIAIOSFODNN7EXAMPLE",
+        "{read:#}"
+    );
+    let calls = by_itself(by_role);
+    let of_role = "/latest/meta-data/iam/security-credentials/default-role";
+    assert!(
+        calls.iter().any(|call| call["endpoint"]["path_class"] == of_role),
+        "{calls:#?}"
+    );
+    assert!(
+        calls.iter().all(|call| call["kind"] == "token_endpoint_call"),
+        "{calls:#?}"
+    );
+    assert!(!traced.stdout.contains("decoy-secret"), "{}", traced.stdout);
+}
+
+#[test]
 fn google_auth_is_told_by_its_metadata_service_and_by_its_key() {
     if !can_load() {
         return;
