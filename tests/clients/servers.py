@@ -176,15 +176,31 @@ def azure(directory):
 
 
 def kubernetes(directory):
+    """An API and a kubelet, each within TLS and in clear."""
     pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
     kind = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["get", "list"]}
+    account = "/api/v1/namespaces/payments/serviceaccounts/billing"
+    status = {"token": "decoy-given-token", "expirationTimestamp": "2100-01-01T00:00:00Z"}
     answers = {
         "/api/v1/namespaces/payments/pods": pods,
+        f"{account}/token": {
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "spec": {"audiences": ["decoy"]},
+            "status": status,
+        },
         "/api/v1": {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": [kind]},
         "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
         "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
     }
-    serve("127.0.0.3", 6443, answering(answers), tls(directory))
+    kubelet = answering({"/pods": pods})
+    for port, handler, context in [
+        (6443, answering(answers), tls(directory)),
+        (8001, answering(answers), None),
+        (10250, kubelet, tls(directory)),
+        (10255, kubelet, None),
+    ]:
+        serve("127.0.0.3", port, handler, context)
 
 
 def registry(directory):

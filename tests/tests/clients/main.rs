@@ -5,6 +5,7 @@
 
 mod browsers;
 mod capture;
+mod clusters;
 mod keys;
 mod network;
 mod parsers;
