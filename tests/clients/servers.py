@@ -145,6 +145,24 @@ def aws(directory):
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
+def translated(_):
+    """What goes to an endpoint's address goes elsewhere, and to an endpoint what goes elsewhere, as by a cluster's or a proxy's rules."""
+    rules = """
+        table ip decoy {
+            chain output {
+                type nat hook output priority -100;
+                ip daddr 169.254.169.254 tcp dport 80 dnat to 127.0.0.1:8080
+                ip daddr 192.0.2.1 tcp dport 80 dnat to 169.254.170.2:80
+            }
+        }
+    """
+    for address in ["169.254.170.2/32", "192.0.2.1/32"]:
+        subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    serve("127.0.0.1", 8080, answering({}))
+    serve("169.254.170.2", 80, answering({}))
+
+
 TOKEN = {"access_token": "decoy-token", "token_type": "Bearer", "expires_in": 3600}
 
 

@@ -13,5 +13,6 @@ mod quic;
 mod stories;
 mod tls;
 mod tools;
+mod translated;
 mod tshark;
 mod words;

@@ -92,6 +92,7 @@ pub(super) fn plan(facts: &Facts, needs: &[Need]) -> Plan {
         plan.package(facts.openssl, &["openssl"]);
         plan.package(facts.nginx, &["nginx-light"]);
         plan.package(facts.iproute, &["iproute2"]);
+        plan.package(facts.nft, &["nftables"]);
         // Another reader of what clients say: 20 s.
         plan.package(facts.tshark, &["tshark"]);
         plan.package(facts.ssh_client, &["openssh-client"]);
@@ -185,6 +186,7 @@ impl Plan {
             ("openssl", "OpenSSL"),
             ("nginx-light", "nginx"),
             ("iproute2", "ip"),
+            ("nftables", "nft"),
             ("tshark", "tshark"),
             ("openssh-client", "OpenSSH"),
             ("dropbear-bin", "dropbear"),
@@ -233,6 +235,7 @@ mod tests {
             openssl: true,
             nginx: true,
             iproute: true,
+            nft: true,
             tshark: true,
             ssh_client: true,
             ssh_server: true,
