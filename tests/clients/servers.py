@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import shutil
 import socket
 import ssl
 import subprocess
@@ -293,16 +294,49 @@ def ssh(directory):
     shown = subprocess.run(["dropbearkey", "-y", "-f", key], check=True, stdout=subprocess.PIPE, text=True)
     public = next(line for line in shown.stdout.splitlines() if line.startswith("ssh-ed25519 "))
     (directory / "known_hosts").write_text(f"git.example {public}\n")
-    none_of_ours = {"PATH": os.environ["PATH"], "HOME": str(directory)}
-    repository = directory / "repository.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True, env=none_of_ours)
+    bare_repository(directory)
     listens = ["-p", "127.0.0.5:22", "-P", directory / "dropbear.pid"]
     return serving(["dropbear", "-F", "-E", "-s", "-r", key, *listens], ("127.0.0.5", 22))
 
 
-def serving(command, address):
+def openssh(directory):
+    """As `ssh`, by OpenSSH's own server: this machine's, or one that is put beside the clients and was never installed."""
+    beside = pathlib.Path(sys.prefix).parent / "ssh-server"
+    usual = f"{os.environ['PATH']}:/usr/sbin"
+    program = shutil.which("sshd", path=usual) or beside / "usr/sbin/sshd"
+    key = directory / "host_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text()
+    (directory / "known_hosts").write_text(f"git.example {public}")
+    bare_repository(directory)
+    # Where it has those that it does not trust yet; /run is the host's.
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+    os.mkdir("/run/sshd", 0o755)
+    configuration = directory / "sshd_config"
+    configuration.write_text(
+        f"""ListenAddress 127.0.0.5:22
+HostKey {key}
+PidFile {directory}/sshd.pid
+AuthenticationMethods publickey
+PermitRootLogin yes
+StrictModes no
+UsePAM no
+"""
+    )
+    libraries = ":".join(map(str, beside.glob("**/lib/*-linux-gnu")))
+    environment = os.environ | {"LD_LIBRARY_PATH": libraries}
+    return serving([program, "-D", "-e", "-f", configuration], ("127.0.0.5", 22), environment)
+
+
+def bare_repository(directory):
+    none_of_ours = {"PATH": os.environ["PATH"], "HOME": str(directory)}
+    command = ["git", "init", "--quiet", "--bare", directory / "repository.git"]
+    subprocess.run(command, check=True, env=none_of_ours)
+
+
+def serving(command, address, environment=None):
     """A server as a process of its own, once it listens. What it has to say is in its log."""
-    server = subprocess.Popen(command)
+    server = subprocess.Popen(command, env=environment)
     while server.poll() is None:
         try:
             socket.create_connection(address, 1).close()
@@ -338,7 +372,7 @@ def quic(directory, retry=False, **more):
     from aioquic.asyncio import serve as serve_quic
     from aioquic.quic.configuration import QuicConfiguration
 
-    configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"], **more)
     configuration.load_cert_chain(directory / "server.crt", directory / "server.key")
     listening = threading.Event()
     tickets = {}

@@ -8,6 +8,7 @@ mod capture;
 mod clusters;
 mod keys;
 mod network;
+mod openssh;
 mod parsers;
 mod quic;
 mod stories;

@@ -205,9 +205,11 @@ fn users(home: &Path) -> String {
     let home = home.display();
     let real = fs::read_to_string("/etc/passwd").expect("users");
     let others = real.lines().filter(|line| !line.starts_with("root:"));
+    let powerless = "sshd:x:65533:65533::/run/sshd:/usr/sbin/nologin\n".to_owned();
     ["root", "git"]
         .into_iter()
         .map(|name| format!("{name}:x:0:0::{home}:/bin/sh\n"))
+        .chain([powerless])
         .chain(others.map(|line| format!("{line}\n")))
         .collect()
 }

@@ -81,7 +81,7 @@ fn aws_that_asks_for_a_secret_is_told_with_where_it_asked() {
 }
 
 /// Asserts that this key was used, once or repeatedly, and nothing else; the first use.
-fn assert_key<'a>(traced: &'a Traced, fingerprint: &str) -> &'a Value {
+pub(crate) fn assert_key<'a>(traced: &'a Traced, fingerprint: &str) -> &'a Value {
     for event in &traced.events {
         assert_eq!(event["credential"]["kind"], "ssh_private_key", "{event:#}");
         assert_eq!(
@@ -143,7 +143,7 @@ fn ssh_with_an_agent_is_told_with_who_answered() {
 }
 
 /// A repository with something to push, and the command that pushes it.
-fn push(network: &Network) -> Vec<String> {
+pub(crate) fn push(network: &Network) -> Vec<String> {
     let work = network.path("work");
     let git = |arguments: &[&str]| {
         let done = Command::new("git")

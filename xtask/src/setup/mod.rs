@@ -9,6 +9,7 @@ mod clients;
 mod facts;
 mod install;
 mod plan;
+mod ssh_server;
 
 use std::process::ExitCode;
 
@@ -62,8 +63,14 @@ pub(crate) enum Changed {
 /// Names what is missing and cannot be installed here, a line each.
 pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> anyhow::Result<Changed> {
     let machine = ensure_machine(workspace, needs)?;
-    let has_clients = needs.contains(&Need::Tests) && clients::ensure(workspace)?;
-    Ok(if has_clients { Changed::Installed } else { machine })
+    let for_tests = needs.contains(&Need::Tests);
+    let has_clients = for_tests && clients::ensure(workspace)?;
+    let has_server = for_tests && ssh_server::ensure(workspace, Facts::gather().may_install_packages)?;
+    Ok(if has_clients || has_server {
+        Changed::Installed
+    } else {
+        machine
+    })
 }
 
 fn ensure_machine(workspace: &Workspace, needs: &[Need]) -> anyhow::Result<Changed> {
