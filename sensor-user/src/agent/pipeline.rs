@@ -72,7 +72,7 @@ use crate::{
     attribute::{Cgroups, ProcessTable, Users},
     config::Policy,
     decode::{ProcessKey, Record, decode},
-    kernel::{Attached, Endpoints, Kernel, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
+    kernel::{Attached, Endpoints, Kernel, Mark, OwnBpf, ProbeAccounts, ProbeState, Records, SecretNames},
 };
 
 use keeping::Keeping;
@@ -121,6 +121,8 @@ pub struct Agent<S> {
     next_token: u64,
     last_id: Option<EventId>,
     flushing: Vec<oneshot::Sender<Kept>>,
+    /// Those who asked last wait until this far was read.
+    flush_behind: Option<Mark>,
     /// Those who asked last to be told when all is delivered wait until then for what the next scan is to tell.
     flush_by: Instant,
     options: AgentOptions,
@@ -216,10 +218,7 @@ impl<S: Sink> Agent<S> {
                 request = control.recv() => match request {
                     Some(Control::Policy(policy, done)) => self.take_policy(*policy, done),
                     Some(Control::PolicyRefused(reason)) => self.refuse_policy(&reason),
-                    Some(Control::Flush(back)) => {
-                        self.tell_all();
-                        self.ask_to_flush(back);
-                    }
+                    Some(Control::Flush(back)) => self.ask_to_flush(back),
                     Some(Control::Stop) | None => break,
                 },
                 Some(asked) = receive(&mut self.asked) => self.answer(asked),
@@ -263,6 +262,7 @@ impl<S: Sink> Agent<S> {
             let more_may_come = taken > 0 || self.kernel.records.bytes_in_use() > 0;
             look_again = more_may_come.then(|| Instant::now() + LOOK_AGAIN);
             self.tell_who_has_read_more();
+            self.look_whether_all_is_read();
             let flushing = !self.flushing.is_empty() && !backlog && self.has_settled();
             self.deliver_ripe(if flushing || self.options.eager {
                 Ripe::Answered
@@ -278,6 +278,7 @@ impl<S: Sink> Agent<S> {
         if let Some(runtime_dir) = &self.options.runtime_dir {
             close(runtime_dir);
         }
+        self.read_all().await;
         self.tell_all();
         self.sweep_repeats(true);
         self.give_up_arrivals();

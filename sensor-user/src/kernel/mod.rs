@@ -60,5 +60,5 @@ pub use own::{BpfObject, OwnBpf};
 pub use preconditions::active_lsms;
 pub use probe_state::{HookTrial, ProbeState};
 pub use repeats::{RepeatError, Repeats};
-pub use ring::Records;
+pub use ring::{Mark, Records};
 pub use secret_names::{SecretNames, SecretNamesError};

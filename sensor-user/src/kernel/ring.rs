@@ -27,6 +27,10 @@ pub struct Records {
     positions: Positions,
 }
 
+/// A place between two records.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
+
 impl Records {
     pub(super) fn new(ring: RingBuf<MapData>, bytes: u32) -> Result<Self, KernelError> {
         let positions =
@@ -42,7 +46,21 @@ impl Records {
     /// Bytes between what was read and what was written.
     #[must_use]
     pub fn bytes_in_use(&self) -> u64 {
-        self.positions.between().min(self.bytes.into())
+        let read = self.positions.read();
+        self.positions.written().wrapping_sub(read).min(self.bytes.into())
+    }
+
+    /// Where what was begun until now ends: not all of it need be there to be read yet.
+    #[must_use]
+    pub fn written(&self) -> Mark {
+        Mark(self.positions.written())
+    }
+
+    /// Whether everything before `mark` was read.
+    #[must_use]
+    pub fn has_read(&self, mark: Mark) -> bool {
+        // The positions only grow, and start anew behind the last number.
+        self.positions.read().wrapping_sub(mark.0).cast_signed() >= 0
     }
 
     /// Bytes that the ring holds.
@@ -122,14 +140,14 @@ impl Positions {
         Ok(Self { pages })
     }
 
-    fn between(&self) -> u64 {
-        // SAFETY: each page begins with an aligned word, and both are mapped. The kernel's side writes them as one word too.
-        let (read, written) = unsafe {
-            let consumer = self.pages.as_ref();
-            let producer = self.pages.byte_add(page_size()).as_ref();
-            (consumer.load(Ordering::Acquire), producer.load(Ordering::Acquire))
-        };
-        written.wrapping_sub(read)
+    fn read(&self) -> u64 {
+        // SAFETY: the page begins with an aligned word, and is mapped. The kernel reads and writes it as one word too.
+        unsafe { self.pages.as_ref() }.load(Ordering::Acquire)
+    }
+
+    fn written(&self) -> u64 {
+        // SAFETY: as above, of the second page.
+        unsafe { self.pages.byte_add(page_size()).as_ref() }.load(Ordering::Acquire)
     }
 }
 

@@ -127,6 +127,7 @@ impl<S: Sink> Agent<S> {
             next_token: 0,
             last_id: None,
             flushing: Vec::new(),
+            flush_behind: None,
             flush_by: Instant::now(),
             options,
             started: Instant::now(),

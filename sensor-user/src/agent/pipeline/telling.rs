@@ -107,7 +107,6 @@ impl<S: Sink> Agent<S> {
                 let _gone = back.send(Answer::Status(Box::new(status)));
             }
             Request::Flush => {
-                self.tell_all();
                 let (flushed, done) = oneshot::channel();
                 self.ask_to_flush(flushed);
                 tokio::spawn(async move {
