@@ -50,7 +50,7 @@ impl<S: Sink> Agent<S> {
         }
         if socket.errno != 0 || !self.ask_who_answers(socket) {
             // It was found above.
-            let _told = self.tell_agent_socket(socket, None);
+            let _told = self.tell_agent_socket(socket, None, None);
         }
     }
 
@@ -79,18 +79,31 @@ impl<S: Sink> Agent<S> {
         let Some(socket) = self.answerers.asked.remove(&number) else {
             return;
         };
-        if self.answerers.known.len() >= ANSWERED_MAX {
-            self.answerers.known.clear();
+        // Sockets that are known by their names alone have one key, whichever they are.
+        if socket.key.object != ObjectKey::default() {
+            if self.answerers.known.len() >= ANSWERED_MAX {
+                self.answerers.known.clear();
+            }
+            self.answerers.known.insert(socket.key, who);
         }
-        self.answerers.known.insert(socket.key, who);
         // It is an agent's, or nothing would have been asked; with another catalogue since, it is counted as dropped.
-        let _told = self.tell_agent_socket(&socket, None);
+        let _told = self.tell_agent_socket(&socket, Some(who), None);
+    }
+
+    /// Tells repeats of a connection, with who answered the first.
+    pub(super) fn tell_agent_socket_again(
+        &mut self,
+        socket: &AgentSocket,
+        repeats: u64,
+    ) -> Result<(), NotTold> {
+        let who = self.answerers.known.get(&socket.key).copied();
+        self.tell_agent_socket(socket, who, Some(repeats))
     }
 
     /// At the end nothing is found out any more.
     pub(super) fn give_up_answerers(&mut self) {
         for socket in std::mem::take(&mut self.answerers.asked).into_values() {
-            let _told = self.tell_agent_socket(&socket, None);
+            let _told = self.tell_agent_socket(&socket, None, None);
         }
     }
 
@@ -101,9 +114,10 @@ impl<S: Sink> Agent<S> {
     }
 
     /// Tells a connection to a socket of the catalogue. With `repeats`, so many repeats of it, now.
-    pub(super) fn tell_agent_socket(
+    fn tell_agent_socket(
         &mut self,
         socket: &AgentSocket,
+        who: Option<Answering>,
         repeats: Option<u64>,
     ) -> Result<(), NotTold> {
         self.accounts.received += 1;
@@ -122,11 +136,10 @@ impl<S: Sink> Agent<S> {
             },
             ..Part::default()
         };
-        let answers = self.answerers.known.get(&socket.key);
-        let reason = match answers {
+        let reason = match who {
             _ if socket.errno != 0 => "the connection was refused",
             Some(Answering::Process(process)) => {
-                let (process, workload) = self.facts.other(*process);
+                let (process, workload) = self.facts.other(process);
                 (part.peer, part.peer_workload) = (Some(process), Some(workload));
                 ""
             }

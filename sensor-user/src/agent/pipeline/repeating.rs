@@ -139,7 +139,7 @@ impl<S: Sink> Agent<S> {
                 self.tell_key(key, Some(more));
                 true
             }
-            First::Socket(socket) => self.tell_agent_socket(socket, Some(more)).is_ok(),
+            First::Socket(socket) => self.tell_agent_socket_again(socket, more).is_ok(),
             First::Tamper(tamper) => self.tell_tamper(tamper, Some(more)).is_ok(),
         };
         if told {
