@@ -137,9 +137,8 @@ unsafe fn sent(skb: *mut __sk_buff) -> Option<()> {
     if socket.state == NEW {
         let begins = begins(skb, &raw const packet);
         (socket.state, socket.needed) = (begins as u16, (begins >> 32) as u32);
-    }
     // To a proxy anything may be sent; what is asked of it begins in a packet of its own.
-    if socket.state == PROXY && begins(skb, &raw const packet) as u16 != PROXY {
+    } else if socket.state == PROXY && begins(skb, &raw const packet) as u16 != PROXY {
         return None;
     }
     if socket.state != DONE {
