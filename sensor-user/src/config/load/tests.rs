@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use claviger_proto::catalogue::{Catalogue, Layer};
 use proptest::prelude::*;
 
 use super::*;
@@ -41,6 +42,45 @@ fn the_full_example_names_every_option() {
             );
         }
     }
+}
+
+/// The lines that show what a file of the catalogue's directory holds stand further in than sentences.
+#[test]
+fn the_example_of_a_catalogue_can_be_loaded() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/sensor.full.toml");
+    let example = fs::read_to_string(path).expect("there");
+    let lines: Vec<_> = example
+        .lines()
+        .filter_map(|line| line.strip_prefix("#     "))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .collect();
+    let text = format!("version = 1\n{}", lines.join("\n"));
+    for table in [
+        "[[kind]]",
+        "[[entry]]",
+        "[[endpoint]]",
+        "[[provider]]",
+        "[[socket]]",
+    ] {
+        assert!(text.contains(table), "{table} is not in {text}");
+    }
+    let layer = Layer {
+        name: "example.toml",
+        text: &text,
+    };
+    let (_, warnings) = Catalogue::shipped()
+        .with(&[layer])
+        .unwrap_or_else(|why| panic!("{why}\n{text}"));
+    assert_eq!(warnings, []);
+    let other = text.replace("globs = [\"/run/payments/agent.sock\"]      # or ", "");
+    assert_ne!(other, text);
+    let layer = Layer {
+        name: "example.toml",
+        text: &other,
+    };
+    Catalogue::shipped()
+        .with(&[layer])
+        .unwrap_or_else(|why| panic!("{why}\n{other}"));
 }
 
 #[test]
