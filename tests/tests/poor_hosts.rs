@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use claviger_tests::{Decoy, can_load, sensor, trace_by};
+use claviger_tests::{Decoy, can_load, sensor, trace_by, ways::Programs};
+use serde_json::json;
 
 /// The sensor, started by a script in a mount namespace of its own: `$0` and what follows is the sensor's command line.
 fn in_namespace(script: &str) -> Vec<String> {
@@ -75,23 +76,45 @@ fn a_limit_on_locked_memory_that_stays_is_no_hindrance() {
 }
 
 #[test]
-fn without_cgroup_v2_uses_are_told_and_the_lack_too() {
+fn without_cgroup_v2_uses_and_calls_are_told_and_the_lack_too() {
     if !can_load() {
         return;
     }
     let decoy = Decoy::new();
     let config = decoy.config("", "");
-    let unmount = "awk '/ - cgroup2 /{print $5}' /proc/self/mountinfo | sort -r | xargs -rn1 umount -l";
-    let path = decoy.path(".aws/credentials").display().to_string();
-    let traced = trace_by(&in_namespace(unmount), &config, &["/bin/cat".to_owned(), path]);
-    let event = traced.only();
-    let reason = event["actor"]["process"]["unknown_reason"]
+    let programs = decoy.beside("programs");
+    std::fs::create_dir_all(&programs).expect("a directory");
+    let _programs = Programs::put(&programs);
+    // Not where the first process has it either, which is the host's.
+    let unmount = "awk '/ - cgroup2 /{print $5}' /proc/self/mountinfo | sort -r | xargs -rn1 umount -l; \
+                   mount --bind /dev/null /proc/1/mounts; ! grep -q ' cgroup2 ' /proc/self/mounts";
+    let script = format!(
+        "/bin/cat {}; {} token_call > /dev/null",
+        decoy.path(".aws/credentials").display(),
+        programs.join("ways").display()
+    );
+    let command = ["/bin/sh", "-c", &script];
+    let traced = trace_by(&in_namespace(unmount), &config, &command);
+    let [read, calls @ ..] = &traced.events[..] else {
+        panic!("{traced:#?}");
+    };
+    let reason = read["actor"]["process"]["unknown_reason"]
         .as_str()
         .unwrap_or_default();
-    assert!(reason.contains("cgroup"), "{event:#}");
+    assert!(reason.contains("cgroup"), "{read:#}");
     assert!(
         traced.stderr.contains("cgroup v2 is not mounted"),
         "{}",
         traced.stderr
+    );
+    // Connections are seen all the same, from a mount that has no place.
+    let asked: Vec<_> = calls
+        .iter()
+        .map(|call| (&call["kind"], &call["endpoint"]["status"]))
+        .collect();
+    assert_eq!(
+        asked,
+        [(&json!("token_endpoint_call"), &json!(200)); 3],
+        "{traced:#?}"
     );
 }

@@ -32,7 +32,7 @@ int main(int count, char **values) {
     static const struct way *const families[] = {open_ways,   compat_ways, uring_ways, ring_ways, descriptor_ways, mount_ways,
                                                  change_ways, secret_ways, key_ways,   attack_ways, hold_ways,     namespace_ways,
                                                  raced_ways,  other_ways,  request_ways, ring_end_ways,
-                                                 answered_ways, network_ways, rewrite_ways, socket_ways};
+                                                 answered_ways, network_ways, network_ring_ways, rewrite_ways, socket_ways};
     arguments = values;
     way_name = count > 1 ? values[1] : "";
     object = count > 2 ? values[2] : "";

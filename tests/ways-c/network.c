@@ -283,6 +283,35 @@ static void token_inherited(void) {
     say(0);
 }
 
+/* On a socket that its parent has opened later, and passes to it. */
+static void token_passed(void) {
+    int pair[2];
+    pid_t child;
+    char byte = 0, room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec one = {&byte, 1};
+    struct msghdr message = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+    own_network();
+    server();
+    must("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    if (!part(&child)) {
+        int to = connected4();
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof to);
+        memcpy(CMSG_DATA(header), &to, sizeof to);
+        must("pass a socket", sendmsg(pair[0], &message, 0));
+        close(to);
+        await(child);
+    }
+    int to;
+    must("receive a socket", recvmsg(pair[1], &message, MSG_CMSG_CLOEXEC));
+    memcpy(&to, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof to);
+    asks(to, role);
+    answered(to, 1);
+    say(0);
+}
+
 /* What an operator has told of: Vault in clear, and a name that nobody knows at an address of his. */
 static void vault_login(void) {
     static const char login[] = "POST /v1/auth/kubernetes/login HTTP/1.1\r\nHost: vault.example:8200\r\nContent-Length: 57\r\n\r\n"
@@ -307,6 +336,7 @@ static void tls_to_vault(void) {
 }
 
 const struct way network_ways[] = {
+    {"token_passed", token_passed},
     {"vault_login", vault_login},
     {"tls_to_vault", tls_to_vault},
     {"token_inherited", token_inherited},

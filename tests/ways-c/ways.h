@@ -20,7 +20,7 @@ struct way {
 
 extern const struct way open_ways[], compat_ways[], uring_ways[], ring_ways[], descriptor_ways[], mount_ways[], change_ways[], secret_ways[],
     key_ways[], attack_ways[], hold_ways[], namespace_ways[], raced_ways[], other_ways[], request_ways[], ring_end_ways[],
-    answered_ways[], network_ways[], rewrite_ways[], socket_ways[];
+    answered_ways[], network_ways[], network_ring_ways[], rewrite_ways[], socket_ways[];
 
 /* The arguments: the decoy, and a second thing that the way says what it is for. Paths are absolute. */
 extern const char *object, *other;

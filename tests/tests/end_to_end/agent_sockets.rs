@@ -54,7 +54,11 @@ fn who_connects_to_an_agent_is_told_with_who_answers() {
     ] {
         let (events, listens) = told(&mut host, way, &socket);
         let [event] = &events[..] else {
-            panic!("{way}: {events:#?}");
+            panic!(
+                "{way}: {events:#?}\n{:#}\n{}",
+                host.sensor.status(),
+                host.sensor.log()
+            );
         };
         let told = &event["agent_socket"];
         assert_eq!(told["kind"], "ssh_agent", "{event:#}");
@@ -96,6 +100,39 @@ fn repeats_are_counted_and_refusals_told() {
         event["agent_socket"]["unknown_reason"], "the connection was refused",
         "{event:#}"
     );
+}
+
+/// An agent that only an operator knows, by a name that is in no file system.
+const OF_OPERATOR: &str = r#"
+version = 1
+
+[[socket]]
+id = "own-agent"
+kind = "ssh_agent"
+abstract_names = ["@claviger-own-agent"]
+"#;
+
+#[test]
+fn an_agent_without_a_file_is_told_by_its_name() {
+    if !can_load() {
+        return;
+    }
+    let catalogue = tempfile::tempdir().expect("a directory");
+    std::fs::write(catalogue.path().join("agent.toml"), OF_OPERATOR).expect("written");
+    let mut host = Host::new(&format!("directory = {:?}\n", catalogue.path()));
+    host.sensor.start();
+    let name = "@claviger-own-agent";
+    let (events, listens) = told(&mut host, "agent_socket", name);
+    let [event] = &events[..] else {
+        panic!("{events:#?}\n{}", host.sensor.log());
+    };
+    let agent = &event["agent_socket"];
+    assert_eq!(agent["path"], name, "{event:#}");
+    assert_eq!(agent["kind"], "ssh_agent", "{event:#}");
+    assert_eq!(agent["peer"]["pid"], listens, "{event:#}");
+    assert_eq!(event["outcome"], "succeeded", "{event:#}");
+    let (events, _) = told(&mut host, "agent_socket", "@claviger-own-agent-of-others");
+    assert_eq!(events, Vec::<Value>::new());
 }
 
 #[test]

@@ -121,6 +121,9 @@ fn what_is_asked_of_an_endpoint_is_told_whatever_way() {
     for (way, address, goes_to) in [
         ("token_by_six", "fd00:ec2::254", ""),
         ("token_by_mapped", "169.254.169.254", ""),
+        ("token_by_ring", "169.254.169.254", ""),
+        ("token_by_ring_worker", "169.254.169.254", ""),
+        ("token_by_ring_polled", "169.254.169.254", ""),
         // Another program has it go elsewhere, before the sensor's sees it, and after.
         ("token_rewritten_before", "169.254.169.254", "127.0.0.1:8080"),
         ("token_rewritten_after", "169.254.169.254", "127.0.0.1:8080"),
@@ -136,7 +139,13 @@ fn what_is_asked_of_an_endpoint_is_told_whatever_way() {
 
 /// Who sends on a socket of another's is told where a hook sees it; elsewhere who opened it, and that it is that.
 fn of_who_sends(net: &mut Net) {
-    let (pid, mut events) = net.told_to_all("token_inherited");
+    for way in ["token_inherited", "token_passed"] {
+        is_told_of_who_sends(net, way);
+    }
+}
+
+fn is_told_of_who_sends(net: &mut Net, way: &str) {
+    let (pid, mut events) = net.told_to_all(way);
     events.retain(|event| event["kind"] == "token_endpoint_call" && event["endpoint"]["status"] == 200);
     let [event] = &events[..] else {
         panic!("{events:#?}");
