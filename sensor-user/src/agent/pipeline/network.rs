@@ -1,6 +1,6 @@
 //! What processes do on the network: token endpoints that are asked, and connections to identity providers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use claviger_proto::{
     catalogue::{Call, Catalogue, Provider},
@@ -11,8 +11,12 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 mod meant;
+mod unanswered;
 
-use self::meant::{Meant, Where, addresses_of, at_address, meant, metadata_version, place, translated};
+use self::{
+    meant::{Meant, Where, addresses_of, at_address, meant, metadata_version, place, translated},
+    unanswered::{ANSWER, Unanswered},
+};
 use super::*;
 use crate::{
     decode::{Connect, Packet, Socket, Task, display},
@@ -24,10 +28,8 @@ use crate::{
     },
 };
 
-/// How long a request waits for its answer. What is answered later is told without.
-const ANSWER: Duration = Duration::from_secs(2);
-/// Requests that wait for their answers, and connections of which nothing was said yet, at most. At the bound one is told without.
-const WAITING_MAX: usize = 1_024;
+/// Connections of which nothing was said yet, at most. At the bound one is told without.
+const SILENT_MAX: usize = 1_024;
 /// Protocols of ALPN, and bytes of each, that are told.
 const ALPN_MAX: usize = 16;
 const ALPN_BYTES: usize = 64;
@@ -69,17 +71,12 @@ impl Repeated {
     }
 }
 
-/// Since when a request waits, and what is told of it, if that is.
-type Unanswered = (Duration, Option<Box<Event>>);
-
 /// What is said on connections, and what is not answered yet.
 #[derive(Default)]
 pub(super) struct Network {
     connections: Connections,
     names: Names,
-    /// Requests by connection, first to last, and since when they wait; nothing in the place of one that is not told.
-    unanswered: HashMap<u64, VecDeque<Unanswered>>,
-    waiting: usize,
+    unanswered: Unanswered,
     /// Endpoints that were asked for, on connections on which nothing was said yet.
     silent: HashMap<u64, (Duration, Box<Event>)>,
     repeated: HashMap<[u8; 32], Repeated>,
@@ -108,6 +105,9 @@ impl<S: Sink> Agent<S> {
     /// A connection to an endpoint is asked for. It is told with what is asked there, or, where nothing is, by itself.
     pub(super) fn connects(&mut self, connect: &Connect) {
         self.taken_apart();
+        // On a socket that is connected anew nothing of before is answered.
+        let without = self.network.unanswered.forget(connect.socket.cookie);
+        self.tell_unanswered_ones(without);
         let catalogue = Arc::clone(&self.options.policy.catalogue);
         let Socket { asked, directed, .. } = connect.socket;
         let Some(endpoint) = [asked, directed]
@@ -124,7 +124,7 @@ impl<S: Sink> Agent<S> {
             (Outcome::Unknown, 0),
             place,
         );
-        if self.network.silent.len() >= WAITING_MAX {
+        if self.network.silent.len() >= SILENT_MAX {
             return self.tell_use(event);
         }
         let now = self.started.elapsed();
@@ -146,11 +146,19 @@ impl<S: Sink> Agent<S> {
         if lost > 0 {
             self.accounts.received += lost;
             self.accounts.lose(LostHere::ConnectionNotFollowed, lost);
+            self.lose_answers(packet.socket.cookie);
         }
         for said in said {
             match said {
                 Said::Asked(asked) => self.asked(packet, &asked),
-                Said::Unreadable => self.asked_something(packet),
+                Said::Unreadable => {
+                    self.lose_answers(packet.socket.cookie);
+                    self.asked_something(packet);
+                }
+                Said::AnswersMissed if self.network.unanswered.waits(packet.socket.cookie) => {
+                    self.lose_answers(packet.socket.cookie);
+                }
+                Said::AnswersMissed => {}
                 Said::Answered(status) => self.was_answered(packet.socket.cookie, status),
                 Said::Hello {
                     hello,
@@ -227,15 +235,22 @@ impl<S: Sink> Agent<S> {
 
     /// A request waits for its answer.
     fn await_answer(&mut self, cookie: u64, event: Option<Box<Event>>) {
-        if self.network.waiting >= WAITING_MAX {
-            return event
-                .into_iter()
-                .for_each(|event| self.tell_unanswered_one(*event));
-        }
         let now = self.started.elapsed();
-        self.network.waiting += 1;
-        let of_connection = self.network.unanswered.entry(cookie).or_default();
-        of_connection.push_back((now, event));
+        let without = self.network.unanswered.ask(cookie, event, now);
+        self.tell_unanswered_ones(without);
+    }
+
+    /// Which request of a connection an answer is of is not known any more.
+    fn lose_answers(&mut self, cookie: u64) {
+        let now = self.started.elapsed();
+        let without = self.network.unanswered.lose(cookie, now);
+        self.tell_unanswered_ones(without);
+    }
+
+    fn tell_unanswered_ones(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.tell_unanswered_one(event);
+        }
     }
 
     /// Whether a server has taken a request is not known where nothing has answered.
@@ -267,17 +282,7 @@ impl<S: Sink> Agent<S> {
 
     /// What was asked for first on a connection was answered.
     fn was_answered(&mut self, cookie: u64, status: u16) {
-        let Some(waiting) = self.network.unanswered.get_mut(&cookie) else {
-            return;
-        };
-        let Some((_, event)) = waiting.pop_front() else {
-            return;
-        };
-        if waiting.is_empty() {
-            self.network.unanswered.remove(&cookie);
-        }
-        self.network.waiting -= 1;
-        let Some(mut event) = event else {
+        let Some(mut event) = self.network.unanswered.answered(cookie) else {
             return;
         };
         if let Some(place) = &mut event.endpoint {
@@ -289,26 +294,15 @@ impl<S: Sink> Agent<S> {
     /// Tells what has waited for an answer for long enough, or all.
     pub(super) fn tell_unanswered(&mut self, all: bool) {
         let now = self.started.elapsed();
-        let is_ripe = |since: Duration| all || since + ANSWER <= now;
-        let (mut ripe, mut gone) = (Vec::new(), 0);
-        self.network.unanswered.retain(|_, waiting| {
-            while waiting.front().is_some_and(|(since, _)| is_ripe(*since)) {
-                gone += 1;
-                ripe.extend(waiting.pop_front().and_then(|(_, event)| event));
-            }
-            !waiting.is_empty()
-        });
-        self.network.waiting -= gone;
+        let mut ripe = self.network.unanswered.ripe(now, all);
         self.network.silent.retain(|_, (since, event)| {
-            let is_ripe = is_ripe(*since);
+            let is_ripe = all || *since + ANSWER <= now;
             if is_ripe {
-                ripe.push(std::mem::take(event));
+                ripe.push(std::mem::take(event.as_mut()));
             }
             !is_ripe
         });
-        for event in ripe {
-            self.tell_unanswered_one(*event);
-        }
+        self.tell_unanswered_ones(ripe);
     }
 
     /// A TLS session begins.

@@ -24,6 +24,8 @@ pub enum Said {
     Unreadable,
     /// What was asked for first of what is not answered yet was answered, with this status.
     Answered(u16),
+    /// Answers may have been missed.
+    AnswersMissed,
     /// A name has addresses.
     Named(Answer),
 }

@@ -130,16 +130,19 @@ impl Talk {
         let State::Http(both, _) = &mut self.state else {
             return Vec::new();
         };
+        let unread = both.1.unread();
         both.1.miss(u64::from(missing));
         let responses: Vec<Response> = both.1.take(bytes);
         // What goes before an answer is none.
         let is_final = |response: &Response| response.status >= 200;
         let statuses = responses.iter().filter(|response| is_final(response));
-        statuses.map(|response| Said::Answered(response.status)).collect()
+        let mut said: Vec<_> = statuses.map(|response| Said::Answered(response.status)).collect();
+        said.extend((both.1.unread() > unread).then_some(Said::AnswersMissed));
+        said
     }
 
     /// Bytes that go out.
-    fn goes(&mut self, missing: u32, bytes: &[u8], lost: &mut u64) -> Vec<Said> {
+    fn goes(&mut self, mut missing: u32, bytes: &[u8], lost: &mut u64) -> Vec<Said> {
         if bytes.is_empty() {
             return Vec::new();
         }
@@ -158,7 +161,9 @@ impl Talk {
             self.state = if bytes.first() == Some(&0x16) && missing == 0 {
                 State::Hello(HelloReader::default(), None)
             } else {
-                State::Http(Box::default(), None)
+                let mut both = Box::<(Messages, Messages)>::default();
+                both.0.miss(u64::from(std::mem::take(&mut missing)));
+                State::Http(both, None)
             };
         }
         if let State::Tunnel(place) = &mut self.state {
@@ -183,8 +188,8 @@ impl Talk {
                 }
             },
             State::Http(both, through) => {
-                both.0.miss(u64::from(missing));
                 let unread = both.0.unread();
+                both.0.miss(u64::from(missing));
                 let requests: Vec<Request> = both.0.take(bytes);
                 let is_unread = both.0.unread() > unread;
                 let mut through = through.clone();

@@ -46,6 +46,7 @@ fn targets(said: &[Said]) -> Vec<String> {
     let target = |said: &Said| match said {
         Said::Asked(asked) => asked.request.target.clone(),
         Said::Unreadable => "?".to_owned(),
+        Said::AnswersMissed => "??".to_owned(),
         Said::Answered(status) => status.to_string(),
         Said::Hello { hello, .. } => format!("{:?}", hello.server_name),
         Said::Named(answer) => answer.name.clone(),
@@ -155,6 +156,38 @@ fn what_is_asked_behind_a_proxy_s_consent_is_asked_there() {
 fn what_cannot_be_read_is_told_as_that() {
     let mut connections = Connections::default();
     let said = connections.take(&packet(1, 0, b"\xff\xfe /latest\r\n\r\n"));
+    assert_eq!(targets(&said), ["?"]);
+}
+
+#[test]
+fn answers_that_may_have_been_missed_are_told() {
+    let mut connections = Connections::default();
+    connections.take(&packet(1, 0, ROLE));
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let said = connections.take(&received(1, 0, chunked));
+    assert_eq!(targets(&said), ["200"]);
+    // Where the next one begins is not known behind what was not seen.
+    let said = connections.take(&received(1, 1000, b"400\r\n"));
+    assert_eq!(targets(&said), ["??"]);
+    let said = connections.take(&received(1, 9000, b"more"));
+    assert_eq!(targets(&said), Vec::<String>::new(), "it is told once");
+    let said = connections.take(&received(
+        1,
+        10_000,
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    ));
+    assert_eq!(targets(&said), ["404"]);
+}
+
+#[test]
+fn what_is_missing_of_a_request_is_told() {
+    let mut connections = Connections::default();
+    let (begins, _) = ROLE.split_at(30);
+    assert_eq!(
+        targets(&connections.take(&packet(1, 0, begins))),
+        Vec::<String>::new()
+    );
+    let said = connections.take(&packet(1, 1000, b"rest"));
     assert_eq!(targets(&said), ["?"]);
 }
 

@@ -98,7 +98,7 @@ impl Messages {
 
     /// So many bytes were sent and not seen.
     pub fn miss(&mut self, count: u64) {
-        if count == 0 {
+        if count == 0 || self.is_lost {
             return;
         }
         match &mut self.body {
