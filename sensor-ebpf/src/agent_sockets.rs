@@ -17,6 +17,7 @@ use crate::{
     arguments::{Arguments, result},
     attempts::is_refusal,
     descriptors, labels,
+    numbers::untyped,
     offsets::{agent_pid, offset},
     path::{self, Place},
     read::{Probed, Read, pointer},
@@ -37,7 +38,8 @@ const SUN_PATH_BYTES: u32 = 108;
 #[fentry(function = "security_unix_stream_connect")]
 pub fn fentry_security_unix_stream_connect(ctx: FEntryContext) -> i32 {
     let listens: *const u8 = ctx.arg(1);
-    connected(listens as u64, listens as u64);
+    let listens = untyped(listens);
+    connected(listens, listens);
     0
 }
 
@@ -78,10 +80,9 @@ fn by_descriptor(descriptor: u32, address: u64) {
         return;
     }
     let peer = pointer::<Probed>(own, offset!(unix_peer));
-    if has_left_path(peer) {
+    // It may let go of its name while it is looked at.
+    if has_left_path(peer) || connected(peer as u64, own as u64) == NAMELESS {
         by_name(0, address, own as u64);
-    } else {
-        connected(peer as u64, own as u64);
     }
 }
 
@@ -97,6 +98,9 @@ fn has_left_path(named: *const u8) -> bool {
         && Probed::read::<u8>(address, offset!(unix_address_name) + FAMILY_BYTES) != 0
 }
 
+/// What [`connected`] answers of a socket that has no name.
+const NAMELESS: u32 = 1;
+
 /// The current task is connected to a socket that has the name of `named`; `knows` is one that knows who listens. Global, so that what it takes of the stack is free
 /// again behind it.
 #[unsafe(no_mangle)]
@@ -107,10 +111,14 @@ extern "C" fn connected(named: u64, knows: u64) -> u32 {
         return 0;
     }
     let named = named as *const u8;
-    let dentry = pointer::<Probed>(named, offset!(unix_path_dentry));
-    let object = if dentry.is_null() {
+    // Once: behind this it may be gone.
+    let place = Place {
+        dentry: pointer::<Probed>(named, offset!(unix_path_dentry)),
+        mount: pointer::<Probed>(named, offset!(unix_path_mnt)),
+    };
+    let object = if place.dentry.is_null() || place.mount.is_null() {
         match hashed(named) {
-            0 => return 0,
+            0 => return NAMELESS,
             hash => ObjectKey {
                 inode: hash,
                 device: 0,
@@ -118,11 +126,11 @@ extern "C" fn connected(named: u64, knows: u64) -> u32 {
             },
         }
     } else {
-        labels::key::<Probed>(pointer::<Probed>(dentry, offset!(dentry_inode)))
+        labels::key::<Probed>(pointer::<Probed>(place.dentry, offset!(dentry_inode)))
     };
     let key = repeats::key(OPERATION_SOCKET, object, 0, 0);
     repeats::first_only(Probe::AgentSocket as u32, &key, || {
-        report(&key, named, knows as *const u8)
+        report(&key, &place, named, knows as *const u8)
     });
     0
 }
@@ -183,7 +191,7 @@ fn peer(knows: *const u8) -> (u32, u32) {
 }
 
 #[inline(always)]
-fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
+fn report(key: &RepeatKey, place: &Place, named: *const u8, knows: *const u8) -> bool {
     submit::<AgentSocketRecord>(Probe::AgentSocket as u32, RECORD_AGENT_SOCKET, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
@@ -194,10 +202,6 @@ fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
         record.path.length = 0;
         record.path.truncated = 0;
         task::snapshot(&raw mut record.task);
-        let place = Place {
-            dentry: pointer::<Probed>(named, offset!(unix_path_dentry)),
-            mount: pointer::<Probed>(named, offset!(unix_path_mnt)),
-        };
         if place.dentry.is_null() {
             record.is_abstract = 1;
             record.name = [0; SOCKET_NAME_BYTES];
@@ -205,7 +209,7 @@ fn report(key: &RepeatKey, named: *const u8, knows: *const u8) -> bool {
             return record.name_length != 0;
         }
         // Whatever the process has for its root: a name is the catalogue's by where it lies.
-        path::walk_below(&Place::NOWHERE, &place, &mut record.path);
+        path::walk_below(&Place::NOWHERE, place, &mut record.path);
         true
     })
 }

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 
 static struct sockaddr_un address;
+/* Whether connections are left open: one that is closed at once may have no name any more when it is looked at, so that it is told by itself. */
+static bool keeps;
 static socklen_t address_length;
 
 static void named(const char *name) {
@@ -20,6 +22,14 @@ static void named(const char *name) {
     if (*name == '@')
         address.sun_path[0] = 0;
     address_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (*name != '@'));
+}
+
+static _Noreturn void serve(int listens) {
+    for (;;) {
+        int client = accept4(listens, NULL, NULL, SOCK_CLOEXEC);
+        if (!keeps)
+            close(client);
+    }
 }
 
 /* The child that listens; TARGET is its pid. */
@@ -35,8 +45,7 @@ static void listener(void) {
             must("anybody may connect", chmod(object, 0777));
         must("listen", listen(listens, 16));
         must("write", write(ready[1], &answer, sizeof answer));
-        for (;;)
-            close(accept4(listens, NULL, NULL, SOCK_CLOEXEC));
+        serve(listens);
     }
     must("read", read(ready[0], &answer, sizeof answer));
     target = child;
@@ -54,6 +63,7 @@ static void agent_socket(void) {
 }
 /* Many times, by one program. */
 static void agent_socket_again(void) {
+    keeps = true;
     listener();
     actor();
     for (int turn = 0; turn < 9; turn++)
@@ -121,8 +131,7 @@ static void agent_socket_of_another_user(void) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         must("listen", listen(listens, 16));
         must("write", write(ready[1], &answer, sizeof answer));
-        for (;;)
-            close(accept4(listens, NULL, NULL, SOCK_CLOEXEC));
+        serve(listens);
     }
     must("read", read(ready[0], &answer, sizeof answer));
     target = child;

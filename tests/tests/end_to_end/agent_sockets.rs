@@ -86,7 +86,7 @@ fn repeats_are_counted_and_refusals_told() {
     let socket = directory.join("S.gpg-agent").to_str().expect("plain").to_owned();
     let (events, _) = told(&mut host, "agent_socket_again", &socket);
     let counts: u64 = events.iter().filter_map(|event| event["count"].as_u64()).sum();
-    assert_eq!(counts, 10, "{events:#?}");
+    assert_eq!(counts, 10, "{events:#?}\n{}", host.sensor.log());
     assert!(events.len() <= 2, "{events:#?}");
     std::fs::remove_file(&socket).expect("removed");
 
