@@ -526,7 +526,7 @@ pub struct Tls {
     /// Server name the client asked for; empty where it named none.
     #[prost(string, tag = "1")]
     pub server_name: ::prost::alloc::string::String,
-    /// Protocols offered by ALPN, in order.
+    /// Protocols offered by ALPN, in order: the first 16, of each at most 64 bytes.
     #[prost(string, repeated, tag = "2")]
     pub alpn: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// JA4 client fingerprint.
