@@ -54,6 +54,9 @@ pub const RING_BYTES: u32 = 16 * 1024 * 1024;
 /// after it has read anything, before it sleeps.
 pub const WAKE_EVERY_NS: u64 = 500_000;
 
+/// The same for records of packets, which come in any number: nobody waits for what a connection is.
+pub const PACKETS_WAKE_EVERY_NS: u64 = 10_000_000;
+
 /// Uses whose repeats are counted: one for each (program run, file, operation) that lives. At the bound a further use is reported every time,
 /// which costs more and loses nothing. Seven eighths of a power of two: one more would double the agent's table.
 pub const REPEATS_MAX: u32 = 14_336;

@@ -11,7 +11,7 @@ use claviger_sensor_common::{
 };
 
 use crate::{
-    report::{lose, submit_if_room},
+    report::{lose, submit_packet},
     senders,
     sockets::{
         self, DNS_PORT, DONE, ENDPOINT, HELLO, NEW, PROXIED, PROXY, RECEIVED, RESOLVER, SENT, Socket, TCP,
@@ -462,7 +462,7 @@ extern "C" fn part(skb: *mut __sk_buff, socket: *const Socket, packet: *const Pa
     } else {
         left
     };
-    submit_if_room::<PacketRecord>(Probe::Network as u32, RECORD_PACKET, |record| {
+    submit_packet::<PacketRecord>(Probe::Network as u32, RECORD_PACKET, |record| {
         // SAFETY: `record` is a reservation of this size.
         let record = unsafe { &mut *record };
         socket.copy_owner(&raw mut record.task);

@@ -9,7 +9,8 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use claviger_sensor_common::{
-    COUNTERS_PER_PROBE, Counter, PROBES, Probe, RING_BYTES, RecordHeader, WAKE_EVERY_NS,
+    COUNTERS_PER_PROBE, Counter, PACKETS_WAKE_EVERY_NS, PROBES, Probe, RING_BYTES, RecordHeader,
+    WAKE_EVERY_NS,
 };
 
 use crate::offsets::ring_bytes;
@@ -23,11 +24,13 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 static COUNTERS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(COUNTERS_PER_PROBE * PROBES.len() as u32, 0);
 
-/// In nanoseconds since boot, of records that can wait: when the reader was last woken for one, and when it last was not.
+/// In nanoseconds since boot, of records that can wait: when the reader was last woken for one, and until when one may wait.
 #[map]
-static WAITING: Array<u64> = Array::with_max_entries(2, 0);
+static WAITING: Array<u64> = Array::with_max_entries(3, 0);
 const WOKEN: u32 = 0;
-const NOT_WOKEN: u32 = 1;
+const WAIT_UNTIL: u32 = 1;
+/// When it was last woken for a packet.
+const WOKEN_FOR_PACKET: u32 = 2;
 
 /// Adds one. Atomic: a program can be preempted by another on its CPU between load and store. (`AtomicU64` has no `fetch_add` for this
 /// target, although the instruction is as old as BPF.)
@@ -66,6 +69,24 @@ pub fn submit_if_room<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut 
     submit(probe, kind, fill)
 }
 
+/// As [`submit_if_room`], of packets: the reader is woken for them once in [`PACKETS_WAKE_EVERY_NS`] or, once an eighth of the ring is taken, in [`WAKE_EVERY_NS`].
+#[inline(always)]
+pub fn submit_packet<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
+    let in_use = EVENTS.query(IN_USE);
+    if in_use > u64::from(ring_bytes() / 2) {
+        count_of(probe, Counter::Seen);
+        count_of(probe, Counter::LostRingFull);
+        return false;
+    }
+    let every_ns = if in_use > u64::from(ring_bytes() / 8) {
+        WAKE_EVERY_NS
+    } else {
+        PACKETS_WAKE_EVERY_NS
+    };
+    let wake = |now_ns| wake_now_and_then(WOKEN_FOR_PACKET, every_ns, now_ns);
+    submit_waking(probe, kind, wake, fill)
+}
+
 /// The kernel decides: the reader is woken where it has read all that came before.
 const WAKE_WHERE_IDLE: u64 = 0;
 /// `BPF_RB_NO_WAKEUP`
@@ -85,33 +106,35 @@ pub fn submit<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bo
 /// own CPU, which leaves a virtual machine). It is woken once in [`WAKE_EVERY_NS`], and looks itself at what comes within that time.
 #[inline(always)]
 pub fn submit_soon<T: 'static>(probe: u32, kind: u32, fill: impl FnOnce(*mut T) -> bool) -> bool {
-    submit_waking(probe, kind, wake_now_and_then, fill)
+    let wake = |now_ns| wake_now_and_then(WOKEN, WAKE_EVERY_NS, now_ns);
+    submit_waking(probe, kind, wake, fill)
 }
 
 /// What is reserved before this is asked is seen by the reader, and has it look again: none is left where it is when the reader sleeps.
 #[inline(always)]
-fn wake_now_and_then(now_ns: u64) -> u64 {
+fn wake_now_and_then(woken: u32, every_ns: u64, now_ns: u64) -> u64 {
     // Later than now where another CPU has woken it since.
-    if last(WOKEN).wrapping_add(WAKE_EVERY_NS) > now_ns {
-        set_last(NOT_WOKEN, now_ns);
+    if last(woken).wrapping_add(every_ns) > now_ns {
+        // What waits was read by then, as a rule.
+        let until = now_ns.wrapping_add(8 * every_ns);
+        if last(WAIT_UNTIL) < until {
+            set_last(WAIT_UNTIL, until);
+        }
         return DO_NOT_WAKE;
     }
-    set_last(WOKEN, now_ns);
+    set_last(woken, now_ns);
     WAKE
 }
 
 /// The reader has not read all that came before where some of it was left to wait, and may sleep: the kernel would not wake it.
 #[inline(always)]
 fn wake_at_once(now_ns: u64) -> u64 {
-    if last(NOT_WOKEN).wrapping_add(LOOKED_AGAIN_NS) > now_ns {
+    if last(WAIT_UNTIL) > now_ns {
         WAKE
     } else {
         WAKE_WHERE_IDLE
     }
 }
-
-/// What waits was read by then, as a rule.
-const LOOKED_AGAIN_NS: u64 = 8 * WAKE_EVERY_NS;
 
 #[inline(always)]
 fn last(which: u32) -> u64 {

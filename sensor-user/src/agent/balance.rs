@@ -32,6 +32,8 @@ pub(super) fn accounts() -> Vec<&'static str> {
 pub(super) struct Taken {
     /// Since the start.
     pub records: u64,
+    /// Those of packets.
+    pub packets: u64,
     /// Whether the ring was met empty since the check before.
     pub met_empty: bool,
 }
@@ -156,6 +158,7 @@ mod tests {
     fn all_of(kernel: &BTreeMap<Probe, ProbeAccounts>) -> Taken {
         Taken {
             records: kernel.values().map(|accounts| accounts.submitted).sum(),
+            packets: 0,
             met_empty: true,
         }
     }
@@ -204,7 +207,11 @@ mod tests {
     #[test]
     fn what_was_submitted_must_come_out_of_the_ring() {
         let (mut balance, kernel) = (Balance::default(), kernel(&[cpu(7, 7, 7, 0)]));
-        let taken = |records, met_empty| Taken { records, met_empty };
+        let taken = |records, met_empty| Taken {
+            records,
+            packets: 0,
+            met_empty,
+        };
         for _ in 0..10 {
             balance.check(&kernel, taken(5, false), &Accounts::default());
             assert!(balance.differences().is_empty(), "the rest is still in the ring");

@@ -37,7 +37,7 @@ use std::{
 use claviger_proto::v1::{
     Amendment, Event, EventId, EventKind, Gap, LossCount, MatchBasis, Observation, Outcome,
 };
-use claviger_sensor_common::{Probe, WAKE_EVERY_NS};
+use claviger_sensor_common::{PACKETS_WAKE_EVERY_NS, Probe, WAKE_EVERY_NS};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval, sleep_until},
@@ -86,6 +86,9 @@ const DRAIN_MAX: usize = 512;
 
 /// When the ring is looked at again after something was in it: the kernel half does not wake for all that comes within half of this time.
 const LOOK_AGAIN: Duration = Duration::from_nanos(2 * WAKE_EVERY_NS);
+
+/// The same after there were packets in it.
+const LOOK_FOR_PACKETS: Duration = Duration::from_nanos(2 * PACKETS_WAKE_EVERY_NS);
 
 /// How often accounts are compared and the stamp may be renewed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -208,6 +211,7 @@ impl<S: Sink> Agent<S> {
         let mut next_stamp = Instant::now();
         let mut backlog = false;
         let mut look_again = None;
+        let mut look_for_packets = None;
         loop {
             let due = self
                 .pending
@@ -231,6 +235,7 @@ impl<S: Sink> Agent<S> {
                 () = wait_until(self.condition.overlays_due) => self.look_for_overlays(),
                 () = wait_until(due) => {}
                 () = wait_until(look_again) => {}
+                () = wait_until(look_for_packets) => look_for_packets = None,
                 _ = housekeeping.tick() => {
                     self.tell_found(false);
                     self.tell_unanswered(false);
@@ -256,10 +261,15 @@ impl<S: Sink> Agent<S> {
                     ready.map_err(|source| AgentError::Io { step: "waiting for records", source })?;
                 }
             }
+            let packets_before = self.taken.packets;
             let taken = self.drain();
             backlog = taken == DRAIN_MAX;
+            let packets = self.taken.packets - packets_before;
+            if packets > 0 {
+                look_for_packets = Some(Instant::now() + LOOK_FOR_PACKETS);
+            }
             // Also where a record is only begun: it may end without a word.
-            let more_may_come = taken > 0 || self.kernel.records.bytes_in_use() > 0;
+            let more_may_come = taken as u64 > packets || self.kernel.records.bytes_in_use() > 0;
             look_again = more_may_come.then(|| Instant::now() + LOOK_AGAIN);
             self.tell_who_has_read_more();
             self.look_whether_all_is_read();
@@ -331,7 +341,10 @@ impl<S: Sink> Agent<S> {
                 Ok(Record::KernelKey(key)) => self.key_used(*key),
                 Ok(Record::AgentSocket(socket)) => self.connected_to_socket(&socket),
                 Ok(Record::Connect(connect)) => self.connects(&connect),
-                Ok(Record::Packet(packet)) => self.packet(&packet),
+                Ok(Record::Packet(packet)) => {
+                    self.taken.packets += 1;
+                    self.packet(&packet);
+                }
                 Ok(Record::Tamper(tamper)) => self.tampered(*tamper),
                 Ok(Record::DirectoryList(list)) => self.listed(*list),
                 Ok(Record::Written(written)) => self.written(&written),
