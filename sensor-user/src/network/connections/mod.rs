@@ -3,6 +3,7 @@
 //!
 //! Bounded: of [`CONNECTIONS_MAX`] connections it is known what was said; the one that was quiet for the longest is forgotten for another one.
 
+mod datagrams;
 mod said;
 mod talk;
 

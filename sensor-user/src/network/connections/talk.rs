@@ -1,18 +1,13 @@
 //! One connection: how far what is said on it was followed.
 
-use super::{Asked, Said};
+use super::{Asked, Said, datagrams::Datagrams};
 use crate::{
     decode::Packet,
     network::{
-        dns::Answer,
         http::{Messages, Request, Response},
-        quic::Initials,
         tls::{HelloReader, Progress, Transport},
     },
 };
-
-/// Bytes of a DNS answer, at most (RFC 6891, 6.2.5: what is usual is less).
-const ANSWER_MAX: usize = 8 * 1_024;
 
 /// What it is.
 #[derive(Default)]
@@ -33,8 +28,8 @@ enum State {
     Http(Box<(Messages, Messages)>, Option<String>),
     /// A proxy was asked for a connection to this place, and what follows is that connection's.
     Tunnel(String),
-    /// Datagrams: a QUIC connection's first, or answers of a resolver.
-    Datagrams(Box<Initials>, Vec<u8>),
+    /// Datagrams, which make no stream.
+    Datagrams(Box<Datagrams>),
     /// Nothing more is to be learned, and more may come: of what is said to a proxy the beginning is taken, whatever it is.
     Passed,
     /// Nothing more is to be learned.
@@ -71,7 +66,7 @@ impl Stream {
 impl Talk {
     pub(super) fn datagrams() -> Self {
         Self {
-            state: State::Datagrams(Box::default(), Vec::new()),
+            state: State::Datagrams(Box::default()),
             ..Self::default()
         }
     }
@@ -79,26 +74,24 @@ impl Talk {
     pub(super) fn is_over(&self) -> bool {
         match &self.state {
             State::Over => true,
-            // Nothing is known of what comes next.
-            State::Datagrams(initials, answer) => answer.is_empty() && initials.is_empty(),
+            State::Datagrams(datagrams) => datagrams.is_over(),
             _ => false,
         }
     }
 
     /// Whether nothing is lost with it.
     pub(super) fn is_passed(&self) -> bool {
-        matches!(self.state, State::Passed)
+        match &self.state {
+            State::Passed => true,
+            State::Datagrams(datagrams) => datagrams.is_passed(),
+            _ => false,
+        }
     }
 
     /// Takes a packet. Adds to `lost` where a part that was needed is missing.
     pub(super) fn take(&mut self, packet: &Packet, lost: &mut u64) -> Vec<Said> {
-        if let State::Datagrams(initials, answer) = &mut self.state {
-            let said = if packet.is_received {
-                answered(answer, packet)
-            } else {
-                begins(initials, packet)
-            };
-            return said.into_iter().collect();
+        if let State::Datagrams(datagrams) = &mut self.state {
+            return datagrams.take(packet).into_iter().collect();
         }
         let stream = if packet.is_received {
             &mut self.received
@@ -230,42 +223,4 @@ fn hello(progress: Progress, through: &Option<String>) -> Option<Said> {
         }),
         Progress::More | Progress::NoHello => None,
     }
-}
-
-/// A client's datagram.
-fn begins(initials: &mut Initials, packet: &Packet) -> Option<Said> {
-    match initials.take(&packet.bytes) {
-        Progress::Hello(hello) => {
-            *initials = Initials::default();
-            Some(Said::Hello {
-                hello,
-                over: Transport::Quic,
-                through_proxy_to: None,
-            })
-        }
-        Progress::More => None,
-        Progress::NoHello => {
-            *initials = Initials::default();
-            None
-        }
-    }
-}
-
-/// A part of a resolver's datagram.
-fn answered(answer: &mut Vec<u8>, packet: &Packet) -> Option<Said> {
-    if packet.offset == 0 {
-        answer.clear();
-    }
-    let is_next = usize::try_from(packet.offset).is_ok_and(|offset| offset == answer.len());
-    if !is_next || answer.len() + packet.bytes.len() > ANSWER_MAX {
-        answer.clear();
-        return None;
-    }
-    answer.extend_from_slice(&packet.bytes);
-    if packet.left > 0 {
-        return None;
-    }
-    let said = Answer::parse(answer).map(Said::Named);
-    answer.clear();
-    said
 }

@@ -256,6 +256,33 @@ fn an_urgent_byte_is_none_of_the_stream() {
     assert!(!hello.incomplete);
 }
 
+/// What aioquic sends first, behind the two bytes that the seed begins with.
+const QUIC: &[u8] = include_bytes!("../../../../tests/fuzz/seeds/quic_initials/aioquic-v1");
+
+fn datagram(offset: u32, bytes: &[u8], left: usize) -> Packet {
+    let mut datagram = packet(1, offset, bytes);
+    datagram.socket.transport = Transport::Udp;
+    datagram.left = u32::try_from(left).expect("short");
+    datagram
+}
+
+#[test]
+fn a_datagram_may_come_in_parts_and_is_told_once() {
+    let mut connections = Connections::default();
+    let (begins, rest) = QUIC[2..].split_at(700);
+    let none = Vec::<String>::new();
+    assert_eq!(targets(&connections.take(&datagram(0, begins, rest.len()))), none);
+    let said = connections.take(&datagram(700, rest, 0));
+    assert!(matches!(said[..], [Said::Hello { .. }]), "{said:?}");
+    // Nobody has answered.
+    assert_eq!(targets(&connections.take(&datagram(0, &QUIC[2..], 0))), none);
+    // On a socket that is directed elsewhere it is another one.
+    let mut other = datagram(0, &QUIC[2..], 0);
+    other.socket.directed = "192.0.2.1:443".parse().expect("an address");
+    let said = connections.take(&other);
+    assert!(matches!(said[..], [Said::Hello { .. }]), "{said:?}");
+}
+
 #[test]
 fn datagrams_of_which_nothing_is_to_come_take_no_room() {
     let mut connections = Connections::default();

@@ -50,6 +50,9 @@ impl Initials {
         let mut left = datagram;
         let mut any = false;
         for _ in 0..PACKETS_MAX {
+            // Between datagrams that are sent at once the first may be filled up with what is no packet.
+            let filler = left.iter().take_while(|byte| **byte == 0).count();
+            left = &left[filler..];
             match Packet::first(left) {
                 Packet::Initial(initial) => {
                     any |= self.initial(&initial);

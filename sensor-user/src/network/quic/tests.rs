@@ -153,6 +153,19 @@ fn packets_of_one_datagram_are_each_looked_at() {
 }
 
 #[test]
+fn between_datagrams_that_are_sent_at_once_there_may_be_filler() {
+    let handshake = handshake();
+    let (first, rest) = handshake.split_at(100);
+    let mut both = initial(Version::V1, ID, ID, 0, &frame(0, first));
+    both.resize(1_200, 0);
+    both.extend(initial(Version::V1, ID, ID, 1, &frame(100, rest)));
+    assert_eq!(
+        name(&Initials::default().take(&both)),
+        Some("oauth2.googleapis.com")
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_no_hello() {
     let good = initial(Version::V1, ID, ID, 0, &frame(0, &handshake()));
     let mut wrong_version = good.clone();

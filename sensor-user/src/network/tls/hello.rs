@@ -22,6 +22,8 @@ const VERSIONS_MAX: usize = 16;
 pub struct ClientHello {
     /// The version that stands where TLS 1.2 and before have theirs.
     pub legacy_version: u16,
+    /// What makes it another than any other hello; zeros where it is cut before.
+    pub random: [u8; 32],
     /// Versions offered, in order, GREASE with them; empty where the extension is not there.
     pub versions: Vec<u16>,
     /// Cipher suites offered, in order, GREASE with them.
@@ -80,7 +82,7 @@ impl ClientHello {
 
     /// Everything behind the version; nothing where it ends too early.
     fn read(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let _random = cursor.take(32)?;
+        self.random.copy_from_slice(cursor.take(32)?);
         let _session = cursor.short()?;
         self.cipher_suites = numbers(cursor.long()?);
         let _compression = cursor.short()?;
