@@ -16,7 +16,7 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
-const SECONDS: u32 = 10;
+const SECONDS: u32 = 5;
 const FULL_SECONDS: u32 = 600;
 
 /// At a time: each keeps one CPU busy.

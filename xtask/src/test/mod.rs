@@ -27,7 +27,7 @@ use outcome::Outcome;
 
 /// Run every check and every test, here and in VMs.
 ///
-/// Formatting, clippy (of the kernel half too), tidy, unit, property and end-to-end tests, documentation tests, ten seconds of each fuzz
+/// Formatting, clippy (of the kernel half too), tidy, unit, property and end-to-end tests, documentation tests, five seconds of each fuzz
 /// target, and the end-to-end tests on other kernels. Installs what it needs. The last line is `N passed, N failed`.
 #[derive(Args)]
 pub(crate) struct Options {
