@@ -11,6 +11,7 @@ mod network;
 mod openssh;
 mod parsers;
 mod quic;
+mod registries;
 mod stories;
 mod tls;
 mod tools;

@@ -181,6 +181,18 @@ impl Network {
         directory.expect("it was there").join(name).display().to_string()
     }
 
+    /// A program of the machine, or else one of those that were unpacked for tests below `target/NAME`.
+    pub(crate) fn unpacked(name: &str, path: &Path) -> String {
+        let installed = Path::new("/").join(path);
+        if installed.exists() {
+            return installed.display().to_string();
+        }
+        let python = python().expect("it was there");
+        let target = python.ancestors().nth(3).expect("in target/clients/bin").canonicalize();
+        let program = target.expect("it was there").join(name).join(path);
+        program.display().to_string()
+    }
+
     /// A script of `tests/clients`.
     pub(crate) fn of_clients(name: &str) -> String {
         of_clients(name).display().to_string()

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The home there, as it is told.
-fn home(network: &Network) -> String {
+pub(crate) fn home(network: &Network) -> String {
     network.decoy.home().display().to_string()
 }
 
@@ -254,60 +254,6 @@ fn kubectl_is_told_with_the_user_of_its_configuration() {
             "identity_provider_connection at 127.0.0.3:6443 (api.cluster.example, kubernetes)",
             &by,
             &format!("  after     read {home}/.kube/config (kubeconfig), by itself"),
-        ],
-    );
-}
-
-#[test]
-fn a_registry_s_client_is_told_with_the_credentials_that_it_keeps_and_reads() {
-    if !can_load() {
-        return;
-    }
-    let Some(network) = Network::with(&["registry"]) else {
-        return;
-    };
-    let kept = network.decoy.path(".config/containers/auth.json");
-    fs::create_dir_all(kept.parent().expect("in a home")).expect("a directory");
-    let kept = kept.display().to_string();
-    let file = format!("REGISTRY_AUTH_FILE={kept}");
-    let login = "echo decoy-password | skopeo login --username deployer --password-stdin docker.io";
-    let told = network.tell("", &[&file, "sh", "-c", login]);
-    let lines = story(&told);
-    let made = format!("created {kept} (registry_credentials)");
-    for begun in [
-        "identity_provider_connection at 127.0.0.2:443 (registry-1.docker.io, docker)",
-        "identity_provider_connection at 127.0.0.2:443 (auth.docker.io, docker)",
-        &made,
-    ] {
-        assert!(
-            lines.iter().any(|line| line.starts_with(begun)),
-            "{begun}: {}",
-            told.words
-        );
-    }
-    let command = [&*file, "skopeo", "list-tags", "docker://docker.io/decoy/app"];
-    let traced = network.trace("", &command);
-    let event = of_kind(&traced, "identity_provider_connection")[0];
-    assert_eq!(event["endpoint"]["provider"], "docker", "{event:#}");
-    let (read, relation) = &behind(&traced, event)[0];
-    assert_eq!(relation, "same_process", "{event:#}");
-    assert_eq!(read["credential"]["kind"], "registry_credentials", "{read:#}");
-    assert_eq!(read["credential"]["path"], kept, "{read:#}");
-    let told = network.tell("", &command);
-    let read = format!("read {kept} (registry_credentials)");
-    let after = format!("  after     {read}, by itself");
-    assert_story(
-        &told,
-        &[
-            &read,
-            "  by        /usr/bin/skopeo",
-            "  identity  not known",
-            "identity_provider_connection at 127.0.0.2:443 (registry-1.docker.io, docker)",
-            "  by        /usr/bin/skopeo",
-            &after,
-            "identity_provider_connection at 127.0.0.2:443 (auth.docker.io, docker)",
-            "  by        /usr/bin/skopeo",
-            &after,
         ],
     );
 }

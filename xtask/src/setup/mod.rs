@@ -9,7 +9,7 @@ mod clients;
 mod facts;
 mod install;
 mod plan;
-mod ssh_server;
+mod unpacked;
 
 use std::process::ExitCode;
 
@@ -65,8 +65,8 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> anyhow::Result<Ch
     let machine = ensure_machine(workspace, needs)?;
     let for_tests = needs.contains(&Need::Tests);
     let has_clients = for_tests && clients::ensure(workspace)?;
-    let has_server = for_tests && ssh_server::ensure(workspace, Facts::gather().may_install_packages)?;
-    Ok(if has_clients || has_server {
+    let has_unpacked = for_tests && unpacked::ensure(workspace, Facts::gather().may_install_packages)?;
+    Ok(if has_clients || has_unpacked {
         Changed::Installed
     } else {
         machine
