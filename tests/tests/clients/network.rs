@@ -183,12 +183,18 @@ impl Network {
 
     /// A program of the machine, or else one of those that were unpacked for tests below `target/NAME`.
     pub(crate) fn unpacked(name: &str, path: &Path) -> String {
-        let installed = Path::new("/").join(path);
-        if installed.exists() {
+        let program = path.file_name().expect("a program");
+        let places = std::env::var_os("PATH").unwrap_or_default();
+        let mut installed = std::env::split_paths(&places).map(|place| place.join(program));
+        if let Some(installed) = installed.find(|path| path.exists()) {
             return installed.display().to_string();
         }
         let python = python().expect("it was there");
-        let target = python.ancestors().nth(3).expect("in target/clients/bin").canonicalize();
+        let target = python
+            .ancestors()
+            .nth(3)
+            .expect("in target/clients/bin")
+            .canonicalize();
         let program = target.expect("it was there").join(name).join(path);
         program.display().to_string()
     }
