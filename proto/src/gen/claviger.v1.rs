@@ -485,7 +485,7 @@ pub struct Endpoint {
     /// Transport protocol, an IANA protocol number (6 TCP, 17 UDP).
     #[prost(uint32, tag = "3")]
     pub transport: u32,
-    /// Provider by the catalogue, e.g. "aws", "gcp", "azure".
+    /// Provider by the catalogue, e.g. "aws", "gcp", "azure"; of a server that only a credential names, the one that it is for: "kubernetes" of a kubeconfig's.
     #[prost(string, tag = "4")]
     pub provider: ::prost::alloc::string::String,
     /// Host name, and in `name_basis` what it rests on.

@@ -3,9 +3,14 @@
 //!
 //! An event gets its id when it is sealed. So a use is known by a number until then, and what it may be behind waits for its id ([`super::pending`]).
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+};
 
-use claviger_proto::v1::{Cause, CauseRelation, Event, EventId, EventKind, Operation, Outcome, Process};
+use claviger_proto::v1::{
+    Cause, CauseRelation, Event, EventId, EventKind, Identity, Operation, Outcome, Process,
+};
 
 use crate::decode::{NANOSECONDS_PER_TICK, ProcessKey};
 
@@ -35,8 +40,46 @@ struct Used {
     ancestors: Vec<ProcessKey>,
     /// For which provider its credential is, as far as its kind says.
     provider: String,
+    /// Servers that its credential is for, as its identities name them (`HOST`, `HOST:PORT`).
+    servers: Servers,
     /// Once it is sealed.
     id: Option<EventId>,
+}
+
+/// What is known of a credential's servers.
+#[derive(Clone, Debug, PartialEq)]
+enum Servers {
+    Known(Vec<String>),
+    /// This question is not answered yet.
+    Asked(u64),
+}
+
+impl Servers {
+    fn of(identities: &[Identity]) -> Self {
+        let servers = identities
+            .iter()
+            .filter_map(|identity| identity.attributes.get("server"));
+        Self::Known(servers.cloned().collect())
+    }
+
+    /// Whether a connection may turn out to be one to them.
+    fn may_name(&self) -> bool {
+        match self {
+            Self::Known(servers) => !servers.is_empty(),
+            Self::Asked(_) => true,
+        }
+    }
+}
+
+/// Whether a connection is one to a server that a credential is for, which whoever connects has used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// It is, and the provider is this one.
+    By(String),
+    /// That is not known yet.
+    NotYet,
+    /// It is not.
+    No,
 }
 
 /// What is remembered, oldest first.
@@ -44,27 +87,38 @@ struct Used {
 pub(super) struct Chains {
     last: u64,
     used: VecDeque<Used>,
+    /// How many of these may name a server.
+    naming: usize,
 }
 
 impl Chains {
-    /// Remembers an event, if it is such a use; its number then.
-    pub(super) fn remember(&mut self, event: &Event) -> Option<u64> {
+    /// Remembers an event, if it is such a use; its number then. `question` is the one by which its credential's identities are being found.
+    pub(super) fn remember(&mut self, event: &Event, question: Option<u64>) -> Option<u64> {
         if !gives_a_credential(event) {
             return None;
         }
         let (process, ancestors) = who(event)?;
         self.last += 1;
-        if self.used.len() >= REMEMBERED_MAX {
-            self.used.pop_front();
+        if self.used.len() >= REMEMBERED_MAX
+            && let Some(oldest) = self.used.pop_front()
+        {
+            self.naming -= usize::from(oldest.servers.may_name());
         }
-        self.used.push_back(Used {
+        let used = Used {
             number: self.last,
             time_ns: event.time_since_boot_ns,
             process,
             ancestors,
             provider: provider_of(event),
+            servers: match (question, &event.credential) {
+                (Some(question), _) => Servers::Asked(question),
+                (None, Some(credential)) => Servers::of(&credential.identities),
+                (None, None) => Servers::Known(Vec::new()),
+            },
             id: None,
-        });
+        };
+        self.naming += usize::from(used.servers.may_name());
+        self.used.push_back(used);
         Some(self.last)
     }
 
@@ -75,8 +129,49 @@ impl Chains {
         };
         match id {
             Some(id) => self.used[at].id = Some(id),
-            None => drop(self.used.remove(at)),
+            None => {
+                let gone = self.used.remove(at);
+                self.naming -= usize::from(gone.is_some_and(|gone| gone.servers.may_name()));
+            }
         }
+    }
+
+    /// A question was answered.
+    pub(super) fn identified(&mut self, question: u64, identities: &[Identity]) {
+        let mut newest_first = self.used.iter_mut().rev();
+        if let Some(used) = newest_first.find(|used| used.servers == Servers::Asked(question)) {
+            used.servers = Servers::of(identities);
+            self.naming -= usize::from(!used.servers.may_name());
+        }
+    }
+
+    /// Whether any credential may name a server.
+    pub(super) fn may_name_servers(&self) -> bool {
+        self.naming > 0
+    }
+
+    /// Whether an event's connection, to a host of this name at these addresses, or by a proxy to nowhere that is known, is to a server that a credential is for.
+    pub(super) fn meant(&self, event: &Event, name: &str, addresses: &[SocketAddr]) -> Meant {
+        let Some((process, ancestors)) = who(event) else {
+            return Meant::No;
+        };
+        let now = event.time_since_boot_ns;
+        let mut meant = Meant::No;
+        for used in self.used.iter().rev() {
+            let is_before = used.time_ns <= now && now - used.time_ns <= WINDOW_NS;
+            if !is_before || !used.servers.may_name() || relation(used, process, &ancestors).is_none() {
+                continue;
+            }
+            match &used.servers {
+                Servers::Known(servers) => {
+                    if servers.iter().any(|server| is_at(server, name, addresses)) {
+                        return Meant::By(used.provider.clone());
+                    }
+                }
+                Servers::Asked(_) => meant = Meant::NotYet,
+            }
+        }
+        meant
     }
 
     /// What may be behind an event, the likeliest first; nothing where it is no use on the network.
@@ -116,6 +211,27 @@ impl Chains {
         links.truncate(TOLD_MAX);
         links
     }
+}
+
+/// Whether a server, as a credential names it, is at one of these addresses, or at their port and of this name; of this name alone where there is no address.
+fn is_at(server: &str, name: &str, addresses: &[SocketAddr]) -> bool {
+    /// Of a URL without one (RFC 9110, 4.2.2).
+    const HTTPS: u16 = 443;
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+        _ => (server, Some(HTTPS)),
+    };
+    let host = host.trim_matches(['[', ']']);
+    if addresses.is_empty() {
+        return !name.is_empty() && host.eq_ignore_ascii_case(name);
+    }
+    addresses.iter().any(|address| {
+        let is_there = match host.parse::<IpAddr>() {
+            Ok(ip) => address.ip() == ip,
+            Err(_) => !name.is_empty() && host.eq_ignore_ascii_case(name),
+        };
+        is_there && port == Some(address.port())
+    })
 }
 
 /// Whether whoever did it may hold a credential by that.
@@ -201,144 +317,4 @@ fn provider_of(event: &Event) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use claviger_proto::v1::{Actor, Credential, Endpoint};
-
-    use super::*;
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn process(pid: u32) -> Process {
-        Process {
-            pid,
-            // One each second.
-            start_time_ticks: u64::from(pid) * SECOND / NANOSECONDS_PER_TICK,
-            ..Process::default()
-        }
-    }
-
-    fn event(kind: EventKind, line: &[u32], seconds: u64) -> Event {
-        let actor = Actor {
-            process: line.first().copied().map(process),
-            ancestors: line.iter().skip(1).copied().map(process).collect(),
-            ..Actor::default()
-        };
-        Event {
-            kind: kind.into(),
-            time_since_boot_ns: seconds * SECOND,
-            actor: Some(actor.into()),
-            outcome: Outcome::Succeeded.into(),
-            ..Event::default()
-        }
-    }
-
-    fn read(line: &[u32], seconds: u64, kind: &str) -> Event {
-        Event {
-            credential: Some(Credential {
-                kind: kind.into(),
-                operation: Operation::Read.into(),
-                ..Credential::default()
-            }),
-            ..event(EventKind::CredentialAccess, line, seconds)
-        }
-    }
-
-    fn connection(line: &[u32], seconds: u64, provider: &str) -> Event {
-        Event {
-            endpoint: Some(Box::new(Endpoint {
-                provider: provider.into(),
-                ..Endpoint::default()
-            })),
-            ..event(EventKind::IdentityProviderConnection, line, seconds)
-        }
-    }
-
-    fn told(chains: &Chains, event: &Event) -> Vec<(u64, CauseRelation, bool)> {
-        let links = chains.behind(event).into_iter();
-        links
-            .map(|link| (link.number, link.cause.relation(), link.cause.same_provider))
-            .collect()
-    }
-
-    #[test]
-    fn uses_by_related_processes_are_told_the_likeliest_first() {
-        let mut chains = Chains::default();
-        for (line, seconds, kind) in [
-            (&[60, 20, 10, 1][..], 61, "aws_access_key"),
-            (&[30, 20, 10, 1], 62, "netrc_password"),
-            (&[30, 20, 10, 1], 63, "aws_access_key"),
-            (&[10, 1], 11, "aws_access_key"),
-            (&[64, 30, 20, 10, 1], 65, "aws_access_key"),
-            (&[40, 1], 66, "aws_access_key"),
-        ] {
-            assert!(chains.remember(&read(line, seconds, kind)).is_some());
-        }
-        assert_eq!(
-            told(&chains, &connection(&[30, 20, 10, 1], 70, "aws")),
-            [
-                (3, CauseRelation::SameProcess, true),
-                (4, CauseRelation::Ancestor, true),
-                (5, CauseRelation::Descendant, true),
-                (1, CauseRelation::Sibling, true),
-                (2, CauseRelation::SameProcess, false),
-            ]
-        );
-        assert_eq!(
-            told(&chains, &connection(&[50, 1], 70, "aws")),
-            [],
-            "the first process relates nobody"
-        );
-    }
-
-    #[test]
-    fn what_an_ancestor_did_after_it_had_created_the_process_is_none_of_its_own() {
-        let mut chains = Chains::default();
-        chains.remember(&read(&[10, 1], 25, "aws_access_key"));
-        assert_eq!(told(&chains, &connection(&[30, 20, 10, 1], 70, "aws")), []);
-        assert_eq!(told(&chains, &connection(&[30, 10, 1], 70, "aws")).len(), 1);
-    }
-
-    #[test]
-    fn what_was_long_before_or_later_or_was_refused_is_not_told() {
-        let mut chains = Chains::default();
-        chains.remember(&read(&[30, 1], 40, "aws_access_key"));
-        let at = |seconds| told(&chains, &connection(&[30, 1], seconds, "aws")).len();
-        assert_eq!((at(39), at(40), at(340), at(341)), (0, 1, 1, 0));
-        let mut refused = read(&[30, 1], 40, "aws_access_key");
-        refused.outcome = Outcome::Denied.into();
-        let mut written = read(&[30, 1], 40, "aws_access_key");
-        if let Some(credential) = &mut written.credential {
-            credential.operation = Operation::Write.into();
-        }
-        for other in [refused, written, connection(&[30, 1], 40, "aws")] {
-            assert_eq!(chains.remember(&other), None);
-        }
-    }
-
-    #[test]
-    fn an_id_is_told_once_it_is_known_and_what_was_not_kept_is_forgotten() {
-        let mut chains = Chains::default();
-        for seconds in [40, 41] {
-            chains.remember(&read(&[30, 1], seconds, "aws_access_key"));
-        }
-        let id = EventId {
-            sequence: 7,
-            ..EventId::default()
-        };
-        chains.sealed(1, Some(id.clone()));
-        chains.sealed(2, None);
-        let links = chains.behind(&connection(&[30, 1], 50, "aws"));
-        assert_eq!(links.len(), 1);
-        assert_eq!(links[0].cause.event, Some(id));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let mut chains = Chains::default();
-        for _ in 0..=REMEMBERED_MAX {
-            chains.remember(&read(&[30, 1], 40, "aws_access_key"));
-        }
-        assert_eq!(chains.used.len(), REMEMBERED_MAX);
-        assert_eq!(chains.behind(&connection(&[30, 1], 50, "aws")).len(), TOLD_MAX);
-    }
-}
+mod tests;

@@ -294,6 +294,7 @@ impl<S: Sink> Agent<S> {
         self.give_up_arrivals();
         self.give_up_following();
         self.give_up_answerers();
+        self.give_up_servers();
         self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");

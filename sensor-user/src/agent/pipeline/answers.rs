@@ -20,6 +20,8 @@ impl<S: Sink> Agent<S> {
             Found::Answering { number, who } => self.answers(number, who),
             Found::Tested(tested) => self.tested(tested),
             Found::Identified { token, parsed } => {
+                self.chains.identified(token, &parsed.identities);
+                self.tell_to_servers();
                 if let Some(parsed) = self.keeping.put_by(token, parsed) {
                     self.identified(token, parsed);
                 }

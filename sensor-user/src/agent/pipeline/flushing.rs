@@ -55,7 +55,8 @@ impl<S: Sink> Agent<S> {
         let is_settled = self.flush_behind.is_none()
             && self.arrivals.is_empty()
             && self.followed.is_empty()
-            && self.answerers.is_empty();
+            && self.answerers.is_empty()
+            && self.knows_servers();
         is_settled || Instant::now() >= self.flush_by
     }
 

@@ -1,20 +1,21 @@
 //! What processes do on the network: token endpoints that are asked, and connections to identity providers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use claviger_proto::{
     catalogue::{Call, Catalogue, Provider},
     v1::{ActorBasis, Endpoint as Place, Tls},
 };
 
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
-
 mod meant;
+mod repeated;
+mod servers;
 mod unanswered;
 
 use self::{
     meant::{Meant, Where, addresses_of, at_address, meant, metadata_version, place, translated},
+    repeated::Repeats,
+    servers::Unnamed,
     unanswered::{ANSWER, Unanswered},
 };
 use super::*;
@@ -34,43 +35,6 @@ const SILENT_MAX: usize = 1_024;
 const ALPN_MAX: usize = 16;
 const ALPN_BYTES: usize = 64;
 
-/// How often repeats are told.
-const REPEATS: Duration = Duration::from_secs(30);
-/// Uses of which repeats are counted, at most. At the bound each is told.
-const REPEATED_MAX: usize = 4_096;
-
-/// A use that was told, and how often it was repeated since.
-struct Repeated {
-    event: Box<Event>,
-    count: u64,
-}
-
-impl Repeated {
-    /// What makes two uses the same: who, where, what was asked for, and what came of it.
-    fn key(event: &Event) -> [u8; 32] {
-        let process = event.actor.as_ref().and_then(|actor| actor.process.as_ref());
-        let process =
-            process.map(|process| (process.pid, process.start_time_ticks, process.exe_path.as_bytes()));
-        let (pid, start, program) = process.unwrap_or_default();
-        let endpoint = event.endpoint.as_deref().map(Place::encode_to_vec);
-        let tls = event.tls.as_deref().map(Tls::encode_to_vec);
-        let mut hash = Sha256::new();
-        hash.update(event.kind.to_be_bytes());
-        hash.update(event.outcome.to_be_bytes());
-        hash.update(pid.to_be_bytes());
-        hash.update(start.to_be_bytes());
-        for part in [
-            program,
-            endpoint.as_deref().unwrap_or_default(),
-            tls.as_deref().unwrap_or_default(),
-        ] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
-    }
-}
-
 /// What is said on connections, and what is not answered yet.
 #[derive(Default)]
 pub(super) struct Network {
@@ -79,9 +43,9 @@ pub(super) struct Network {
     unanswered: Unanswered,
     /// Endpoints that were asked for, on connections on which nothing was said yet.
     silent: HashMap<u64, (Duration, Box<Event>)>,
-    repeated: HashMap<[u8; 32], Repeated>,
-    /// When repeats were told last, since the agent began.
-    repeats_told: Duration,
+    /// Connections that may be to servers of credentials that are being looked at.
+    unnamed: VecDeque<Unnamed>,
+    repeated: Repeats,
 }
 
 impl<S: Sink> Agent<S> {
@@ -303,6 +267,7 @@ impl<S: Sink> Agent<S> {
             !is_ripe
         });
         self.tell_unanswered_ones(ripe);
+        self.tell_to_servers();
     }
 
     /// A TLS session begins.
@@ -342,9 +307,11 @@ impl<S: Sink> Agent<S> {
                 addresses.find_map(|address| catalogue.provider_at(address))
             })
             .map(Provider::provider);
-        if provider.is_none() && !self.options.all_tls {
+        let is_wanted = provider.is_some() || self.options.all_tls;
+        if !is_wanted && !self.chains.may_name_servers() {
             return;
         }
+        let has_provider = provider.is_some();
         let mut place = place(&packet.socket, packet.socket.asked, provider.unwrap_or_default());
         place.name = name;
         basis.clone_into(&mut place.name_basis);
@@ -368,48 +335,19 @@ impl<S: Sink> Agent<S> {
             resumption: hello.resumes,
             incomplete: hello.incomplete,
         }));
-        self.tell_use(event);
-    }
-
-    /// Tells a use at once, or counts it where it repeats one of the same program run.
-    fn tell_use(&mut self, event: Event) {
-        let key = Repeated::key(&event);
-        if let Some(repeated) = self.network.repeated.get_mut(&key) {
-            repeated.count += 1;
-            return;
+        if has_provider {
+            return self.tell_use(event);
         }
-        if self.network.repeated.len() < REPEATED_MAX {
-            let repeated = Repeated {
-                event: Box::new(event.clone()),
-                count: 0,
-            };
-            self.network.repeated.insert(key, repeated);
-        }
-        self.accounts.received += 1;
-        self.push(event, None);
-    }
-
-    /// Tells how often uses were repeated since this was told last. What was not is forgotten.
-    pub(super) fn tell_repeated_on_network(&mut self, all: bool) {
-        let now = self.started.elapsed();
-        if !all && now < self.network.repeats_told + REPEATS {
-            return;
-        }
-        self.network.repeats_told = now;
-        let mut told = Vec::new();
-        self.network.repeated.retain(|_, repeated| {
-            let count = std::mem::take(&mut repeated.count);
-            if count > 0 {
-                told.push((repeated.event.clone(), count));
-            }
-            count > 0
+        let addresses = if by_proxy {
+            Vec::new()
+        } else {
+            addresses_of(packet).into_iter().collect()
+        };
+        self.connects_to_server(Unnamed {
+            event: Box::new(event),
+            addresses,
+            since: self.started.elapsed(),
         });
-        for (mut event, count) in told {
-            self.accounts.received += 1;
-            event.id = None;
-            at(&mut event, 0, Some(count));
-            self.push(*event, None);
-        }
     }
 
     fn network_event(

@@ -302,7 +302,7 @@ impl<S: Sink> Agent<S> {
 
     fn take_up(&mut self, event: Event, token: Option<u64>) {
         let links = self.chains.behind(&event);
-        let number = self.chains.remember(&event);
+        let number = self.chains.remember(&event, token);
         self.pending.push(event, token, self.started.elapsed());
         self.pending.link(number, links);
         for sought in std::mem::take(&mut self.facts.to_place) {
