@@ -2,6 +2,7 @@
 #include "network.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -114,6 +115,20 @@ void answered(int to, int count) {
 }
 
 void asks(int to, const char *request) { must("write", write(to, request, strlen(request))); }
+
+/* Waits until the other end has all: what was written may be sent later. */
+static void delivered(int to) {
+    int left = 1;
+    for (int waited = 0; left > 0; waited++) {
+        must("what is not sent", ioctl(to, SIOCOUTQ, &left));
+        if (left > 0 && waited == 5000) {
+            errno = ETIME;
+            cannot("send it all");
+        }
+        if (left > 0)
+            usleep(1000);
+    }
+}
 
 static void token_call(void) {
     own_network();
@@ -243,6 +258,7 @@ static void tls_named(bool connected) {
     size_t length = hello(bytes, NULL);
     int to = connected4_at(443);
     must("write", write(to, bytes, length));
+    delivered(to);
     say(0);
 }
 static void tls_named_by_dns(void) { tls_named(true); }
@@ -258,6 +274,7 @@ static void tls_in_pieces(void) {
     int to = connected4_at(443);
     for (size_t at = 0; at < length; at++)
         must("write", write(to, bytes + at, 1));
+    delivered(to);
     say(0);
 }
 /* One whose name nobody has to know. */
@@ -269,6 +286,7 @@ static void tls_to_another(void) {
     size_t length = hello(bytes, "private.example");
     int to = connected4_at(443);
     must("write", write(to, bytes, length));
+    delivered(to);
     say(0);
 }
 
@@ -332,6 +350,7 @@ static void tls_to_vault(void) {
     size_t length = hello(bytes, "vault.example");
     int to = connected4_at(8201);
     must("write", write(to, bytes, length));
+    delivered(to);
     say(0);
 }
 
