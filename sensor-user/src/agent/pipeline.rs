@@ -295,6 +295,8 @@ impl<S: Sink> Agent<S> {
         self.give_up_following();
         self.give_up_answerers();
         self.give_up_servers();
+        // Of these too.
+        self.tell_repeated_on_network(true);
         self.tell_losses(&self.kernel_accounts());
         if self.options.report_itself {
             self.tell_status("stopping");

@@ -104,12 +104,15 @@ impl<S: Sink> Agent<S> {
     /// A packet of a connection that is watched.
     pub(super) fn packet(&mut self, packet: &Packet) {
         self.taken_apart();
-        let lost = self.network.connections.lost();
+        let (lost, missed) = (self.network.connections.lost(), self.network.connections.missed());
         let said = self.network.connections.take(packet);
         let lost = self.network.connections.lost() - lost;
         if lost > 0 {
             self.accounts.received += lost;
             self.accounts.lose(LostHere::ConnectionNotFollowed, lost);
+        }
+        // What was displaced for this one is another.
+        if self.network.connections.missed() > missed {
             self.lose_answers(packet.socket.cookie);
         }
         for said in said {
@@ -307,11 +310,10 @@ impl<S: Sink> Agent<S> {
                 addresses.find_map(|address| catalogue.provider_at(address))
             })
             .map(Provider::provider);
-        let is_wanted = provider.is_some() || self.options.all_tls;
-        if !is_wanted && !self.chains.may_name_servers() {
+        let has_provider = provider.is_some();
+        if !has_provider && !self.options.all_tls && !self.chains.may_name_servers() {
             return;
         }
-        let has_provider = provider.is_some();
         let mut place = place(&packet.socket, packet.socket.asked, provider.unwrap_or_default());
         place.name = name;
         basis.clone_into(&mut place.name_basis);

@@ -24,8 +24,10 @@ pub struct Connections {
     /// Which was heard of last, by the order in which they were.
     order: BTreeMap<u64, u64>,
     heard: u64,
-    /// How many were forgotten for others, and how many streams had a part missing that was needed.
-    lost: u64,
+    /// How many were forgotten for others, of which something was still to come together.
+    displaced: u64,
+    /// How often a part of a stream was missing that was needed.
+    missed: u64,
 }
 
 struct Connection {
@@ -60,7 +62,7 @@ impl Connections {
         self.order.remove(&connection.heard);
         connection.heard = self.heard;
         self.order.insert(self.heard, cookie);
-        let said = connection.talk.take(packet, &mut self.lost);
+        let said = connection.talk.take(packet, &mut self.missed);
         if connection.talk.is_over() {
             self.forget(cookie);
         }
@@ -70,7 +72,13 @@ impl Connections {
     /// How much could not be followed.
     #[must_use]
     pub const fn lost(&self) -> u64 {
-        self.lost
+        self.displaced + self.missed
+    }
+
+    /// How often a part was missing of what was sent on the connection that a packet is of.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.missed
     }
 
     /// How many are known.
@@ -97,7 +105,7 @@ impl Connections {
         }
         if let Some((_, cookie)) = self.order.pop_first() {
             let gone = self.known.remove(&cookie);
-            self.lost += u64::from(gone.is_some_and(|gone| !gone.talk.is_passed()));
+            self.displaced += u64::from(gone.is_some_and(|gone| !gone.talk.is_passed()));
         }
     }
 }

@@ -84,6 +84,8 @@ impl Talk {
         match &self.state {
             State::Passed => true,
             State::Datagrams(datagrams) => datagrams.is_passed(),
+            // Closed ones stay until others need their room. One that goes on is found again by its next request.
+            State::Http(both, _) => both.0.is_between(),
             _ => false,
         }
     }

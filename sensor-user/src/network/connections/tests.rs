@@ -231,6 +231,31 @@ fn the_quietest_is_forgotten_for_another_one() {
 }
 
 #[test]
+fn what_is_forgotten_between_two_requests_is_no_loss() {
+    let mut connections = Connections::default();
+    let all = u64::try_from(CONNECTIONS_MAX).expect("few");
+    for cookie in 0..=all {
+        assert_eq!(targets(&connections.take(&packet(cookie, 0, ROLE))), [role()]);
+    }
+    assert_eq!(connections.len(), CONNECTIONS_MAX);
+    assert_eq!((connections.lost(), connections.missed()), (0, 0));
+    // The first one goes on, and what was said between is not known.
+    let behind = u32::try_from(ROLE.len()).expect("short") + 1;
+    assert_eq!(targets(&connections.take(&packet(0, behind, ROLE))), [role()]);
+    assert_eq!((connections.lost(), connections.missed()), (1, 1));
+}
+
+#[test]
+fn what_is_forgotten_for_another_is_missing_of_none_but_itself() {
+    let mut connections = Connections::default();
+    let all = u64::try_from(CONNECTIONS_MAX).expect("few");
+    for cookie in 0..=all {
+        connections.take(&packet(cookie, 0, &TOKEN[..10]));
+    }
+    assert_eq!((connections.lost(), connections.missed()), (1, 0));
+}
+
+#[test]
 fn one_that_was_forgotten_is_found_again_where_a_request_begins() {
     let mut connections = Connections::default();
     assert_eq!(targets(&connections.take(&packet(1, 4_711, ROLE))), [role()]);

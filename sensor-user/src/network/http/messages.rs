@@ -114,6 +114,12 @@ impl Messages {
         self.unread
     }
 
+    /// Whether no message is under way, as far as is known.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.head.is_empty() && (self.body.is_over() || self.is_lost)
+    }
+
     fn lose(&mut self) {
         self.head = Vec::new();
         self.body = Body::Length(0);
