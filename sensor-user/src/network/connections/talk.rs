@@ -30,8 +30,6 @@ enum State {
     Tunnel(String),
     /// Datagrams, which make no stream.
     Datagrams(Box<Datagrams>),
-    /// Nothing more is to be learned, and more may come: of what is said to a proxy the beginning is taken, whatever it is.
-    Passed,
     /// Nothing more is to be learned.
     Over,
 }
@@ -82,7 +80,6 @@ impl Talk {
     /// Whether nothing is lost with it.
     pub(super) fn is_passed(&self) -> bool {
         match &self.state {
-            State::Passed => true,
             State::Datagrams(datagrams) => datagrams.is_passed(),
             // Closed ones stay until others need their room. One that goes on is found again by its next request.
             State::Http(both, _) => both.0.is_between(),
@@ -173,12 +170,21 @@ impl Talk {
             State::Hello(reader, through) => match reader.take(bytes) {
                 Progress::More => Vec::new(),
                 progress => {
+                    let is_none = matches!(progress, Progress::NoHello);
                     let said = hello(progress, through);
-                    self.state = if through.is_some() {
-                        State::Passed
-                    } else {
-                        State::Over
+                    self.state = match through.take() {
+                        // Whether the proxy has consented is not known, nor whether that is one: what follows may be for itself.
+                        Some(place) => {
+                            let mut both = Box::<(Messages, Messages)>::default();
+                            both.0.miss(1);
+                            State::Http(both, Some(place))
+                        }
+                        None => State::Over,
                     };
+                    // What has shown that it is none may begin a request itself.
+                    if is_none && matches!(self.state, State::Http(..)) {
+                        return self.goes(0, bytes, lost);
+                    }
                     said.into_iter().collect()
                 }
             },

@@ -231,6 +231,19 @@ fn the_quietest_is_forgotten_for_another_one() {
 }
 
 #[test]
+fn what_only_looks_like_a_tunnel_hides_no_request_behind_it() {
+    let mut connections = Connections::default();
+    let head = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 25\r\n\r\n";
+    let mut offset = 0;
+    let mut told = Vec::new();
+    for piece in [&head[..], b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"\x16", ROLE, ROLE] {
+        told.extend(targets(&connections.take(&packet(1, offset, piece))));
+        offset += u32::try_from(piece.len()).expect("short");
+    }
+    assert_eq!(told, ["/x", role(), role()]);
+}
+
+#[test]
 fn what_is_forgotten_between_two_requests_is_no_loss() {
     let mut connections = Connections::default();
     let all = u64::try_from(CONNECTIONS_MAX).expect("few");
